@@ -1,0 +1,34 @@
+import { parseArgs } from 'node:util';
+import { startApiNode } from './index';
+
+async function main() {
+	const { values } = parseArgs({
+		options: {
+			port: { type: 'string', default: '12443' },
+			host: { type: 'string', default: '127.0.0.1' },
+			latency: { type: 'string', default: '0' },
+		},
+	});
+	const node = await startApiNode({
+		port: whole('port', values.port, 65_535),
+		host: values.host,
+		latencyMs: whole('latency', values.latency, 3_600_000),
+	});
+	console.log(
+		`API node on ${node.url}: services demo (API key demo-key), open (no authentication), secured (bearer token demo-token)`,
+	);
+	const stop = () => void node.close();
+	process.once('SIGINT', stop).once('SIGTERM', stop);
+}
+
+function whole(name: string, value: string, max: number): number {
+	const number = Number(value);
+	if (value.trim() !== '' && Number.isInteger(number) && number >= 0 && number <= max) return number;
+	throw new Error(`--${name} must be a whole number up to ${max}, not ${value}`);
+}
+
+main().catch((error: NodeJS.ErrnoException) => {
+	const busy = error.code === 'EADDRINUSE';
+	console.error(busy ? `The port is already in use: choose another with --port (${error.message})` : error.message);
+	process.exitCode = 1;
+});

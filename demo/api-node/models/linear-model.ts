@@ -1,0 +1,86 @@
+import { badRequest } from '../errors';
+import type { Field } from '../endpoint';
+import type { JsonObject } from '../json';
+
+interface NumberFeature extends Field {
+	encoding: 'number' | 'log';
+	/** The training mean of the encoded value: what a missing value is imputed with. */
+	mean: number;
+	/** One weight per output. */
+	weights: number[];
+}
+
+interface CategoryFeature extends Field {
+	encoding: 'category' | 'bins';
+	/** For `bins`: the number at which each bin but the first begins. */
+	edges?: number[];
+	/** Per value, one weight per output, centred on the training data: a missing or unseen value weighs nothing. */
+	weights: Record<string, number[]>;
+}
+
+export type Feature = NumberFeature | CategoryFeature;
+
+/** A linear, logistic or softmax model. It is centred, so that each feature's part is its exact Shapley value. */
+export interface LinearModel {
+	kind: 'BINARY' | 'MULTICLASS' | 'REGRESSION';
+	target: string;
+	/** The negative class first, in a binary classification. */
+	classes: string[];
+	/** Of the positive class's probability. */
+	threshold: number;
+	/** One per output: of the average record. A binary classification has one output, the log-odds of its last class. */
+	base: number[];
+	features: Feature[];
+	/** The 1st to 99th percentile of the positive class's probability in training. */
+	percentiles: number[];
+	data: string;
+	metrics: Record<string, number>;
+}
+
+/** What each feature adds to the model's base, per output. */
+export function contributions(model: LinearModel, record: JsonObject): number[][] {
+	return model.features.map((feature) => {
+		const value = record[feature.name];
+		const none = model.base.map(() => 0);
+		if (value === null || value === undefined || value === '') return none;
+		if ('mean' in feature) {
+			const number = numberOf(feature, value);
+			const distance = (feature.encoding === 'log' ? Math.log1p(number) : number) - feature.mean;
+			return feature.weights.map((weight) => weight * distance);
+		}
+		const { encoding, edges = [], weights } = feature;
+		if (encoding === 'category') return weights[categoryOf(feature, value)] ?? none;
+		const number = numberOf(feature, value);
+		return weights[String(edges.filter((edge) => number >= edge).length)] ?? none;
+	});
+}
+
+export function scores(model: LinearModel, parts: number[][]): number[] {
+	return model.base.map((base, output) => parts.reduce((sum, part) => sum + part[output], base));
+}
+
+export function sigmoid(logOdds: number): number {
+	return 1 / (1 + Math.exp(-logOdds));
+}
+
+export function softmax(values: number[]): number[] {
+	const max = Math.max(...values);
+	const exponentials = values.map((value) => Math.exp(value - max));
+	const total = exponentials.reduce((sum, value) => sum + value, 0);
+	return exponentials.map((value) => value / total);
+}
+
+function categoryOf({ name }: Feature, value: unknown): string {
+	if (typeof value === 'object') throw badRequest(`Feature '${name}' must be a single value`);
+	return String(value);
+}
+
+function numberOf({ name, encoding }: Feature, value: unknown): number {
+	// Numbers often arrive as text, from CSV files for instance: the node takes what reads as a number.
+	const number = typeof value === 'string' ? Number(value) : value;
+	if (typeof number !== 'number' || !Number.isFinite(number)) {
+		throw badRequest(`Feature '${name}' must be a number, not ${JSON.stringify(value)}`);
+	}
+	if (encoding === 'log' && number < 0) throw badRequest(`Feature '${name}' must not be negative: ${number}`);
+	return number;
+}

@@ -1,0 +1,121 @@
+import type { Endpoint, Field } from './endpoint';
+import { ApiNodeError, badRequest } from './errors';
+import { isObject, itemsOf, type Json, type JsonObject, objectOf } from './json';
+import type { Lookup } from './lookup';
+import { contributions, type LinearModel, scores, sigmoid, softmax } from './models/linear-model';
+
+export interface Explanations {
+	enabled: boolean;
+	/** Both give the same influences on these models: they are additive, so each feature's part is exact. */
+	method: 'ICE' | 'SHAPLEY';
+	nExplanations: number;
+	nMonteCarloSteps: number;
+}
+
+type Predict = (features: JsonObject, explanations: Explanations) => object;
+
+export interface PredictionOptions {
+	id: string;
+	summary: string;
+	description?: string;
+	documented?: boolean;
+	fields: Field[];
+	predict: Predict;
+	/** Looked up when the features have its keys; its columns do not replace what was sent. */
+	enrichment?: Lookup;
+	/** The endpoint's own setting; without one, the model cannot be explained. */
+	explanations?: Explanations;
+}
+
+export function predictionEndpoint(options: PredictionOptions): Endpoint {
+	const { predict, enrichment, explanations: own, ...about } = options;
+	const result = (features: JsonObject, explanations: Explanations) => {
+		const enriched = enrichment?.find(features);
+		if (enriched?.ignored) return enriched;
+		const prediction = predict(enriched ? { ...enriched.data, ...present(features) } : features, explanations);
+		return { ignored: false, ...prediction };
+	};
+	return {
+		...about,
+		actions: {
+			predict: (body) => ({ result: result(objectOf(body, 'features'), settle(own, body.explanations)) }),
+			'predict-multi': (body) => {
+				const explanations = settle(own, body.explanations);
+				return { results: eachItem(itemsOf(body, 'features'), (features) => result(features, explanations)) };
+			},
+		},
+	};
+}
+
+/** One record that cannot be used fails the whole batch, as it does on a real node; the message says which. */
+export function eachItem<T>(items: JsonObject[], work: (item: JsonObject) => T): T[] {
+	return items.map((item, index) => {
+		try {
+			return work(item);
+		} catch (error) {
+			throw error instanceof ApiNodeError ? badRequest(`Item ${index}: ${error.message}`) : error;
+		}
+	});
+}
+
+export function linearPrediction(model: LinearModel): Predict {
+	return (features, explanations) => {
+		const parts = contributions(model, features);
+		const values = scores(model, parts);
+		const { output, ...prediction } = decide(model, values);
+		if (!explanations.enabled) return prediction;
+		return { ...prediction, explanations: largest(model, parts, output, explanations.nExplanations) };
+	};
+}
+
+function decide(model: LinearModel, values: number[]) {
+	const { kind, classes, threshold, percentiles } = model;
+	if (kind === 'REGRESSION') return { output: 0, prediction: values[0] };
+	if (kind === 'MULTICLASS') {
+		const output = values.indexOf(Math.max(...values));
+		const probas = softmax(values);
+		const byClass = Object.fromEntries(classes.map((name, index) => [name, probas[index]]));
+		return { output, prediction: classes[output], probas: byClass };
+	}
+	const proba = sigmoid(values[0]);
+	const [negative, positive] = classes;
+	return {
+		output: 0,
+		prediction: proba >= threshold ? positive : negative,
+		probas: { [negative]: 1 - proba, [positive]: proba },
+		probaPercentile: percentiles.filter((percentile) => proba >= percentile).length,
+	};
+}
+
+function largest(model: LinearModel, parts: number[][], output: number, count: number): Record<string, number> {
+	const influences = model.features.map(({ name }, index): [string, number] => [name, parts[index][output]]);
+	influences.sort(([, a], [, b]) => Math.abs(b) - Math.abs(a));
+	return Object.fromEntries(influences.slice(0, count));
+}
+
+/** What the request leaves out, or sends as null, takes the endpoint's own setting. */
+function settle(own: Explanations | undefined, asked: Json | undefined): Explanations {
+	const defaults = own ?? { enabled: false, method: 'ICE', nExplanations: 3, nMonteCarloSteps: 100 };
+	if (asked === null || asked === undefined) return defaults;
+	if (!isObject(asked)) throw badRequest("'explanations' must be an object");
+	const enabled = asked.enabled ?? defaults.enabled;
+	const method = asked.method ?? defaults.method;
+	if (typeof enabled !== 'boolean') throw badRequest("'explanations.enabled' must be true or false");
+	if (method !== 'ICE' && method !== 'SHAPLEY') throw badRequest("'explanations.method' must be ICE or SHAPLEY");
+	if (enabled && !own) throw badRequest('The model of this endpoint cannot be explained');
+	return {
+		enabled,
+		method,
+		nExplanations: whole('nExplanations', asked.nExplanations ?? defaults.nExplanations, 1, 1_000),
+		nMonteCarloSteps: whole('nMonteCarloSteps', asked.nMonteCarloSteps ?? defaults.nMonteCarloSteps, 25, 1_000),
+	};
+}
+
+function whole(name: string, value: Json, from: number, to: number): number {
+	if (typeof value === 'number' && Number.isInteger(value) && value >= from && value <= to) return value;
+	throw badRequest(`'explanations.${name}' must be an integer between ${from} and ${to}`);
+}
+
+function present(features: JsonObject): JsonObject {
+	return Object.fromEntries(Object.entries(features).filter(([, value]) => value !== null));
+}

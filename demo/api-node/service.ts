@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto';
+import type { Endpoint } from './endpoint';
+import { badRequest, notFound, unauthorized } from './errors';
+import { isObject, type JsonObject } from './json';
+
+export type Authentication =
+	| { type: 'none' }
+	| { type: 'apiKey'; keys: string[] }
+	| { type: 'bearerToken'; accepts: (token: string) => boolean | Promise<boolean> };
+
+/** A version of a service. Several are live at once, each taking its share of the requests. */
+export interface Generation {
+	id: string;
+	probability: number;
+	endpoints: Endpoint[];
+}
+
+export class Service {
+	constructor(
+		readonly id: string,
+		private readonly authentication: Authentication,
+		readonly generations: Generation[],
+	) {}
+
+	async authorize(authorization = ''): Promise<void> {
+		const { authentication } = this;
+		if (authentication.type === 'none') return;
+		const [scheme, value = ''] = authorization.split(' ', 2);
+		if (authentication.type === 'apiKey') {
+			if (scheme.toLowerCase() !== 'basic') throw unauthorized(`Service ${this.id} needs an API key`);
+			const [key] = Buffer.from(value, 'base64').toString().split(':', 1);
+			if (!authentication.keys.includes(key)) throw unauthorized(`Unknown API key for service ${this.id}`);
+			return;
+		}
+		if (scheme.toLowerCase() !== 'bearer') throw unauthorized(`Service ${this.id} needs a bearer token`);
+		if (!(await authentication.accepts(value))) throw unauthorized(`Bearer token not valid for service ${this.id}`);
+	}
+
+	/** A dispatch key always falls on the same generation. */
+	dispatch(dispatch: unknown): Generation {
+		const { forcedGeneration, dispatchKey }: JsonObject = isObject(dispatch) ? dispatch : {};
+		if (forcedGeneration !== null && forcedGeneration !== undefined) {
+			const forced = this.generations.find(({ id }) => id === forcedGeneration);
+			if (!forced) throw badRequest(`Service ${this.id} has no generation ${JSON.stringify(forcedGeneration)}`);
+			return forced;
+		}
+		let left = dispatchKey === null || dispatchKey === undefined ? Math.random() : share(String(dispatchKey));
+		const chosen = this.generations.find(({ probability }) => (left -= probability) < 0);
+		return chosen ?? this.generations[this.generations.length - 1];
+	}
+
+	endpoint(generation: Generation, id: string): Endpoint {
+		const endpoint = generation.endpoints.find((candidate) => candidate.id === id);
+		if (!endpoint) throw notFound(`Service ${this.id} (${generation.id}) has no endpoint ${JSON.stringify(id)}`);
+		return endpoint;
+	}
+}
+
+function share(key: string): number {
+	return createHash('sha1').update(key).digest().readUInt32BE() / 2 ** 32;
+}

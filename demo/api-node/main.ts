@@ -15,7 +15,8 @@ async function main() {
 		latencyMs: whole('latency', values.latency, 3_600_000),
 	});
 	console.log(
-		`API node on ${node.url}: services demo (API key demo-key), open (no authentication), secured (bearer token demo-token)`,
+		`API node on ${node.url}: services demo (API key demo-key), open (no authentication), secured (bearer token demo-token), ` +
+			'retail (API key retail-key)',
 	);
 	const stop = () => void node.close();
 	process.once('SIGINT', stop).once('SIGTERM', stop);

@@ -12,7 +12,7 @@ export interface Explanations {
 	nMonteCarloSteps: number;
 }
 
-type Predict = (features: JsonObject, explanations: Explanations) => object;
+export type Predict = (features: JsonObject, explanations: Explanations) => object;
 
 export interface PredictionOptions {
 	id: string;

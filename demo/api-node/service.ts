@@ -18,7 +18,7 @@ export interface Generation {
 export class Service {
 	constructor(
 		readonly id: string,
-		private readonly authentication: Authentication,
+		readonly authentication: Authentication,
 		readonly generations: Generation[],
 	) {}
 

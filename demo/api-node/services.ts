@@ -1,11 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Database } from 'sql.js';
+import { effectEndpoint, type EffectModel } from './effect';
 import type { Endpoint, Field } from './endpoint';
+import { forecastEndpoint } from './forecast';
+import { functions } from './functions';
 import type { JsonObject } from './json';
 import { Lookup, lookupEndpoint, type LookupPolicy } from './lookup';
 import type { LinearModel } from './models/linear-model';
 import { type Explanations, linearPrediction, predictionEndpoint } from './prediction';
 import { type Authentication, Service } from './service';
+import { queries } from './queries';
+import { demoDatabase, sqlEndpoint } from './sql';
+import { unusualAmount } from './unusual-amount';
 
 const load = <T>(path: string): T => JSON.parse(readFileSync(join(__dirname, path), 'utf8')) as T;
 
@@ -68,6 +75,12 @@ function predictions(): Endpoint[] {
 			predict: linearPrediction(ticketTeam),
 			explanations: onRequest,
 		}),
+		predictionEndpoint({
+			id: 'unusual_amount',
+			summary: 'How unusual is an amount? A custom model with keys of its own',
+			fields: unusualAmount.fields,
+			predict: unusualAmount.predict,
+		}),
 	];
 }
 
@@ -110,18 +123,84 @@ function lookups(): Endpoint[] {
 	];
 }
 
+function forecasts(): Endpoint[] {
+	const storeSales = forecastEndpoint(
+		'store_sales',
+		"A week of each store's sales",
+		{
+			time: 'date',
+			target: 'sales',
+			identifiers: ['store'],
+			external: 'promo',
+			step: 'day',
+			horizon: 7,
+			period: 7,
+			quantiles: [
+				[0.1, -1.2815515655],
+				[0.5, 0],
+				[0.9, 1.2815515655],
+			],
+		},
+		[
+			{ name: 'date', type: 'string', example: '2024-05-01', required: true },
+			{ name: 'store', type: 'string', example: 'Lyon', required: true },
+			{ name: 'sales', type: 'number', example: 120, description: 'Left out in the days to come' },
+			{ name: 'promo', type: 'integer', example: 0, description: '1 on a day with a promotion, known in advance' },
+		],
+	);
+	const monthlyVisitors = forecastEndpoint(
+		'monthly_visitors',
+		'A year of visitors, month by month',
+		{
+			time: 'month',
+			target: 'visitors',
+			identifiers: [],
+			step: 'month',
+			horizon: 12,
+			period: 12,
+			quantiles: [
+				[0.025, -1.9599639845],
+				[0.5, 0],
+				[0.975, 1.9599639845],
+			],
+		},
+		[
+			{ name: 'month', type: 'string', example: '2024-01-01', required: true },
+			{ name: 'visitors', type: 'number', example: 1850, required: true },
+		],
+	);
+	return [storeSales, monthlyVisitors];
+}
+
 export type AcceptsToken = (token: string) => boolean | Promise<boolean>;
 
-export function demoServices(accepts: AcceptsToken = (token) => token === 'demo-token'): Map<string, Service> {
-	const both = [...predictions(), ...lookups()];
+export async function demoServices(accepts: AcceptsToken = (token) => token === 'demo-token') {
+	const database: Database = await demoDatabase(customers);
+	const couponEffect = load<EffectModel>('models/coupon-effect.json');
+	const effect = effectEndpoint('coupon_effect', 'How much more does a shopper spend with a coupon?', couponEffect);
+	const both = [
+		...predictions(),
+		...lookups(),
+		...forecasts(),
+		effect,
+		...queries.map((query) => sqlEndpoint(database, query)),
+		...functions(),
+	];
 	const generations = [
 		{ id: 'v1', probability: 0.3, endpoints: [...both, changed('fraud-first')] },
 		{ id: 'v2', probability: 0.7, endpoints: [...both, changed('fraud')] },
 	];
-	const authentications: Array<[string, Authentication]> = [
-		['demo', { type: 'apiKey', keys: ['demo-key'] }],
-		['open', { type: 'none' }],
-		['secured', { type: 'bearerToken', accepts }],
+	const ofRetail = ['store_sales', 'monthly_visitors', 'coupon_effect', 'price'];
+	const retail = generations.map((generation) => ({
+		...generation,
+		endpoints: generation.endpoints.filter(({ id }) => ofRetail.includes(id)),
+	}));
+	const byKey = (key: string): Authentication => ({ type: 'apiKey', keys: [key] });
+	const services = [
+		new Service('demo', byKey('demo-key'), generations),
+		new Service('open', { type: 'none' }, generations),
+		new Service('secured', { type: 'bearerToken', accepts }, generations),
+		new Service('retail', byKey('retail-key'), retail),
 	];
-	return new Map(authentications.map(([id, authentication]) => [id, new Service(id, authentication, generations)]));
+	return new Map(services.map((service) => [service.id, service]));
 }

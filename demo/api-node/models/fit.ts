@@ -81,7 +81,8 @@ function fit(
 			value,
 			weight.map((w, output) => round((w - centre[output]) * unit)),
 		]);
-		return { ...spec, weights: Object.fromEntries(byValue) };
+		const values = spec.encoding === 'category' && spec.type === 'string' ? own.map(({ value }) => value) : undefined;
+		return { ...spec, values, weights: Object.fromEntries(byValue) };
 	});
 	return { base: weights[columns.length].map((value) => round(value * unit)), features: features as Feature[] };
 }

@@ -1,0 +1,33 @@
+import type { Field } from './endpoint';
+import { badRequest } from './errors';
+import type { Predict } from './prediction';
+
+/** What is usual per category: mean and deviation of the logarithm of the amount, and the whole of it. */
+const usual: Record<string, [mean: number, deviation: number]> = {
+	grocery: [3.3, 0.6],
+	restaurant: [3.5, 0.5],
+	fuel: [4, 0.4],
+	travel: [5.5, 0.9],
+	electronics: [5.2, 0.8],
+	gift_cards: [3.8, 0.7],
+};
+const overall: [number, number] = [3.4, 1];
+
+const fields: Field[] = [
+	{ name: 'amount', type: 'number', example: 412.5, description: 'Amount in euros' },
+	{ name: 'merchant_category', type: 'string', example: 'grocery', values: Object.keys(usual) },
+];
+
+/** As custom Python models do: a result with keys of its own, and no prediction where none is possible. */
+const predict: Predict = ({ amount, merchant_category }) => {
+	const comparedWith = typeof merchant_category === 'string' && merchant_category in usual ? merchant_category : 'all';
+	if (amount === null || amount === undefined) return { prediction: null, comparedWith };
+	if (typeof amount !== 'number' || amount <= 0) {
+		throw badRequest(`Feature 'amount' must be a number above 0, not ${JSON.stringify(amount)}`);
+	}
+	const [mean, deviation] = usual[comparedWith] ?? overall;
+	const distance = (Math.log(amount) - mean) / deviation;
+	return { prediction: Math.abs(distance) > 2 ? 'unusual' : 'usual', distance, comparedWith };
+};
+
+export const unusualAmount = { fields, predict };

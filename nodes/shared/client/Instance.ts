@@ -1,0 +1,105 @@
+import type { LookupFunction, Socket } from 'node:net';
+import { buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
+import { exchange, type ExchangeLimits, type WireAnswer, type WireRequest } from './exchange';
+import type { Location } from './location';
+import { secureContext, type TlsOptions } from './tls';
+
+export interface ConnectionOptions {
+	/** Milliseconds to open a connection, TLS and proxy included. Default: 5,000. */
+	connectTimeout?: number;
+	tls?: TlsOptions;
+	/** Replaces Node's name look-up, to filter addresses. */
+	lookup?: LookupFunction;
+}
+
+/** Idle connections are kept this long: a webhook's next call finds one; most servers keep them longer. */
+const keepAliveMs = 30_000;
+
+const poolOptions = {
+	// No limit on connections: the limit on requests lies above, and one that waits inside a pool cannot be aborted.
+	keepAliveTimeout: keepAliveMs,
+	keepAliveMaxTimeout: keepAliveMs,
+	// The exchange has its own clock; undici's would only add timers.
+	headersTimeout: 0,
+	bodyTimeout: 0,
+};
+
+const proxyVariables = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'];
+
+/** One instance of the API node: its connections, and how many requests are on them. */
+export class Instance {
+	readonly host: string;
+	/** A proxy is set in the environment. It may still be by-passed for this host by NO_PROXY. */
+	readonly proxied = proxyVariables.some((name) => process.env[name]);
+	/** Requests that were let in and have not left, over all endpoints. */
+	inFlight = 0;
+	/** Whether it ever answered, with whatever status. */
+	answered = false;
+	private readonly dispatcher: Dispatcher;
+	private readonly connecting = new Set<Socket>();
+	private exchanges = 0;
+
+	constructor(
+		private readonly location: Location,
+		private readonly options: Required<Pick<ConnectionOptions, 'connectTimeout'>> & ConnectionOptions,
+	) {
+		this.host = location.host;
+		this.dispatcher = this.proxied ? this.proxyAgent() : this.pool();
+	}
+
+	async exchange(
+		request: Omit<WireRequest, 'origin'>,
+		limits: Omit<ExchangeLimits, 'connectTimeout'>,
+	): Promise<WireAnswer> {
+		this.exchanges++;
+		try {
+			const wireRequest = { ...request, origin: this.location.origin, path: this.location.prefix + request.path };
+			const answer = await exchange(this.dispatcher, wireRequest, {
+				...limits,
+				connectTimeout: this.options.connectTimeout,
+			});
+			this.answered = true;
+			return answer;
+		} finally {
+			// undici goes on connecting for a request that was given up.
+			if (--this.exchanges === 0) for (const socket of this.connecting) socket.destroy();
+		}
+	}
+
+	/** Closes every connection, those in use too. */
+	async destroy(): Promise<void> {
+		await this.dispatcher.destroy();
+	}
+
+	private get socketOptions() {
+		const { tls, lookup, connectTimeout } = this.options;
+		return { ...secureContext(tls ?? {}), ...(lookup && { lookup }), timeout: connectTimeout };
+	}
+
+	private pool(): Pool {
+		const connect = buildConnector(this.socketOptions) as (
+			...parameters: Parameters<buildConnector.connector>
+		) => Socket;
+		return new Pool(this.location.origin, {
+			...poolOptions,
+			connect: (options, callback) => {
+				const socket = connect(options, (...result) => {
+					this.connecting.delete(socket);
+					callback(...result);
+				});
+				this.connecting.add(socket);
+			},
+		});
+	}
+
+	private proxyAgent(): EnvHttpProxyAgent {
+		return new EnvHttpProxyAgent({
+			...poolOptions,
+			connect: this.socketOptions,
+			requestTls: this.socketOptions,
+			proxyTls: { timeout: this.options.connectTimeout },
+			// As curl and n8n do: CONNECT for https alone, plain forwarding for http.
+			proxyTunnel: false,
+		});
+	}
+}

@@ -1,0 +1,329 @@
+import { promisify } from 'node:util';
+import { brotliDecompress, gunzip, inflate } from 'node:zlib';
+import { onAbort } from './abort';
+import { EndpointTraffic } from './EndpointTraffic';
+import {
+	AnswerError,
+	type ApiNodeError,
+	CancelledError,
+	ConnectionError,
+	InvalidCallError,
+	StatusError,
+	TimeoutError,
+} from './errors';
+import { type ExchangeFailure, ExchangeTooLarge, type WireAnswer, type WireRequest } from './exchange';
+import { contentType, type FailureContext, fromExchangeFailure, fromStatus, notJson } from './failures';
+import { Fleet, type Liveness } from './Fleet';
+import { type ConnectionOptions, Instance } from './Instance';
+import { parseJson } from './json';
+import type { Lane } from './Lane';
+import { parseLocations } from './location';
+import { backoff, type CallHistory, mayRetry } from './retry';
+
+/** A bearer token that can be renewed, as OAuth2 access tokens can. */
+export interface TokenSource {
+	/** The token to send. */
+	get(): Promise<string>;
+	/** Called after the API node refused the token; answers another one. */
+	renew(): Promise<string>;
+}
+
+export interface TransportOptions extends ConnectionOptions {
+	/** URL of the API node, with a path prefix or not; several instances as a list, or separated by commas. */
+	url: string | readonly string[];
+	/** API key of the service: HTTP Basic, user name the key, password empty. */
+	apiKey?: string;
+	/** Token of a service secured by JWT/OAuth2. */
+	bearerToken?: string | TokenSource;
+}
+
+/** How one call behaves; every value has a default that suits an API node as it comes. */
+export interface CallOptions {
+	/** Milliseconds for one attempt. Default: 30,000; it should exceed the API node's 10 s in queue. */
+	timeout?: number;
+	/** Milliseconds for all attempts and the pauses between them. Default: four times `timeout`. */
+	deadline?: number;
+	/** Requests in flight per endpoint and instance. Default: 8, an API node's default pool. */
+	maxConcurrency?: number;
+	/** Bytes of a decoded answer. Default: 64 MiB. */
+	maxAnswerBytes?: number;
+	/** Ends the call with a CancelledError, wherever it is. */
+	signal?: AbortSignal;
+	/** Another service of the same API node. */
+	serviceId?: string;
+	/** Counts what the call needed beyond one request. */
+	statistics?: CallStatistics;
+}
+
+/** What was done so that calls succeed; one object may serve many calls. */
+export class CallStatistics {
+	/** Requests made again. */
+	retries = 0;
+	/** Batches sent again in parts, to find the records that fail. */
+	splits = 0;
+	/** host:port of instances left out. */
+	readonly leftOut = new Set<string>();
+}
+
+export interface ApiRequest {
+	path: string;
+	/** Path of the endpoint, whose limits the request shares with all others to it. */
+	endpoint: string;
+	body: string;
+	/** Times that the API node answered 500 to this request already, as a part of a larger one. */
+	serverErrors?: number;
+	/** Whether the API node may get the request twice. */
+	repeatable: boolean;
+	/** Whether an answer that is not JSON is an answer, too. */
+	acceptAny?: boolean;
+}
+
+/** A function's answer that is not JSON. */
+export class RawAnswer {
+	constructor(
+		readonly contentType: string,
+		readonly data: Buffer,
+	) {}
+}
+
+const decoders: Record<string, (data: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>> = {
+	gzip: promisify(gunzip),
+	deflate: promisify(inflate),
+	br: promisify(brotliDecompress),
+};
+
+/** One for each endpoint; ids can come from expressions, so their number has an end. */
+const mostEndpoints = 1_000;
+
+/**
+ * Brings one request to the API node and its answer back: picks an instance, waits for room there, sends, judges what
+ * came, tries again where that is allowed. Every request of the client passes here.
+ */
+export class Transport {
+	private readonly fleet: Fleet;
+	private readonly endpoints = new Map<string, EndpointTraffic>();
+	private readonly tokens?: TokenSource;
+	private readonly secrets = new Set<string>();
+	private headers: Record<string, string> = {
+		'content-type': 'application/json',
+		// The cap on an answer's size counts decoded bytes; compression would only hide them.
+		'accept-encoding': 'identity',
+	};
+
+	constructor(options: TransportOptions) {
+		const { url, apiKey, bearerToken, connectTimeout = 5_000, ...connection } = options;
+		const instances = parseLocations(url).map((location) => new Instance(location, { ...connection, connectTimeout }));
+		this.fleet = new Fleet(
+			instances,
+			(instance) => this.checkAlive(instance),
+			() => this.endpoints.forEach((traffic) => traffic.admit()),
+		);
+		if (apiKey) this.authorize(apiKey, `Basic ${Buffer.from(`${apiKey}:`).toString('base64')}`);
+		else if (typeof bearerToken === 'string') this.authorize(bearerToken, `Bearer ${bearerToken}`);
+		else this.tokens = bearerToken;
+	}
+
+	/** @throws ApiNodeError telling what happened to the last attempt */
+	async send(request: ApiRequest, options: CallOptions = {}): Promise<unknown> {
+		const { timeout = 30_000, maxConcurrency = 8, signal, statistics } = options;
+		const limits = { timeout, maxAnswerBytes: options.maxAnswerBytes ?? 64 * 2 ** 20, signal };
+		const deadline = options.deadline ?? 4 * timeout;
+		const traffic = this.traffic(request.endpoint);
+		const tried = new Set<Instance>();
+		const history: CallHistory = { attempts: 0, timeouts: 0, serverErrors: request.serverErrors ?? 0 };
+		let firstAt = 0;
+		let renewed = false;
+		if (this.tokens && !this.headers.authorization) this.authorizeToken(await this.tokens.get());
+
+		for (;;) {
+			const lane = await traffic.enter(maxConcurrency, tried, signal);
+			const startedAt = Date.now();
+			firstAt ||= startedAt;
+			history.attempts++;
+			let failure: ApiNodeError;
+			try {
+				const answer = await this.attempt(lane.instance, request, limits, history.attempts);
+				lane.succeeded();
+				this.fleet.succeeded(lane.instance);
+				traffic.budget.succeeded();
+				return answer;
+			} catch (error) {
+				failure = error as ApiNodeError;
+				if (failure instanceof CancelledError) throw failure;
+				if (this.learn(failure, lane, startedAt)) statistics?.leftOut.add(lane.instance.host);
+			} finally {
+				traffic.leave(lane);
+			}
+
+			tried.add(lane.instance);
+			if (failure instanceof TimeoutError) history.timeouts++;
+			if (failure instanceof StatusError && failure.status === 500) history.serverErrors++;
+			if (failure instanceof StatusError && failure.status === 401 && this.tokens && request.repeatable && !renewed) {
+				renewed = true;
+				this.authorizeToken(await this.tokens.renew());
+				continue;
+			}
+			if (!mayRetry(failure, request.repeatable, history)) throw failure;
+			// A paced lane bounds the load by itself, and what it lets through are the probes that end the outage.
+			if (!lane.paced && !traffic.budget.take(failure)) throw failure;
+			const pause = this.pauseBefore(failure, history, tried);
+			const left = firstAt + deadline - Date.now();
+			if (pause > left) throw tooLate(failure, pause, left);
+			if (statistics) statistics.retries++;
+			if (pause > 0) await sleep(pause, signal);
+		}
+	}
+
+	/** A GET to the first instance that answers it. */
+	async get(path: string, options: CallOptions & { acceptAny?: boolean } = {}): Promise<unknown> {
+		const { timeout = 30_000, signal } = options;
+		if (this.tokens && !this.headers.authorization) this.authorizeToken(await this.tokens.get());
+		let failure: unknown;
+		for (const instance of this.fleet.available()) {
+			try {
+				const limits = { timeout, maxAnswerBytes: options.maxAnswerBytes ?? 64 * 2 ** 20, signal };
+				return await this.attempt(instance, { path, acceptAny: options.acceptAny }, limits, 1);
+			} catch (error) {
+				failure = error;
+			}
+		}
+		throw failure;
+	}
+
+	/** What a body sent to this endpoint may weigh, as far as is known. */
+	maxBodyBytes(endpoint: string): number {
+		return this.traffic(endpoint).maxBodyBytes;
+	}
+
+	/** Remembers that the way to this endpoint refused a body of this size. */
+	bodyRefused(endpoint: string, bytes: number): void {
+		const traffic = this.traffic(endpoint);
+		traffic.maxBodyBytes = Math.min(traffic.maxBodyBytes, Math.ceil(bytes / 2));
+	}
+
+	async destroy(): Promise<void> {
+		await Promise.all(this.fleet.instances.map(async (instance) => await instance.destroy()));
+	}
+
+	private async attempt(
+		instance: Instance,
+		request: Pick<ApiRequest, 'path' | 'acceptAny'> & { body?: string },
+		limits: { timeout: number; maxAnswerBytes: number; signal?: AbortSignal },
+		attempts: number,
+	): Promise<unknown> {
+		const context: FailureContext = { ...limits, instance, attempts, redact: this.redact };
+		const wireRequest: Omit<WireRequest, 'origin'> = {
+			method: request.body === undefined ? 'GET' : 'POST',
+			path: request.path,
+			headers: this.headers,
+			body: request.body,
+		};
+		let answer: WireAnswer;
+		try {
+			answer = await decoded(await instance.exchange(wireRequest, limits), limits.maxAnswerBytes);
+		} catch (failure) {
+			throw fromExchangeFailure(failure as ExchangeFailure, context);
+		}
+		if (answer.status < 200 || answer.status > 299) throw fromStatus(answer, context);
+		if (request.acceptAny && !/json/.test(contentType(answer))) {
+			return new RawAnswer(contentType(answer), answer.body);
+		}
+		try {
+			return parseJson(answer.body.toString('utf8'));
+		} catch {
+			throw notJson(answer, context);
+		}
+	}
+
+	/** @returns whether the instance was put out for it */
+	private learn(failure: ApiNodeError, lane: Lane, startedAt: number): boolean {
+		const status = failure instanceof StatusError ? failure.status : undefined;
+		const retryAfter = failure instanceof StatusError ? failure.retryAfter : undefined;
+		if (status === 429 || status === 503 || failure instanceof TimeoutError) lane.overloaded(startedAt);
+		const down =
+			failure instanceof ConnectionError || failure instanceof TimeoutError || status === 502 || status === 504;
+		if (down || status === 429 || status === 503) {
+			lane.failed(startedAt, retryAfter);
+			return down && this.fleet.failed(lane.instance);
+		}
+		if (!(failure instanceof AnswerError)) this.fleet.succeeded(lane.instance);
+		return false;
+	}
+
+	private pauseBefore(failure: ApiNodeError, history: CallHistory, tried: ReadonlySet<Instance>): number {
+		const elsewhere = this.fleet.available().some((instance) => !tried.has(instance));
+		if (failure instanceof ConnectionError && history.attempts === 1 && elsewhere) return 0;
+		const floor = failure instanceof StatusError ? (failure.retryAfter ?? 0) : 0;
+		return Math.max(floor, backoff(history.attempts));
+	}
+
+	private async checkAlive(instance: Instance): Promise<Liveness> {
+		const request = { method: 'GET', path: '/isAlive/', headers: {} } as const;
+		try {
+			const { status } = await instance.exchange(request, { timeout: 5_000, maxAnswerBytes: 2 ** 20 });
+			return status >= 500 ? 'draining' : 'alive';
+		} catch {
+			return 'unreachable';
+		}
+	}
+
+	private traffic(endpoint: string): EndpointTraffic {
+		let traffic = this.endpoints.get(endpoint);
+		if (!traffic) {
+			if (this.endpoints.size >= mostEndpoints) this.endpoints.delete(this.endpoints.keys().next().value!);
+			this.endpoints.set(endpoint, (traffic = new EndpointTraffic(this.fleet)));
+		}
+		return traffic;
+	}
+
+	private authorizeToken(token: string): void {
+		this.authorize(token, `Bearer ${token}`);
+	}
+
+	private authorize(secret: string, authorization: string): void {
+		if (!/^[\x20-\x7e]+$/.test(authorization)) {
+			throw new InvalidCallError(
+				'The token holds a character that cannot be sent: paste it again, without line breaks',
+			);
+		}
+		this.secrets.add(secret).add(authorization.slice(authorization.indexOf(' ') + 1));
+		this.headers = { ...this.headers, authorization };
+	}
+
+	private readonly redact = (text: string): string =>
+		[...this.secrets].reduce((clean, secret) => clean.replaceAll(secret, '***'), text);
+}
+
+/** Servers may compress although they were asked not to. */
+async function decoded(answer: WireAnswer, maxOutputLength: number): Promise<WireAnswer> {
+	const encoding = answer.headers['content-encoding'];
+	const decode = encoding && decoders[encoding.trim().toLowerCase()];
+	if (!decode) return answer;
+	try {
+		return { ...answer, body: await decode(answer.body, { maxOutputLength }) };
+	} catch (error) {
+		const tooLarge = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
+		throw { error: tooLarge ? new ExchangeTooLarge() : (error as Error), sent: true } satisfies ExchangeFailure;
+	}
+}
+
+function tooLate(failure: ApiNodeError, pause: number, left: number): ApiNodeError {
+	const seconds = (ms: number) => `${Math.max(0, Math.round(ms / 1000)).toLocaleString('en')} s`;
+	const advice = `It asked to wait ${seconds(pause)} before the next try, longer than the ${seconds(left)} left for this call.`;
+	return Object.assign(failure, { facts: { ...failure.facts, advice } });
+}
+
+async function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
+	await new Promise<void>((resolve, reject) => {
+		const timer = setTimeout(() => {
+			forget?.();
+			resolve();
+		}, ms);
+		const forget =
+			signal &&
+			onAbort(signal, () => {
+				clearTimeout(timer);
+				reject(new CancelledError());
+			});
+	});
+}

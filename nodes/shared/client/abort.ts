@@ -1,0 +1,16 @@
+const callbacksOf = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Calls back when the signal aborts; the returned function takes that back. However many requests share a signal,
+ * it gets one listener: Node warns at the eleventh, and AbortSignal.any() retains memory per request.
+ */
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+	let callbacks = callbacksOf.get(signal);
+	if (!callbacks) {
+		const all = (callbacks = new Set());
+		callbacksOf.set(signal, all);
+		signal.addEventListener('abort', () => all.forEach((each) => each()), { once: true });
+	}
+	callbacks.add(callback);
+	return () => callbacks.delete(callback);
+}

@@ -1,0 +1,98 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Dispatcher } from 'undici';
+import { onAbort } from './abort';
+import { CancelledError } from './errors';
+
+export interface WireRequest {
+	method: 'GET' | 'POST';
+	origin: string;
+	path: string;
+	headers: Record<string, string>;
+	body?: string;
+}
+
+export interface WireAnswer {
+	status: number;
+	headers: IncomingHttpHeaders;
+	body: Buffer;
+}
+
+export interface ExchangeLimits {
+	/** Milliseconds until the request must be on a connection: name look-up, TCP, TLS and proxy together. */
+	connectTimeout: number;
+	/** Milliseconds until the whole answer must be here, connecting included. */
+	timeout: number;
+	/** Bytes of the body on the wire. */
+	maxAnswerBytes: number;
+	signal?: AbortSignal;
+}
+
+export class ExchangeTimeout extends Error {}
+export class ExchangeTooLarge extends Error {}
+
+/** What ended an exchange without an answer; `sent` tells whether a connection had been given the request. */
+export interface ExchangeFailure {
+	error: Error;
+	sent: boolean;
+}
+
+/**
+ * Sends one request and collects its answer. A handler below undici's `request`, because there a signal is ignored
+ * while a request is queued or connecting, and because the size is best watched where the bytes arrive. Every end
+ * but a whole answer destroys the connection: an unread body would stall it.
+ *
+ * @throws ExchangeFailure
+ */
+export function exchange(dispatcher: Dispatcher, request: WireRequest, limits: ExchangeLimits): Promise<WireAnswer> {
+	return new Promise((resolve, reject: (failure: ExchangeFailure) => void) => {
+		let controller: Dispatcher.DispatchController | undefined;
+		let ended: Error | undefined;
+		const startedAt = Date.now();
+		let status = 0;
+		let headers: IncomingHttpHeaders = {};
+		let bytes = 0;
+		const chunks: Buffer[] = [];
+
+		const release = () => {
+			clearTimeout(timer);
+			forget?.();
+		};
+		const fail = (error: Error) => {
+			if (ended) return;
+			ended = error;
+			release();
+			reject({ error, sent: controller !== undefined });
+			controller?.abort(error);
+		};
+		// No request waits for a free connection (the pool opens one), so one that has not started is connecting.
+		let timer = setTimeout(() => fail(new ExchangeTimeout()), Math.min(limits.connectTimeout, limits.timeout));
+		const forget = limits.signal && onAbort(limits.signal, () => fail(new CancelledError()));
+
+		dispatcher.dispatch(request, {
+			onRequestStart(started) {
+				// Given up while queued or connecting: stop undici from writing it after all.
+				if (ended) return started.abort(ended);
+				controller = started;
+				clearTimeout(timer);
+				timer = setTimeout(() => fail(new ExchangeTimeout()), limits.timeout - (Date.now() - startedAt));
+			},
+			onResponseStart(_controller, statusCode, responseHeaders) {
+				status = statusCode;
+				headers = responseHeaders as IncomingHttpHeaders;
+			},
+			onResponseData(_controller, chunk) {
+				bytes += chunk.length;
+				if (bytes > limits.maxAnswerBytes) fail(new ExchangeTooLarge());
+				else chunks.push(chunk);
+			},
+			onResponseEnd() {
+				if (ended) return;
+				release();
+				resolve({ status, headers, body: chunks.length === 1 ? chunks[0] : Buffer.concat(chunks) });
+			},
+			onResponseError(_controller, error) {
+				fail(error);
+			},
+		});
+	});
+}

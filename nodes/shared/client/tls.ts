@@ -1,0 +1,60 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { rootCertificates } from 'node:tls';
+import { InvalidCallError } from './errors';
+
+/** How to trust the API node and how to be trusted by it; all PEM. */
+export interface TlsOptions {
+	/** Certificates of a private authority, trusted beside Node's own. */
+	ca?: string;
+	/** Client certificate, with its chain (mutual TLS). */
+	cert?: string;
+	/** Private key of the client certificate. */
+	key?: string;
+	passphrase?: string;
+	/** false accepts any certificate. Default: true. */
+	rejectUnauthorized?: boolean;
+}
+
+/** A one-line input field turns a PEM's line breaks into spaces. */
+function pem(text: string | undefined): string | undefined {
+	return text
+		?.trim()
+		.replace(/(-----BEGIN [A-Z0-9 ]+-----)([^-]+)(-----END [A-Z0-9 ]+-----)/g, (_all, begin, body, end) =>
+			/^[^\n]*:/.test(body.trim())
+				? `${begin}${body}${end}`
+				: `${begin}\n${body.trim().replace(/\s+/g, '\n')}\n${end}\n`,
+		);
+}
+
+function check(what: string, read: () => unknown) {
+	try {
+		read();
+	} catch {
+		throw new InvalidCallError(
+			`The ${what} could not be read: paste it as PEM text, from '-----BEGIN' to '-----END' inclusive`,
+		);
+	}
+}
+
+/**
+ * Options for Node's TLS sockets.
+ *
+ * @throws InvalidCallError naming the text that is not PEM, or the half of the client certificate that is missing
+ */
+export function secureContext(options: TlsOptions) {
+	const [ca, cert, key] = [pem(options.ca), pem(options.cert), pem(options.key)];
+	const passphrase = options.passphrase || undefined;
+	if (ca) check('certificate of the authority', () => new X509Certificate(ca));
+	if (cert) check('client certificate', () => new X509Certificate(cert));
+	if (key) check('private key (or its passphrase)', () => createPrivateKey({ key, passphrase }));
+	if (Boolean(cert) !== Boolean(key)) {
+		throw new InvalidCallError(
+			`The client certificate needs ${cert ? 'its private key' : 'the certificate itself'} too`,
+		);
+	}
+	return {
+		...(ca && { ca: [...rootCertificates, ca] }),
+		...(cert && { cert, key, passphrase }),
+		rejectUnauthorized: options.rejectUnauthorized ?? true,
+	};
+}

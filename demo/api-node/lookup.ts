@@ -12,17 +12,19 @@ export interface Ignored {
 }
 
 export class Lookup {
+	/** Per key, the columns of each match. */
 	private readonly matches = new Map<string, JsonObject[]>();
 
 	constructor(
 		rows: JsonObject[],
-		readonly keys: string[],
-		readonly columns: string[],
+		private readonly keys: string[],
+		columns: string[],
 		private readonly policy: LookupPolicy,
 	) {
 		for (const row of rows) {
 			const key = this.keyOf(row);
-			if (key !== undefined) this.matches.set(key, [...(this.matches.get(key) ?? []), row]);
+			const data = Object.fromEntries(columns.map((column) => [column, row[column] ?? null]));
+			if (key !== undefined) this.matches.set(key, [...(this.matches.get(key) ?? []), data]);
 		}
 	}
 
@@ -32,13 +34,17 @@ export class Lookup {
 		const matches = this.matches.get(key) ?? [];
 		if (matches.length === 0) return this.without('NO_LOOKUP_MATCH', record);
 		if (matches.length > 1) return this.without('MULTIPLE_LOOKUP_MATCHES', record);
-		const data = Object.fromEntries(this.columns.map((column) => [column, matches[0][column] ?? null]));
-		return { ignored: false, data };
+		return { ignored: false, data: matches[0] };
 	}
 
 	private keyOf(record: JsonObject): string | undefined {
-		const values = this.keys.map((key) => record[key] ?? '');
-		return values.includes('') ? undefined : JSON.stringify(values.map(String));
+		let whole = '';
+		for (const key of this.keys) {
+			const value = record[key] ?? '';
+			if (value === '') return undefined;
+			whole += `${String(value)}\u0000`;
+		}
+		return whole;
 	}
 
 	private without(ignoreReason: LookupReason, record: JsonObject): Ignored | { ignored: false; data: JsonObject } {

@@ -2,7 +2,7 @@ import type { Endpoint, Field } from './endpoint';
 import { ApiNodeError, badRequest } from './errors';
 import { isObject, itemsOf, type Json, type JsonObject, objectOf } from './json';
 import type { Lookup } from './lookup';
-import { contributions, type LinearModel, scores, sigmoid, softmax } from './models/linear-model';
+import { contributions, countUpTo, type LinearModel, scores, sigmoid, softmax } from './models/linear-model';
 
 export interface Explanations {
 	enabled: boolean;
@@ -32,8 +32,8 @@ export function predictionEndpoint(options: PredictionOptions): Endpoint {
 	const result = (features: JsonObject, explanations: Explanations) => {
 		const enriched = enrichment?.find(features);
 		if (enriched?.ignored) return enriched;
-		const prediction = predict(enriched ? { ...enriched.data, ...present(features) } : features, explanations);
-		return { ignored: false, ...prediction };
+		if (enriched) complete(features, enriched.data);
+		return predict(features, explanations);
 	};
 	return {
 		...about,
@@ -62,28 +62,28 @@ export function linearPrediction(model: LinearModel): Predict {
 	return (features, explanations) => {
 		const parts = contributions(model, features);
 		const values = scores(model, parts);
-		const { output, ...prediction } = decide(model, values);
-		if (!explanations.enabled) return prediction;
-		return { ...prediction, explanations: largest(model, parts, output, explanations.nExplanations) };
+		const result = decide(model, values);
+		if (!explanations.enabled) return result;
+		// Of several classes, the predicted one is explained.
+		const output = values.indexOf(Math.max(...values));
+		return { ...result, explanations: largest(model, parts, output, explanations.nExplanations) };
 	};
 }
 
-function decide(model: LinearModel, values: number[]) {
-	const { kind, classes, threshold, percentiles } = model;
-	if (kind === 'REGRESSION') return { output: 0, prediction: values[0] };
+function decide({ kind, classes, threshold, percentiles }: LinearModel, values: number[]) {
+	if (kind === 'REGRESSION') return { ignored: false, prediction: values[0] };
 	if (kind === 'MULTICLASS') {
-		const output = values.indexOf(Math.max(...values));
-		const probas = softmax(values);
-		const byClass = Object.fromEntries(classes.map((name, index) => [name, probas[index]]));
-		return { output, prediction: classes[output], probas: byClass };
+		const probas: Record<string, number> = {};
+		softmax(values).forEach((proba, index) => (probas[classes[index]] = proba));
+		return { ignored: false, prediction: classes[values.indexOf(Math.max(...values))], probas };
 	}
 	const proba = sigmoid(values[0]);
 	const [negative, positive] = classes;
 	return {
-		output: 0,
+		ignored: false,
 		prediction: proba >= threshold ? positive : negative,
 		probas: { [negative]: 1 - proba, [positive]: proba },
-		probaPercentile: percentiles.filter((percentile) => proba >= percentile).length,
+		probaPercentile: countUpTo(percentiles, proba),
 	};
 }
 
@@ -116,6 +116,10 @@ function whole(name: string, value: Json, from: number, to: number): number {
 	throw badRequest(`'explanations.${name}' must be an integer between ${from} and ${to}`);
 }
 
-function present(features: JsonObject): JsonObject {
-	return Object.fromEntries(Object.entries(features).filter(([, value]) => value !== null));
+/**
+ * A null is a missing value: what was looked up takes its place. In place, as the record belongs to this request alone
+ * and copying it took longer than predicting it.
+ */
+function complete(features: JsonObject, lookedUp: JsonObject) {
+	for (const column in lookedUp) features[column] ??= lookedUp[column];
 }

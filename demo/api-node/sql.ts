@@ -18,6 +18,7 @@ type Outcome = { columns: string[]; rows: Array<Array<string | null>> } | { upda
 const schema = `
 	CREATE TABLE customers (id TEXT, name TEXT, city TEXT);
 	CREATE TABLE transactions (id INTEGER PRIMARY KEY, customer_id TEXT, amount REAL, merchant TEXT, note TEXT);
+	CREATE INDEX by_customer ON transactions (customer_id);
 	CREATE TABLE accounts (customer_id TEXT PRIMARY KEY, balance REAL CHECK (balance >= 0));
 	CREATE TABLE payments (id INTEGER PRIMARY KEY, customer_id TEXT NOT NULL, amount REAL CHECK (amount > 0));
 `;

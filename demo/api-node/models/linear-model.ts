@@ -39,24 +39,36 @@ export interface LinearModel {
 
 /** What each feature adds to the model's base, per output. */
 export function contributions(model: LinearModel, record: JsonObject): number[][] {
+	const none = new Array<number>(model.base.length).fill(0);
 	return model.features.map((feature) => {
 		const value = record[feature.name];
-		const none = model.base.map(() => 0);
-		if (value === null || value === undefined || value === '') return none;
-		if ('mean' in feature) {
-			const number = numberOf(feature, value);
-			const distance = (feature.encoding === 'log' ? Math.log1p(number) : number) - feature.mean;
-			return feature.weights.map((weight) => weight * distance);
-		}
-		const { encoding, edges = [], weights } = feature;
-		if (encoding === 'category') return weights[categoryOf(feature, value)] ?? none;
-		const number = numberOf(feature, value);
-		return weights[String(edges.filter((edge) => number >= edge).length)] ?? none;
+		return value === null || value === undefined || value === '' ? none : (contribution(feature, value) ?? none);
 	});
 }
 
+function contribution(feature: Feature, value: unknown): number[] | undefined {
+	if ('mean' in feature) {
+		const number = numberOf(feature, value);
+		const distance = (feature.encoding === 'log' ? Math.log1p(number) : number) - feature.mean;
+		return feature.weights.map((weight) => weight * distance);
+	}
+	if (feature.encoding === 'category') return feature.weights[categoryOf(feature, value)];
+	return feature.weights[countUpTo(feature.edges ?? [], numberOf(feature, value))];
+}
+
 export function scores(model: LinearModel, parts: number[][]): number[] {
-	return model.base.map((base, output) => parts.reduce((sum, part) => sum + part[output], base));
+	return model.base.map((base, output) => {
+		let score = base;
+		for (const part of parts) score += part[output];
+		return score;
+	});
+}
+
+/** How many of the ascending numbers are not above the value. */
+export function countUpTo(ascending: number[], value: number): number {
+	let count = 0;
+	while (count < ascending.length && ascending[count] <= value) count++;
+	return count;
 }
 
 export function sigmoid(logOdds: number): number {

@@ -1,0 +1,5 @@
+/** n8n's own engine in this process: what a test needs to run our nodes as a workflow would. */
+export { loadOptions, type LoadOptions } from './engine/loadOptions';
+export { nodePackage, type NodePackage } from './engine/nodePackage';
+export { runNode, type NodeRun, type RunNodeOptions } from './engine/runNode';
+export { testCredential, type TestCredential } from './engine/testCredential';

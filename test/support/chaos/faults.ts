@@ -28,7 +28,7 @@ export type Fault =
 	| { kind: 'silent' }
 	/** Waits, then the next fault or the healthy answer. */
 	| { kind: 'delay'; ms: number; then?: Fault }
-	/** A TCP reset (RST); "during" has sent half of the body. */
+	/** A TCP reset (RST): before any answer, after half of the body, or after all of it and `afterMs` (default 50). */
 	| { kind: 'reset'; when: 'before' | 'during' | 'after'; afterMs?: number }
 	/** An orderly close (FIN) that no header announces: before any answer, or of the idle connection after it. */
 	| { kind: 'close'; when: 'before' | 'after'; afterMs?: number }

@@ -5,6 +5,8 @@ import { gzipSync } from 'node:zlib';
 import { toWire, type WireAnswer } from './answer';
 import type { Fault } from './faults';
 
+// ms; a reset discards what the peer has not read yet: without a pause, it would often see no answer at all
+const UNTIL_READ = 50;
 const MEBIBYTE = 1024 * 1024;
 
 interface Exchange {
@@ -34,7 +36,7 @@ export async function sendFault(fault: Fault, exchange: Exchange): Promise<void>
 		case 'reset':
 			if (fault.when === 'during') await sendHalf(response, await healthy());
 			if (fault.when === 'after') await send(response, await healthy());
-			if (fault.afterMs) await wait(fault.afterMs);
+			if (fault.when !== 'before') await wait(fault.afterMs ?? UNTIL_READ);
 			tcp.resetAndDestroy();
 			return;
 		case 'close':
@@ -85,8 +87,6 @@ async function send(response: ServerResponse, { status, headers, body }: WireAns
 async function sendHalf(response: ServerResponse, { status, headers, body }: WireAnswer): Promise<void> {
 	response.writeHead(status, headers);
 	await new Promise<void>((resolve) => response.write(body.subarray(0, body.length / 2), () => resolve()));
-	// a reset discards what the peer has not read: without a pause, the client would see no answer at all
-	await wait(20);
 }
 
 async function truncate(socket: Socket, answer: WireAnswer, by: 'length' | 'chunk' | 'endOfStream'): Promise<void> {

@@ -49,7 +49,7 @@ export interface NodeRun {
 	status: string;
 	cancelled: boolean;
 	timing: {
-		/** ms in the node. */
+		/** ms from the node's start to the end of the run. n8n's sorting of a large error output counts, and is slow. */
 		node: number;
 		/** ms from the stop to the end of the node, if it was stopped. */
 		afterCancel?: number;

@@ -1,0 +1,64 @@
+import { type ApiNode, startApiNode } from '../../../demo/api-node';
+import { ask, type ErrorBody } from './ask';
+
+const record = { features: { amount: 12 } };
+
+describe("an endpoint's pool", () => {
+	let node: ApiNode;
+	afterEach(() => node.close());
+	const many = (count: number, path = 'open/fraud/predict') =>
+		Promise.all(Array.from({ length: count }, () => ask<ErrorBody>(node, path, record)));
+
+	test('runs eight requests, lets sixteen wait and rejects the others with 503', async () => {
+		node = await startApiNode({ latencyMs: 150 });
+		const answers = await many(30);
+		const rejected = answers.filter(({ status }) => status === 503);
+		expect(answers.filter(({ status }) => status === 200)).toHaveLength(24);
+		expect(rejected).toHaveLength(6);
+		expect(rejected[0].body.message).toContain('queue of 16 is full');
+		expect(rejected[0].headers['dss-version']).toBeDefined();
+		expect(node.pool('open', 'fraud')).toMatchObject({ peak: 8, rejected: 6, running: 0, waiting: 0 });
+	});
+
+	test('rejects a request that waited too long, and serves the next one', async () => {
+		node = await startApiNode({ latencyMs: 200, pool: { ceil: 1, queueTimeoutMs: 50 } });
+		const [first, second] = await many(2);
+		expect([first.status, second.status].sort()).toEqual([200, 503]);
+		expect([first, second].find(({ status }) => status === 503)?.body.message).toContain('50 ms');
+		expect((await many(1))[0].status).toBe(200);
+	});
+
+	test('is its own: a busy endpoint does not hold up another', async () => {
+		node = await startApiNode({ latencyMs: 100, pool: { ceil: 1, queue: 0 } });
+		const answers = await Promise.all([
+			ask(node, 'open/fraud/predict', record),
+			ask(node, 'open/house_price/predict', record),
+			ask(node, 'secured/fraud/predict', record, { authorization: 'Bearer demo-token' }),
+		]);
+		expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+	});
+
+	test('starts pipelines at a cost when they are needed, and keeps the cruise number', async () => {
+		node = await startApiNode({ latencyMs: 50, pipelineStartMs: 300, pool: { floor: 1, cruise: 2, ceil: 4 } });
+		const begun = performance.now();
+		await many(1);
+		expect(performance.now() - begun).toBeLessThan(300);
+		await many(4);
+		expect(performance.now() - begun).toBeGreaterThan(300);
+		expect(node.pool('open', 'fraud')).toMatchObject({ peak: 4, pipelines: 2 });
+	});
+
+	test('frees the pipeline of a request that failed', async () => {
+		node = await startApiNode({ pool: { ceil: 1, queue: 0 } });
+		await ask(node, 'open/failing/run', {});
+		expect((await ask<ErrorBody>(node, 'open/failing/run', {})).body.errorType).toContain('Python');
+	});
+
+	test('works as long as it is told to', async () => {
+		node = await startApiNode();
+		node.setLatency(120);
+		const { body } = await ask<{ timing: { prediction: number } }>(node, 'open/fraud/predict', record);
+		expect(body.timing.prediction).toBeGreaterThan(110_000);
+		expect(body.timing.prediction).toBeLessThan(2_000_000);
+	});
+});

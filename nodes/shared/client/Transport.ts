@@ -1,17 +1,9 @@
-import { promisify } from 'node:util';
-import { brotliDecompress, gunzip, inflate } from 'node:zlib';
-import { onAbort } from './abort';
+import { sleep } from './abort';
+import { type Access, keyAccess, noAccess, tokenAccess } from './access';
+import { decoded } from './decode';
 import { EndpointTraffic } from './EndpointTraffic';
-import {
-	AnswerError,
-	type ApiNodeError,
-	CancelledError,
-	ConnectionError,
-	InvalidCallError,
-	StatusError,
-	TimeoutError,
-} from './errors';
-import { type ExchangeFailure, ExchangeTooLarge, type WireAnswer, type WireRequest } from './exchange';
+import { AnswerError, type ApiNodeError, CancelledError, ConnectionError, StatusError, TimeoutError } from './errors';
+import type { ExchangeFailure, ExchangeLimits, WireAnswer } from './exchange';
 import { contentType, type FailureContext, fromExchangeFailure, fromStatus, notJson } from './failures';
 import { Fleet, type Liveness } from './Fleet';
 import { type ConnectionOptions, Instance } from './Instance';
@@ -24,8 +16,8 @@ import { backoff, type CallHistory, mayRetry } from './retry';
 export interface TokenSource {
 	/** The token to send. */
 	get(): Promise<string>;
-	/** Called after the API node refused the token; answers another one. */
-	renew(): Promise<string>;
+	/** Called after the API node refused a token; answers another one. */
+	renew(refused: string): Promise<string>;
 }
 
 export interface TransportOptions extends ConnectionOptions {
@@ -34,7 +26,7 @@ export interface TransportOptions extends ConnectionOptions {
 	/** API key of the service: HTTP Basic, user name the key, password empty. */
 	apiKey?: string;
 	/** Token of a service secured by JWT/OAuth2. */
-	bearerToken?: string | TokenSource;
+	bearerToken?: string;
 }
 
 /** How one call behaves; every value has a default that suits an API node as it comes. */
@@ -51,6 +43,8 @@ export interface CallOptions {
 	signal?: AbortSignal;
 	/** Another service of the same API node. */
 	serviceId?: string;
+	/** Where the token comes from, in place of the client's own key or token. */
+	tokens?: TokenSource;
 	/** Counts what the call needed beyond one request. */
 	statistics?: CallStatistics;
 }
@@ -86,12 +80,6 @@ export class RawAnswer {
 	) {}
 }
 
-const decoders: Record<string, (data: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>> = {
-	gzip: promisify(gunzip),
-	deflate: promisify(inflate),
-	br: promisify(brotliDecompress),
-};
-
 /** One for each endpoint; ids can come from expressions, so their number has an end. */
 const mostEndpoints = 1_000;
 
@@ -102,13 +90,7 @@ const mostEndpoints = 1_000;
 export class Transport {
 	private readonly fleet: Fleet;
 	private readonly endpoints = new Map<string, EndpointTraffic>();
-	private readonly tokens?: TokenSource;
-	private readonly secrets = new Set<string>();
-	private headers: Record<string, string> = {
-		'content-type': 'application/json',
-		// The cap on an answer's size counts decoded bytes; compression would only hide them.
-		'accept-encoding': 'identity',
-	};
+	private readonly access: Access;
 
 	constructor(options: TransportOptions) {
 		const { url, apiKey, bearerToken, connectTimeout = 5_000, ...connection } = options;
@@ -118,22 +100,20 @@ export class Transport {
 			(instance) => this.checkAlive(instance),
 			() => this.endpoints.forEach((traffic) => traffic.admit()),
 		);
-		if (apiKey) this.authorize(apiKey, `Basic ${Buffer.from(`${apiKey}:`).toString('base64')}`);
-		else if (typeof bearerToken === 'string') this.authorize(bearerToken, `Bearer ${bearerToken}`);
-		else this.tokens = bearerToken;
+		this.access = apiKey ? keyAccess(apiKey) : bearerToken ? tokenAccess(bearerToken) : noAccess;
 	}
 
 	/** @throws ApiNodeError telling what happened to the last attempt */
 	async send(request: ApiRequest, options: CallOptions = {}): Promise<unknown> {
-		const { timeout = 30_000, maxConcurrency = 8, signal, statistics } = options;
-		const limits = { timeout, maxAnswerBytes: options.maxAnswerBytes ?? 64 * 2 ** 20, signal };
-		const deadline = options.deadline ?? 4 * timeout;
+		const { maxConcurrency = 8, signal, statistics, tokens } = options;
+		const limits = limitsOf(options);
+		const deadline = options.deadline ?? 4 * limits.timeout;
 		const traffic = this.traffic(request.endpoint);
 		const tried = new Set<Instance>();
 		const history: CallHistory = { attempts: 0, timeouts: 0, serverErrors: request.serverErrors ?? 0 };
 		let firstAt = 0;
+		let token = await tokens?.get();
 		let renewed = false;
-		if (this.tokens && !this.headers.authorization) this.authorizeToken(await this.tokens.get());
 
 		for (;;) {
 			const lane = await traffic.enter(maxConcurrency, tried, signal);
@@ -142,7 +122,7 @@ export class Transport {
 			history.attempts++;
 			let failure: ApiNodeError;
 			try {
-				const answer = await this.attempt(lane.instance, request, limits, history.attempts);
+				const answer = await this.attempt(lane.instance, request, limits, this.accessWith(token), history.attempts);
 				lane.succeeded();
 				this.fleet.succeeded(lane.instance);
 				traffic.budget.succeeded();
@@ -150,7 +130,7 @@ export class Transport {
 			} catch (error) {
 				failure = error as ApiNodeError;
 				if (failure instanceof CancelledError) throw failure;
-				if (this.learn(failure, lane, startedAt)) statistics?.leftOut.add(lane.instance.host);
+				if (this.learn(failure, lane, startedAt, request.acceptAny)) statistics?.leftOut.add(lane.instance.host);
 			} finally {
 				traffic.leave(lane);
 			}
@@ -158,9 +138,11 @@ export class Transport {
 			tried.add(lane.instance);
 			if (failure instanceof TimeoutError) history.timeouts++;
 			if (failure instanceof StatusError && failure.status === 500) history.serverErrors++;
-			if (failure instanceof StatusError && failure.status === 401 && this.tokens && request.repeatable && !renewed) {
+			// A function may have chosen the 401 after acting: only what is repeatable goes out again.
+			const refused = failure instanceof StatusError && failure.status === 401;
+			if (refused && token && tokens && request.repeatable && !renewed) {
 				renewed = true;
-				this.authorizeToken(await this.tokens.renew());
+				token = await tokens.renew(token);
 				continue;
 			}
 			if (!mayRetry(failure, request.repeatable, history)) throw failure;
@@ -176,13 +158,12 @@ export class Transport {
 
 	/** A GET to the first instance that answers it. */
 	async get(path: string, options: CallOptions & { acceptAny?: boolean } = {}): Promise<unknown> {
-		const { timeout = 30_000, signal } = options;
-		if (this.tokens && !this.headers.authorization) this.authorizeToken(await this.tokens.get());
+		const access = this.accessWith(await options.tokens?.get());
 		let failure: unknown;
 		for (const instance of this.fleet.available()) {
 			try {
-				const limits = { timeout, maxAnswerBytes: options.maxAnswerBytes ?? 64 * 2 ** 20, signal };
-				return await this.attempt(instance, { path, acceptAny: options.acceptAny }, limits, 1);
+				const request = { path, acceptAny: options.acceptAny };
+				return await this.attempt(instance, request, limitsOf(options), access, 1);
 			} catch (error) {
 				failure = error;
 			}
@@ -208,16 +189,13 @@ export class Transport {
 	private async attempt(
 		instance: Instance,
 		request: Pick<ApiRequest, 'path' | 'acceptAny'> & { body?: string },
-		limits: { timeout: number; maxAnswerBytes: number; signal?: AbortSignal },
+		limits: RequestLimits,
+		{ headers, redact }: Access,
 		attempts: number,
 	): Promise<unknown> {
-		const context: FailureContext = { ...limits, instance, attempts, redact: this.redact };
-		const wireRequest: Omit<WireRequest, 'origin'> = {
-			method: request.body === undefined ? 'GET' : 'POST',
-			path: request.path,
-			headers: this.headers,
-			body: request.body,
-		};
+		const context: FailureContext = { ...limits, instance, attempts, redact };
+		const { path, body } = request;
+		const wireRequest = { method: body === undefined ? 'GET' : 'POST', path, headers, body } as const;
 		let answer: WireAnswer;
 		try {
 			answer = await decoded(await instance.exchange(wireRequest, limits), limits.maxAnswerBytes);
@@ -235,18 +213,21 @@ export class Transport {
 		}
 	}
 
-	/** @returns whether the instance was put out for it */
-	private learn(failure: ApiNodeError, lane: Lane, startedAt: number): boolean {
-		const status = failure instanceof StatusError ? failure.status : undefined;
-		const retryAfter = failure instanceof StatusError ? failure.retryAfter : undefined;
-		if (status === 429 || status === 503 || failure instanceof TimeoutError) lane.overloaded(startedAt);
-		const down =
-			failure instanceof ConnectionError || failure instanceof TimeoutError || status === 502 || status === 504;
-		if (down || status === 429 || status === 503) {
-			lane.failed(startedAt, retryAfter);
-			return down && this.fleet.failed(lane.instance);
-		}
-		if (!(failure instanceof AnswerError)) this.fleet.succeeded(lane.instance);
+	/**
+	 * @param ownStatus the status may be a function's own, and then says nothing about the instance
+	 * @returns whether the instance was put out for it
+	 */
+	private learn(failure: ApiNodeError, lane: Lane, startedAt: number, ownStatus = false): boolean {
+		const { status, retryAfter } = failure instanceof StatusError ? failure : {};
+		const busy = status === 429 || status === 503;
+		if (busy || failure instanceof TimeoutError) lane.overloaded(startedAt);
+		if (ownStatus && status) return false;
+		const broken = failure instanceof ConnectionError || failure instanceof TimeoutError;
+		const down = broken || status === 502 || status === 504;
+		const permanent = failure instanceof ConnectionError && failure.permanent;
+		if ((down || busy) && !permanent) lane.failed(startedAt, retryAfter);
+		if (down) return this.fleet.failed(lane.instance);
+		if (!busy && !(failure instanceof AnswerError)) this.fleet.succeeded(lane.instance);
 		return false;
 	}
 
@@ -276,54 +257,19 @@ export class Transport {
 		return traffic;
 	}
 
-	private authorizeToken(token: string): void {
-		this.authorize(token, `Bearer ${token}`);
+	private accessWith(token: string | undefined): Access {
+		return token === undefined ? this.access : tokenAccess(token);
 	}
-
-	private authorize(secret: string, authorization: string): void {
-		if (!/^[\x20-\x7e]+$/.test(authorization)) {
-			throw new InvalidCallError(
-				'The token holds a character that cannot be sent: paste it again, without line breaks',
-			);
-		}
-		this.secrets.add(secret).add(authorization.slice(authorization.indexOf(' ') + 1));
-		this.headers = { ...this.headers, authorization };
-	}
-
-	private readonly redact = (text: string): string =>
-		[...this.secrets].reduce((clean, secret) => clean.replaceAll(secret, '***'), text);
 }
 
-/** Servers may compress although they were asked not to. */
-async function decoded(answer: WireAnswer, maxOutputLength: number): Promise<WireAnswer> {
-	const encoding = answer.headers['content-encoding'];
-	const decode = encoding && decoders[encoding.trim().toLowerCase()];
-	if (!decode) return answer;
-	try {
-		return { ...answer, body: await decode(answer.body, { maxOutputLength }) };
-	} catch (error) {
-		const tooLarge = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
-		throw { error: tooLarge ? new ExchangeTooLarge() : (error as Error), sent: true } satisfies ExchangeFailure;
-	}
+type RequestLimits = Omit<ExchangeLimits, 'connectTimeout'>;
+
+function limitsOf({ timeout = 30_000, maxAnswerBytes = 64 * 2 ** 20, signal }: CallOptions): RequestLimits {
+	return { timeout, maxAnswerBytes, signal };
 }
 
 function tooLate(failure: ApiNodeError, pause: number, left: number): ApiNodeError {
 	const seconds = (ms: number) => `${Math.max(0, Math.round(ms / 1000)).toLocaleString('en')} s`;
 	const advice = `It asked to wait ${seconds(pause)} before the next try, longer than the ${seconds(left)} left for this call.`;
 	return Object.assign(failure, { facts: { ...failure.facts, advice } });
-}
-
-async function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
-	await new Promise<void>((resolve, reject) => {
-		const timer = setTimeout(() => {
-			forget?.();
-			resolve();
-		}, ms);
-		const forget =
-			signal &&
-			onAbort(signal, () => {
-				clearTimeout(timer);
-				reject(new CancelledError());
-			});
-	});
 }

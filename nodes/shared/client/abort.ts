@@ -1,3 +1,5 @@
+import { CancelledError } from './errors';
+
 const callbacksOf = new WeakMap<AbortSignal, Set<() => void>>();
 
 /**
@@ -13,4 +15,21 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
 	}
 	callbacks.add(callback);
 	return () => callbacks.delete(callback);
+}
+
+/** @throws CancelledError as soon as the signal aborts */
+export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+	if (signal?.aborted) throw new CancelledError();
+	await new Promise<void>((resolve, reject) => {
+		const timer = setTimeout(() => {
+			forget?.();
+			resolve();
+		}, ms);
+		const forget =
+			signal &&
+			onAbort(signal, () => {
+				clearTimeout(timer);
+				reject(new CancelledError());
+			});
+	});
 }

@@ -1,0 +1,16 @@
+import type { Icon, ICredentialType, INodeProperties } from 'n8n-workflow';
+import { instanceProperties, tlsProperties } from '../nodes/shared/description/credentialProperties';
+
+export class DataikuApiNodeOAuth2Api implements ICredentialType {
+	name = 'dataikuApiNodeOAuth2Api';
+
+	extends = ['oAuth2Api'];
+
+	displayName = 'Dataiku API Node OAuth2 API';
+
+	icon: Icon = { light: 'file:../icons/apinode.svg', dark: 'file:../icons/apinode.dark.svg' };
+
+	documentationUrl = 'https://doc.dataiku.com/dss/latest/apinode/api/user-api.html';
+
+	properties: INodeProperties[] = [...instanceProperties, ...tlsProperties];
+}

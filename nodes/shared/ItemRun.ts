@@ -1,0 +1,140 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { IExecuteFunctions, INodeExecutionData, NodeExecutionHint } from 'n8n-workflow';
+import { CallStatistics, CancelledError } from './client';
+import { onAbort } from './client/abort';
+import { type Connection, connect } from './connection';
+import { errorItem, explain, type Place, toNodeError } from './failures';
+import { Parameters } from './parameters';
+import { statisticsHints } from './hints';
+
+/** Work done without a break for the event loop, in ms: other workflows run in the same process. */
+const longestTurn = 10;
+
+/**
+ * One execution of a node: its items, the requests in flight for them, and what comes out, in the order of the input.
+ * Preparing goes on while requests are on the wire; nothing else of the run is kept.
+ */
+export class ItemRun {
+	readonly items: INodeExecutionData[];
+	readonly parameters: Parameters;
+	readonly statistics = new CallStatistics();
+	/** Ends the work: the workflow was stopped, or an item failed and the node stops on errors. */
+	readonly stop = new AbortController();
+	private readonly output: Array<INodeExecutionData | INodeExecutionData[] | undefined>;
+	private readonly hints: NodeExecutionHint[] = [];
+	private readonly running = new Set<Promise<void>>();
+	private readonly continueOnFail: boolean;
+	private failed = 0;
+	private fatal: unknown;
+	private turnSince = performance.now();
+
+	private constructor(
+		private readonly context: IExecuteFunctions,
+		readonly connection: Connection,
+	) {
+		this.items = context.getInputData();
+		this.output = new Array(this.items.length);
+		this.parameters = new Parameters(context);
+		this.continueOnFail = context.continueOnFail();
+	}
+
+	/** Runs a node's work over its items. */
+	static async of(context: IExecuteFunctions, work: (run: ItemRun) => Promise<void>): Promise<INodeExecutionData[][]> {
+		if (context.getInputData().length === 0) return [[]];
+		let connection: Connection;
+		try {
+			connection = await connect(context);
+		} catch (error) {
+			throw toNodeError(
+				context.getNode(),
+				{ ...explain(error, { itemIndex: 0 }), message: (error as Error).message },
+				0,
+			);
+		}
+		const run = new ItemRun(context, connection);
+		const cancelled = context.getExecutionCancelSignal?.();
+		if (cancelled?.aborted) run.stop.abort();
+		const forget = cancelled && onAbort(cancelled, () => run.stop.abort());
+		try {
+			await work(run);
+			await Promise.all(run.running);
+			return run.finish();
+		} catch (error) {
+			run.stop.abort();
+			await Promise.allSettled(run.running);
+			throw run.fatal ?? error;
+		} finally {
+			forget?.();
+		}
+	}
+
+	/**
+	 * Waits until fewer than `most` jobs are under way, then starts one more. A job never rejects because of an item: it
+	 * reports that by {@link fail}.
+	 */
+	async start(most: number, job: () => Promise<void>): Promise<void> {
+		while (this.running.size >= most) await Promise.race(this.running);
+		this.check();
+		const promise = job()
+			.catch((error: unknown) => {
+				this.fatal ??= error;
+				this.stop.abort();
+			})
+			.finally(() => this.running.delete(promise));
+		this.running.add(promise);
+	}
+
+	/** Gives the event loop a turn when this one has been long. */
+	async breathe(): Promise<void> {
+		if (performance.now() - this.turnSince < longestTurn) return;
+		await nextTurn();
+		this.turnSince = performance.now();
+		this.check();
+	}
+
+	/** Puts out what an item became; nothing for an item that is dropped. */
+	emit(itemIndex: number, output: INodeExecutionData | INodeExecutionData[]): void {
+		this.output[itemIndex] = output;
+	}
+
+	/**
+	 * Notes an item's failure. With "continue" an error takes the item's place.
+	 *
+	 * @throws the node's error otherwise
+	 */
+	fail(error: unknown, place: Place, untried = false): void {
+		if (error instanceof CancelledError) throw error;
+		const failure = explain(error, place, untried);
+		if (!this.continueOnFail) throw toNodeError(this.context.getNode(), failure, place.itemIndex);
+		this.failed++;
+		this.output[place.itemIndex] = errorItem(failure, place.itemIndex);
+	}
+
+	hint(message: string, type: NodeExecutionHint['type'] = 'info'): void {
+		this.hints.push({ message, type, location: 'outputPane' });
+	}
+
+	private check(): void {
+		if (this.fatal) throw this.fatal;
+		if (this.stop.signal.aborted) throw new CancelledError();
+	}
+
+	private finish(): INodeExecutionData[][] {
+		this.check();
+		for (const hint of statisticsHints(this.statistics, this.failed, this.items.length)) {
+			this.hint(hint, 'warning');
+		}
+		if (this.hints.length > 0) {
+			this.context.addExecutionHints?.(...this.hints);
+			this.context.logger.debug(this.hints.map(({ message }) => message).join(' '), {
+				node: this.context.getNode().name,
+			});
+		}
+		const items: INodeExecutionData[] = [];
+		for (const output of this.output) {
+			if (Array.isArray(output)) for (const item of output) items.push(item);
+			else if (output) items.push(output);
+		}
+		return [items];
+	}
+}

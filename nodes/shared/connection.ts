@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto';
+import type {
+	ICredentialDataDecryptedObject,
+	IExecuteFunctions,
+	ILoadOptionsFunctions,
+	NodeEgressFilter,
+} from 'n8n-workflow';
+import { UserError } from 'n8n-workflow';
+import { ApiNodeClient, type TokenSource } from './client';
+import { parseLocations } from './client/location';
+import { oAuth2Tokens } from './oAuth2Tokens';
+
+type Context = IExecuteFunctions | ILoadOptionsFunctions;
+
+/** A client, and what each of its calls must be given besides. */
+export interface Connection {
+	client: ApiNodeClient;
+	tokens?: TokenSource;
+	/** The service of the credential. */
+	serviceId: string;
+	/** Instances that share the work. */
+	instances: number;
+}
+
+/**
+ * Clients outlive executions, so that a webhook's next call finds an open connection and what was learned about each
+ * instance. One that falls out of this list closes its idle connections by itself.
+ */
+const clients = new Map<string, ApiNodeClient>();
+const mostClients = 50;
+
+const text = (value: unknown): string => (typeof value === 'string' ? value.trim() : '');
+
+/** The client for a credential's values, new or known. */
+export function clientFor(credential: ICredentialDataDecryptedObject, egress?: NodeEgressFilter): ApiNodeClient {
+	const { url, serviceId, authentication, apiKey, bearerToken, allowUnauthorizedCerts, ca, cert, key, passphrase } =
+		credential;
+	const options = {
+		url: text(url),
+		serviceId: text(serviceId),
+		...(authentication === 'apiKey' && { apiKey: text(apiKey) }),
+		...(authentication === 'bearerToken' && { bearerToken: text(bearerToken) }),
+		tls: {
+			ca: text(ca),
+			cert: text(cert),
+			key: text(key),
+			passphrase: typeof passphrase === 'string' ? passphrase : '',
+			rejectUnauthorized: allowUnauthorizedCerts !== true,
+		},
+	};
+	const id = createHash('sha256')
+		.update(JSON.stringify([options, egress !== undefined]))
+		.digest('hex');
+	const client = clients.get(id) ?? new ApiNodeClient({ ...options, lookup: egress?.createSecureLookup() });
+	clients.delete(id);
+	clients.set(id, client);
+	if (clients.size > mostClients) clients.delete(clients.keys().next().value!);
+	return client;
+}
+
+/** Connects a node with the credential that it has selected. */
+export async function connect(context: Context): Promise<Connection> {
+	const oAuth2 = context.getNodeParameter('authentication', 0, 'apiKey') === 'oAuth2';
+	const type = oAuth2 ? 'dataikuApiNodeOAuth2Api' : 'dataikuApiNodeApi';
+	const credential = await context.getCredentials(type);
+	const egress = egressFilter(context);
+	const locations = parseLocations(text(credential.url));
+	for (const { origin } of locations) await validate(origin, egress);
+	return {
+		client: clientFor(oAuth2 ? { ...credential, authentication: 'oAuth2' } : credential, egress),
+		tokens: oAuth2 ? oAuth2Tokens(context, type, credential) : undefined,
+		serviceId: text(credential.serviceId),
+		instances: locations.length,
+	};
+}
+
+/** n8n's policy on where nodes may connect to; older versions have none. */
+function egressFilter(context: Context): NodeEgressFilter | undefined {
+	const { getSecureEgressFilter } = context.helpers as Partial<typeof context.helpers>;
+	return getSecureEgressFilter?.();
+}
+
+async function validate(origin: string, egress: NodeEgressFilter | undefined): Promise<void> {
+	const verdict = await egress?.validateUrl(origin);
+	if (!verdict || verdict.ok) return;
+	throw new UserError(`n8n is not allowed to connect to ${new URL(origin).host}`, {
+		description:
+			'N8N_SSRF_PROTECTION_ENABLED blocks private addresses. Whoever runs n8n can allow this one with N8N_SSRF_ALLOWED_HOSTNAMES or N8N_SSRF_ALLOWED_IP_RANGES.',
+	});
+}

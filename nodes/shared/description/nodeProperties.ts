@@ -1,0 +1,240 @@
+import type { INodeCredentialDescription, INodeProperties, INodePropertyOptions } from 'n8n-workflow';
+
+export const credentials: INodeCredentialDescription[] = [
+	{
+		name: 'dataikuApiNodeApi',
+		required: true,
+		testedBy: 'dataikuApiNodeTest',
+		displayOptions: { show: { authentication: ['apiKey'] } },
+	},
+	{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: { show: { authentication: ['oAuth2'] } } },
+];
+
+/** What every node begins with. */
+export const endpointProperties: INodeProperties[] = [
+	{
+		displayName: 'Authentication',
+		name: 'authentication',
+		type: 'options',
+		options: [
+			{ name: 'API Key, Token or None', value: 'apiKey' },
+			{ name: 'OAuth2', value: 'oAuth2' },
+		],
+		default: 'apiKey',
+	},
+	{
+		displayName: 'Endpoint',
+		name: 'endpointId',
+		type: 'resourceLocator',
+		default: { mode: 'id', value: '' },
+		required: true,
+		description: 'The endpoint of the service to call',
+		modes: [
+			{
+				displayName: 'From List',
+				name: 'list',
+				type: 'list',
+				placeholder: 'Choose an endpoint...',
+				typeOptions: { searchListMethod: 'searchEndpoints', searchable: true },
+			},
+			{
+				displayName: 'By ID',
+				name: 'id',
+				type: 'string',
+				placeholder: 'e.g. fraud',
+				hint: 'As it is called in the API service in DSS',
+			},
+		],
+	},
+];
+
+/** What a record is called in a node, for labels: "features", "lookup keys", "arguments". */
+export function recordProperties(what: string): INodeProperties[] {
+	const ofInputItem = { recordSource: ['inputItem'] };
+	return [
+		{
+			displayName: `Take ${what} From`,
+			name: 'recordSource',
+			type: 'options',
+			options: [
+				{ name: 'Input Item', value: 'inputItem', description: "The input item's fields, under their own names" },
+				{ name: 'Fields Below', value: 'fields', description: 'Fields named and filled one by one' },
+				{ name: 'JSON', value: 'json', description: 'A JSON object, as text or from an expression' },
+			],
+			default: 'inputItem',
+		},
+		{
+			displayName: 'Include',
+			name: 'include',
+			type: 'options',
+			options: [
+				{ name: 'All Fields', value: 'all' },
+				{ name: 'Selected Fields', value: 'selected' },
+				{ name: 'All Fields Except', value: 'except' },
+			],
+			default: 'all',
+			displayOptions: { show: ofInputItem },
+		},
+		{
+			displayName: 'Fields to Include',
+			name: 'includeFields',
+			type: 'string',
+			default: '',
+			required: true,
+			placeholder: 'e.g. amount, country',
+			description: 'Names of fields, separated by commas. Drag them from the input.',
+			displayOptions: { show: { ...ofInputItem, include: ['selected'] } },
+			requiresDataPath: 'multiple',
+		},
+		{
+			displayName: 'Fields to Exclude',
+			name: 'excludeFields',
+			type: 'string',
+			default: '',
+			placeholder: 'e.g. id, comment',
+			description: 'Names of fields, separated by commas. Drag them from the input.',
+			displayOptions: { show: { ...ofInputItem, include: ['except'] } },
+			requiresDataPath: 'multiple',
+		},
+		{
+			displayName: 'Fields to Send',
+			name: 'fields',
+			type: 'assignmentCollection',
+			default: {},
+			description: 'An empty field is sent as a missing value',
+			displayOptions: { show: { recordSource: ['fields'] } },
+		},
+		{
+			displayName: 'JSON',
+			name: 'recordJson',
+			type: 'json',
+			default: '',
+			required: true,
+			placeholder: 'e.g. {"amount": 412.5, "country": "FR"}',
+			description: 'One JSON object for each item',
+			displayOptions: { show: { recordSource: ['json'] } },
+		},
+	];
+}
+
+const outputDescriptions: Record<string, Omit<INodePropertyOptions, 'value'>> = {
+	withInput: { name: 'Input and Result', description: "The input item's fields, and the result beside them" },
+	enrich: { name: 'Input, Enriched', description: "The input item's fields, and those that were looked up among them" },
+	resultOnly: { name: 'Result Only', description: "The result's fields alone" },
+	fullResponse: { name: 'Full Response', description: 'The whole answer: result, timing and API context' },
+};
+
+/** The `output` parameter; the first one named is the default. */
+export function outputProperty(...outputs: Array<keyof typeof outputDescriptions & string>): INodeProperties {
+	return {
+		displayName: 'Output',
+		name: 'output',
+		type: 'options',
+		options: outputs.map((value) => ({ value, ...outputDescriptions[value] })),
+		default: outputs[0],
+	};
+}
+
+export const ignoredRecordsProperty: INodeProperties = {
+	displayName: 'Ignored Records',
+	name: 'ignoredRecords',
+	type: 'options',
+	options: [
+		{ name: 'Keep', value: 'keep', description: 'Let them through, with the reason' },
+		{ name: 'Treat as Error', value: 'error', description: 'Fail these items' },
+		{ name: 'Drop', value: 'drop', description: 'Leave these items out' },
+	],
+	default: 'keep',
+	description: 'What to do with a record that the API node ignored, for example when its lookup found no match',
+};
+
+export function optionsProperty(options: INodeProperties[]): INodeProperties {
+	const byName = [...options].sort((a, b) => a.displayName.localeCompare(b.displayName));
+	return {
+		displayName: 'Options',
+		name: 'options',
+		type: 'collection',
+		placeholder: 'Add Option',
+		default: {},
+		options: byName,
+	};
+}
+
+/** The options of every node. */
+export const callOptions: INodeProperties[] = [
+	{
+		displayName: 'Max Concurrency',
+		name: 'maxConcurrency',
+		type: 'number',
+		typeOptions: { minValue: 1 },
+		default: 8,
+		description:
+			'Requests in flight per instance of the API node. Fewer are used while it is busy. An endpoint serves 8 at a time unless its pool was changed.',
+	},
+	{
+		displayName: 'Service ID',
+		name: 'serviceId',
+		type: 'string',
+		default: '',
+		placeholder: 'e.g. pricing',
+		description: "Another service on the same API node, in place of the credential's",
+	},
+	{
+		displayName: 'Timeout',
+		name: 'timeout',
+		type: 'number',
+		typeOptions: { minValue: 1 },
+		default: 30000,
+		description: 'Milliseconds to wait for one answer. Retries wait anew.',
+	},
+];
+
+/** The options of nodes with one result per item. */
+export const batchOptions: INodeProperties[] = [
+	{
+		displayName: 'Batch Size',
+		name: 'batchSize',
+		type: 'number',
+		typeOptions: { minValue: 1 },
+		default: 100,
+		description: 'Records in one request. With 1, each record has a request of its own.',
+	},
+	{
+		displayName: 'Context (JSON)',
+		name: 'contextJson',
+		type: 'json',
+		default: '',
+		placeholder: 'e.g. {"order": "A-17"}',
+		description: 'A JSON object that the API node writes to its log with the record; it does not change the result',
+	},
+];
+
+/** The options of endpoints with several generations. */
+export const dispatchOptions: INodeProperties[] = [
+	{
+		displayName: 'Dispatch Key',
+		name: 'dispatchKey',
+		type: 'string',
+		default: '',
+		placeholder: 'e.g. {{ $json.customer_id }}',
+		description: 'Items with the same key are answered by the same generation of the service',
+	},
+	{
+		displayName: 'Forced Generation',
+		name: 'forcedGeneration',
+		type: 'string',
+		default: '',
+		placeholder: 'e.g. v2',
+		description: 'The generation of the service that must answer. Goes before the dispatch key.',
+	},
+];
+
+/** For endpoints that may write. */
+export const repeatableOption: INodeProperties = {
+	displayName: 'Safe to Repeat',
+	name: 'repeatable',
+	type: 'boolean',
+	default: false,
+	description:
+		'Whether the call may run twice. Then a request that broke off is sent again; otherwise only one that cannot have arrived.',
+};

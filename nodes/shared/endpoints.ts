@@ -1,0 +1,48 @@
+import type { ILoadOptionsFunctions, INodeListSearchResult } from 'n8n-workflow';
+import { NodeOperationError } from 'n8n-workflow';
+import { ApiNodeError, type JsonObject, operations, StatusError } from './client';
+import { connect } from './connection';
+
+interface DocumentedEndpoint {
+	id: string;
+	summary?: string;
+}
+
+/** The endpoints with a given action in a service's OpenAPI 2 document, whose paths end in `/<endpoint>/<action>`. */
+export function endpointsOf(openApi: JsonObject, actions: readonly string[]): DocumentedEndpoint[] {
+	const found = new Map<string, DocumentedEndpoint>();
+	for (const [path, methods] of Object.entries((openApi.paths ?? {}) as Record<string, JsonObject>)) {
+		const [action, id] = path.split('/').reverse();
+		if (!id || !actions.includes(action)) continue;
+		const { summary } = (methods?.post ?? {}) as { summary?: unknown };
+		const known = found.get(decodeURIComponent(id));
+		found.set(decodeURIComponent(id), {
+			id: decodeURIComponent(id),
+			summary: known?.summary ?? (typeof summary === 'string' ? summary : undefined),
+		});
+	}
+	return [...found.values()].sort((a, b) => a.id.localeCompare(b.id));
+}
+
+/** The method behind "From List" of a node's endpoint. */
+export function endpointSearch(operation: keyof typeof operations) {
+	const { action, batchAction }: { action: string; batchAction?: string } = operations[operation];
+	return async function searchEndpoints(this: ILoadOptionsFunctions, filter = ''): Promise<INodeListSearchResult> {
+		try {
+			const { client, tokens } = await connect(this);
+			const endpoints = endpointsOf(await client.openApi({ tokens }), [action, ...(batchAction ? [batchAction] : [])]);
+			const wanted = endpoints.filter(({ id, summary }) =>
+				`${id} ${summary ?? ''}`.toLowerCase().includes(filter.toLowerCase()),
+			);
+			return { results: wanted.map(({ id, summary }) => ({ name: id, value: id, description: summary })) };
+		} catch (error) {
+			const missing = error instanceof StatusError && error.status === 404;
+			const message = missing
+				? 'This service has no list of its endpoints (no OpenAPI document). Choose "By ID" and type the endpoint.'
+				: `The list of endpoints could not be read: ${(error as Error).message}`;
+			throw new NodeOperationError(this.getNode(), message, {
+				description: error instanceof ApiNodeError ? error.facts.advice : undefined,
+			});
+		}
+	};
+}

@@ -1,0 +1,54 @@
+import type { IExecuteFunctions, IGetNodeParameterOptions } from 'n8n-workflow';
+
+/** Reads a parameter for an item. `constant` when no item can make a difference. */
+export interface Reader<Value> {
+	(itemIndex: number): Value;
+	readonly constant: boolean;
+}
+
+function hasExpression(value: unknown): boolean {
+	if (typeof value === 'string') return value.startsWith('=');
+	return typeof value === 'object' && value !== null && Object.values(value).some(hasExpression);
+}
+
+/** The value at a path such as `options.timeout` or `fields.assignments[0].value`. */
+function valueAt(source: unknown, path: string): unknown {
+	return path
+		.split(/[.[\]]+/)
+		.filter(Boolean)
+		.reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], source);
+}
+
+/**
+ * Reads a node's parameters at the price of what they hold: n8n takes 60 to 95 µs to evaluate an expression and 1 to 2 µs to
+ * read a plain value, so what is plain is read once.
+ */
+export class Parameters {
+	private readonly raw: unknown;
+
+	constructor(private readonly context: IExecuteFunctions) {
+		this.raw = context.getNode().parameters;
+	}
+
+	/** What the node holds, expressions unevaluated. */
+	rawValue(path: string): unknown {
+		return valueAt(this.raw, path);
+	}
+
+	reader<Value>(path: string, fallback: Value, options?: IGetNodeParameterOptions): Reader<Value> {
+		const read = (itemIndex: number) => this.context.getNodeParameter(path, itemIndex, fallback, options) as Value;
+		if (hasExpression(this.rawValue(path))) return Object.assign(read, { constant: false });
+		const value = read(0);
+		return Object.assign(() => value, { constant: true });
+	}
+}
+
+/** One reader made of several. */
+export function combine<Value>(
+	readers: ReadonlyArray<Reader<unknown>>,
+	read: (itemIndex: number) => Value,
+): Reader<Value> {
+	if (!readers.every((reader) => reader.constant)) return Object.assign(read, { constant: false });
+	let value: { read: Value } | undefined;
+	return Object.assign((itemIndex: number) => (value ??= { read: read(itemIndex) }).read, { constant: true });
+}

@@ -1,0 +1,105 @@
+import {
+	type AssignmentCollectionValue,
+	type FieldType,
+	type INodeExecutionData,
+	validateFieldType,
+} from 'n8n-workflow';
+import { InvalidCallError, type JsonObject } from './client';
+import type { Parameters, Reader } from './parameters';
+
+/** Makes the record of an item; throws InvalidCallError saying what is wrong with it. */
+export type RecordReader = (itemIndex: number) => JsonObject;
+
+export function recordReader(parameters: Parameters, items: readonly INodeExecutionData[]): RecordReader {
+	const sources: Reader<string> = parameters.reader('recordSource', 'inputItem');
+	const readers: Record<string, RecordReader> = {};
+	return (itemIndex) => {
+		const source = sources(itemIndex);
+		return (readers[source] ??= readerFor(source, parameters, items))(itemIndex);
+	};
+}
+
+function readerFor(source: string, parameters: Parameters, items: readonly INodeExecutionData[]): RecordReader {
+	if (source === 'fields') return assignedFields(parameters);
+	if (source === 'json') {
+		const recordJson = parameters.reader<unknown>('recordJson', '');
+		return (i) => parseObject(recordJson(i), 'record');
+	}
+	return inputItem(parameters, items);
+}
+
+const names = (list: string) =>
+	list
+		.split(',')
+		.map((name) => name.trim())
+		.filter(Boolean);
+
+function inputItem(parameters: Parameters, items: readonly INodeExecutionData[]): RecordReader {
+	const include = parameters.reader('include', 'all');
+	const includeFields = parameters.reader('includeFields', '');
+	const excludeFields = parameters.reader('excludeFields', '');
+	return (i) => {
+		const { json } = items[i];
+		if (include(i) === 'selected') {
+			const selected = names(includeFields(i));
+			if (selected.length === 0) throw new InvalidCallError('No field is named in "Fields to Include"');
+			return Object.fromEntries(selected.filter((name) => name in json).map((name) => [name, json[name]]));
+		}
+		if (include(i) === 'except') {
+			const rest = { ...json };
+			for (const name of names(excludeFields(i))) delete rest[name];
+			return rest;
+		}
+		return json;
+	};
+}
+
+/** The fields of an assignment collection, converted to the type chosen for each as n8n's Edit Fields does. */
+function assignedFields(parameters: Parameters): RecordReader {
+	const raw = parameters.rawValue('fields');
+	if (typeof raw === 'string') {
+		const whole = parameters.reader<AssignmentCollectionValue>('fields', { assignments: [] });
+		return (i) => Object.fromEntries((whole(i).assignments ?? []).map(assigned));
+	}
+	const { assignments = [] } = (raw ?? {}) as Partial<AssignmentCollectionValue>;
+	const fields = assignments.map((assignment, index) => ({
+		name: parameters.reader(`fields.assignments[${index}].name`, assignment.name),
+		value: parameters.reader<unknown>(`fields.assignments[${index}].value`, assignment.value),
+		type: assignment.type,
+	}));
+	return (i) =>
+		Object.fromEntries(fields.map(({ name, value, type }) => assigned({ name: name(i), value: value(i), type })));
+}
+
+function assigned({ name, value, type }: { name: string; value: unknown; type?: string }): [string, unknown] {
+	if (!name) throw new InvalidCallError('A field in "Fields to Send" has no name');
+	// An empty value is a missing feature, whatever its type.
+	if (value === null || value === undefined || (value === '' && type !== 'string')) return [name, null];
+	const converted = validateFieldType(name, value, (type ?? 'string') as FieldType);
+	if (!converted.valid) throw new InvalidCallError(converted.errorMessage);
+	return [name, converted.newValue];
+}
+
+/**
+ * An object given as such or as JSON text.
+ *
+ * @param what the thing's name, for the error
+ */
+export function parseObject(given: unknown, what: string): JsonObject {
+	let value = given;
+	if (typeof given === 'string') {
+		if (given.trim() === '') throw new InvalidCallError(`The ${what} is empty: it must be a JSON object`);
+		try {
+			value = JSON.parse(given);
+		} catch {
+			throw new InvalidCallError(`The ${what} is not valid JSON: it must be a JSON object such as {"age": 42}`);
+		}
+	}
+	if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
+	const kind = Array.isArray(value)
+		? 'a list'
+		: value === null || value === undefined
+			? 'nothing'
+			: `a ${typeof value}`;
+	throw new InvalidCallError(`The ${what} is ${kind}: it must be a JSON object`);
+}

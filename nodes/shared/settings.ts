@@ -1,0 +1,66 @@
+import { type CallOptions, type DispatchOptions, type ExplanationOptions, InvalidCallError } from './client';
+import { combine, type Parameters, type Reader } from './parameters';
+
+/** Where a request goes and how: items that agree in all of it may share one. */
+export interface Target extends CallOptions, DispatchOptions {
+	endpointId: string;
+	timeout: number;
+	maxConcurrency: number;
+}
+
+/** Parameters arrive from expressions as whatever these give; a number may come as text. */
+function positive(reader: Reader<unknown>, label: string): (itemIndex: number) => number {
+	return (i) => {
+		const value = Number(reader(i));
+		if (Number.isInteger(value) && value > 0) return value;
+		throw new InvalidCallError(`"${label}" must be a whole number above 0, not '${String(reader(i))}'`);
+	};
+}
+
+const optionalText = (value: unknown) =>
+	value === undefined || value === null || value === '' ? undefined : String(value);
+
+/** Endpoint, service and limits of every node. */
+export function targetReader(parameters: Parameters): Reader<Target> {
+	const endpointId = parameters.reader<unknown>('endpointId', '', { extractValue: true });
+	const serviceId = parameters.reader<unknown>('options.serviceId', '');
+	const timeout = parameters.reader<unknown>('options.timeout', 30_000);
+	const maxConcurrency = parameters.reader<unknown>('options.maxConcurrency', 8);
+	const forcedGeneration = parameters.reader<unknown>('options.forcedGeneration', '');
+	const dispatchKey = parameters.reader<unknown>('options.dispatchKey', '');
+	const readers = [endpointId, serviceId, timeout, maxConcurrency, forcedGeneration, dispatchKey];
+	const timeoutOf = positive(timeout, 'Timeout');
+	const concurrencyOf = positive(maxConcurrency, 'Max Concurrency');
+	return combine(readers, (i) => ({
+		endpointId: String(endpointId(i) ?? ''),
+		serviceId: optionalText(serviceId(i)),
+		timeout: timeoutOf(i),
+		maxConcurrency: concurrencyOf(i),
+		forcedGeneration: optionalText(forcedGeneration(i)),
+		dispatchKey: optionalText(dispatchKey(i)),
+	}));
+}
+
+/** Records in one request. */
+export function batchSizeReader(parameters: Parameters): Reader<number> {
+	const batchSize = parameters.reader<unknown>('options.batchSize', 100);
+	return combine([batchSize], positive(batchSize, 'Batch Size'));
+}
+
+/** Predict's explanations; what is left at its default takes the endpoint's own setting. */
+export function explanationReader(parameters: Parameters): Reader<ExplanationOptions> {
+	const explanations = parameters.reader<unknown>('explanations', 'endpointDefault');
+	const method = parameters.reader<unknown>('explanationMethod', '');
+	const count = parameters.reader<unknown>('nExplanations', 0);
+	const steps = parameters.reader<unknown>('nMonteCarloSteps', 0);
+	return combine([explanations, method, count, steps], (i) => {
+		if (explanations(i) === 'endpointDefault') return {};
+		if (explanations(i) === 'off') return { withExplanations: false };
+		return {
+			withExplanations: true,
+			explanationMethod: optionalText(method(i)) as ExplanationOptions['explanationMethod'],
+			nExplanations: Number(count(i)) || undefined,
+			nExplanationsMcSteps: Number(steps(i)) || undefined,
+		};
+	});
+}

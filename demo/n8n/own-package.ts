@@ -1,0 +1,26 @@
+import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { npm } from './npm';
+
+const REPOSITORY = path.resolve(__dirname, '../..');
+const PACKAGE = 'n8n-nodes-dataiku';
+
+/** Packs this repository's build and installs it, with its own dependencies inside, where n8n keeps its community nodes. */
+export async function installOwnPackage(userFolder: string, signal?: AbortSignal): Promise<void> {
+	const folder = await mkdtemp(path.join(tmpdir(), 'n8n-nodes-dataiku-'));
+	const log = path.join(folder, 'npm.log');
+	try {
+		await npm(['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: REPOSITORY, log, signal });
+		const archive = (await readdir(folder)).find((file) => file.endsWith('.tgz'));
+		if (archive === undefined) throw new Error('npm pack made no archive');
+		await writeFile(path.join(folder, 'package.json'), '{ "private": true }');
+		const options = ['--ignore-scripts', '--legacy-peer-deps', '--install-strategy=nested', '--prefer-offline'];
+		await npm(['install', `./${archive}`, ...options], { cwd: folder, log, signal });
+		const installed = path.join(userFolder, '.n8n/nodes/node_modules', PACKAGE);
+		await rm(installed, { recursive: true, force: true });
+		await cp(path.join(folder, 'node_modules', PACKAGE), installed, { recursive: true });
+	} finally {
+		await rm(folder, { recursive: true, force: true });
+	}
+}

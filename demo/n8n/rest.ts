@@ -1,0 +1,76 @@
+import { createRequire } from 'node:module';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { IRun, IRunExecutionData } from 'n8n-workflow';
+import type { Installation } from './installation';
+
+export interface Owner {
+	email: string;
+	password: string;
+}
+
+interface Execution extends Omit<IRun, 'data'> {
+	data: string;
+}
+
+/** n8n's internal REST interface, as the editor uses it, signed in as the owner. */
+export class N8nRest {
+	private constructor(
+		private readonly url: string,
+		private readonly installation: Installation,
+		/** `n8n-auth=...`: signs a browser in, too. */
+		readonly cookie: string,
+	) {}
+
+	/** Signs in as the owner, who is set up at the first time. */
+	static async signIn(url: string, installation: Installation, { email, password }: Owner): Promise<N8nRest> {
+		const setUp = { email, password, firstName: 'Demo', lastName: 'Owner' };
+		let answer = await post(`${url}/rest/owner/setup`, setUp);
+		if (!answer.ok) answer = await post(`${url}/rest/login`, { emailOrLdapLoginId: email, password });
+		const cookie = answer.headers.getSetCookie().find((value) => value.startsWith('n8n-auth='));
+		if (!answer.ok || cookie === undefined) throw new Error(`n8n refused to sign in ${email}: ${await answer.text()}`);
+		return new N8nRest(url, installation, cookie.split(';')[0]);
+	}
+
+	async call<T>(method: string, path: string, body?: object): Promise<T> {
+		const answer = await fetch(`${this.url}/rest${path}`, {
+			method,
+			headers: { cookie: this.cookie, 'content-type': 'application/json' },
+			body: body && JSON.stringify(body),
+		});
+		const text = await answer.text();
+		if (!answer.ok) throw new Error(`n8n answered ${answer.status} to ${method} ${path}: ${text}`);
+		return (JSON.parse(text) as { data: T }).data;
+	}
+
+	/** Publishes the saved version: its webhooks and schedules are live from now on. */
+	async publish(workflowId: string): Promise<void> {
+		const { versionId } = await this.call<{ versionId: string }>('GET', `/workflows/${workflowId}`);
+		await this.call('POST', `/workflows/${workflowId}/activate`, { versionId });
+	}
+
+	/** Runs a workflow from one of its triggers and waits for its end. */
+	async run(workflowId: string, trigger: string): Promise<IRun> {
+		const body = { triggerToStartFrom: { name: trigger } };
+		const { executionId } = await this.call<{ executionId: string }>('POST', `/workflows/${workflowId}/run`, body);
+		return await this.finished(executionId);
+	}
+
+	async finished(executionId: string): Promise<IRun> {
+		for (;;) {
+			const execution = await this.call<Execution>('GET', `/executions/${executionId}`);
+			if (!['new', 'running', 'waiting'].includes(execution.status)) {
+				return { ...execution, data: this.parse(execution.data) };
+			}
+			await sleep(100);
+		}
+	}
+
+	/** n8n's own parser for how it stores the data of an execution. */
+	private parse(data: string): IRunExecutionData {
+		const flatted = createRequire(this.installation.n8n)('flatted') as { parse(text: string): IRunExecutionData };
+		return flatted.parse(data);
+	}
+}
+
+const post = async (url: string, body: object) =>
+	await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });

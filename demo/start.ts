@@ -1,0 +1,146 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import Table from 'cli-table3';
+import { startDemo, type Demo } from './demo';
+import { RUNTIME } from './n8n/installation';
+import { freePort, isPortFree } from './n8n/ports';
+
+const USAGE = `npm start -- [--once] [--port 5678] [--api-node-port 12000]
+  --once           stop after the batch example has run; exit code 0 only if every record was scored
+  --port           n8n's editor (with --once: any free port)
+  --api-node-port  the embedded API node (with --once: any free port)`;
+
+const BATCH = {
+	id: 'dataiku-batch',
+	trigger: 'Score the payments',
+	first: 'Twenty card payments',
+	last: 'Riskiest first',
+};
+
+interface ScoredPayment {
+	payment_id: string;
+	amount: number;
+	country: string;
+	merchant_category: string;
+	result?: { prediction: string; probas: { fraud: number }; ignored: boolean };
+}
+
+interface Options {
+	once: boolean;
+	port: number;
+	apiNodePort: number;
+}
+
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupted.abort());
+
+async function main(): Promise<void> {
+	const options = await readOptions();
+	if (options === undefined) return console.log(USAGE);
+	const { once, port, apiNodePort } = options;
+	// Two editors never share a database, as each has its port. `--once` leaves nothing.
+	const userFolder = once ? await mkdtemp(path.join(tmpdir(), 'n8n-')) : path.join(RUNTIME, `editor-${port}`);
+	const { signal } = interrupted;
+	let demo: Demo | undefined;
+	try {
+		demo = await startDemo({ userFolder, port, apiNodePort, report: (line) => console.log(line), signal });
+		await scorePayments(demo);
+		signal.throwIfAborted();
+		if (once) return;
+		console.log(invitation(demo));
+		await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+		console.log('Stopping');
+	} finally {
+		await demo?.stop();
+		if (once) await rm(userFolder, { recursive: true, force: true });
+	}
+}
+
+/** Undefined when only help was asked for. */
+async function readOptions(): Promise<Options | undefined> {
+	const { values } = parseArgs({
+		options: {
+			once: { type: 'boolean', default: false },
+			port: { type: 'string' },
+			'api-node-port': { type: 'string' },
+			help: { type: 'boolean', default: false },
+		},
+	});
+	if (values.help) return undefined;
+	const { once } = values;
+	return {
+		once,
+		port: await choosePort('port', values.port ?? (once ? undefined : '5678'), "n8n's editor"),
+		apiNodePort: await choosePort(
+			'api-node-port',
+			values['api-node-port'] ?? (once ? undefined : '12000'),
+			'the API node',
+		),
+	};
+}
+
+async function choosePort(option: string, text: string | undefined, purpose: string): Promise<number> {
+	if (text === undefined) return await freePort();
+	const port = Number(text);
+	if (!/^\d+$/.test(text) || port < 1 || port > 65_535) {
+		throw new Error(`--${option} must be a whole number from 1 to 65535, not ${text}`);
+	}
+	if (await isPortFree(port)) return port;
+	throw new Error(
+		`Port ${port}, for ${purpose}, is in use: choose another, as in npm start -- --${option} ${await freePort()}`,
+	);
+}
+
+/** Runs the batch example and shows each payment with its score. */
+async function scorePayments({ rest }: Demo): Promise<void> {
+	const { data } = await rest.run(BATCH.id, BATCH.trigger);
+	const { error, runData } = data.resultData;
+	if (error) throw new Error(`The batch example failed: ${error.message}`);
+	const rowsOf = (node: string) =>
+		(runData[node]?.[0].data?.main[0] ?? []).map(({ json }) => json as unknown as ScoredPayment);
+	const payments = rowsOf(BATCH.last);
+	const table = new Table({
+		head: ['payment', 'amount', 'country', 'category', 'prediction', 'P(fraud)'],
+		colAligns: ['left', 'right', 'left', 'left', 'left', 'right'],
+		style: { head: [], border: [], compact: true },
+	});
+	let scored = 0;
+	for (const { payment_id, amount, country, merchant_category, result } of payments) {
+		if (result?.prediction && !result.ignored) scored++;
+		const score = [result?.prediction ?? 'none', result?.probas?.fraud.toFixed(3) ?? ''];
+		table.push([payment_id, amount.toFixed(2), country, merchant_category, ...score]);
+	}
+	console.log(table.toString());
+	const all = rowsOf(BATCH.first).length;
+	console.log(`${scored} of ${all} payments scored`);
+	if (all === 0 || scored < all) throw new Error('Not every payment was scored');
+}
+
+function invitation({ n8n, owner }: Demo): string {
+	const body = {
+		amount: 412.5,
+		hour: 3,
+		country: 'US',
+		merchant_category: 'electronics',
+		card_present: false,
+		customer_id: 'C003',
+	};
+	return `
+n8n's editor:    ${n8n.url}
+  sign in with   ${owner.email}   ${owner.password}
+
+Score a payment in real time:
+  curl -s ${n8n.url}/webhook/score-payment -H 'content-type: application/json' -d '${JSON.stringify(body)}'
+
+Ctrl-C stops everything.`;
+}
+
+main().then(
+	() => process.exit(0),
+	(error: Error) => {
+		if (!interrupted.signal.aborted) console.error(error.message);
+		process.exit(interrupted.signal.aborted ? 130 : 1);
+	},
+);

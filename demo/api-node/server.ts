@@ -38,7 +38,8 @@ export function createServer(settings: ServerSettings): ApiNodeServer {
 		bodyLimit: settings.bodyLimit,
 		// Sockets kept alive by clients would hold the server open.
 		forceCloseConnections: true,
-		routerOptions: { maxParamLength: 1_000 },
+		// Python's client documents a URL that ends with a slash, and adds one of its own.
+		routerOptions: { maxParamLength: 1_000, ignoreDuplicateSlashes: true },
 		https: settings.tls ?? null,
 		frameworkErrors: (error, _request, reply) => void fail(error, reply),
 	}) as unknown as FastifyInstance;

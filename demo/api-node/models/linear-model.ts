@@ -52,8 +52,11 @@ function contribution(feature: Feature, value: unknown): number[] | undefined {
 		const distance = (feature.encoding === 'log' ? Math.log1p(number) : number) - feature.mean;
 		return feature.weights.map((weight) => weight * distance);
 	}
-	if (feature.encoding === 'category') return feature.weights[categoryOf(feature, value)];
-	return feature.weights[countUpTo(feature.edges ?? [], numberOf(feature, value))];
+	const category =
+		feature.encoding === 'category'
+			? categoryOf(feature, value)
+			: String(countUpTo(feature.edges ?? [], numberOf(feature, value)));
+	return Object.hasOwn(feature.weights, category) ? feature.weights[category] : undefined;
 }
 
 export function scores(model: LinearModel, parts: number[][]): number[] {

@@ -91,6 +91,7 @@ describe('predict', () => {
 			{},
 			{ amount: null, country: '', hour: null },
 			{ country: 'XX', other: 1 },
+			{ country: 'constructor' },
 		]);
 		const base = 1 / (1 + Math.exp(-fraud.base[0]));
 		for (const { probas } of body.results) expect(probas.fraud).toBeCloseTo(base, 12);
@@ -182,13 +183,14 @@ describe('explanations', () => {
 		expect(sum(result.explanations)).toBeCloseTo(Number(result.prediction) - housePrice.base[0], 4);
 	});
 
-	test('are as many as asked for, the strongest first', async () => {
-		const all = (await predict('fraud', risky, { explanations: { enabled: true, nExplanations: 20 } })).result
-			.explanations;
-		const two = (await predict('fraud', risky, { explanations: { enabled: true, nExplanations: 2 } })).result
-			.explanations;
-		const strongest = Object.entries(all).sort(([, a], [, b]) => Math.abs(b) - Math.abs(a));
-		expect(two).toEqual(Object.fromEntries(strongest.slice(0, 2)));
+	test('are as many as asked for, the strongest of either sign first', async () => {
+		const explain = async (nExplanations: number) =>
+			(await predict('fraud', { ...usual, hour: 3 }, { explanations: { enabled: true, nExplanations } })).result
+				.explanations;
+		const strongest = Object.entries(await explain(20)).sort(([, a], [, b]) => Math.abs(b) - Math.abs(a));
+		const three = await explain(3);
+		expect(three).toEqual(Object.fromEntries(strongest.slice(0, 3)));
+		expect(new Set(Object.values(three).map(Math.sign))).toEqual(new Set([-1, 1]));
 	});
 
 	test('follow the endpoint where nothing, or null, is asked', async () => {

@@ -56,6 +56,14 @@ describe('the API node', () => {
 		expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
 	});
 
+	test('a slash too many does no harm', async () => {
+		const answer = await request(`${node.url}//public/api/v1/open/fraud/predict`, {
+			method: 'POST',
+			body: '{"features":{}}',
+		});
+		expect((await read(answer)).status).toBe(200);
+	});
+
 	test("another service's endpoint is unknown", async () => {
 		expect((await ask(node, 'retail/fraud/predict', record, basic('retail-key'))).status).toBe(404);
 	});

@@ -4,13 +4,14 @@ import { credentialTest } from '../shared/credentialTest';
 import {
 	batchOptions,
 	callOptions,
-	credentials,
 	dispatchOptions,
 	endpointProperties,
 	ignoredRecordsProperty,
 	optionsProperty,
 	outputProperty,
 	recordProperties,
+	withKey,
+	withOAuth2,
 } from '../shared/description/nodeProperties';
 import { endpointSearch } from '../shared/endpoints';
 import { settleItems } from '../shared/settleItems';
@@ -31,7 +32,10 @@ export class DataikuPredict implements INodeType {
 		usableAsTool: true,
 		inputs: [NodeConnectionTypes.Main],
 		outputs: [NodeConnectionTypes.Main],
-		credentials,
+		credentials: [
+			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
+			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
+		],
 		properties: [
 			...endpointProperties,
 			...recordProperties('Features'),

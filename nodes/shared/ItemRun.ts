@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { IExecuteFunctions, INodeExecutionData, NodeExecutionHint } from 'n8n-workflow';
+import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 import { CallStatistics, CancelledError } from './client';
 import { onAbort } from './client/abort';
 import { type Connection, connect } from './connection';
 import { errorItem, explain, type Place, toNodeError } from './failures';
+import { runHints } from './hints';
 import { Parameters } from './parameters';
-import { statisticsHints } from './hints';
 
 /** Work done without a break for the event loop, in ms: other workflows run in the same process. */
 const longestTurn = 10;
@@ -20,8 +20,10 @@ export class ItemRun {
 	readonly statistics = new CallStatistics();
 	/** Ends the work: the workflow was stopped, or an item failed and the node stops on errors. */
 	readonly stop = new AbortController();
+	/** The workflow was stopped. */
+	readonly cancelled: AbortSignal | undefined;
 	private readonly output: Array<INodeExecutionData | INodeExecutionData[] | undefined>;
-	private readonly hints: NodeExecutionHint[] = [];
+	private readonly counts = new Map<string, number>();
 	private readonly running = new Set<Promise<void>>();
 	private readonly continueOnFail: boolean;
 	private failed = 0;
@@ -36,6 +38,7 @@ export class ItemRun {
 		this.output = new Array(this.items.length);
 		this.parameters = new Parameters(context);
 		this.continueOnFail = context.continueOnFail();
+		this.cancelled = context.getExecutionCancelSignal?.();
 	}
 
 	/** Runs a node's work over its items. */
@@ -52,15 +55,15 @@ export class ItemRun {
 			);
 		}
 		const run = new ItemRun(context, connection);
-		const cancelled = context.getExecutionCancelSignal?.();
-		if (cancelled?.aborted) run.stop.abort();
-		const forget = cancelled && onAbort(cancelled, () => run.stop.abort());
+		const { cancelled, stop } = run;
+		if (cancelled?.aborted) stop.abort();
+		const forget = cancelled && onAbort(cancelled, () => stop.abort());
 		try {
 			await work(run);
 			await Promise.all(run.running);
 			return run.finish();
 		} catch (error) {
-			run.stop.abort();
+			stop.abort();
 			await Promise.allSettled(run.running);
 			throw run.fatal ?? error;
 		} finally {
@@ -110,8 +113,9 @@ export class ItemRun {
 		this.output[place.itemIndex] = errorItem(failure, place.itemIndex);
 	}
 
-	hint(message: string, type: NodeExecutionHint['type'] = 'info'): void {
-		this.hints.push({ message, type, location: 'outputPane' });
+	/** Counts something that the person at the editor might wonder about. */
+	count(what: string): void {
+		this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
 	}
 
 	private check(): void {
@@ -121,14 +125,11 @@ export class ItemRun {
 
 	private finish(): INodeExecutionData[][] {
 		this.check();
-		for (const hint of statisticsHints(this.statistics, this.failed, this.items.length)) {
-			this.hint(hint, 'warning');
-		}
-		if (this.hints.length > 0) {
-			this.context.addExecutionHints?.(...this.hints);
-			this.context.logger.debug(this.hints.map(({ message }) => message).join(' '), {
-				node: this.context.getNode().name,
-			});
+		const hints = runHints(this.statistics, this.failed, this.items.length, this.counts);
+		if (hints.length > 0) {
+			this.context.addExecutionHints?.(...hints);
+			const { name } = this.context.getNode();
+			this.context.logger.debug(hints.map(({ message }) => message).join(' '), { node: name });
 		}
 		const items: INodeExecutionData[] = [];
 		for (const output of this.output) {

@@ -14,12 +14,14 @@ export interface Failure {
 	facts: ApiNodeError['facts'];
 }
 
+const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`);
+
 export function explain(error: unknown, { itemIndex, endpointId }: Place, untried = false): Failure {
 	const where = endpointId ? `Item ${itemIndex}, endpoint '${endpointId}'` : `Item ${itemIndex}`;
 	const what = error instanceof Error ? error.message : String(error);
 	const facts = error instanceof ApiNodeError ? error.facts : {};
 	const sentences = [
-		error instanceof ApiNodeError && error.said ? `The answer said: ${error.said}` : undefined,
+		error instanceof ApiNodeError && error.said ? sentence(`The answer said: ${error.said}`) : undefined,
 		facts.advice,
 		facts.attempts && facts.attempts > 1 ? `Tried ${facts.attempts} times.` : undefined,
 		untried

@@ -28,8 +28,9 @@ function readerFor(source: string, parameters: Parameters, items: readonly INode
 	return inputItem(parameters, items);
 }
 
-const names = (list: string) =>
-	list
+/** Names in a comma-separated list. */
+export const columnNames = (list: unknown): string[] =>
+	String(list ?? '')
 		.split(',')
 		.map((name) => name.trim())
 		.filter(Boolean);
@@ -41,13 +42,13 @@ function inputItem(parameters: Parameters, items: readonly INodeExecutionData[])
 	return (i) => {
 		const { json } = items[i];
 		if (include(i) === 'selected') {
-			const selected = names(includeFields(i));
+			const selected = columnNames(includeFields(i));
 			if (selected.length === 0) throw new InvalidCallError('No field is named in "Fields to Include"');
 			return Object.fromEntries(selected.filter((name) => name in json).map((name) => [name, json[name]]));
 		}
 		if (include(i) === 'except') {
 			const rest = { ...json };
-			for (const name of names(excludeFields(i))) delete rest[name];
+			for (const name of columnNames(excludeFields(i))) delete rest[name];
 			return rest;
 		}
 		return json;
@@ -92,7 +93,7 @@ export function parseObject(given: unknown, what: string): JsonObject {
 		try {
 			value = JSON.parse(given);
 		} catch {
-			throw new InvalidCallError(`The ${what} is not valid JSON: it must be a JSON object such as {"age": 42}`);
+			throw notJson(what);
 		}
 	}
 	if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
@@ -102,4 +103,8 @@ export function parseObject(given: unknown, what: string): JsonObject {
 			? 'nothing'
 			: `a ${typeof value}`;
 	throw new InvalidCallError(`The ${what} is ${kind}: it must be a JSON object`);
+}
+
+function notJson(what: string): InvalidCallError {
+	return new InvalidCallError(`The ${what} is not valid JSON: it must be a JSON object such as {"age": 42}`);
 }

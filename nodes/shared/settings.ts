@@ -9,7 +9,7 @@ export interface Target extends CallOptions, DispatchOptions {
 }
 
 /** Parameters arrive from expressions as whatever these give; a number may come as text. */
-function positive(reader: Reader<unknown>, label: string): (itemIndex: number) => number {
+export function positive(reader: Reader<unknown>, label: string): (itemIndex: number) => number {
 	return (i) => {
 		const value = Number(reader(i));
 		if (Number.isInteger(value) && value > 0) return value;

@@ -69,8 +69,9 @@ export async function settleItems(
 			await run.breathe();
 			let batch: Batch | undefined;
 			let key = '';
+			let target: BatchTarget | undefined;
 			try {
-				const target = targetOf(i);
+				target = targetOf(i);
 				const given = contextOf(i);
 				const recordContext =
 					given === '' || given === undefined || given === null ? undefined : parseObject(given, 'context');
@@ -82,7 +83,7 @@ export async function settleItems(
 				batch.records.push(record);
 				openItems++;
 			} catch (error) {
-				run.fail(error, { itemIndex: i });
+				run.fail(error, { itemIndex: i, endpointId: target?.endpointId });
 				continue;
 			}
 			if (batch.records.length >= batch.target.batchSize) await send(key, batch);

@@ -2,7 +2,13 @@ import { recordBody, recordText, requestSettings } from './bodies';
 import { AnswerError, InvalidCallError } from './errors';
 import { endpointPath, servicePath } from './location';
 import { type Operation, operations } from './operations';
-import { type RecordOutcome, settleRecords, type SettleOptions } from './settleRecords';
+import {
+	type Distribute,
+	oneResultPerRecord,
+	type RecordOutcome,
+	settleRecords,
+	type SettleOptions,
+} from './settleRecords';
 import { type CallOptions, type RawAnswer, Transport, type TransportOptions } from './Transport';
 import type {
 	DispatchOptions,
@@ -29,12 +35,14 @@ export interface ApiNodeClientOptions extends TransportOptions {
 	serviceId: string;
 }
 
-/** Names of the operations whose records have an outcome each. */
-export type RecordOperation = 'predict' | 'predictEffect' | 'lookup';
+/** Names of the operations that take several records in a request without side effects. */
+export type RecordOperation = 'predict' | 'predictEffect' | 'lookup' | 'forecast';
 
 export interface SettleCallOptions extends SettleOptions, DispatchOptions, ExplanationOptions {
 	/** Use the action for one record; only with one record. */
 	single?: boolean;
+	/** Which results belong to which record. Default: one each, in order. */
+	distribute?: Distribute;
 }
 
 /**
@@ -112,21 +120,15 @@ export class ApiNodeClient {
 	 * Runs the endpoint's query. It is not retried once it may have been sent, unless `repeatable` is set.
 	 *
 	 * @param parameters the query's named parameters
-	 * @returns columns and rows (texts and nulls), or the number of rows that a statement changed
+	 * @returns columns and rows (texts and nulls), or the number of rows that a statement changed; how several SELECTs are
+	 *   answered is not public, so that whatever comes is passed on
 	 */
 	async sqlQuery(
 		endpointId: string,
 		parameters: JsonObject = {},
 		options: UnrepeatableOptions = {},
 	): Promise<QueryAnswer> {
-		const { repeatable = false } = options;
-		const answer = await this.call(
-			{ ...operations.sqlQuery, repeatable },
-			endpointId,
-			JSON.stringify(parameters),
-			options,
-		);
-		return answer as QueryAnswer;
+		return (await this.callOnce('sqlQuery', endpointId, parameters, options)) as QueryAnswer;
 	}
 
 	/** Looks up one record. @returns the first result, as the Python client does; its row is in `data` */
@@ -157,20 +159,15 @@ export class ApiNodeClient {
 		args: JsonObject = {},
 		options: UnrepeatableOptions = {},
 	): Promise<unknown | RawAnswer> {
-		const path = endpointPath(options.serviceId ?? this.serviceId, endpointId);
-		const { action } = operations.runFunction;
-		const { repeatable = false } = options;
-		return await this.transport.send(
-			{ path: `${path}/${action}`, endpoint: path, body: JSON.stringify(args), repeatable, acceptAny: true },
-			options,
-		);
+		return await this.callOnce('runFunction', endpointId, args, options);
 	}
 
 	/**
-	 * Like `predictRecords`, `predictEffects` and `lookupRecords`, but each record has an outcome of its own: one bad record
-	 * does not take the others with it, however the API node refuses it.
+	 * Like `predictRecords`, `predictEffects`, `lookupRecords` and `forecast`, but each record has an outcome of its own: one
+	 * bad record does not take the others with it, however the API node refuses it.
 	 *
-	 * @param records texts made by {@link recordText}, so that a record is serialised once however often it is sent
+	 * @param records texts made by {@link recordText}, so that a record is serialised once however often it is sent; for
+	 *   forecast, the JSON of a series' lines, separated by commas
 	 * @returns as many outcomes as records, in their order
 	 * @throws CancelledError and InvalidCallError, nothing else
 	 */
@@ -181,11 +178,11 @@ export class ApiNodeClient {
 		options: SettleCallOptions = {},
 	): Promise<RecordOutcome[]> {
 		if (records.length === 0) return [];
-		const { single = false } = options;
+		const { single = false, distribute = oneResultPerRecord } = options;
 		if (single && records.length !== 1) throw new InvalidCallError('The action for one record takes one record');
 		const path = endpointPath(options.serviceId ?? this.serviceId, endpointId);
 		const settings = requestSettings(options);
-		const request = { operation: operations[operation], path, single, records, settings };
+		const request = { operation: operations[operation], path, single, records, settings, distribute };
 		return await settleRecords(this.transport, request, options);
 	}
 
@@ -229,6 +226,25 @@ export class ApiNodeClient {
 		const answer = await this.call(several, endpointId, body, options);
 		const { results } = answer;
 		return this.fitting(answer, Array.isArray(results) && results.length === records.length && results.every(isObject));
+	}
+
+	private async callOnce(
+		operation: 'sqlQuery' | 'runFunction',
+		endpointId: string,
+		parameters: JsonObject,
+		options: UnrepeatableOptions,
+	): Promise<unknown> {
+		const path = endpointPath(options.serviceId ?? this.serviceId, endpointId);
+		return await this.transport.send(
+			{
+				path: `${path}/${operations[operation].action}`,
+				endpoint: path,
+				body: JSON.stringify(parameters),
+				repeatable: options.repeatable ?? false,
+				acceptAny: operation === 'runFunction',
+			},
+			options,
+		);
 	}
 
 	private async call(

@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from 'node:timers';
 import { onAbort } from './abort';
 import { CancelledError } from './errors';
 import type { Fleet } from './Fleet';

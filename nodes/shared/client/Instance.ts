@@ -1,4 +1,5 @@
 import type { LookupFunction, Socket } from 'node:net';
+import { env } from 'node:process';
 import { buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
 import { exchange, type ExchangeLimits, type WireAnswer, type WireRequest } from './exchange';
 import type { Location } from './location';
@@ -30,7 +31,7 @@ const proxyVariables = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'
 export class Instance {
 	readonly host: string;
 	/** A proxy is set in the environment. It may still be by-passed for this host by NO_PROXY. */
-	readonly proxied = proxyVariables.some((name) => process.env[name]);
+	readonly proxied = proxyVariables.some((name) => env[name]);
 	/** Requests that were let in and have not left, over all endpoints. */
 	inFlight = 0;
 	/** Whether it ever answered, with whatever status. */

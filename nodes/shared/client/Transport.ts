@@ -75,9 +75,16 @@ export interface ApiRequest {
 /** A function's answer that is not JSON. */
 export class RawAnswer {
 	constructor(
+		/** Without parameters, in lower case; empty when the function named none. */
 		readonly contentType: string,
 		readonly data: Buffer,
+		private readonly charset = 'utf-8',
 	) {}
+
+	/** The data as text. @throws RangeError for a charset that does not exist */
+	text(): string {
+		return new TextDecoder(this.charset).decode(this.data);
+	}
 }
 
 /** One for each endpoint; ids can come from expressions, so their number has an end. */
@@ -136,6 +143,9 @@ export class Transport {
 			}
 
 			tried.add(lane.instance);
+			if (failure instanceof StatusError && failure.status === 413) {
+				traffic.maxBodyBytes = Math.min(traffic.maxBodyBytes, Math.ceil(Buffer.byteLength(request.body) / 2));
+			}
 			if (failure instanceof TimeoutError) history.timeouts++;
 			if (failure instanceof StatusError && failure.status === 500) history.serverErrors++;
 			// A function may have chosen the 401 after acting: only what is repeatable goes out again.
@@ -176,12 +186,6 @@ export class Transport {
 		return this.traffic(endpoint).maxBodyBytes;
 	}
 
-	/** Remembers that the way to this endpoint refused a body of this size. */
-	bodyRefused(endpoint: string, bytes: number): void {
-		const traffic = this.traffic(endpoint);
-		traffic.maxBodyBytes = Math.min(traffic.maxBodyBytes, Math.ceil(bytes / 2));
-	}
-
 	async destroy(): Promise<void> {
 		await Promise.all(this.fleet.instances.map(async (instance) => await instance.destroy()));
 	}
@@ -202,9 +206,10 @@ export class Transport {
 		} catch (failure) {
 			throw fromExchangeFailure(failure as ExchangeFailure, context);
 		}
-		if (answer.status < 200 || answer.status > 299) throw fromStatus(answer, context);
+		if (answer.status < 200 || answer.status > 299) throw fromStatus(answer, context, request.acceptAny);
 		if (request.acceptAny && !/json/.test(contentType(answer))) {
-			return new RawAnswer(contentType(answer), answer.body);
+			const charset = /charset="?([^";\s]+)/i.exec(answer.headers['content-type'] ?? '')?.[1];
+			return new RawAnswer(contentType(answer), answer.body, charset);
 		}
 		try {
 			return parseJson(answer.body.toString('utf8'));

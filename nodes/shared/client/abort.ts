@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from 'node:timers';
 import { CancelledError } from './errors';
 
 const callbacksOf = new WeakMap<AbortSignal, Set<() => void>>();

@@ -152,6 +152,9 @@ function meaningOf(answer: WireAnswer, host: string): { message: string; advice?
 		};
 	}
 	const meanings: Record<number, { message: string; advice?: string }> = {
+		400: { message: `${host} refused the request (400)` },
+		422: { message: `${host} refused the request (422)` },
+		500: { message: `${host} failed on the request (500)` },
 		401: {
 			message: `${host} refused the key or token (401)`,
 			advice: 'Check the key in the credential: it must be one of this very service.',
@@ -187,11 +190,19 @@ function factsOf(answer: WireAnswer, context: FailureContext) {
 	};
 }
 
-/** The error for an answer whose status is not 2xx. */
-export function fromStatus(answer: WireAnswer, context: FailureContext): StatusError {
-	const { message, advice } = meaningOf(answer, context.instance.host);
+/**
+ * The error for an answer whose status is not 2xx.
+ *
+ * @param ofFunction the status may be a function's own choice; the API node's own errors carry an `errorType`
+ */
+export function fromStatus(answer: WireAnswer, context: FailureContext, ofFunction = false): StatusError {
+	const facts = factsOf(answer, context);
+	const chosen = ofFunction && facts.errorType === undefined && answer.status >= 400;
+	const { message, advice }: { message: string; advice?: string } = chosen
+		? { message: `The function answered with status ${answer.status}` }
+		: meaningOf(answer, context.instance.host);
 	const retryAfter = parseRetryAfter(header(answer.headers, 'retry-after'));
-	return new StatusError(context.redact(message), { ...factsOf(answer, context), advice }, retryAfter);
+	return new StatusError(context.redact(message), { ...facts, advice }, retryAfter);
 }
 
 /** The error for a 2xx answer that is not the JSON it should be. */

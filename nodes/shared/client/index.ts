@@ -16,7 +16,7 @@ export {
 	TimeoutError,
 } from './errors';
 export { operations } from './operations';
-export { EndpointVerdict, type RecordOutcome } from './settleRecords';
+export { type Distribute, EndpointVerdict, type RecordOutcome } from './settleRecords';
 export type { TlsOptions } from './tls';
 export { type CallOptions, CallStatistics, RawAnswer, type TokenSource } from './Transport';
 export type * from './types';

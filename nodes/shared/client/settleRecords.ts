@@ -23,15 +23,23 @@ export class EndpointVerdict {
 	words?: string;
 }
 
-/** One request's worth of records. */
+/** What `results` of an answer is to the records from `start` to before `end`: one object for each; undefined if it does not fit. */
+export type Distribute = (results: JsonObject[], start: number, end: number) => JsonObject[] | undefined;
+
+export const oneResultPerRecord: Distribute = (results, start, end) =>
+	results.length === end - start ? results : undefined;
+
+/** What is sent in one request if all goes well, and in several if not. */
 export interface RecordRequest {
 	operation: Operation;
+	/** The endpoint's. */
 	path: string;
 	/** Whether to use the action for one record. */
 	single: boolean;
-	/** Each `{"features": ...}` or `{"data": ...}`, as JSON. */
+	/** JSON of each record, or of what must stay together: the lines of a series, separated by commas. */
 	records: readonly string[];
 	settings: RequestSettings;
+	distribute: Distribute;
 }
 
 const wordsOf = (error: ApiNodeError) => error.said ?? error.message;
@@ -142,21 +150,14 @@ class Settlement {
 		const { operation, path, single, settings } = this.request;
 		const records = this.request.records.slice(start, end);
 		const body = single ? recordBody(records[0], settings) : recordsBody(records, settings);
-		const action = single ? operation.action : operation.batchAction;
+		const action = single ? operation.action : (operation.batchAction ?? operation.action);
 		const { repeatable } = operation;
 		// A 500 that came back was repeated already; its parts are not, so that finding a bad record stays cheap.
 		const serverErrors = this.splitting ? 1 : 0;
-		try {
-			return await this.transport.send(
-				{ path: `${path}/${action}`, endpoint: path, body, repeatable, serverErrors },
-				this.options,
-			);
-		} catch (error) {
-			if (error instanceof StatusError && error.status === 413) {
-				this.transport.bodyRefused(path, Buffer.byteLength(body));
-			}
-			throw error;
-		}
+		return await this.transport.send(
+			{ path: `${path}/${action}`, endpoint: path, body, repeatable, serverErrors },
+			this.options,
+		);
 	}
 
 	private assign({ start, end }: Range, answer: unknown): void {
@@ -165,8 +166,10 @@ class Settlement {
 		const { result, results, timing, apiContext } = (isObject(answer) ? answer : {}) as Record<string, unknown>;
 		// Both lookup actions answer a list.
 		const list = this.request.single && results === undefined ? [result] : results;
-		if (!Array.isArray(list) || list.length !== end - start || !list.every(isObject)) {
-			const got = Array.isArray(list) ? `${list.filter(isObject).length} results` : 'no list of results';
+		const fits = Array.isArray(list) && list.every(isObject);
+		const distributed = fits ? this.request.distribute(list, start, end) : undefined;
+		if (!distributed) {
+			const got = fits ? `${list.length} results` : 'no list of results';
 			throw new AnswerError(
 				`The answer does not fit the request: ${got} for ${end - start === 1 ? 'one record' : `${end - start} records`}`,
 				{ advice: 'No result was assigned. Check that the endpoint is of the kind that this node calls.' },
@@ -174,7 +177,7 @@ class Settlement {
 			);
 		}
 		const shared = { timing, apiContext } as AnswerContext;
-		for (let i = 0; i < list.length; i++) this.outcomes[start + i] = { result: list[i] as JsonObject, answer: shared };
+		distributed.forEach((each, i) => (this.outcomes[start + i] = { result: each, answer: shared }));
 	}
 
 	private maySplit(error: ApiNodeError, range: Range): boolean {

@@ -30,10 +30,14 @@ function check(what: string, read: () => unknown) {
 	try {
 		read();
 	} catch {
-		throw new InvalidCallError(
-			`The ${what} could not be read: paste it as PEM text, from '-----BEGIN' to '-----END' inclusive`,
-		);
+		throw unreadable(what);
 	}
+}
+
+function unreadable(what: string): InvalidCallError {
+	return new InvalidCallError(
+		`The ${what} could not be read: paste it as PEM text, from '-----BEGIN' to '-----END' inclusive`,
+	);
 }
 
 /**

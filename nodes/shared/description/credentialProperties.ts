@@ -26,12 +26,11 @@ export const instanceProperties: INodeProperties[] = [
 /** Whom to trust, and how to be trusted where the API node asks for a client certificate. */
 export const tlsProperties: INodeProperties[] = [
 	{
-		displayName: 'Accept Any Certificate',
+		displayName: 'Ignore SSL Issues (Insecure)',
 		name: 'allowUnauthorizedCerts',
 		type: 'boolean',
 		default: false,
-		description:
-			"Whether to connect even if the API node's certificate cannot be verified. Prefer the certificate authority below.",
+		description: 'Whether to connect even if SSL certificate validation is not possible',
 	},
 	{
 		displayName: 'Certificate Authority',

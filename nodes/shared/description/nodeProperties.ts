@@ -1,14 +1,8 @@
-import type { INodeCredentialDescription, INodeProperties, INodePropertyOptions } from 'n8n-workflow';
+import type { INodeProperties, INodePropertyOptions } from 'n8n-workflow';
 
-export const credentials: INodeCredentialDescription[] = [
-	{
-		name: 'dataikuApiNodeApi',
-		required: true,
-		testedBy: 'dataikuApiNodeTest',
-		displayOptions: { show: { authentication: ['apiKey'] } },
-	},
-	{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: { show: { authentication: ['oAuth2'] } } },
-];
+/** When each of the credentials is asked for. */
+export const withKey = { show: { authentication: ['apiKey'] } };
+export const withOAuth2 = { show: { authentication: ['oAuth2'] } };
 
 /** What every node begins with. */
 export const endpointProperties: INodeProperties[] = [
@@ -91,7 +85,7 @@ export function recordProperties(what: string): INodeProperties[] {
 			name: 'excludeFields',
 			type: 'string',
 			default: '',
-			placeholder: 'e.g. id, comment',
+			placeholder: 'e.g. comment, name',
 			description: 'Names of fields, separated by commas. Drag them from the input.',
 			displayOptions: { show: { ...ofInputItem, include: ['except'] } },
 			requiresDataPath: 'multiple',
@@ -121,15 +115,24 @@ const outputDescriptions: Record<string, Omit<INodePropertyOptions, 'value'>> = 
 	withInput: { name: 'Input and Result', description: "The input item's fields, and the result beside them" },
 	enrich: { name: 'Input, Enriched', description: "The input item's fields, and those that were looked up among them" },
 	resultOnly: { name: 'Result Only', description: "The result's fields alone" },
+	perStep: { name: 'Item per Series and Step', description: 'Forecast, quantiles and time of one step' },
+	perSeries: { name: 'Item per Series', description: 'Lists of forecasts, quantiles and times' },
+	perRow: { name: 'Item per Row', description: "The row's columns as fields" },
+	perQuery: { name: 'Item per Query', description: 'Columns and rows as lists' },
 	fullResponse: { name: 'Full Response', description: 'The whole answer: result, timing and API context' },
 };
 
 /** The `output` parameter; the first one named is the default. */
 export function outputProperty(...outputs: Array<keyof typeof outputDescriptions & string>): INodeProperties {
-	return {
+	const property: INodeProperties = {
 		displayName: 'Output',
 		name: 'output',
 		type: 'options',
+		options: [],
+		default: '',
+	};
+	return {
+		...property,
 		options: outputs.map((value) => ({ value, ...outputDescriptions[value] })),
 		default: outputs[0],
 	};
@@ -238,3 +241,33 @@ export const repeatableOption: INodeProperties = {
 	description:
 		'Whether the call may run twice. Then a request that broke off is sent again; otherwise only one that cannot have arrived.',
 };
+
+export const splitArrayOption: INodeProperties = {
+	displayName: 'Split List Into Items',
+	name: 'splitArray',
+	type: 'boolean',
+	default: false,
+	description: 'Whether each element of a list that the function returns becomes an item of its own',
+};
+
+/** How the history of several series is told apart. */
+export const seriesOptions: INodeProperties[] = [
+	{
+		displayName: 'Identifier Columns',
+		name: 'identifierColumns',
+		type: 'string',
+		default: '',
+		placeholder: 'e.g. store, product',
+		description:
+			'Columns that tell series apart, separated by commas, as in the model. Named here, many series are spread over several requests and fail one by one. Empty: one request for all items.',
+		requiresDataPath: 'multiple',
+	},
+	{
+		displayName: 'Series per Request',
+		name: 'seriesPerRequest',
+		type: 'number',
+		typeOptions: { minValue: 1 },
+		default: 100,
+		description: 'With identifier columns: the most series in one request',
+	},
+];

@@ -1,0 +1,49 @@
+import type { IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
+import { NodeConnectionTypes } from 'n8n-workflow';
+import { credentialTest } from '../shared/credentialTest';
+import {
+	callOptions,
+	dispatchOptions,
+	endpointProperties,
+	optionsProperty,
+	outputProperty,
+	recordProperties,
+	seriesOptions,
+	withKey,
+	withOAuth2,
+} from '../shared/description/nodeProperties';
+import { endpointSearch } from '../shared/endpoints';
+import { forecastItems } from './forecastItems';
+
+export class DataikuForecast implements INodeType {
+	description: INodeTypeDescription = {
+		displayName: 'Dataiku Forecast',
+		name: 'dataikuForecast',
+		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
+		group: ['transform'],
+		version: 1,
+		subtitle: '={{ $parameter["endpointId"]["value"] || $parameter["endpointId"] }}',
+		description:
+			'Forecast time series with a model on a Dataiku API node: give the history of one or more series, one record per series and date, get their next values with quantiles',
+		defaults: { name: 'Dataiku Forecast' },
+		usableAsTool: true,
+		inputs: [NodeConnectionTypes.Main],
+		outputs: [NodeConnectionTypes.Main],
+		credentials: [
+			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
+			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
+		],
+		properties: [
+			...endpointProperties,
+			...recordProperties('Records'),
+			outputProperty('perStep', 'perSeries', 'fullResponse'),
+			optionsProperty([...callOptions, ...dispatchOptions, ...seriesOptions]),
+		],
+	};
+
+	methods = { credentialTest, listSearch: { searchEndpoints: endpointSearch('forecast') } };
+
+	async execute(this: IExecuteFunctions) {
+		return await forecastItems(this);
+	}
+}

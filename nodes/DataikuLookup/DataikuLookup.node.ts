@@ -1,0 +1,57 @@
+import type { IDataObject, IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
+import { NodeConnectionTypes } from 'n8n-workflow';
+import { credentialTest } from '../shared/credentialTest';
+import {
+	batchOptions,
+	callOptions,
+	endpointProperties,
+	ignoredRecordsProperty,
+	optionsProperty,
+	outputProperty,
+	recordProperties,
+	withKey,
+	withOAuth2,
+} from '../shared/description/nodeProperties';
+import { endpointSearch } from '../shared/endpoints';
+import { type Outputs, recordOutputs, settleItems } from '../shared/settleItems';
+
+/** The looked-up columns go among the input's fields; a record that was ignored says so there. */
+const enrich: Outputs[string] = (input, { result: { data, ignored, ignoreReason } }) => ({
+	...input,
+	...(data as IDataObject | undefined),
+	...(ignored === true && { ignored, ignoreReason: ignoreReason as string }),
+});
+
+export class DataikuLookup implements INodeType {
+	description: INodeTypeDescription = {
+		displayName: 'Dataiku Lookup',
+		name: 'dataikuLookup',
+		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
+		group: ['transform'],
+		version: 1,
+		subtitle: '={{ $parameter["endpointId"]["value"] || $parameter["endpointId"] }}',
+		description:
+			'Look up rows of datasets on a Dataiku API node: give the key of a record, get the columns that belong to it',
+		defaults: { name: 'Dataiku Lookup' },
+		usableAsTool: true,
+		inputs: [NodeConnectionTypes.Main],
+		outputs: [NodeConnectionTypes.Main],
+		credentials: [
+			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
+			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
+		],
+		properties: [
+			...endpointProperties,
+			...recordProperties('Keys'),
+			outputProperty('enrich', 'withInput', 'resultOnly', 'fullResponse'),
+			ignoredRecordsProperty,
+			optionsProperty([...callOptions, ...batchOptions]),
+		],
+	};
+
+	methods = { credentialTest, listSearch: { searchEndpoints: endpointSearch('lookup') } };
+
+	async execute(this: IExecuteFunctions) {
+		return await settleItems(this, 'lookup', { enrich, ...recordOutputs });
+	}
+}

@@ -1,0 +1,49 @@
+import type { IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
+import { NodeConnectionTypes } from 'n8n-workflow';
+import { credentialTest } from '../shared/credentialTest';
+import {
+	callOptions,
+	endpointProperties,
+	optionsProperty,
+	outputProperty,
+	recordProperties,
+	repeatableOption,
+	splitArrayOption,
+	withKey,
+	withOAuth2,
+} from '../shared/description/nodeProperties';
+import { endpointSearch } from '../shared/endpoints';
+import { callItems } from '../shared/callItems';
+import { functionCall } from './value';
+
+export class DataikuRunFunction implements INodeType {
+	description: INodeTypeDescription = {
+		displayName: 'Dataiku Run Function',
+		name: 'dataikuRunFunction',
+		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
+		group: ['transform'],
+		version: 1,
+		subtitle: '={{ $parameter["endpointId"]["value"] || $parameter["endpointId"] }}',
+		description: 'Run a Python or R function of a Dataiku API node: give its named arguments, get its value',
+		defaults: { name: 'Dataiku Run Function' },
+		usableAsTool: true,
+		inputs: [NodeConnectionTypes.Main],
+		outputs: [NodeConnectionTypes.Main],
+		credentials: [
+			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
+			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
+		],
+		properties: [
+			...endpointProperties,
+			...recordProperties('Arguments'),
+			outputProperty('withInput', 'resultOnly', 'fullResponse'),
+			optionsProperty([...callOptions, repeatableOption, splitArrayOption]),
+		],
+	};
+
+	methods = { credentialTest, listSearch: { searchEndpoints: endpointSearch('runFunction') } };
+
+	async execute(this: IExecuteFunctions) {
+		return await callItems(this, functionCall(this));
+	}
+}

@@ -1,0 +1,48 @@
+import type { IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
+import { NodeConnectionTypes } from 'n8n-workflow';
+import { credentialTest } from '../shared/credentialTest';
+import {
+	callOptions,
+	endpointProperties,
+	optionsProperty,
+	outputProperty,
+	recordProperties,
+	repeatableOption,
+	withKey,
+	withOAuth2,
+} from '../shared/description/nodeProperties';
+import { endpointSearch } from '../shared/endpoints';
+import { callItems } from '../shared/callItems';
+import { queryCall } from './rows';
+
+export class DataikuSqlQuery implements INodeType {
+	description: INodeTypeDescription = {
+		displayName: 'Dataiku SQL Query',
+		name: 'dataikuSqlQuery',
+		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
+		group: ['transform'],
+		version: 1,
+		subtitle: '={{ $parameter["endpointId"]["value"] || $parameter["endpointId"] }}',
+		description: 'Run a parameterised SQL query of a Dataiku API node: give its named parameters, get its rows',
+		defaults: { name: 'Dataiku SQL Query' },
+		usableAsTool: true,
+		inputs: [NodeConnectionTypes.Main],
+		outputs: [NodeConnectionTypes.Main],
+		credentials: [
+			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
+			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
+		],
+		properties: [
+			...endpointProperties,
+			...recordProperties('Parameters'),
+			outputProperty('perRow', 'perQuery', 'fullResponse'),
+			optionsProperty([...callOptions, repeatableOption]),
+		],
+	};
+
+	methods = { credentialTest, listSearch: { searchEndpoints: endpointSearch('sqlQuery') } };
+
+	async execute(this: IExecuteFunctions) {
+		return await callItems(this, queryCall);
+	}
+}

@@ -1,0 +1,29 @@
+import type { IDataObject, IRun } from 'n8n-workflow';
+import type { Demo } from '../../demo/demo';
+import { N8n } from '../../demo/n8n/n8n';
+import { N8nRest } from '../../demo/n8n/rest';
+
+/** What the tests need of the n8n that the set-up started: test files share nothing with it but the environment. */
+type Shared = Pick<Demo, 'installation' | 'owner'> & { url: string; apiNodeUrl: string; userFolder: string };
+
+export function shareDemo({ n8n, apiNode, installation, owner, userFolder }: Demo & { userFolder: string }): void {
+	const shared: Shared = { url: n8n.url, apiNodeUrl: apiNode.url, installation, owner, userFolder };
+	process.env.E2E_DEMO = JSON.stringify(shared);
+}
+
+export function running() {
+	const shared = JSON.parse(process.env.E2E_DEMO ?? '{}') as Shared;
+	const { url, installation, owner, userFolder } = shared;
+	return {
+		...shared,
+		n8n: new N8n({ installation, userFolder, port: Number(new URL(url).port) }),
+		signIn: async () => await N8nRest.signIn(url, installation, owner),
+	};
+}
+
+/** What a node gave in its only run. */
+export function itemsOf({ data }: IRun, node: string, output = 0): IDataObject[] {
+	const { error, runData } = data.resultData;
+	if (error) throw error;
+	return (runData[node]?.[0].data?.main[output] ?? []).map(({ json }) => json);
+}

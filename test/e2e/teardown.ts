@@ -1,0 +1,5 @@
+import type { WithStopDemo } from './setup';
+
+export default async function teardown(): Promise<void> {
+	await (globalThis as WithStopDemo).stopDemo?.();
+}

@@ -81,12 +81,21 @@ function assigned({ name, value, type }: { name: string; value: unknown; type?: 
 	return [name, converted.newValue];
 }
 
+/** The record's context, if it has one. */
+export function contextReader(parameters: Parameters): (itemIndex: number) => JsonObject | undefined {
+	const contextJson = parameters.reader<unknown>('options.contextJson', '');
+	return (i) => {
+		const given = contextJson(i);
+		return given === '' || given === undefined || given === null ? undefined : parseObject(given, 'context');
+	};
+}
+
 /**
  * An object given as such or as JSON text.
  *
  * @param what the thing's name, for the error
  */
-export function parseObject(given: unknown, what: string): JsonObject {
+function parseObject(given: unknown, what: string): JsonObject {
 	let value = given;
 	if (typeof given === 'string') {
 		if (given.trim() === '') throw new InvalidCallError(`The ${what} is empty: it must be a JSON object`);

@@ -2,6 +2,7 @@ import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-wor
 import {
 	ApiNodeError,
 	EndpointVerdict,
+	type Operation,
 	operations,
 	type RecordOperation,
 	type RecordOutcome,
@@ -10,7 +11,7 @@ import {
 import type { ExplanationOptions } from './client';
 import { ItemRun } from './ItemRun';
 import { combine } from './parameters';
-import { parseObject, recordReader } from './records';
+import { contextReader, recordReader } from './records';
 import { batchSizeReader, explanationReader, type Target, targetReader } from './settings';
 import { outputNamed, successItem } from './results';
 
@@ -53,7 +54,8 @@ export async function settleItems(
 	return await ItemRun.of(context, async (run) => {
 		const { items, parameters, connection } = run;
 		const recordOf = recordReader(parameters, items);
-		const contextOf = parameters.reader<unknown>('options.contextJson', '');
+		const method: Operation = operations[operation];
+		const contextOf = contextReader(parameters);
 		const targetOf = batchTargetReader(run);
 		const settle = settler(run, operation, outputs);
 		const open = new Map<string, Batch>();
@@ -72,10 +74,8 @@ export async function settleItems(
 			let target: BatchTarget | undefined;
 			try {
 				target = targetOf(i);
-				const given = contextOf(i);
-				const recordContext =
-					given === '' || given === undefined || given === null ? undefined : parseObject(given, 'context');
-				const record = recordText(operations[operation], recordOf(i), recordContext);
+				const takesContext = target.batchSize > 1 || !method.contextInBatchOnly;
+				const record = recordText(method, recordOf(i), takesContext ? contextOf(i) : undefined);
 				key = targetOf.constant ? '' : JSON.stringify(target);
 				batch = open.get(key);
 				if (!batch) open.set(key, (batch = { target, indexes: [], records: [] }));

@@ -1,3 +1,4 @@
+import { kMaxLength } from 'node:buffer';
 import { sleep } from './abort';
 import { type Access, keyAccess, noAccess, tokenAccess } from './access';
 import { decoded } from './decode';
@@ -10,6 +11,7 @@ import { type ConnectionOptions, Instance } from './Instance';
 import { parseJson } from './json';
 import type { Lane } from './Lane';
 import { parseLocations } from './location';
+import { checkRange, longestTimer } from './ranges';
 import { backoff, type CallHistory, mayRetry } from './retry';
 
 /** A bearer token that can be renewed, as OAuth2 access tokens can. */
@@ -101,6 +103,7 @@ export class Transport {
 
 	constructor(options: TransportOptions) {
 		const { url, apiKey, bearerToken, connectTimeout = 5_000, ...connection } = options;
+		checkRange('connectTimeout', connectTimeout, 1, longestTimer);
 		const instances = parseLocations(url).map((location) => new Instance(location, { ...connection, connectTimeout }));
 		this.fleet = new Fleet(
 			instances,
@@ -269,7 +272,13 @@ export class Transport {
 
 type RequestLimits = Omit<ExchangeLimits, 'connectTimeout'>;
 
-function limitsOf({ timeout = 30_000, maxAnswerBytes = 64 * 2 ** 20, signal }: CallOptions): RequestLimits {
+/** @throws InvalidCallError for a value with which no call could succeed */
+function limitsOf(options: CallOptions): RequestLimits {
+	const { timeout = 30_000, maxAnswerBytes = 64 * 2 ** 20, signal } = options;
+	checkRange('timeout', timeout, 1, longestTimer);
+	checkRange('deadline', options.deadline, 0);
+	checkRange('maxConcurrency', options.maxConcurrency, 1);
+	checkRange('maxAnswerBytes', maxAnswerBytes, 1, kMaxLength);
 	return { timeout, maxAnswerBytes, signal };
 }
 

@@ -15,7 +15,7 @@ export {
 	StatusError,
 	TimeoutError,
 } from './errors';
-export { operations } from './operations';
+export { type Operation, operations } from './operations';
 export { type Distribute, EndpointVerdict, type RecordOutcome } from './settleRecords';
 export type { TlsOptions } from './tls';
 export { type CallOptions, CallStatistics, RawAnswer, type TokenSource } from './Transport';

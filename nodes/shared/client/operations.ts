@@ -8,6 +8,8 @@ export interface Operation {
 	readonly batchAction?: string;
 	readonly recordKey?: 'features' | 'data';
 	readonly repeatable: boolean;
+	/** The action for one record takes no context. */
+	readonly contextInBatchOnly?: true;
 }
 
 export const operations = {
@@ -17,6 +19,7 @@ export const operations = {
 		batchAction: 'predict-effect-multi',
 		recordKey: 'features',
 		repeatable: true,
+		contextInBatchOnly: true,
 	},
 	lookup: { action: 'lookup', batchAction: 'lookup-multi', recordKey: 'data', repeatable: true },
 	forecast: { action: 'forecast', repeatable: true },

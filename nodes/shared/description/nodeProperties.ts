@@ -208,7 +208,8 @@ export const batchOptions: INodeProperties[] = [
 		type: 'json',
 		default: '',
 		placeholder: 'e.g. {"order": "A-17"}',
-		description: 'A JSON object that the API node writes to its log with the record; it does not change the result',
+		description:
+			'A JSON object that the API node writes to its log with the record; it does not change the result. Predict Effect takes it in batches only.',
 	},
 ];
 

@@ -1,0 +1,23 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+
+export interface ApiNodes {
+	/** By milliseconds of work per request. */
+	urls: Record<0 | 5 | 50, string>;
+	/** With TLS, no work; its certificate is nobody's. */
+	tlsUrl: string;
+	/** PEM of the authority that signed it. */
+	ca: string;
+	stop(): void;
+}
+
+/** API nodes in a process of their own, so that their work does not count as a client's. */
+export async function startApiNodes(): Promise<ApiNodes> {
+	const child = spawn(process.execPath, ['--import', 'tsx', path.join(__dirname, 'apiNodeProcess.ts')], {
+		stdio: ['ignore', 'pipe', 'inherit'],
+	});
+	const [line] = (await once(child.stdout, 'data')) as [Buffer];
+	const started = JSON.parse(line.toString()) as Omit<ApiNodes, 'stop'>;
+	return { ...started, stop: () => void child.kill() };
+}

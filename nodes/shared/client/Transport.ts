@@ -35,7 +35,7 @@ export interface TransportOptions extends ConnectionOptions {
 export interface CallOptions {
 	/** Milliseconds for one attempt. Default: 30,000; it should exceed the API node's 10 s in queue. */
 	timeout?: number;
-	/** Milliseconds for all attempts and the pauses between them. Default: four times `timeout`. */
+	/** Milliseconds for all attempts and the pauses between them, waiting for room aside. Default: four times `timeout`. */
 	deadline?: number;
 	/** Requests in flight per endpoint and instance. Default: 8, an API node's default pool. */
 	maxConcurrency?: number;
@@ -117,22 +117,22 @@ export class Transport {
 	async send(request: ApiRequest, options: CallOptions = {}): Promise<unknown> {
 		const { maxConcurrency = 8, signal, statistics, tokens } = options;
 		const limits = limitsOf(options);
-		const deadline = options.deadline ?? 4 * limits.timeout;
+		let left = options.deadline ?? 4 * limits.timeout;
 		const traffic = this.traffic(request.endpoint);
 		const tried = new Set<Instance>();
 		const history: CallHistory = { attempts: 0, timeouts: 0, serverErrors: request.serverErrors ?? 0 };
-		let firstAt = 0;
 		let token = await tokens?.get();
 		let renewed = false;
 
 		for (;;) {
 			const lane = await traffic.enter(maxConcurrency, tried, signal);
 			const startedAt = Date.now();
-			firstAt ||= startedAt;
 			history.attempts++;
 			let failure: ApiNodeError;
 			try {
-				const answer = await this.attempt(lane.instance, request, limits, this.accessWith(token), history.attempts);
+				const attemptLimits = { ...limits, timeout: Math.min(limits.timeout, left) };
+				const access = this.accessWith(token);
+				const answer = await this.attempt(lane.instance, request, attemptLimits, access, history.attempts);
 				lane.succeeded();
 				this.fleet.succeeded(lane.instance);
 				traffic.budget.succeeded();
@@ -144,6 +144,7 @@ export class Transport {
 			} finally {
 				traffic.leave(lane);
 			}
+			left -= Date.now() - startedAt;
 
 			tried.add(lane.instance);
 			if (failure instanceof StatusError && failure.status === 413) {
@@ -162,8 +163,8 @@ export class Transport {
 			// A paced lane bounds the load by itself, and what it lets through are the probes that end the outage.
 			if (!lane.paced && !traffic.budget.take(failure)) throw failure;
 			const pause = this.pauseBefore(failure, history, tried);
-			const left = firstAt + deadline - Date.now();
-			if (pause > left) throw tooLate(failure, pause, left);
+			if (pause >= left) throw tooLate(failure, pause, left);
+			left -= pause;
 			if (statistics) statistics.retries++;
 			if (pause > 0) await sleep(pause, signal);
 		}
@@ -284,6 +285,9 @@ function limitsOf(options: CallOptions): RequestLimits {
 
 function tooLate(failure: ApiNodeError, pause: number, left: number): ApiNodeError {
 	const seconds = (ms: number) => `${Math.max(0, Math.round(ms / 1000)).toLocaleString('en')} s`;
-	const advice = `It asked to wait ${seconds(pause)} before the next try, longer than the ${seconds(left)} left for this call.`;
+	const asked = failure instanceof StatusError && failure.retryAfter !== undefined && failure.retryAfter >= left;
+	const advice = asked
+		? `It asked to wait ${seconds(pause)} before the next try, longer than the ${seconds(left)} left for this call.`
+		: 'No time was left for another try.';
 	return Object.assign(failure, { facts: { ...failure.facts, advice } });
 }

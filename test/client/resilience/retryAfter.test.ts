@@ -1,0 +1,111 @@
+import { CallStatistics, StatusError } from '../../../nodes/shared/client';
+import { inOrder } from '../../support/chaosProxy';
+import { outcomeOf, scoringServers, withoutPauses } from './scoring';
+
+const servers = scoringServers();
+withoutPauses();
+
+const busy = (retryAfter: string | undefined, status = 503) => ({
+	kind: 'answer' as const,
+	status,
+	headers: retryAfter === undefined ? {} : { 'retry-after': retryAfter },
+});
+
+/** How long the second request was held back, in ms. */
+async function pauseAfter(retryAfter: string, status = 503): Promise<number> {
+	const server = await servers.server({ faults: inOrder(busy(retryAfter, status)) });
+	expect(await servers.client(server).predictRecord('e', { id: 5 })).toEqual({ result: { id: 5 } });
+	expect(server.requests).toHaveLength(2);
+	return server.requests[1].at - server.requests[0].at;
+}
+
+describe.each([429, 503])('Retry-After of a %i', (status) => {
+	it('in seconds is waited for', async () => expect(await pauseAfter('1', status)).toBeGreaterThanOrEqual(995));
+
+	it('as a date is waited for', async () => {
+		const inTwoSeconds = new Date(Date.now() + 2_000).toUTCString();
+		// a date has whole seconds, so that up to one of the two is lost
+		expect(await pauseAfter(inTwoSeconds, status)).toBeGreaterThanOrEqual(900);
+	});
+
+	// -1 and junk taken for numbers of seconds, days or years would hold the test up beyond its end
+	it.each(['0', '-1', 'soon', '1e9', '9 lives', 'Sat, 01 Mar 2025 12:00:00 GMT'])(
+		'that is %s is no reason to wait',
+		async (value) => expect(await pauseAfter(value, status)).toBeLessThan(900),
+	);
+
+	it('that lies past the deadline ends the call at once, and the error says so', async () => {
+		const server = await servers.server({ faults: busy('1000000000', status) });
+		const statistics = new CallStatistics();
+		const { error } = await outcomeOf(servers.client(server).predictRecord('e', { id: 1 }, { statistics }));
+		expect(error).toBeInstanceOf(StatusError);
+		expect((error as StatusError).facts).toMatchObject({
+			status,
+			attempts: 1,
+			advice: 'It asked to wait 1,000,000,000 s before the next try, longer than the 120 s left for this call.',
+		});
+		expect(server.requests).toHaveLength(1);
+		expect(statistics.retries).toBe(0);
+	});
+
+	it('is measured against the deadline that the caller sets', async () => {
+		const server = await servers.server({ faults: busy('10', status) });
+		const { error } = await outcomeOf(servers.client(server).predictRecord('e', { id: 1 }, { deadline: 4_000 }));
+		expect((error as StatusError).facts.advice).toBe(
+			'It asked to wait 10 s before the next try, longer than the 4 s left for this call.',
+		);
+		expect(server.requests).toHaveLength(1);
+	});
+});
+
+it('Retry-After is no licence to repeat a query', async () => {
+	const server = await servers.server({ faults: busy('0') });
+	await expect(servers.client(server).sqlQuery('e')).rejects.toThrow('(503)');
+	expect(server.requests).toHaveLength(1);
+});
+
+it('Retry-After holds back the calls behind as well, and they all succeed', async () => {
+	const server = await servers.server({ faults: inOrder(busy('1')) });
+	const client = servers.client(server);
+	await Promise.all(
+		[1, 2, 3, 4].map(async (id) => {
+			expect(await client.predictRecord('e', { id }, { maxConcurrency: 1 })).toEqual({ result: { id } });
+		}),
+	);
+	const [first, ...others] = server.requests.map(({ at }) => at);
+	expect(others).toHaveLength(4);
+	expect(others[0] - first).toBeGreaterThanOrEqual(995);
+});
+
+describe('The deadline', () => {
+	it('ends an attempt that would outlast it', async () => {
+		const server = await servers.server({ faults: { kind: 'silent' } });
+		const startedAt = performance.now();
+		const { error } = await outcomeOf(
+			servers.client(server).predictRecord('e', { id: 1 }, { deadline: 200, timeout: 5_000 }),
+		);
+		expect(performance.now() - startedAt).toBeLessThan(2_000);
+		expect(error).toMatchObject({ name: 'TimeoutError', facts: { attempts: 1 } });
+	});
+
+	it('that leaves no time for another try does not blame the API node for a pause', async () => {
+		jest.spyOn(Math, 'random').mockReturnValue(0.999);
+		const server = await servers.server({ faults: busy(undefined) });
+		const { error } = await outcomeOf(servers.client(server).predictRecord('e', { id: 1 }, { deadline: 100 }));
+		expect((error as StatusError).facts.advice).toBe('No time was left for another try.');
+		expect(server.requests).toHaveLength(1);
+	});
+
+	it('does not count the time in which a call waits for room', async () => {
+		const slow = { kind: 'delay' as const, ms: 150 };
+		const server = await servers.server({ faults: inOrder({ ...slow, then: busy('0') }, slow, slow, slow, slow) });
+		const client = servers.client(server);
+		// the first call comes again behind four others, 600 ms later
+		const options = { maxConcurrency: 1, deadline: 500 };
+		const results = await Promise.all(
+			[1, 2, 3, 4, 5].map(async (id) => await client.predictRecord('e', { id }, options)),
+		);
+		expect(results).toEqual([1, 2, 3, 4, 5].map((id) => ({ result: { id } })));
+		expect(server.requests).toHaveLength(6);
+	});
+});

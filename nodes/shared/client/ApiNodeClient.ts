@@ -1,4 +1,4 @@
-import { recordBody, recordText, requestSettings } from './bodies';
+import { jsonText, recordBody, recordText, requestSettings } from './bodies';
 import { AnswerError, InvalidCallError } from './errors';
 import { endpointPath, servicePath } from './location';
 import { type Operation, operations } from './operations';
@@ -95,7 +95,10 @@ export class ApiNodeClient {
 		records: JsonObject[],
 		options: ForecastOptions = {},
 	): Promise<RecordsAnswer<ForecastResult>> {
-		const body = JSON.stringify({ items: records, ...requestSettings(options) });
+		requireList(records);
+		const wrong = records.findIndex((record) => !isObject(record));
+		if (wrong >= 0) throw new InvalidCallError(`Record ${wrong} is not an object`);
+		const body = jsonText({ items: records, ...requestSettings(options) });
 		const answer = await this.call(operations.forecast, endpointId, body, options);
 		const { results } = answer;
 		return this.fitting(answer, Array.isArray(results) && results.every(isObject));
@@ -208,6 +211,7 @@ export class ApiNodeClient {
 		record: JsonObject,
 		options: PredictRecordOptions,
 	): Promise<JsonObject> {
+		if (!isObject(record)) throw new InvalidCallError(`The ${operation.recordKey} must be an object`);
 		const body = recordBody(recordText(operation, record, options.context), requestSettings(options));
 		return await this.call(operation, endpointId, body, options);
 	}
@@ -219,9 +223,10 @@ export class ApiNodeClient {
 		options: PredictOptions,
 	): Promise<Answer> {
 		const key = operation.recordKey!;
+		requireList(records);
 		const wrong = records.findIndex((record) => !isObject((record as unknown as JsonObject)?.[key]));
 		if (wrong >= 0) throw new InvalidCallError(`Record ${wrong} has no '${key}' object`);
-		const body = JSON.stringify({ items: records, ...requestSettings(options) });
+		const body = jsonText({ items: records, ...requestSettings(options) });
 		const several = { ...operation, action: operation.batchAction! };
 		const answer = await this.call(several, endpointId, body, options);
 		const { results } = answer;
@@ -235,11 +240,14 @@ export class ApiNodeClient {
 		options: UnrepeatableOptions,
 	): Promise<unknown> {
 		const path = endpointPath(options.serviceId ?? this.serviceId, endpointId);
+		if (!isObject(parameters)) {
+			throw new InvalidCallError(`The ${operation === 'sqlQuery' ? 'parameters' : 'arguments'} must be an object`);
+		}
 		return await this.transport.send(
 			{
 				path: `${path}/${operations[operation].action}`,
 				endpoint: path,
-				body: JSON.stringify(parameters),
+				body: jsonText(parameters),
 				repeatable: options.repeatable ?? false,
 				acceptAny: operation === 'runFunction',
 			},
@@ -268,4 +276,8 @@ export class ApiNodeClient {
 
 function isObject(value: unknown): value is JsonObject {
 	return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function requireList(records: unknown): void {
+	if (!Array.isArray(records)) throw new InvalidCallError('The records must be a list');
 }

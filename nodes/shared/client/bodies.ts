@@ -37,10 +37,19 @@ export function requestSettings(options: DispatchOptions & ExplanationOptions): 
 	return settings;
 }
 
+/** @throws InvalidCallError for what JSON cannot hold */
+export function jsonText(value: unknown): string {
+	try {
+		return JSON.stringify(value);
+	} catch (error) {
+		throw new InvalidCallError(`JSON cannot hold what was given: ${(error as Error).message}`);
+	}
+}
+
 /** One record as JSON text, as both the single-record and the `-multi` action hold it. */
 export function recordText(operation: Operation, record: JsonObject, context?: JsonObject): string {
-	const text = `{"${operation.recordKey}":${JSON.stringify(record)}`;
-	return context === undefined ? `${text}}` : `${text},"context":${JSON.stringify(context)}}`;
+	const text = `{"${operation.recordKey}":${jsonText(record)}`;
+	return context === undefined ? `${text}}` : `${text},"context":${jsonText(context)}}`;
 }
 
 /** Body of a single-record action; the record's text is `{"features": ...}` or `{"data": ...}`, with `context` or without. */

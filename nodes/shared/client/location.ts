@@ -34,6 +34,8 @@ function pathSegment(id: unknown, what: string): string {
 	if (trimmed === '.' || trimmed === '..' || /[/\\]/.test(trimmed)) {
 		throw new InvalidCallError(`The ${what} '${trimmed}' is not an id: it must not be '.' or '..' nor hold a slash`);
 	}
+	// Half of a pair of UTF-16 code units has no URL encoding.
+	if (/\p{Surrogate}/u.test(trimmed)) throw new InvalidCallError(`The ${what} '${trimmed}' is not an id`);
 	return encodeURIComponent(trimmed);
 }
 

@@ -1,5 +1,5 @@
 import { type RequestSettings, recordBody, recordsBody } from './bodies';
-import { AnswerError, type ApiNodeError, CancelledError, StatusError } from './errors';
+import { AnswerError, type ApiNodeError, CancelledError, InvalidCallError, StatusError } from './errors';
 import type { Operation } from './operations';
 import type { CallOptions, Transport } from './Transport';
 import type { AnswerContext, JsonObject } from './types';
@@ -52,7 +52,7 @@ const blamesARecord = (error: ApiNodeError) => error instanceof StatusError && [
  * halves are sent again until the bad records stand alone and fail alone. A body that is too large is halved, too. An
  * answer that does not fit its request is never assigned: its halves are tried once.
  *
- * @throws CancelledError, nothing else
+ * @throws CancelledError and InvalidCallError, nothing else
  */
 export async function settleRecords(
 	transport: Transport,
@@ -137,7 +137,7 @@ class Settlement {
 			} catch (failure) {
 				error = failure as ApiNodeError;
 			}
-			if (error instanceof CancelledError) throw error;
+			if (error instanceof CancelledError || error instanceof InvalidCallError) throw error;
 			if (size === 1) this.failAlone(range.start, error);
 			else if (this.maySplit(error, range)) open.push(...this.halves(range, error));
 			else if (this.verdict.words === wordsOf(error)) condemned.push([range, error]);

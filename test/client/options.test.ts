@@ -1,0 +1,158 @@
+import {
+	ApiNodeClient,
+	type ApiNodeClientOptions,
+	type CallOptions,
+	InvalidCallError,
+	type PredictOptions,
+} from '../../nodes/shared/client';
+import { failureOf, Stage } from './stage';
+
+const stage = new Stage();
+
+async function refused(call: (client: ApiNodeClient) => Promise<unknown>): Promise<string> {
+	const { chaos, client } = await stage.chaosAndClient();
+	const error = await failureOf(call(client));
+	expect(error).toBeInstanceOf(InvalidCallError);
+	expect(chaos.connections).toBe(0);
+	return error.message;
+}
+
+describe('refuses without sending anything', () => {
+	test.each([
+		['.', 'is not an id'],
+		['..', 'is not an id'],
+		[' .. ', 'is not an id'],
+		['a/b', 'is not an id'],
+		['a\\b', 'is not an id'],
+		['../../admin', 'is not an id'],
+		['', 'is missing'],
+		['   ', 'is missing'],
+		['\ud800', 'is not an id'],
+	])('%j as the id of an endpoint or a service', async (id, words) => {
+		const ofEndpoint = await refused((client) => client.predictRecord(id, {}));
+		const ofService = await refused((client) => client.runFunction('e', {}, { serviceId: id }));
+		const ofOpenApi = await refused((client) => client.openApi({ serviceId: id }));
+		const ofSettle = await refused((client) => client.settle('predict', id, ['{"features":{}}']));
+
+		expect([ofEndpoint, ofSettle]).toEqual([expect.stringMatching(`^The endpoint id.*${words}`), ofEndpoint]);
+		expect([ofService, ofOpenApi]).toEqual([expect.stringMatching(`^The service id.*${words}`), ofService]);
+	});
+
+	test.each<[string, PredictOptions, string]>([
+		['an unknown method', { explanationMethod: 'LIME' as 'ICE' }, "ICE or SHAPLEY, not 'LIME'"],
+		['no explanations', { nExplanations: 0 }, "from 1, not '0'"],
+		['half an explanation', { nExplanations: 1.5 }, "not '1.5'"],
+		['too few Monte Carlo steps', { nExplanationsMcSteps: 24 }, "25 to 1000, not '24'"],
+		['too many Monte Carlo steps', { nExplanationsMcSteps: 1001 }, "25 to 1000, not '1001'"],
+		['Monte Carlo steps that are not a number', { nExplanationsMcSteps: NaN }, "not 'NaN'"],
+	])('%s', async (_name, options, words) => {
+		expect(await refused((client) => client.predictRecord('e', {}, options))).toContain(words);
+		expect(await refused((client) => client.predictRecords('e', [{ features: {} }], options))).toContain(words);
+	});
+
+	test.each<[string, CallOptions, string]>([
+		['a time-out of 0', { timeout: 0 }, 'timeout'],
+		['a negative time-out', { timeout: -1 }, 'timeout'],
+		['a time-out that is not a number', { timeout: NaN }, 'timeout'],
+		["a time-out longer than Node's timers", { timeout: 2 ** 31 }, 'timeout'],
+		['a negative deadline', { deadline: -1 }, 'deadline'],
+		['no request in flight at all', { maxConcurrency: 0 }, 'maxConcurrency'],
+		['a concurrency that is not a number', { maxConcurrency: NaN }, 'maxConcurrency'],
+		['an answer of no size', { maxAnswerBytes: 0 }, 'maxAnswerBytes'],
+	])('%s', async (_name, options, name) => {
+		expect(await refused((client) => client.predictRecord('e', {}, options))).toContain(name);
+		expect(await refused((client) => client.openApi(options))).toContain(name);
+		expect(await refused((client) => client.settle('predict', 'e', ['{"features":{}}'], options))).toContain(name);
+	});
+
+	test('a record of a batch without its features or data, by its number', async () => {
+		const broken = [{ features: {} }, {} as { features: object }] as Array<{ features: Record<string, unknown> }>;
+		expect(await refused((client) => client.predictRecords('e', broken))).toBe("Record 1 has no 'features' object");
+		expect(await refused((client) => client.predictEffects('e', broken))).toBe("Record 1 has no 'features' object");
+		const lists = [{ data: [] as unknown as Record<string, unknown> }];
+		expect(await refused((client) => client.lookupRecords('e', lists))).toBe("Record 0 has no 'data' object");
+	});
+
+	test.each<[string, unknown]>([
+		['nothing', undefined],
+		['a text', 'amount=1'],
+		['a list', [1]],
+	])('%s in place of features, data, parameters or arguments', async (_name, value) => {
+		const wrong = value as Record<string, unknown>;
+		expect(await refused((client) => client.predictRecord('e', wrong))).toContain('features');
+		expect(await refused((client) => client.predictEffect('e', wrong))).toContain('features');
+		expect(await refused((client) => client.lookupRecord('e', wrong))).toContain('data');
+		if (value === undefined) return;
+		expect(await refused((client) => client.sqlQuery('e', wrong))).toContain('parameters');
+		expect(await refused((client) => client.runFunction('e', wrong))).toContain('arguments');
+	});
+
+	test('records that are not a list, and a line of history that is not an object', async () => {
+		const noList = { features: {} } as unknown as [];
+		const calls = [
+			(client: ApiNodeClient) => client.predictRecords('e', noList),
+			(client: ApiNodeClient) => client.lookupRecords('e', noList),
+			(client: ApiNodeClient) => client.forecast('e', noList),
+		];
+		for (const call of calls) expect(await refused(call)).toBe('The records must be a list');
+		const lines = [{ date: '2024-01-01' }, null as unknown as Record<string, unknown>];
+		expect(await refused((client) => client.forecast('e', lines))).toBe('Record 1 is not an object');
+	});
+
+	test('what JSON cannot hold', async () => {
+		const circular: Record<string, unknown> = {};
+		circular.self = circular;
+		for (const features of [circular, { id: 10n }]) {
+			expect(await refused((client) => client.predictRecord('e', features))).toContain('JSON');
+			expect(await refused((client) => client.predictRecords('e', [{ features }]))).toContain('JSON');
+			expect(await refused((client) => client.forecast('e', [features]))).toContain('JSON');
+			expect(await refused((client) => client.runFunction('e', features))).toContain('JSON');
+		}
+	});
+
+	test('several records for the action that takes one', async () => {
+		const two = ['{"features":{}}', '{"features":{}}'];
+		expect(await refused((client) => client.settle('predict', 'e', two, { single: true }))).toContain('one record');
+	});
+});
+
+describe('is not even made', () => {
+	const unmade = (options: Partial<ApiNodeClientOptions>) => {
+		try {
+			void new ApiNodeClient({ url: 'http://127.0.0.1:1', serviceId: 's', ...options }).destroy();
+		} catch (error) {
+			expect(error).toBeInstanceOf(InvalidCallError);
+			return (error as Error).message;
+		}
+		throw new Error('The client was made');
+	};
+
+	test.each([
+		['', 'is missing'],
+		[' , ', 'is missing'],
+		['api-node', 'must look like https://host:port'],
+		['localhost:12443', 'must look like https://host:port'],
+		['ftp://host', 'must look like https://host:port'],
+		['https://host/?a=b', 'without user, password, ? and #'],
+		['https://host/#here', 'without user, password, ? and #'],
+		['http://ok:1, nonsense', 'URL number 2 of the API node must look like'],
+	])('with the URL %j', (url, words) => {
+		expect(unmade({ url })).toContain(words);
+	});
+
+	test('with a user and password in the URL, which the message does not repeat', () => {
+		const message = unmade({ url: 'https://user:hunter2@host' });
+		expect(message).toContain('without user, password');
+		expect(message).not.toMatch(/hunter2|user:/);
+	});
+
+	test.each(['two lines\n', 'sp ace', 'é', '\u0000'])('with the bearer token %j, which no header can hold', (end) => {
+		const message = unmade({ bearerToken: `s3cr3t${end}` });
+		expect(message).toContain('paste it again, in one line');
+		expect(message).not.toContain('s3cr3t');
+	});
+
+	test.each([0, -1, NaN, 2 ** 31])('with a connect time-out of %d', (connectTimeout) => {
+		expect(unmade({ connectTimeout })).toContain('connectTimeout');
+	});
+});

@@ -1,0 +1,300 @@
+import fc from 'fast-check';
+import { type ApiNodeClient, recordText, operations } from '../../nodes/shared/client';
+import type { ChaosRequest } from '../support/chaosProxy';
+import { Stage } from './stage';
+
+const stage = new Stage();
+
+/** Fits every method: one result, alone and in a list. */
+const answer = { body: { result: {}, results: [{}], columns: [], rows: [], response: null } };
+
+async function sent(call: (client: ApiNodeClient) => Promise<unknown>): Promise<ChaosRequest> {
+	const { chaos, client } = await stage.chaosAndClient({ respond: () => answer }, { serviceId: 'svc' });
+	await call(client);
+	expect(chaos.requests).toHaveLength(1);
+	return chaos.requests[0];
+}
+
+interface PythonBody {
+	explanations?: Record<string, unknown>;
+	[key: string]: unknown;
+}
+
+/** Python's client sends a null for each setting of the explanations that was left out; this one sends none. */
+function withoutUnset({ explanations, ...body }: PythonBody): PythonBody {
+	const set = Object.entries(explanations ?? {}).filter(([, value]) => value !== null);
+	return { ...body, ...(set.length > 0 && { explanations: Object.fromEntries(set) }) };
+}
+
+const unexplained = { enabled: null, method: null, nExplanations: null, nMonteCarloSteps: null };
+const features = { amount: 12.5, city: 'Lyon', missing: null, nested: { list: [1, null] }, 'naïve "key"': '\u2028🚀' };
+const context = { ticket: 'T-1', nothing: null };
+const records = [{ features }];
+const lookups = [{ data: { id: 'C001', other: null }, context }];
+const history = [
+	{ date: '2015-01-04T00:00:00.000Z', timeseries_id: 'A', target: 10.5 },
+	{ date: '2015-01-05T00:00:00.000Z', timeseries_id: 'A', target: null },
+];
+
+describe("sends what Dataiku's Python client 14.3.3 sends for the same call", () => {
+	const cases: Array<[string, (client: ApiNodeClient) => Promise<unknown>, action: string, python: PythonBody]> = [
+		[
+			'predict_record',
+			(client) => client.predictRecord('e', features),
+			'predict',
+			{ features, explanations: unexplained },
+		],
+		[
+			'predict_record with every parameter',
+			(client) =>
+				client.predictRecord('e', features, {
+					forcedGeneration: 'v1',
+					dispatchKey: 'customer 7',
+					context,
+					withExplanations: true,
+					explanationMethod: 'SHAPLEY',
+					nExplanations: 3,
+					nExplanationsMcSteps: 25,
+				}),
+			'predict',
+			{
+				features,
+				explanations: { enabled: true, method: 'SHAPLEY', nExplanations: 3, nMonteCarloSteps: 25 },
+				context,
+				dispatch: { forcedGeneration: 'v1' },
+			},
+		],
+		[
+			'predict_record with explanations switched off',
+			(client) => client.predictRecord('e', features, { withExplanations: false }),
+			'predict',
+			{ features, explanations: { ...unexplained, enabled: false } },
+		],
+		[
+			'predict_record with an empty context',
+			(client) => client.predictRecord('e', {}, { context: {} }),
+			'predict',
+			{ features: {}, explanations: unexplained, context: {} },
+		],
+		[
+			'predict_records',
+			(client) => client.predictRecords('e', records),
+			'predict-multi',
+			{ items: records, explanations: unexplained },
+		],
+		[
+			'predict_records with every parameter',
+			(client) =>
+				client.predictRecords('e', [{ features, context }], {
+					dispatchKey: 'customer 7',
+					withExplanations: true,
+					explanationMethod: 'ICE',
+					nExplanations: 1,
+					nExplanationsMcSteps: 1000,
+				}),
+			'predict-multi',
+			{
+				items: [{ features, context }],
+				explanations: { enabled: true, method: 'ICE', nExplanations: 1, nMonteCarloSteps: 1000 },
+				dispatch: { dispatchKey: 'customer 7' },
+			},
+		],
+		['forecast', (client) => client.forecast('e', history), 'forecast', { items: history }],
+		[
+			'forecast with a dispatch key',
+			(client) => client.forecast('e', history, { dispatchKey: 'k' }),
+			'forecast',
+			{ items: history, dispatch: { dispatchKey: 'k' } },
+		],
+		[
+			'forecast with a forced generation, which goes before the key',
+			(client) => client.forecast('e', history, { dispatchKey: 'k', forcedGeneration: 'v2' }),
+			'forecast',
+			{ items: history, dispatch: { forcedGeneration: 'v2' } },
+		],
+		['predict_effect', (client) => client.predictEffect('e', features), 'predict-effect', { features }],
+		[
+			'predict_effect with a forced generation, which goes before the key',
+			(client) => client.predictEffect('e', features, { forcedGeneration: 'v1', dispatchKey: 'k' }),
+			'predict-effect',
+			{ features, dispatch: { forcedGeneration: 'v1' } },
+		],
+		[
+			'predict_effects',
+			(client) => client.predictEffects('e', [{ features, context }]),
+			'predict-effect-multi',
+			{ items: [{ features, context }] },
+		],
+		[
+			'predict_effects with a dispatch key',
+			(client) => client.predictEffects('e', records, { dispatchKey: 'k' }),
+			'predict-effect-multi',
+			{ items: records, dispatch: { dispatchKey: 'k' } },
+		],
+		[
+			'sql_query',
+			(client) => client.sqlQuery('e', { from: 'A', amount: 2, dispatch: null }),
+			'query',
+			{ from: 'A', amount: 2, dispatch: null },
+		],
+		['sql_query without parameters', (client) => client.sqlQuery('e'), 'query', {}],
+		['lookup_record', (client) => client.lookupRecord('e', { id: 'C001' }), 'lookup', { data: { id: 'C001' } }],
+		[
+			'lookup_record with a context',
+			(client) => client.lookupRecord('e', { id: null }, { context }),
+			'lookup',
+			{ data: { id: null }, context },
+		],
+		['lookup_records', (client) => client.lookupRecords('e', lookups), 'lookup-multi', { items: lookups }],
+		[
+			'run_function',
+			(client) => client.runFunction('e', { values: [1, 2], features: { a: null }, timeout: 3 }),
+			'run',
+			{ values: [1, 2], features: { a: null }, timeout: 3 },
+		],
+		['run_function without arguments', (client) => client.runFunction('e'), 'run', {}],
+	];
+
+	test.each(cases)('%s', async (_name, call, action, python) => {
+		const request = await sent(call);
+
+		expect(request).toMatchObject({ method: 'POST', path: `/public/api/v1/svc/e/${action}` });
+		expect(request.headers['content-type']).toBe('application/json');
+		expect(JSON.parse(request.body)).toStrictEqual(withoutUnset(python));
+	});
+
+	test('any features arrive as they were given', async () => {
+		const { chaos, client } = await stage.chaosAndClient({ respond: () => answer });
+		const anything = fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue());
+
+		await fc.assert(
+			fc.asyncProperty(anything, async (given) => {
+				await client.predictRecord('e', given);
+				const { body } = chaos.requests.at(-1)!;
+				expect(JSON.parse(body)).toEqual(JSON.parse(JSON.stringify({ features: given })));
+			}),
+			{ numRuns: 200 },
+		);
+	});
+
+	test('records settled one by one or together travel like those of the plain methods', async () => {
+		const plain = await sent((client) => client.predictRecords('e', [{ features, context }], { dispatchKey: 'k' }));
+		const text = recordText(operations.predict, features, context);
+		const settled = await sent((client) => client.settle('predict', 'e', [text], { dispatchKey: 'k' }));
+		const alone = await sent((client) => client.settle('predict', 'e', [text], { single: true, nExplanations: 2 }));
+		const plainAlone = await sent((client) => client.predictRecord('e', features, { context, nExplanations: 2 }));
+
+		expect([settled.path, JSON.parse(settled.body)]).toEqual([plain.path, JSON.parse(plain.body)]);
+		expect([alone.path, JSON.parse(alone.body)]).toEqual([plainAlone.path, JSON.parse(plainAlone.body)]);
+	});
+});
+
+describe('lets itself in', () => {
+	const authorization = async (options: { apiKey?: string; bearerToken?: string }) => {
+		const { chaos, client } = await stage.chaosAndClient({ respond: () => answer }, options);
+		await client.predictRecord('e', {});
+		return chaos.requests[0].headers.authorization;
+	};
+
+	test('with an API key as the user name of HTTP Basic and a blank password', async () => {
+		expect(await authorization({ apiKey: 'k3y' })).toBe('Basic azN5Og==');
+	});
+
+	test('with an API key beyond ASCII, in UTF-8', async () => {
+		const header = await authorization({ apiKey: 'clé' });
+		expect(Buffer.from(header!.slice('Basic '.length), 'base64').toString('utf8')).toBe('clé:');
+	});
+
+	test('with a bearer token', async () => {
+		expect(await authorization({ bearerToken: 'eyJ.abc-_.~+/=' })).toBe('Bearer eyJ.abc-_.~+/=');
+	});
+
+	test('with nothing where the service asks for nothing', async () => {
+		expect(await authorization({})).toBeUndefined();
+		expect(await authorization({ apiKey: '', bearerToken: '' })).toBeUndefined();
+	});
+
+	test('with the token of the moment where one call brings a source of tokens', async () => {
+		const { chaos, client } = await stage.chaosAndClient({ respond: () => answer }, { apiKey: 'k3y' });
+		const tokens = { get: async () => 'fresh', renew: async () => 'never' };
+
+		await client.predictRecord('e', {}, { tokens });
+		await client.predictRecord('e', {});
+
+		expect(chaos.requests.map(({ headers }) => headers.authorization)).toEqual(['Bearer fresh', 'Basic azN5Og==']);
+	});
+
+	test('with a renewed token after a refused one, once', async () => {
+		const { chaos, client } = await stage.chaosAndClient({ faults: { kind: 'answer', status: 401 } });
+		const refused: string[] = [];
+		const renew = async (token: string) => `another than ${refused.push(token)}`.replaceAll(' ', '-');
+
+		await expect(client.predictRecord('e', {}, { tokens: { get: async () => 'old', renew } })).rejects.toMatchObject({
+			status: 401,
+		});
+
+		expect(refused).toEqual(['old']);
+		expect(chaos.requests.map(({ headers }) => headers.authorization)).toEqual(['Bearer old', 'Bearer another-than-1']);
+	});
+});
+
+describe('addresses', () => {
+	const pathFor = async (urlPath: string, serviceId: string, endpointId: string) => {
+		const chaos = await stage.chaos({ respond: () => answer });
+		await stage.client({ url: chaos.url + urlPath, serviceId }).predictRecord(endpointId, {});
+		return chaos.requests[0].path;
+	};
+
+	test.each([
+		['a plain URL', '', '/public/api/v1/s/e/predict'],
+		['a URL with a slash at its end', '/', '/public/api/v1/s/e/predict'],
+		['the path prefix of a reverse proxy', '/dataiku/api', '/dataiku/api/public/api/v1/s/e/predict'],
+		['a path prefix with slashes at its end', '/dataiku//', '/dataiku/public/api/v1/s/e/predict'],
+	])('keeps %s', async (_name, urlPath, path) => {
+		expect(await pathFor(urlPath, 's', 'e')).toBe(path);
+	});
+
+	test.each([
+		['a b', 'a%20b'],
+		['50%', '50%25'],
+		['%2e%2e', '%252e%252e'],
+		['who?&#', 'who%3F%26%23'],
+		['prévision', 'pr%C3%A9vision'],
+		[' padded ', 'padded'],
+		['...', '...'],
+	])('encodes the id %j', async (id, segment) => {
+		expect(await pathFor('', id, id)).toBe(`/public/api/v1/${segment}/${segment}/predict`);
+	});
+
+	test('calls an endpoint of another service when one call names it', async () => {
+		const request = await sent((client) => client.sqlQuery('e', {}, { serviceId: 'other' }));
+		expect(request.path).toBe('/public/api/v1/other/e/query');
+	});
+
+	test.each([
+		['a list', (urls: string[]) => urls],
+		['one text with commas', (urls: string[]) => ` ${urls.join(' , ')}, `],
+	])('spreads calls over instances given as %s, each with its own prefix', async (_name, given) => {
+		const instances = [await stage.chaos({ respond: () => answer }), await stage.chaos({ respond: () => answer })];
+		const client = stage.client({ url: given([instances[0].url, `${instances[1].url}/behind`]) });
+
+		for (let i = 0; i < 60; i++) await client.predictRecord('e', {});
+
+		const paths = instances.map(({ requests }) => [...new Set(requests.map(({ path }) => path))]);
+		expect(paths).toEqual([['/public/api/v1/open/e/predict'], ['/behind/public/api/v1/open/e/predict']]);
+		expect(instances[0].requests.length + instances[1].requests.length).toBe(60);
+	});
+
+	test('asks for the OpenAPI of the service and for isAlive under the prefix', async () => {
+		const { chaos, client } = await stage.chaosAndClient({ respond: () => ({ body: { swagger: '2.0' } }) });
+		expect(await client.openApi()).toEqual({ swagger: '2.0' });
+		expect(await client.openApi({ serviceId: 'a b' })).toEqual({ swagger: '2.0' });
+		await client.isAlive();
+
+		expect(chaos.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
+			'GET /public/api/v1/open/swagger',
+			'GET /public/api/v1/a%20b/swagger',
+			'GET /isAlive/',
+		]);
+	});
+});

@@ -42,8 +42,12 @@ export function jsonText(value: unknown): string {
 	try {
 		return JSON.stringify(value);
 	} catch (error) {
-		throw new InvalidCallError(`JSON cannot hold what was given: ${(error as Error).message}`);
+		throw notForJson(error as Error);
 	}
+}
+
+function notForJson({ message }: Error): InvalidCallError {
+	return new InvalidCallError(`JSON cannot hold what was given: ${message}`);
 }
 
 /** One record as JSON text, as both the single-record and the `-multi` action hold it. */

@@ -1,0 +1,140 @@
+import fc from 'fast-check';
+import { parseJson } from '../../nodes/shared/client/json';
+
+const safe = (value: bigint) => value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER);
+
+const holdsNoBigInteger = (json: string) => {
+	let none = true;
+	JSON.parse(json, (_key, value: unknown) => (none &&= !Number.isInteger(value) || Number.isSafeInteger(value)));
+	return none;
+};
+
+/** A JSON value whose integers may be bigints, as text and as the client should show it. */
+interface Written {
+	text: string;
+	shown: unknown;
+}
+
+const space = fc.constantFrom('', ' ', '\n', '\r\n\t ');
+const integer = fc
+	.oneof(
+		fc.bigInt({ min: -(10n ** 40n), max: 10n ** 40n }),
+		fc.bigInt({ min: -(2n ** 53n) - 20n, max: -(2n ** 53n) + 20n }),
+		fc.bigInt({ min: 2n ** 53n - 20n, max: 2n ** 53n + 20n }),
+		fc.bigInt({ min: -(10n ** 17n), max: 10n ** 17n }),
+	)
+	.map((value): Written => ({ text: String(value), shown: safe(value) ? Number(value) : String(value) }));
+const fraction = fc
+	.tuple(
+		fc.bigInt({ min: -(10n ** 20n), max: 10n ** 20n }),
+		fc.bigInt({ min: 0n, max: 10n ** 20n }),
+		fc.integer({ min: -30, max: 30 }),
+	)
+	.chain(([whole, decimals, exponent]) =>
+		fc.constantFrom(
+			`${whole}.${decimals}`,
+			`${whole}e${exponent}`,
+			`${whole}.${decimals}E${exponent < 0 ? '' : '+'}${exponent}`,
+		),
+	)
+	.map((text): Written => ({ text, shown: Number(text) }));
+const trickyText = fc.oneof(
+	fc.string({ unit: 'binary' }),
+	fc.stringMatching(/^[0-9"\\\-:,.{}[\] ]{0,60}$/),
+	fc.bigInt({ min: 10n ** 15n, max: 10n ** 30n }).map((value) => `id: ${value}, "${value}\\`),
+);
+const text = trickyText.map((value): Written => ({ text: JSON.stringify(value), shown: value }));
+const word = fc
+	.constantFrom<boolean | null>(true, false, null)
+	.map((value): Written => ({ text: String(value), shown: value }));
+
+const { any: document } = fc.letrec<{ any: Written }>((tie) => ({
+	any: fc.oneof(
+		{ maxDepth: 4, withCrossShrink: true },
+		fc.oneof(integer, fraction, text, word),
+		fc.tuple(fc.array(tie('any'), { maxLength: 5 }), space).map(([items, gap]): Written => ({
+			text: `[${gap}${items.map((item) => item.text).join(`${gap},${gap}`)}${gap}]`,
+			shown: items.map((item) => item.shown),
+		})),
+		fc
+			.tuple(fc.uniqueArray(fc.tuple(trickyText, tie('any')), { selector: ([key]) => key, maxLength: 5 }), space)
+			.map(([entries, gap]): Written => ({
+				text: `{${gap}${entries.map(([key, value]) => `${JSON.stringify(key)}${gap}:${gap}${value.text}`).join(`,${gap}`)}${gap}}`,
+				shown: Object.fromEntries(entries.map(([key, value]) => [key, value.shown])),
+			})),
+	),
+}));
+
+describe('parseJson', () => {
+	test('parses any JSON that holds no big integer as JSON.parse does', () => {
+		fc.assert(
+			fc.property(fc.json().filter(holdsNoBigInteger), (ordinary) => {
+				expect(parseJson(ordinary)).toEqual(JSON.parse(ordinary));
+			}),
+			{ numRuns: 1_000 },
+		);
+	});
+
+	test('shows every big integer exactly and leaves all else as it is, whatever stands around it', () => {
+		fc.assert(
+			fc.property(document, space, (given, gap) => {
+				expect(parseJson(gap + given.text + gap)).toEqual(given.shown);
+			}),
+			{ numRuns: 3_000 },
+		);
+	});
+
+	test.each<[string, string, unknown]>([
+		['the largest integer that a number holds', '9007199254740991', 9007199254740991],
+		['the first that it does not', '9007199254740992', '9007199254740992'],
+		['a negative one', '{"id":-9007199254740993}', { id: '-9007199254740993' }],
+		['one of 64 bits', '[18446744073709551615]', ['18446744073709551615']],
+		['several, nested', '{"a":[{"b":12345678901234567890},1]}', { a: [{ b: '12345678901234567890' }, 1] }],
+		['one at the end of a line', '[\n12345678901234567890\n]', ['12345678901234567890']],
+		['digits in a string', '{"a":"12345678901234567890"}', { a: '12345678901234567890' }],
+		['digits behind an escaped quote', '{"a":"\\"12345678901234567890"}', { a: '"12345678901234567890' }],
+		['digits behind an escaped backslash', '["\\\\",12345678901234567890]', ['\\', '12345678901234567890']],
+		['digits as a key', '{"12345678901234567890":1}', { '12345678901234567890': 1 }],
+		['a probability', '[0.12345678901234567890]', [0.1234567890123456789]],
+		['a fraction with a long whole part', '[12345678901234567890.5]', [12345678901234567890.5]],
+		['an exponent', '[12345678901234567890e2]', [1.234567890123456789e21]],
+		['leading zeros of a fraction', '[0.00000000000000000001]', [1e-20]],
+	])('%s: %s', (_name, json, value) => {
+		expect(parseJson(json)).toEqual(value);
+	});
+
+	test.each([
+		'',
+		'{"id":12345678901234567890',
+		'{"id":12345678901234567890,}',
+		'[012345678901234567890]',
+		'[-012345678901234567890]',
+		'[.12345678901234567890]',
+		'[12345678901234567890.]',
+		'[+12345678901234567890]',
+		'{12345678901234567890:1}',
+		'["12345678901234567890]',
+		'[12345678901234567890"a"]',
+		'12345678901234567890 12345678901234567890',
+	])('refuses %j, which is not JSON', (broken) => {
+		expect(() => JSON.parse(broken)).toThrow(SyntaxError);
+		expect(() => parseJson(broken)).toThrow(SyntaxError);
+	});
+
+	test.each<[string, string]>([
+		['quotes and backslashes', '\\\\\\"1234567890123456\\\\'],
+		['line breaks, millions of them', '\\n'.repeat(50)],
+		['long numbers', '12345678901234567890,'],
+	])('takes one string of megabytes full of %s beside a big integer', (_name, escaped) => {
+		const string = `"${escaped.repeat(Math.ceil(8_000_000 / escaped.length))}"`;
+		expect(parseJson(`{"page":${string},"id":12345678901234567890}`)).toEqual({
+			page: JSON.parse(string) as unknown,
+			id: '12345678901234567890',
+		});
+	});
+
+	test('takes a hundred thousand big integers without a string among them', () => {
+		const digits = Array.from({ length: 100_000 }, (_, i) => `1234567890123456789${i}`);
+		expect(parseJson(`[${digits.join()}]`)).toEqual(digits);
+	});
+});

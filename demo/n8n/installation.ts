@@ -66,7 +66,11 @@ function nodeForN8n(): string {
 async function installTools({ report, signal }: InstallOptions): Promise<void> {
 	report('Installing pnpm and the Node.js that n8n runs on');
 	const folder = await prepare('tools', 'package-lock.json');
-	await npm(['ci', '--ignore-scripts', '--fetch-retries=1'], { cwd: folder, log: `${folder}.log`, signal });
+	await npm(['ci', '--ignore-scripts', '--fetch-retries=2', '--fetch-retry-mintimeout=1000'], {
+		cwd: folder,
+		log: `${folder}.log`,
+		signal,
+	});
 	await markInstalled('tools');
 }
 

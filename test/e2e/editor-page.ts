@@ -1,0 +1,118 @@
+import { existsSync } from 'node:fs';
+import type { INode } from 'n8n-workflow';
+import { chromium, selectors, type BrowserContext, type Locator, type Page } from 'playwright-core';
+import type { N8nRest } from '../../demo/n8n/rest';
+
+selectors.setTestIdAttribute('data-test-id');
+
+const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const IN_A_CONTAINER = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'];
+
+/** A browser in which n8n's owner is signed in. */
+export async function openBrowser({ cookie }: N8nRest, url: string): Promise<BrowserContext> {
+	const executablePath = process.env.CHROMIUM ?? BROWSERS.find((file) => existsSync(file));
+	if (executablePath === undefined)
+		throw new Error('The end-to-end tests need Chromium: install it, or name it in CHROMIUM');
+	const browser = await chromium.launch({
+		executablePath,
+		args: [...IN_A_CONTAINER, '--disable-component-update', '--disable-sync'],
+	});
+	const context = await browser.newContext({ viewport: { width: 1600, height: 900 } });
+	const [name, value] = cookie.split('=');
+	await context.addCookies([{ name, value, url }]);
+	return context;
+}
+
+/** n8n's editor as its owner sees it, on a new workflow. */
+export class EditorPage {
+	private constructor(readonly page: Page) {}
+
+	static async open(browser: BrowserContext, rest: N8nRest, url: string, nodes: INode[]): Promise<EditorPage> {
+		const connections = Object.fromEntries(
+			nodes.slice(1).map(({ name }, i) => [nodes[i].name, { main: [[{ node: name, type: 'main', index: 0 }]] }]),
+		);
+		const { id } = await rest.call<{ id: string }>('POST', '/workflows', {
+			name: 'Test',
+			nodes,
+			connections,
+			settings: {},
+		});
+		const page = await browser.newPage();
+		page.setDefaultTimeout(30_000);
+		await page.goto(`${url}/workflow/${id}`);
+		await page.getByTestId('execute-workflow-button').or(page.getByTestId('canvas-add-button')).first().waitFor();
+		return new EditorPage(page);
+	}
+
+	/** Types into the panel of nodes and returns the names that it offers. */
+	async search(text: string): Promise<string[]> {
+		await this.page.getByTestId('canvas-handle-plus').last().click();
+		await this.page.getByTestId('node-creator-search-bar').fill(text);
+		const names = this.page.getByTestId('node-creator-item-name');
+		// The panel shows its categories until it has searched.
+		await names
+			.filter({ hasText: new RegExp(text, 'i') })
+			.first()
+			.waitFor();
+		return (await names.allTextContents()).map((name) => name.trim());
+	}
+
+	/** Adds a node that `search` has found; the editor then opens it. */
+	async add(name: string): Promise<void> {
+		await this.page.getByTestId('node-creator-item-name').getByText(name, { exact: true }).click();
+		await this.page.getByText('Add to workflow').click();
+		await this.page.getByTestId('node-parameters').waitFor();
+	}
+
+	node(name: string): Locator {
+		return this.page.locator(`[data-test-id="canvas-node"][data-node-name="${name}"]`);
+	}
+
+	parameter(name: string): Locator {
+		return this.page.getByTestId(`parameter-input-${name}`);
+	}
+
+	async choose(parameter: string, option: string): Promise<void> {
+		await this.parameter(parameter).click();
+		await this.page.getByRole('option', { name: option, exact: true }).click();
+	}
+
+	/** The entries of a resource locator's list; one of them is then chosen. */
+	async chooseFromList(parameter: string, entry: string): Promise<string[]> {
+		const locator = this.page.getByTestId(`resource-locator-${parameter}`);
+		await locator.getByTestId('rlc-mode-selector').click();
+		await this.page.getByRole('option', { name: 'From list' }).click();
+		await locator.getByTestId('rlc-input').click();
+		const entries = this.page.getByTestId('rlc-item');
+		await entries.first().waitFor();
+		const names = (await entries.allTextContents()).map((name) => name.trim());
+		await entries.getByText(entry, { exact: true }).click();
+		return names;
+	}
+
+	/** Executes the open node and returns the rows of its output. */
+	async execute(): Promise<string[]> {
+		await this.page.getByTestId('node-execute-button').click();
+		const output = this.page.getByTestId('output-panel');
+		await output.getByTestId('ndv-data-container').waitFor();
+		await output.getByTestId('radio-button-table').click();
+		return (await output.locator('tbody tr').allTextContents()).filter((row) => row.trim() !== '');
+	}
+
+	async chooseCredential(name: string): Promise<void> {
+		await this.page.getByTestId('node-credentials-select').click();
+		await this.page.getByRole('option', { name }).click();
+	}
+
+	/** Fills a new credential in and saves it; returns the window, which closes by itself if the test succeeds. */
+	async createCredential(values: Record<string, string>): Promise<Locator> {
+		await this.page.getByTestId('node-credentials-select').click();
+		await this.page.getByTestId('node-credentials-select-item-new').click();
+		const modal = this.page.getByTestId('editCredential-modal');
+		for (const [name, value] of Object.entries(values)) {
+			await modal.getByTestId(`parameter-input-${name}`).locator('input').fill(value);
+		}
+		await modal.getByTestId('credential-save-button').click();
+		return modal;
+	}
+}

@@ -1,0 +1,97 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { freePort } from '../../demo/n8n/ports';
+import { Launch } from './launch';
+
+const REPOSITORY = path.resolve(__dirname, '../..');
+const run = promisify(execFile);
+
+const onePort = async () => String(await freePort());
+
+test('--once shows a row for each payment, ends with 0 and leaves nothing running', async () => {
+	const launch = Launch.script(['--once']);
+	expect(await launch.exited).toBe(0);
+	expect(launch.stdout).toMatch(/│ P-01 .*│ legitimate │ +0\.\d{3} │/);
+	expect(launch.stdout.match(/│ P-\d\d /g)).toHaveLength(20);
+	expect(launch.stdout).toContain('20 of 20 payments scored');
+	expect(launch.processes()).toEqual([]);
+});
+
+test('npm start says how to call the webhook in a line that works as printed, and Ctrl-C ends all of it', async () => {
+	const port = await onePort();
+	const launch = Launch.npmStart('--port', port, '--api-node-port', await onePort());
+	try {
+		await launch.line(/Ctrl-C stops everything/);
+		const { stdout } = await run('sh', ['-c', await launch.line(/curl .*/)]);
+		expect(JSON.parse(stdout)).toMatchObject({ prediction: 'fraud' });
+		expect(launch.stdout).toMatch(/sign in with +demo@example\.com +\S+/);
+		expect(launch.processes().length).toBeGreaterThan(1);
+		launch.pressCtrlC();
+		await launch.exited;
+		expect(launch.processes()).toEqual([]);
+	} finally {
+		await rm(path.join(REPOSITORY, `.runtime/editor-${port}`), { recursive: true, force: true });
+	}
+});
+
+test('SIGTERM while n8n starts ends all of it', async () => {
+	const launch = Launch.script(['--once']);
+	await launch.process(/n8n start/);
+	launch.terminate();
+	expect(await launch.exited).toBe(130);
+	expect(launch.processes()).toEqual([]);
+});
+
+test.each([
+	['--port', 'the editor'],
+	['--api-node-port', 'the API node'],
+])('a busy %s is told in one line that names it and a way out', async (option) => {
+	const occupant = createServer().listen(0, '127.0.0.1');
+	await new Promise((resolve) => occupant.once('listening', resolve));
+	const port = (occupant.address() as AddressInfo).port;
+	try {
+		const launch = Launch.script(['--once', option, String(port)]);
+		expect(await launch.exited).toBe(1);
+		expect(launch.stderr).toMatch(new RegExp(`^Port ${port}, for .*, is in use: .*npm start -- ${option} \\d+\\n$`));
+	} finally {
+		occupant.close();
+	}
+});
+
+describe('from a clean checkout', () => {
+	let checkout: string;
+	beforeEach(async () => {
+		checkout = await mkdtemp(path.join(tmpdir(), 'checkout-'));
+		for (const name of ['demo', 'examples', 'package.json', 'tsconfig.json']) {
+			await cp(path.join(REPOSITORY, name), path.join(checkout, name), { recursive: true });
+		}
+		await symlink(path.join(REPOSITORY, 'node_modules'), path.join(checkout, 'node_modules'));
+	});
+	afterEach(async () => await rm(checkout, { recursive: true, force: true }));
+
+	test('Ctrl-C during the installation ends it, and what is half installed is not taken for whole', async () => {
+		for (const _attempt of [1, 2]) {
+			const launch = Launch.script(['--once'], { cwd: checkout });
+			await launch.line(/Installing n8n, once/);
+			await launch.process(/pnpm\.cjs install/);
+			launch.pressCtrlC();
+			expect(await launch.exited).toBe(130);
+			expect(launch.processes()).toEqual([]);
+			expect(existsSync(path.join(checkout, '.runtime/tools.installed'))).toBe(true);
+			expect(existsSync(path.join(checkout, '.runtime/n8n.installed'))).toBe(false);
+		}
+	});
+
+	test('a registry out of reach is told in one line', async () => {
+		const env = { npm_config_registry: 'http://127.0.0.1:9', npm_config_cache: path.join(checkout, 'cache') };
+		const launch = Launch.script(['--once'], { cwd: checkout, env });
+		expect(await launch.exited).toBe(1);
+		expect(launch.stderr).toMatch(/^.*npm registry cannot be reached.*\n$/);
+		expect(launch.processes()).toEqual([]);
+	});
+});

@@ -212,7 +212,7 @@ export class Transport {
 		}
 		if (answer.status < 200 || answer.status > 299) throw fromStatus(answer, context, request.acceptAny);
 		if (request.acceptAny && !/json/.test(contentType(answer))) {
-			const charset = /charset="?([^";\s]+)/i.exec(answer.headers['content-type'] ?? '')?.[1];
+			const charset = /charset="?([^";,\s]+)/i.exec(answer.headers['content-type'] ?? '')?.[1];
 			return new RawAnswer(contentType(answer), answer.body, charset);
 		}
 		try {

@@ -14,7 +14,8 @@ const decoders: Record<string, (data: Buffer, options: { maxOutputLength: number
  * @throws ExchangeFailure
  */
 export async function decoded(answer: WireAnswer, maxOutputLength: number): Promise<WireAnswer> {
-	const encoding = answer.headers['content-encoding'];
+	// A header that comes twice is a list.
+	const encoding = answer.headers['content-encoding']?.toString();
 	const decode = encoding && decoders[encoding.trim().toLowerCase()];
 	if (!decode) return answer;
 	try {

@@ -49,8 +49,10 @@ export function fromExchangeFailure({ error, sent }: ExchangeFailure, context: F
 
 	if (error instanceof CancelledError) return error;
 	if (error instanceof ExchangeTooLarge) {
+		const mebibytes = Math.round(maxAnswerBytes / 2 ** 20);
+		const allowed = mebibytes > 0 ? `${mebibytes} MiB` : `${maxAnswerBytes} bytes`;
 		return new AnswerError(
-			`The answer of ${instance.host} is larger than the ${Math.round(maxAnswerBytes / 2 ** 20)} MiB allowed`,
+			`The answer of ${instance.host} is larger than the ${allowed} allowed`,
 			{ ...facts, advice: 'Ask for fewer records or rows at a time.' },
 			'tooLarge',
 		);

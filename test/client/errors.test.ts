@@ -1,0 +1,521 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { type ApiNode, startApiNode } from '../../demo/api-node';
+import {
+	AnswerError,
+	type ApiNodeClient,
+	type ApiNodeClientOptions,
+	type ApiNodeError,
+	ConnectionError,
+	type FailureFacts,
+	operations,
+	type RawAnswer,
+	recordText,
+	StatusError,
+} from '../../nodes/shared/client';
+import type { Answer } from '../support/chaos/answer';
+import { chaosProxy, type Fault } from '../support/chaosProxy';
+import { failureOf, Stage } from './stage';
+
+const stage = new Stage();
+let node: ApiNode;
+beforeAll(async () => {
+	node = await startApiNode();
+});
+afterAll(async () => await node.close());
+
+const ofNode = (options: Partial<ApiNodeClientOptions> = {}) =>
+	stage.client({ url: node.url, serviceId: 'demo', apiKey: 'demo-key', ...options });
+const instance = () => `127.0.0.1:${node.port}`;
+
+/** The facts that are there, as others see them. */
+const told = ({ facts }: ApiNodeError) => JSON.parse(JSON.stringify(facts)) as FailureFacts;
+
+describe('an error of the API node tells its words and what to do', () => {
+	const cases: Array<
+		[string, Partial<ApiNodeClientOptions>, (client: ApiNodeClient) => Promise<unknown>, string, FailureFacts]
+	> = [
+		[
+			'a wrong key',
+			{ apiKey: 'wrong-key' },
+			(client) => client.predictRecord('fraud', {}),
+			'refused the key or token (401)',
+			{
+				status: 401,
+				errorType: 'UnauthorizedException',
+				detail: expect.stringContaining('Unknown API key') as string,
+				advice: expect.stringContaining('Check the key') as string,
+			},
+		],
+		[
+			'no key where one is needed',
+			{ apiKey: undefined },
+			(client) => client.runFunction('add', { a: 1, b: 2 }),
+			'refused the key or token (401)',
+			{
+				status: 401,
+				errorType: 'UnauthorizedException',
+				detail: 'Service demo needs an API key',
+				advice: expect.stringContaining('Check the key') as string,
+			},
+		],
+		[
+			'an unknown service',
+			{ serviceId: 'nowhere' },
+			(client) => client.predictRecord('fraud', {}),
+			'does not know this service or endpoint (404)',
+			{
+				status: 404,
+				errorType: 'NotFoundException',
+				detail: 'No such service: "nowhere"',
+				advice: 'Check the service id, the endpoint id and the path of the URL.',
+			},
+		],
+		[
+			'an unknown endpoint',
+			{},
+			(client) => client.lookupRecords('nothing_here', [{ data: {} }]),
+			'does not know this service or endpoint (404)',
+			{
+				status: 404,
+				errorType: 'NotFoundException',
+				detail: expect.stringContaining('has no endpoint "nothing_here"') as string,
+				advice: 'Check the service id, the endpoint id and the path of the URL.',
+			},
+		],
+		[
+			'an endpoint of another kind',
+			{},
+			(client) => client.predictRecord('customer', {}),
+			'refused the request (400)',
+			{
+				status: 400,
+				errorType: 'IllegalArgumentException',
+				detail: expect.stringContaining('Endpoint customer cannot predict') as string,
+			},
+		],
+		[
+			'a feature that is no number',
+			{},
+			(client) => client.predictRecord('fraud', { amount: 'much' }),
+			'refused the request (400)',
+			{ status: 400, errorType: 'IllegalArgumentException', detail: expect.stringContaining('amount') as string },
+		],
+		[
+			'a query that fails after a part of it was committed',
+			{},
+			(client) => client.sqlQuery('settle', { customer_id: 'C001' }),
+			'failed on the request (500)',
+			{ status: 500, errorType: 'SQLException', detail: expect.stringContaining('CHECK constraint') as string },
+		],
+		[
+			'a function that raises an error',
+			{},
+			(client) => client.runFunction('failing', { message: 'no such customer' }),
+			'failed on the request (500)',
+			{ status: 500, errorType: 'PythonFunctionException', detail: 'ValueError: no such customer' },
+		],
+	];
+
+	test.each(cases)('%s', async (_name, options, call, words, facts) => {
+		const before = node.requests.count();
+		const error = await failureOf(call(ofNode(options)));
+
+		expect(error).toBeInstanceOf(StatusError);
+		expect(error.name).toBe('StatusError');
+		expect(error.message).toBe(`${instance()} ${words}`);
+		expect(told(error)).toEqual({ ...facts, instance: instance(), attempts: 1, dssVersion: '14.3.3' });
+		expect(error.said).toBe(`${facts.errorType}: ${error.facts.detail}`);
+		expect(node.requests.count() - before).toBe(1);
+	});
+
+	test('a service that answers 500 is asked once more, and says how often it was', async () => {
+		stage.withoutPauses();
+		const { client } = await stage.chaosAndClient({ faults: { kind: 'answer', status: 500, body: { message: 'no' } } });
+		expect(told(await failureOf(client.predictRecord('e', {})))).toMatchObject({ status: 500, attempts: 2 });
+	});
+
+	test.each<[string, object | string, Pick<FailureFacts, 'errorType' | 'detail'>, string | undefined]>([
+		[
+			'the detailed message before the message',
+			{ errorType: 'E', message: 'short', detailedMessage: 'long' },
+			{ errorType: 'E', detail: 'long' },
+			'E: long',
+		],
+		[
+			'the message where the detailed one is empty',
+			{ errorType: 'E', message: 'short', detailedMessage: '' },
+			{ errorType: 'E', detail: 'short' },
+			'E: short',
+		],
+		['a message without a type', { message: 'short' }, { detail: 'short' }, 'short'],
+		['a type without a message', { errorType: 'E', message: null }, { errorType: 'E' }, 'E'],
+		['a text', 'just a text', { detail: 'just a text' }, 'just a text'],
+		['JSON of another shape', { error: { code: 7 } }, { detail: '{"error":{"code":7}}' }, '{"error":{"code":7}}'],
+		[
+			'five hundred characters of a long one',
+			{ errorType: 'E', message: 'm'.repeat(9_999) },
+			{ errorType: 'E', detail: 'm'.repeat(500) },
+			`E: ${'m'.repeat(500)}`,
+		],
+		['nothing', '', {}, undefined],
+	])('shows %s', async (_name, body, facts, said) => {
+		const { client } = await stage.chaosAndClient({ faults: { kind: 'answer', status: 400, body } });
+		const error = await failureOf(client.predictRecord('e', {}));
+		const { errorType, detail } = told(error);
+		expect({ ...(errorType && { errorType }), ...(detail && { detail }) }).toEqual(facts);
+		expect(error.said).toBe(said);
+	});
+});
+
+describe('a proxy in front of the API node', () => {
+	const html =
+		'<!DOCTYPE html>\n<html><head><title>502 Bad  Gateway</title><style>a{}</style></head><body><h1>x</h1></body></html>';
+	test.each<[string, Answer, string, FailureFacts]>([
+		[
+			'an HTML page with 502',
+			{ status: 502, body: html },
+			'answered with status 502',
+			{ status: 502, detail: '502 Bad Gateway' },
+		],
+		[
+			'a page without a title',
+			{ status: 504, body: '<h1>Gateway</h1>\n<p>Time-out</p>' },
+			'answered with status 504',
+			{ status: 504, detail: 'Gateway Time-out' },
+		],
+		[
+			'an empty 503',
+			{ status: 503 },
+			'is too busy or out of service (503)',
+			{ status: 503, advice: expect.stringContaining('requests in flight') as string },
+		],
+		[
+			'429',
+			{ status: 429, body: 'Slow down' },
+			'is too busy (429)',
+			{ status: 429, detail: 'Slow down', advice: expect.stringContaining('requests in flight') as string },
+		],
+		[
+			'403',
+			{ status: 403, body: 'Forbidden' },
+			'does not allow this call (403)',
+			{ status: 403, detail: 'Forbidden', advice: expect.stringContaining('may use this service') as string },
+		],
+		[
+			'413',
+			{ status: 413, body: html.replace('502', '413') },
+			'refused the request as too large (413)',
+			{ status: 413, detail: '413 Bad Gateway', advice: expect.stringContaining('larger than') as string },
+		],
+		['a status that nobody knows', { status: 418 }, 'answered with status 418', { status: 418 }],
+	])('answers with %s', async (_name, answer, words, facts) => {
+		stage.withoutPauses();
+		const { chaos, client } = await stage.chaosAndClient({ faults: { kind: 'answer', ...answer } });
+
+		const error = await failureOf(client.sqlQuery('e'));
+
+		expect(error).toBeInstanceOf(StatusError);
+		expect(error.message).toBe(`127.0.0.1:${chaos.port} ${words}`);
+		expect(told(error)).toEqual({ ...facts, instance: `127.0.0.1:${chaos.port}`, attempts: 1 });
+		expect(chaos.requests).toHaveLength(1);
+	});
+
+	test('answers with a login page and 200', async () => {
+		const { chaos, client } = await stage.chaosAndClient({
+			faults: {
+				kind: 'answer',
+				headers: { 'content-type': 'text/html' },
+				body: html.replace('502 Bad  Gateway', 'Log in'),
+			},
+		});
+		const error = await failureOf(client.predictRecord('e', {}));
+		expect(error).toMatchObject({ name: 'AnswerError', reason: 'notJson' });
+		expect(error.message).toBe(`127.0.0.1:${chaos.port} answered with a web page, not with JSON`);
+		expect(told(error)).toMatchObject({
+			status: 200,
+			detail: 'Log in',
+			attempts: 1,
+			advice: expect.stringContaining('check host, port and path') as string,
+		});
+		expect(chaos.requests).toHaveLength(1);
+	});
+
+	test.each([301, 302, 303, 307, 308])(
+		'redirects with %d: never followed, and the error says where to',
+		async (status) => {
+			const elsewhere = await stage.chaos();
+			const location = `${elsewhere.url}/login?token=abc#top`;
+			const { chaos, client } = await stage.chaosAndClient(
+				{ faults: { kind: 'answer', status, headers: { location } } },
+				{ apiKey: 'a-secret-key' },
+			);
+
+			const error = await failureOf(client.predictRecord('e', {}));
+
+			expect(error.message).toBe(`127.0.0.1:${chaos.port} redirects to ${elsewhere.url}/login (${status})`);
+			expect(told(error)).toMatchObject({
+				status,
+				advice: expect.stringContaining('put the final URL into the credential') as string,
+			});
+			expect([chaos.requests.length, elsewhere.connections]).toEqual([1, 0]);
+		},
+	);
+
+	test.each([
+		['/login?next=1', 'redirects to /login (302)'],
+		['//elsewhere.example/a', 'redirects to http://elsewhere.example/a (302)'],
+		['http://[', 'redirects (302)'],
+		[undefined, 'redirects (302)'],
+	])('redirects to %s', async (location, words) => {
+		const { chaos, client } = await stage.chaosAndClient({
+			faults: { kind: 'answer', status: 302, headers: location ? { location } : {} },
+		});
+		expect((await failureOf(client.runFunction('e'))).message).toBe(`127.0.0.1:${chaos.port} ${words}`);
+	});
+});
+
+describe("a function's own answer is its word, and is asked for once", () => {
+	test.each([
+		[400, undefined],
+		[404, undefined],
+		[422, 'not today'],
+		[429, 'later'],
+		[500, 'boom'],
+		[503, undefined],
+	])('status %d', async (status, body) => {
+		const before = node.requests.count();
+		const headers = { 'Retry-After': '1' };
+		const error = await failureOf(ofNode().runFunction('status', { status, body: body ?? { reason: 'own' }, headers }));
+
+		expect(error).toBeInstanceOf(StatusError);
+		expect(error.message).toBe(`The function answered with status ${status}`);
+		expect(told(error)).toEqual({
+			status,
+			detail: body ?? '{"reason":"own"}',
+			instance: instance(),
+			attempts: 1,
+			dssVersion: '14.3.3',
+		});
+		expect(node.requests.count() - before).toBe(1);
+	});
+
+	test('a redirect of its own is not followed either', async () => {
+		const headers = { Location: 'https://elsewhere.example/x' };
+		const error = await failureOf(ofNode().runFunction('status', { status: 302, headers }));
+		expect(error.message).toBe(`${instance()} redirects to https://elsewhere.example/x (302)`);
+	});
+
+	test('JSON that breaks off is not asked for again', async () => {
+		const { chaos, client } = await stage.chaosAndClient({
+			faults: { kind: 'answer', headers: { 'content-type': 'application/json' }, body: '{"response":' },
+		});
+		expect(await failureOf(client.runFunction('e'))).toMatchObject({ reason: 'broken' });
+		expect(chaos.requests).toHaveLength(1);
+	});
+});
+
+describe('an answer that cannot be used', () => {
+	test.each<[string, object | string, (client: ApiNodeClient) => Promise<unknown>]>([
+		[
+			'one result too few',
+			{ results: [{}] },
+			(client) => client.predictRecords('e', [{ features: {} }, { features: {} }]),
+		],
+		['one result too many', { results: [{}, {}] }, (client) => client.predictEffects('e', [{ features: {} }])],
+		['null in place of the results', { results: null }, (client) => client.lookupRecords('e', [{ data: {} }])],
+		[
+			'an object in place of the results',
+			{ results: { 0: {}, length: 1 } },
+			(client) => client.predictRecords('e', [{ features: {} }]),
+		],
+		[
+			'null as one of the results',
+			{ results: [{}, null] },
+			(client) => client.predictRecords('e', [{ features: {} }, { features: {} }]),
+		],
+		['a list as a result', { results: [[]] }, (client) => client.forecast('e', [])],
+		['no results of a forecast', {}, (client) => client.forecast('e', [])],
+		['no result', {}, (client) => client.predictRecord('e', {})],
+		['a text as the result', { result: 'fraud' }, (client) => client.predictEffect('e', {})],
+		['two results of one lookup', { results: [{}, {}] }, (client) => client.lookupRecord('e', {})],
+		['no result of one lookup', { results: [] }, (client) => client.lookupRecord('e', {})],
+		['a list for an answer', '[{"results":[]}]', (client) => client.predictRecords('e', [])],
+		['null for an answer', 'null', (client) => client.predictRecord('e', {})],
+	])('does not fit: %s', async (_name, body, call) => {
+		const { chaos, client } = await stage.chaosAndClient({ respond: () => ({ body }) });
+		const error = await failureOf(call(client));
+		expect(error).toBeInstanceOf(AnswerError);
+		expect(error).toMatchObject({
+			reason: 'misfit',
+			message: expect.stringContaining('does not fit the request') as string,
+		});
+		expect(error.facts.advice).toContain('endpoint is of the kind');
+		expect(chaos.requests).toHaveLength(1);
+	});
+
+	test.each<[string, object | string, string]>([
+		['too few', { results: [] }, '0 results for one record'],
+		['too many', { results: [{}, {}, {}] }, '3 results for one record'],
+		['null', { results: null }, 'no list of results for one record'],
+		['an object', { results: {} }, 'no list of results for one record'],
+		['a list for an answer', '[]', 'no list of results for one record'],
+	])('is given to no record that is settled: %s', async (_name, body, words) => {
+		const { client } = await stage.chaosAndClient({ respond: () => ({ body }) });
+		const [{ error }] = await client.settle('predict', 'e', [recordText(operations.predict, {})]);
+		expect(error).toMatchObject({ name: 'AnswerError', reason: 'misfit' });
+		expect(error!.message).toBe(`The answer does not fit the request: ${words}`);
+		expect(error!.facts.advice).toContain('No result was assigned');
+	});
+
+	test.each<[string, Fault]>([
+		['JSON that breaks off', { kind: 'answer', body: '{"result":{"prediction":' }],
+		['nothing at all', { kind: 'answer', body: '' }],
+		['a text', { kind: 'answer', body: 'OK', headers: { 'content-type': 'text/plain' } }],
+		[
+			'an image',
+			{ kind: 'answer', body: Buffer.from('89504e470d0a1a0a', 'hex'), headers: { 'content-type': 'image/png' } },
+		],
+		['a body cut short without anyone noticing', { kind: 'truncated', by: 'endOfStream' }],
+	])('is not whole JSON: %s', async (_name, fault) => {
+		stage.withoutPauses();
+		const { chaos, client } = await stage.chaosAndClient({
+			faults: fault,
+			respond: () => ({ body: { result: { a: 'b' } } }),
+		});
+		const error = await failureOf(client.predictRecord('e', {}));
+		expect(error).toMatchObject({ name: 'AnswerError', reason: 'broken' });
+		expect(error.message).toBe(`The answer of 127.0.0.1:${chaos.port} is not whole JSON`);
+		expect(told(error)).toEqual({ status: 200, instance: `127.0.0.1:${chaos.port}`, attempts: 4 });
+	});
+
+	test.each<[string, Fault]>([
+		['cut short of its length', { kind: 'truncated', by: 'length' }],
+		['cut inside a chunk', { kind: 'truncated', by: 'chunk' }],
+		['reset in the middle', { kind: 'reset', when: 'during' }],
+		['closed before it began', { kind: 'close', when: 'before' }],
+		['that is not HTTP', { kind: 'garbage' }],
+		['with a header beyond all measure', { kind: 'hugeHeader' }],
+	])('did not come whole: %s', async (_name, fault) => {
+		const { chaos, client } = await stage.chaosAndClient({ faults: fault, respond: () => ({ body: { a: 'b' } }) });
+		const error = await failureOf(client.sqlQuery('e'));
+		expect(error).toMatchObject({ name: 'ConnectionError', sent: true });
+		expect(error.message).toBe(`127.0.0.1:${chaos.port} closed the connection without a whole answer`);
+		expect(told(error)).toMatchObject({ instance: `127.0.0.1:${chaos.port}`, attempts: 1 });
+		expect(chaos.requests).toHaveLength(1);
+	});
+
+	test.each<[string, Fault | Answer]>([
+		['endless', { kind: 'endless' }],
+		['a gzip bomb', { kind: 'gzipBomb', bytes: 64 * 2 ** 20 }],
+		['one byte too long', { kind: 'answer', body: '"'.padEnd(2 ** 20, 'x') + '"' }],
+	])('is too large: %s', async (_name, fault) => {
+		const { chaos, client } = await stage.chaosAndClient({ faults: fault as Fault });
+		const error = await failureOf(client.predictRecord('e', {}, { maxAnswerBytes: 2 ** 20 }));
+		expect(error).toMatchObject({ name: 'AnswerError', reason: 'tooLarge' });
+		expect(error.message).toBe(`The answer of 127.0.0.1:${chaos.port} is larger than the 1 MiB allowed`);
+		expect(told(error)).toMatchObject({ attempts: 1, advice: 'Ask for fewer records or rows at a time.' });
+		expect(chaos.requests).toHaveLength(1);
+	});
+
+	test('of just the size allowed is an answer', async () => {
+		const body = JSON.stringify({ result: { a: 'é'.repeat(400) } });
+		const { client } = await stage.chaosAndClient({ respond: () => ({ body }) });
+		const size = Buffer.byteLength(body);
+		expect(await client.predictRecord('e', {}, { maxAnswerBytes: size })).toEqual(JSON.parse(body));
+		const error = await failureOf(client.predictRecord('e', {}, { maxAnswerBytes: size - 1 }));
+		expect(error.message).toContain(`larger than the ${size - 1} bytes allowed`);
+	});
+
+	test.each(['gzip', ' GZIP '])(
+		'compressed as %j although nobody asked for it is read all the same',
+		async (encoding) => {
+			const { chaos, client } = await stage.chaosAndClient({
+				respond: () => ({ body: gzipSync('{"result":{}}'), headers: { 'content-encoding': encoding } }),
+			});
+			expect(await client.predictRecord('e', {})).toEqual({ result: {} });
+			expect(chaos.requests[0].headers['accept-encoding']).toBe('identity');
+		},
+	);
+
+	test('compressed in a way that the headers leave open is not whole JSON', async () => {
+		const { client } = await stage.chaosAndClient({
+			respond: () => ({ body: gzipSync('{}'), headers: Object.fromEntries([['content-encoding', ['gzip', 'gzip']]]) }),
+		});
+		expect(await failureOf(client.sqlQuery('e'))).toMatchObject({ name: 'AnswerError', reason: 'broken' });
+	});
+
+	test('that names its content type twice is read by the first', async () => {
+		const types = ['text/plain; charset=latin1', 'application/json'];
+		const { client } = await stage.chaosAndClient({
+			respond: () => ({ body: Buffer.from('é', 'latin1'), headers: { 'content-type': types } }),
+		});
+		expect(((await client.runFunction('e')) as RawAnswer).text()).toBe('é');
+	});
+
+	test('with an early hint before it is an answer', async () => {
+		const server = createServer((request, response) => {
+			response.writeEarlyHints({ link: '</style.css>; rel=preload' }, () => response.end('{"rows":[]}'));
+			request.resume();
+		}).listen(0, '127.0.0.1');
+		await once(server, 'listening');
+		try {
+			const client = stage.client({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+			expect(await client.sqlQuery('e')).toEqual({ rows: [] });
+			expect(await client.sqlQuery('e')).toEqual({ rows: [] });
+		} finally {
+			server.closeAllConnections();
+			server.close();
+		}
+	});
+});
+
+describe('no connection', () => {
+	test('where nothing listens', async () => {
+		stage.withoutPauses();
+		const dead = await chaosProxy();
+		await dead.close();
+		const error = await failureOf(stage.client({ url: dead.url }).predictRecord('e', {}));
+		expect(error).toBeInstanceOf(ConnectionError);
+		expect(error).toMatchObject({ sent: false });
+		expect(error.message).toBe(`127.0.0.1:${dead.port} refused the connection: nothing listens there`);
+		expect(told(error)).toEqual({
+			instance: `127.0.0.1:${dead.port}`,
+			attempts: 4,
+			code: 'ECONNREFUSED',
+			advice: 'Check the URL in the credential, and that the API node runs.',
+		});
+	});
+
+	test('to a name that does not exist', async () => {
+		stage.withoutPauses();
+		const error = await failureOf(stage.client({ url: 'http://nowhere.invalid:12443' }).runFunction('e'));
+		expect(error).toMatchObject({ name: 'ConnectionError', sent: false });
+		expect(error.message).toMatch(/^nowhere\.invalid:12443 is not a host name that could be found/);
+		expect(told(error)).toMatchObject({
+			instance: 'nowhere.invalid:12443',
+			advice: expect.stringContaining('Check the URL') as string,
+		});
+	});
+
+	test('that is reset before it can be used', async () => {
+		stage.withoutPauses();
+		const { chaos, client } = await stage.chaosAndClient({ connectionFaults: 'reset' });
+		const error = await failureOf(client.predictRecord('e', {}));
+		expect(error.message).toBe(`127.0.0.1:${chaos.port} closed the connection without a whole answer`);
+		expect(error.facts.advice).toContain('It has never answered: check http or https');
+	});
+
+	test('after it answered once, and without advice that would mislead', async () => {
+		const { client } = await stage.chaosAndClient({
+			faults: ({ n }) => (n === 1 ? undefined : { kind: 'reset', when: 'before' }),
+			respond: () => ({ body: {} }),
+		});
+		await client.sqlQuery('e');
+		const error = await failureOf(client.sqlQuery('e'));
+		expect(error).toBeInstanceOf(ConnectionError);
+		expect(error.facts.advice).toBeUndefined();
+	});
+});

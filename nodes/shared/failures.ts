@@ -39,7 +39,9 @@ export function explain(error: unknown, { itemIndex, endpointId }: Place, untrie
  */
 export function toNodeError(node: INode, { message, description, facts }: Failure, itemIndex: number): NodeApiError {
 	const httpCode = facts.status === undefined ? undefined : String(facts.status);
-	return new NodeApiError(node, { message } as N8nJson, { message, description, httpCode, itemIndex });
+	const error = new NodeApiError(node, { message } as N8nJson, { message, description, httpCode, itemIndex });
+	// The id of an endpoint may hold such a name, too: "deeperModel" holds EPERM.
+	return Object.assign(error, { message });
 }
 
 /**

@@ -1,0 +1,233 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+	type ICredentialType,
+	type INodeProperties,
+	type INodePropertyCollection,
+	type INodePropertyOptions,
+	type INodeTypeDescription,
+	Workflow,
+} from 'n8n-workflow';
+import { nodePackage, type NodePackage } from '../support/engine';
+import { OUR_PACKAGE } from '../support/engine/nodePackage';
+import { endpoint, nodeTypes } from './demo';
+
+let nodes: NodePackage;
+beforeAll(async () => (nodes = await nodePackage()));
+
+const descriptionOf = (type: string): INodeTypeDescription =>
+	nodes.types.getByNameAndVersion(nodes.fullName(type)).description;
+const isProperty = (
+	option: INodePropertyOptions | INodeProperties | INodePropertyCollection,
+): option is INodeProperties => 'type' in option;
+const optionsOf = ({ options = [] }: INodeProperties) => options.filter(isProperty);
+const valuesOf = ({ options = [] }: INodeProperties) =>
+	options.map((option) => ('value' in option ? option.value : ''));
+
+/** Every parameter at any depth. */
+const allParameters = (properties: INodeProperties[]): INodeProperties[] =>
+	properties.flatMap((property) => [property, ...allParameters(optionsOf(property))]);
+
+// The names and defaults that saved workflows rely on.
+const common = {
+	authentication: 'apiKey',
+	endpointId: { mode: 'id', value: '' },
+	recordSource: 'inputItem',
+	include: 'all',
+	includeFields: '',
+	excludeFields: '',
+	fields: {},
+	recordJson: '',
+	options: {},
+};
+const commonOptions = { serviceId: '', timeout: 30000, maxConcurrency: 8 };
+const dispatch = { forcedGeneration: '', dispatchKey: '' };
+const batch = { batchSize: 100, contextJson: '' };
+const repeatable = { repeatable: false };
+
+const contract: Record<string, { parameters: object; options: object; outputs: string[] }> = {
+	dataikuPredict: {
+		parameters: {
+			output: 'withInput',
+			ignoredRecords: 'keep',
+			explanations: 'endpointDefault',
+			explanationMethod: '',
+			nExplanations: 0,
+			nMonteCarloSteps: 0,
+		},
+		options: { ...batch, ...dispatch },
+		outputs: ['withInput', 'resultOnly', 'fullResponse'],
+	},
+	dataikuPredictEffect: {
+		parameters: { output: 'withInput', ignoredRecords: 'keep' },
+		options: { ...batch, ...dispatch },
+		outputs: ['withInput', 'resultOnly', 'fullResponse'],
+	},
+	dataikuLookup: {
+		parameters: { output: 'enrich', ignoredRecords: 'keep' },
+		options: batch,
+		outputs: ['enrich', 'withInput', 'resultOnly', 'fullResponse'],
+	},
+	dataikuForecast: {
+		parameters: { output: 'perStep' },
+		options: { ...dispatch, identifierColumns: '', seriesPerRequest: 100 },
+		outputs: ['perStep', 'perSeries', 'fullResponse'],
+	},
+	dataikuSqlQuery: {
+		parameters: { output: 'perRow' },
+		options: repeatable,
+		outputs: ['perRow', 'perQuery', 'fullResponse'],
+	},
+	dataikuRunFunction: {
+		parameters: { output: 'withInput' },
+		options: { ...repeatable, splitArray: false },
+		outputs: ['withInput', 'resultOnly', 'fullResponse'],
+	},
+};
+const values: Record<string, unknown[]> = {
+	authentication: ['apiKey', 'oAuth2'],
+	recordSource: ['inputItem', 'fields', 'json'],
+	include: ['all', 'selected', 'except'],
+	ignoredRecords: ['keep', 'error', 'drop'],
+	explanations: ['endpointDefault', 'on', 'off'],
+	explanationMethod: ['', 'ICE', 'SHAPLEY'],
+};
+
+it('gives n8n exactly the nodes that the manifest names, one per operation', () => {
+	expect(nodes.name).toBe('n8n-nodes-dataiku');
+	expect(nodes.nodes.map(({ name }) => name)).toEqual(nodeTypes);
+	expect([...nodeTypes].sort()).toEqual(Object.keys(contract).sort());
+});
+
+describe.each(nodeTypes)('%s', (type) => {
+	it('has a name, a description and a subtitle for the editor', async () => {
+		const { displayName, description, defaults, subtitle = '' } = descriptionOf(type);
+		expect(displayName).toMatch(/^Dataiku [A-Z]/);
+		expect(displayName.replaceAll(' ', '').toLowerCase()).toBe(type.toLowerCase());
+		expect(defaults.name).toBe(displayName);
+		expect(description.length).toBeGreaterThan(40);
+
+		for (const endpointId of [endpoint('fraud'), { ...endpoint('fraud'), mode: 'list' }, 'fraud']) {
+			expect(await evaluated(type, subtitle, { endpointId })).toBe('fraud');
+		}
+	});
+
+	it('has an icon for light and for dark, built', () => {
+		expectIcons(descriptionOf(type));
+	});
+
+	it('has a codex, links included, under which a search for "dataiku" finds it', () => {
+		const { codex } = descriptionOf(type);
+		expect(codex?.categories).toContain('AI');
+		expect(codex?.alias).toContain('dataiku');
+		expect(codex?.resources?.primaryDocumentation?.[0].url).toMatch(/^https:\/\/doc\.dataiku\.com\/.+\.html$/);
+		expect(codex?.resources?.credentialDocumentation?.[0].url).toMatch(/^https:\/\/doc\.dataiku\.com\/.+\.html$/);
+	});
+
+	it('can be a tool, and no parameter has a name that n8n takes for tools', () => {
+		const { usableAsTool, properties, inputs, outputs } = descriptionOf(type);
+		expect({ usableAsTool, inputs, outputs }).toEqual({ usableAsTool: true, inputs: ['main'], outputs: ['main'] });
+		const names = allParameters(properties).map(({ name }) => name);
+		for (const taken of ['resource', 'operation', 'toolDescription', 'descriptionType']) {
+			expect(names).not.toContain(taken);
+		}
+	});
+
+	it('asks for the credential that its authentication names, and tests it', () => {
+		const { credentials = [] } = descriptionOf(type);
+		expect(credentials).toMatchObject([
+			{ name: 'dataikuApiNodeApi', required: true, displayOptions: { show: { authentication: ['apiKey'] } } },
+			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: { show: { authentication: ['oAuth2'] } } },
+		]);
+		const { methods } = nodes.types.getByNameAndVersion(nodes.fullName(type));
+		const { testedBy } = credentials[0];
+		expect(Object.keys(methods?.credentialTest ?? {})).toEqual([testedBy]);
+	});
+
+	it('has exactly the parameters of the contract, with their defaults', () => {
+		const { properties } = descriptionOf(type);
+		const defaults = (all: INodeProperties[]) => Object.fromEntries(all.map((each) => [each.name, each.default]));
+		const options = properties.find(({ name }) => name === 'options');
+
+		expect(defaults(properties)).toEqual({ ...common, ...contract[type].parameters });
+		expect(defaults(optionsOf(options!))).toEqual({ ...commonOptions, ...contract[type].options });
+		// A name that stands twice, for two sets of conditions, would hide behind the other.
+		expect(properties).toHaveLength(Object.keys({ ...common, ...contract[type].parameters }).length);
+	});
+
+	it('takes the values of the contract, and no others', () => {
+		for (const property of descriptionOf(type).properties.filter((each) => each.type === 'options')) {
+			const { name } = property;
+			expect([name, valuesOf(property)]).toEqual([name, name === 'output' ? contract[type].outputs : values[name]]);
+		}
+	});
+
+	it('finds its endpoint in a list or by id', () => {
+		const { modes = [] } = descriptionOf(type).properties.find(({ name }) => name === 'endpointId') ?? {};
+		expect(modes.map(({ name, type }) => [name, type])).toEqual([
+			['list', 'list'],
+			['id', 'string'],
+		]);
+		const { methods } = nodes.types.getByNameAndVersion(nodes.fullName(type));
+		expect(Object.keys(methods?.listSearch ?? {})).toEqual([modes[0].typeOptions?.searchListMethod]);
+	});
+});
+
+describe('the credentials', () => {
+	it('are the two of the contract', () => {
+		expect(nodes.credentials.map(({ name, displayName }) => [name, displayName])).toEqual([
+			['dataikuApiNodeApi', 'Dataiku API Node API'],
+			['dataikuApiNodeOAuth2Api', 'Dataiku API Node OAuth2 API'],
+		]);
+		nodes.credentials.forEach(expectIcons);
+	});
+
+	const tls = { allowUnauthorizedCerts: false, ca: '', cert: '', key: '', passphrase: '' };
+	it.each<[string, string[] | undefined, object]>([
+		[
+			'dataikuApiNodeApi',
+			undefined,
+			{ url: '', serviceId: '', authentication: 'apiKey', apiKey: '', bearerToken: '', ...tls },
+		],
+		['dataikuApiNodeOAuth2Api', ['oAuth2Api'], { url: '', serviceId: '', ...tls }],
+	])('%s has exactly the fields of the contract', (name, parents, fields) => {
+		const credential = nodes.credentialType(name);
+		expect(credential.extends).toEqual(parents);
+		expect(Object.fromEntries(credential.properties.map((each) => [each.name, each.default]))).toEqual(fields);
+	});
+
+	it.each(['dataikuApiNodeApi', 'dataikuApiNodeOAuth2Api'])('%s hides what is secret', (name) => {
+		const secret = nodes.credentialType(name).properties.filter(({ typeOptions }) => typeOptions?.password);
+		const names = secret.map((each) => each.name).filter((each) => !['apiKey', 'bearerToken'].includes(each));
+		expect(names).toEqual(['ca', 'cert', 'key', 'passphrase']);
+		expect(secret.length - names.length).toBe(name === 'dataikuApiNodeApi' ? 2 : 0);
+	});
+});
+
+function expectIcons({ iconUrl }: INodeTypeDescription | ICredentialType): void {
+	const files = typeof iconUrl === 'object' ? [iconUrl.light, iconUrl.dark] : [];
+	expect(new Set(files).size).toBe(2);
+	for (const file of files) {
+		expect(file).toMatch(/^icons\/n8n-nodes-dataiku\/dist\/.+\.svg$/);
+		expect(existsSync(join(OUR_PACKAGE, file.replace('icons/n8n-nodes-dataiku/', '')))).toBe(true);
+	}
+}
+
+/** A text of the description as the editor evaluates it. */
+async function evaluated(type: string, text: string, parameters: object): Promise<unknown> {
+	const node = {
+		id: '1',
+		name: 'Node',
+		type: nodes.fullName(type),
+		typeVersion: 1,
+		position: [0, 0] as [number, number],
+		parameters: { ...parameters },
+	};
+	const workflow = new Workflow({ nodes: [node], connections: {}, active: false, nodeTypes: nodes.types });
+	await workflow.expression.acquireIsolate();
+	try {
+		return workflow.expression.getSimpleParameterValue(workflow.nodes.Node, text, 'internal', {});
+	} finally {
+		await workflow.expression.releaseIsolate();
+	}
+}

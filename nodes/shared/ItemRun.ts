@@ -48,6 +48,10 @@ export class ItemRun {
 		try {
 			connection = await connect(context);
 		} catch (error) {
+			// Thrown under "continue", it would make n8n hand on the input as if it were the result.
+			if (context.continueOnFail()) {
+				return [context.getInputData().map((_item, i) => errorItem(explain(error, { itemIndex: i }), i))];
+			}
 			throw toNodeError(
 				context.getNode(),
 				{ ...explain(error, { itemIndex: 0 }), message: (error as Error).message },

@@ -3,7 +3,7 @@
  * Called with the API nodes' URLs as JSON.
  */
 import { execFile } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { promisify } from 'node:util';
@@ -14,6 +14,8 @@ import { sendBare } from './bareUndici';
 import { payments, sales } from './workloads';
 
 const nodes = JSON.parse(process.argv[2]) as { urls: Record<0 | 5 | 50, string> };
+/** Debian's, where its package python3-requests goes. */
+const python3 = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
 const predict = '/public/api/v1/demo/fraud/predict';
 const times: Record<string, number> = {};
 
@@ -44,7 +46,13 @@ async function measure(name: string, work: () => Promise<number>, times_ = 3, wa
 	return times[name];
 }
 
-const ours = async (type: string, endpoint: string, items: IDataObject[], parameters: IDataObject, url = nodes.urls[0]) =>
+const ours = async (
+	type: string,
+	endpoint: string,
+	items: IDataObject[],
+	parameters: IDataObject,
+	url = nodes.urls[0],
+) =>
 	await run({
 		type,
 		items,
@@ -84,7 +92,7 @@ const batchBodies = (items: IDataObject[]) =>
 const singleBodies = (items: IDataObject[]) => items.map((features) => JSON.stringify({ features }));
 
 async function python(action: string, count: number, batch: number): Promise<number> {
-	const child = promisify(execFile)('python3', [
+	const child = promisify(execFile)(python3, [
 		path.join(__dirname, 'pythonLoop.py'),
 		nodes.urls[0],
 		action,
@@ -96,7 +104,7 @@ async function python(action: string, count: number, batch: number): Promise<num
 }
 
 async function withoutPython(): Promise<boolean> {
-	return await promisify(execFile)('python3', ['-c', 'import requests']).then(
+	return await promisify(execFile)(python3, ['-c', 'import requests']).then(
 		() => false,
 		() => true,
 	);
@@ -107,7 +115,10 @@ async function inBatches() {
 		const items = payments(count);
 		const bodies = batchBodies(items);
 		await measure(`batch ${count} node`, async () => await ours('dataikuPredict', 'fraud', items, {}));
-		await measure(`batch ${count} bare`, async () => await clocked(() => sendBare(nodes.urls[0], 'fraud/predict-multi', bodies)));
+		await measure(
+			`batch ${count} bare`,
+			async () => await clocked(() => sendBare(nodes.urls[0], 'fraud/predict-multi', bodies)),
+		);
 	}
 }
 
@@ -118,11 +129,24 @@ async function oneByOne() {
 		const bodies = singleBodies(items);
 		const single = { options: { batchSize: 1 } };
 		await measure(`single ${count} node`, async () => await ours('dataikuPredict', 'fraud', items, single));
-		await measure(`single ${count} bare`, async () => await clocked(() => sendBare(nodes.urls[0], 'fraud/predict', bodies)));
+		await measure(
+			`single ${count} bare`,
+			async () => await clocked(() => sendBare(nodes.urls[0], 'fraud/predict', bodies)),
+		);
 		const once = count > 2_000 ? 1 : 3;
-		await measure(`single ${count} http`, async () => await httpRequest(items, nodes.urls[0] + predict, body), once, once > 1);
-		const batching = { batching: { batch: { batchSize: 8, batchInterval: 0 } } };
-		await measure(`single ${count} http batched`, async () => await httpRequest(items, nodes.urls[0] + predict, body, batching), once, once > 1);
+		await measure(
+			`single ${count} http`,
+			async () => await httpRequest(items, nodes.urls[0] + predict, body),
+			once,
+			once > 1,
+		);
+		const batching = { batching: { batch: { batchSize: 50, batchInterval: 0 } } };
+		await measure(
+			`single ${count} http batched`,
+			async () => await httpRequest(items, nodes.urls[0] + predict, body, batching),
+			once,
+			once > 1,
+		);
 	}
 }
 
@@ -131,20 +155,34 @@ async function withWork() {
 	for (const ms of [5, 50] as const) {
 		const url = nodes.urls[ms];
 		await measure(`work ${ms} batch node`, async () => await ours('dataikuPredict', 'fraud', items, {}, url));
-		await measure(`work ${ms} single node`, async () => await ours('dataikuPredict', 'fraud', items, { options: { batchSize: 1 } }, url));
-		await measure(`work ${ms} single bare`, async () => await clocked(() => sendBare(url, 'fraud/predict', singleBodies(items))));
-		await measure(`work ${ms} http`, async () => await httpRequest(items, url + predict, '={{ { "features": $json } }}'));
+		await measure(
+			`work ${ms} single node`,
+			async () => await ours('dataikuPredict', 'fraud', items, { options: { batchSize: 1 } }, url),
+		);
+		await measure(
+			`work ${ms} single bare`,
+			async () => await clocked(() => sendBare(url, 'fraud/predict', singleBodies(items))),
+		);
+		await measure(
+			`work ${ms} http`,
+			async () => await httpRequest(items, url + predict, '={{ { "features": $json } }}'),
+		);
 	}
 }
 
 async function otherOperations() {
 	const url = nodes.urls[0];
 	await measure('sql node', async () => await ours('dataikuSqlQuery', 'all_transactions', [{}], {}));
-	await measure('sql http', async () => await httpRequest([{}], `${url}/public/api/v1/demo/all_transactions/query`, '{}'));
+	await measure(
+		'sql http',
+		async () => await httpRequest([{}], `${url}/public/api/v1/demo/all_transactions/query`, '{}'),
+	);
 	await measure('sql bare', async () => await clocked(() => sendBare(url, 'all_transactions/query', ['{}'])));
 	const history = sales(1_000);
 	const perRequest = 100 * 67;
-	const bodies = Array.from({ length: 10 }, (_, n) => JSON.stringify({ items: history.slice(n * perRequest, (n + 1) * perRequest) }));
+	const bodies = Array.from({ length: 10 }, (_, n) =>
+		JSON.stringify({ items: history.slice(n * perRequest, (n + 1) * perRequest) }),
+	);
 	const columns = { options: { identifierColumns: 'store' } };
 	await measure('forecast node', async () => await ours('dataikuForecast', 'store_sales', history, columns));
 	await measure('forecast bare', async () => await clocked(() => sendBare(url, 'store_sales/forecast', bodies)));
@@ -164,7 +202,8 @@ async function insideN8n() {
 	const many = payments(200_000);
 	for (const [name, work] of Object.entries({
 		node: async () => await ours('dataikuPredict', 'fraud', many, {}),
-		engine: async () => await run({ type: 'fixture', packageRoot: fixture, items: many, parameters: { does: 'passThrough' } }),
+		engine: async () =>
+			await run({ type: 'fixture', packageRoot: fixture, items: many, parameters: { does: 'passThrough' } }),
 	})) {
 		await work();
 		const delay = monitorEventLoopDelay({ resolution: 1 });

@@ -1,0 +1,62 @@
+/**
+ * `npm run bench`: the package against its peers, in one run on one machine. Prints tables of ratios; with `--write`, also
+ * writes them to docs/benchmarks.md with a chart.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { installN8n } from '../demo/n8n/installation';
+import { type ApiNodes, startApiNodes } from './apiNodes';
+import { chart } from './chart';
+import { type Measured, markdown, printed, tables } from './tables';
+import { measureWebhooks } from './webhooks';
+
+const docs = path.join(__dirname, '../docs');
+
+/** Runs the engine's workloads under a Node.js. */
+async function engineTimes(node: string, apiNodes: ApiNodes): Promise<Record<string, number>> {
+	const args = ['--import', 'tsx', path.join(__dirname, 'engineProcess.ts'), JSON.stringify(apiNodes)];
+	const child = spawn(node, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+	let output = '';
+	child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+	const [code] = (await once(child, 'close')) as [number];
+	if (code !== 0) throw new Error(`The workloads failed under ${node}`);
+	return JSON.parse(output.trim().split('\n').at(-1)!) as Record<string, number>;
+}
+
+async function main() {
+	const { values } = parseArgs({ options: { write: { type: 'boolean', default: false } } });
+	const { node: newerNode } = await installN8n({ report: console.error });
+	const apiNodes = await startApiNodes();
+	try {
+		const measured: Measured = { engine: {}, webhooks: await measureWebhooks(apiNodes, console.error) };
+		for (const node of [process.execPath, newerNode]) {
+			const version = (await versionOf(node)).split('.')[0];
+			console.error(`Node.js ${version}`);
+			measured.engine[version] = await engineTimes(node, apiNodes);
+		}
+		const made = tables(measured);
+		for (const table of made) console.log(printed(table));
+		if (!values.write) return;
+		await writeFile(path.join(docs, 'benchmarks.svg'), chart(measured));
+		await writeFile(path.join(docs, 'benchmarks.md'), markdown(made));
+	} finally {
+		apiNodes.stop();
+	}
+}
+
+async function versionOf(node: string): Promise<string> {
+	const child = spawn(node, ['--version'], { stdio: ['ignore', 'pipe', 'inherit'] });
+	const [version] = (await once(child.stdout, 'data')) as [Buffer];
+	return version.toString().trim();
+}
+
+main().then(
+	() => process.exit(0),
+	(error: Error) => {
+		console.error(error);
+		process.exit(1);
+	},
+);

@@ -26,6 +26,7 @@ export class ItemRun {
 	private readonly counts = new Map<string, number>();
 	private readonly running = new Set<Promise<void>>();
 	private readonly continueOnFail: boolean;
+	private oneEnded?: () => void;
 	private failed = 0;
 	private fatal: unknown;
 	private turnSince = performance.now();
@@ -80,14 +81,17 @@ export class ItemRun {
 	 * reports that by {@link fail}.
 	 */
 	async start(most: number, job: () => Promise<void>): Promise<void> {
-		while (this.running.size >= most) await Promise.race(this.running);
+		while (this.running.size >= most) await new Promise<void>((resolve) => (this.oneEnded = resolve));
 		this.check();
 		const promise = job()
 			.catch((error: unknown) => {
 				this.fatal ??= error;
 				this.stop.abort();
 			})
-			.finally(() => this.running.delete(promise));
+			.finally(() => {
+				this.running.delete(promise);
+				this.oneEnded?.();
+			});
 		this.running.add(promise);
 	}
 

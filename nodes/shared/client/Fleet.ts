@@ -14,6 +14,8 @@ interface Health {
 	outUntil: number;
 	/** Back for one real request at a time. */
 	onTrial: boolean;
+	/** Asked for no more requests: that those it still has succeed does not bring it back. */
+	draining: boolean;
 	checkedAt: number;
 	checking: boolean;
 }
@@ -39,6 +41,7 @@ export class Fleet {
 				breaks: 0,
 				outUntil: 0,
 				onTrial: false,
+				draining: false,
 				// The first checks come while the first answers do, not before them.
 				checkedAt: Date.now(),
 				checking: false,
@@ -62,7 +65,7 @@ export class Fleet {
 	succeeded(instance: Instance): void {
 		const health = this.health.get(instance)!;
 		health.failures = 0;
-		if (health.onTrial || health.outUntil > 0) this.takeBack(health);
+		if (health.onTrial || (health.outUntil > 0 && !health.draining)) this.takeBack(health);
 	}
 
 	/** @returns whether the instance was put out for it */
@@ -70,10 +73,13 @@ export class Fleet {
 		const health = this.health.get(instance)!;
 		health.failures++;
 		if (health.outUntil > 0 || (health.failures < failuresToEject && !health.onTrial)) return false;
-		const othersLeft = this.instances.some((other) => other !== instance && this.health.get(other)!.outUntil === 0);
-		if (!othersLeft) return false;
+		if (!this.othersLeft(instance)) return false;
 		this.putOut(health);
 		return true;
+	}
+
+	private othersLeft(instance: Instance): boolean {
+		return this.instances.some((other) => other !== instance && this.health.get(other)!.outUntil === 0);
 	}
 
 	private putOut(health: Health): void {
@@ -100,8 +106,10 @@ export class Fleet {
 		const liveness = await this.checkAlive(instance);
 		health.checking = false;
 		health.checkedAt = Date.now();
-		if (liveness === 'draining' || (liveness === 'unreachable' && health.outUntil > 0)) this.putOut(health);
+		health.draining = liveness === 'draining' && (health.outUntil > 0 || this.othersLeft(instance));
+		if (health.draining || (liveness === 'unreachable' && health.outUntil > 0)) this.putOut(health);
 		else if (liveness === 'unreachable') this.failed(instance);
+		else if (liveness === 'draining') return;
 		else if (health.outUntil > 0) {
 			health.outUntil = 0;
 			health.onTrial = true;

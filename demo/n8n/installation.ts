@@ -95,10 +95,17 @@ async function installWholeN8n({ node }: Installation, { report, signal }: Insta
 		const store = ['--store-dir', path.join(RUNTIME, 'store')];
 		const network = ['--config.fetch-retries=2', '--config.fetch-retry-mintimeout=1000'];
 		const environment = packageManagerEnvironment();
+		const headers = path.resolve(node, '../..');
 		await run(node, [pnpm, 'install', '--frozen-lockfile', '--reporter=append-only', ...store, ...network], {
 			cwd: folder,
-			// Native modules are built by the `node` that is found first.
-			env: { ...environment, CI: 'true', PATH: [path.dirname(node), environment.PATH].join(path.delimiter) },
+			env: {
+				...environment,
+				CI: 'true',
+				// Native modules are built by the `node` that is found first, with its headers where npm has brought them,
+				// as node-gyp would fetch them from nodejs.org.
+				PATH: [path.dirname(node), environment.PATH].join(path.delimiter),
+				...(existsSync(path.join(headers, 'include/node')) && { npm_config_nodedir: headers }),
+			},
 			log,
 			signal,
 		});

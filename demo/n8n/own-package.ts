@@ -2,16 +2,21 @@ import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { npm } from './npm';
+import { CommandFailed } from './process-group';
 
 const REPOSITORY = path.resolve(__dirname, '../..');
 const PACKAGE = 'n8n-nodes-dataiku';
 
-/** Packs this repository's build and installs it, with its own dependencies inside, where n8n keeps its community nodes. */
+/** Builds and packs this repository and installs it, with its own dependencies inside, where n8n keeps its community nodes. */
 export async function installOwnPackage(userFolder: string, signal?: AbortSignal): Promise<void> {
 	const folder = await mkdtemp(path.join(tmpdir(), 'n8n-nodes-dataiku-'));
 	const log = path.join(folder, 'npm.log');
 	try {
-		await npm(['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: REPOSITORY, log, signal });
+		// The build is the `prepack` script, which this repository's .npmrc would not let run.
+		const pack = ['pack', '--ignore-scripts=false', '--pack-destination', folder];
+		await npm(pack, { cwd: REPOSITORY, log, signal }).catch((error) => {
+			throw error instanceof CommandFailed ? new Error(`The package was not built:\n${error.output}`) : error;
+		});
 		const archive = (await readdir(folder)).find((file) => file.endsWith('.tgz'));
 		if (archive === undefined) throw new Error('npm pack made no archive');
 		await writeFile(path.join(folder, 'package.json'), '{ "private": true }');

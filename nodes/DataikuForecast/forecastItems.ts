@@ -90,7 +90,7 @@ async function readBatches(run: ItemRun): Promise<Batch[]> {
 					advice: 'Without it, the series that the record belongs to is unknown.',
 				});
 			}
-			const groupKey = targetOf.constant ? '' : JSON.stringify(target);
+			const groupKey = targetOf.constant && identifiersOf.constant ? '' : JSON.stringify([target, columns]);
 			let group = groups.get(groupKey);
 			if (!group) groups.set(groupKey, (group = { target, most: seriesPerRequest(i), series: new Map() }));
 			const key = seriesKey(columns, record);
@@ -155,13 +155,13 @@ async function send(run: ItemRun, { target, series }: Batch, verdict: EndpointVe
 	});
 }
 
-/** Finds the last input item of a series within records that were sent together without being told apart. */
+/** Finds the last input item of a series within records that were not told apart by all that the model tells apart. */
 function lastItems({ columns, lines, itemIndexes }: Series): (identifier: JsonObject) => number {
 	const last = itemIndexes[itemIndexes.length - 1];
 	let index: Map<string, number> | undefined;
 	return (identifier) => {
 		const names = Object.keys(identifier);
-		if (columns.length > 0 || names.length === 0) return last;
+		if (names.every((name) => columns.includes(name))) return last;
 		index ??= new Map(
 			lines.map((line, n) => [seriesKey(names, JSON.parse(line) as JsonObject), itemIndexes[n]] as const),
 		);

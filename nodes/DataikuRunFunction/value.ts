@@ -2,6 +2,7 @@ import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-wor
 import { RawAnswer } from '../shared/client';
 import type { ItemCall } from '../shared/callItems';
 import type { ItemRun } from '../shared/ItemRun';
+import { flag } from '../shared/parameters';
 import { outputNamed, successItem } from '../shared/results';
 
 const isObject = (value: unknown): value is IDataObject =>
@@ -26,7 +27,7 @@ const isText = /^text\/|[/+]xml$|^application\/(javascript|x-www-form-urlencoded
 export function functionCall(context: IExecuteFunctions): (run: ItemRun) => ItemCall {
 	return (run) => {
 		const outputOf = run.parameters.reader<string>('output', 'withInput');
-		const splitArray = run.parameters.reader<boolean>('options.splitArray', false);
+		const splitArray = flag(run.parameters.reader('options.splitArray', false));
 		return async (itemIndex, endpointId, record, options) => {
 			const source = run.items[itemIndex];
 			const output = outputOf(itemIndex);

@@ -1,6 +1,7 @@
 import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 import type { JsonObject, UnrepeatableOptions } from './client';
 import { ItemRun } from './ItemRun';
+import { flag } from './parameters';
 import { recordReader } from './records';
 import { type Target, targetReader } from './settings';
 
@@ -26,7 +27,7 @@ export async function callItems(
 		const { items, parameters, connection, statistics } = run;
 		const recordOf = recordReader(parameters, items);
 		const targetOf = targetReader(parameters);
-		const repeatable = parameters.reader<boolean>('options.repeatable', false);
+		const repeatable = flag(parameters.reader('options.repeatable', false));
 		const call = prepare(run);
 
 		for (let i = 0; i < items.length; i++) {

@@ -1,4 +1,5 @@
 import type { IExecuteFunctions, IGetNodeParameterOptions } from 'n8n-workflow';
+import { InvalidCallError } from './client';
 
 /** Reads a parameter for an item. `constant` when no item can make a difference. */
 export interface Reader<Value> {
@@ -41,6 +42,24 @@ export class Parameters {
 		const value = read(0);
 		return Object.assign(() => value, { constant: true });
 	}
+}
+
+/** Reads one of a parameter's values: an expression can give anything. */
+export function choice<Value extends string>(
+	reader: Reader<unknown>,
+	label: string,
+	values: readonly Value[],
+): Reader<Value> {
+	return combine([reader], (i) => {
+		const value = reader(i) as Value;
+		if (values.includes(value)) return value;
+		throw new InvalidCallError(`"${label}" must be one of ${values.join(', ')}, not '${String(value)}'`);
+	});
+}
+
+/** Reads a yes or no, which an expression may give as text. */
+export function flag(reader: Reader<unknown>): Reader<boolean> {
+	return combine([reader], (i) => reader(i) === true || reader(i) === 'true');
 }
 
 /** One reader made of several. */

@@ -5,13 +5,17 @@ import {
 	validateFieldType,
 } from 'n8n-workflow';
 import { InvalidCallError, type JsonObject } from './client';
-import type { Parameters, Reader } from './parameters';
+import { choice, type Parameters } from './parameters';
 
 /** Makes the record of an item; throws InvalidCallError saying what is wrong with it. */
 export type RecordReader = (itemIndex: number) => JsonObject;
 
 export function recordReader(parameters: Parameters, items: readonly INodeExecutionData[]): RecordReader {
-	const sources: Reader<string> = parameters.reader('recordSource', 'inputItem');
+	const sources = choice(parameters.reader('recordSource', 'inputItem'), 'Take ... From', [
+		'inputItem',
+		'fields',
+		'json',
+	]);
 	const readers: Record<string, RecordReader> = {};
 	return (itemIndex) => {
 		const source = sources(itemIndex);
@@ -36,7 +40,7 @@ export const columnNames = (list: unknown): string[] =>
 		.filter(Boolean);
 
 function inputItem(parameters: Parameters, items: readonly INodeExecutionData[]): RecordReader {
-	const include = parameters.reader('include', 'all');
+	const include = choice(parameters.reader('include', 'all'), 'Include', ['all', 'selected', 'except']);
 	const includeFields = parameters.reader('includeFields', '');
 	const excludeFields = parameters.reader('excludeFields', '');
 	return (i) => {
@@ -76,7 +80,7 @@ function assigned({ name, value, type }: { name: string; value: unknown; type?: 
 	if (!name) throw new InvalidCallError('A field in "Fields to Send" has no name');
 	// An empty value is a missing feature, whatever its type.
 	if (value === null || value === undefined || (value === '' && type !== 'string')) return [name, null];
-	const converted = validateFieldType(name, value, (type ?? 'string') as FieldType);
+	const converted = validateFieldType(name, value, (type ?? 'string') as FieldType, { parseStrings: true });
 	if (!converted.valid) throw new InvalidCallError(converted.errorMessage);
 	return [name, converted.newValue];
 }

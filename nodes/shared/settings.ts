@@ -1,5 +1,5 @@
 import { type CallOptions, type DispatchOptions, type ExplanationOptions, InvalidCallError } from './client';
-import { combine, type Parameters, type Reader } from './parameters';
+import { choice, combine, type Parameters, type Reader } from './parameters';
 
 /** Where a request goes and how: items that agree in all of it may share one. */
 export interface Target extends CallOptions, DispatchOptions {
@@ -16,6 +16,12 @@ export function positive(reader: Reader<unknown>, label: string): (itemIndex: nu
 		throw new InvalidCallError(`"${label}" must be a whole number above 0, not '${String(reader(i))}'`);
 	};
 }
+
+/** 0 and nothing stand for what is not set; what is no number is kept, to be refused. */
+const optionalNumber = (value: unknown) => {
+	const number = Number(value ?? 0);
+	return number === 0 ? undefined : number;
+};
 
 const optionalText = (value: unknown) =>
 	value === undefined || value === null || value === '' ? undefined : String(value);
@@ -49,7 +55,11 @@ export function batchSizeReader(parameters: Parameters): Reader<number> {
 
 /** Predict's explanations; what is left at its default takes the endpoint's own setting. */
 export function explanationReader(parameters: Parameters): Reader<ExplanationOptions> {
-	const explanations = parameters.reader<unknown>('explanations', 'endpointDefault');
+	const explanations = choice(parameters.reader('explanations', 'endpointDefault'), 'Explanations', [
+		'endpointDefault',
+		'on',
+		'off',
+	]);
 	const method = parameters.reader<unknown>('explanationMethod', '');
 	const count = parameters.reader<unknown>('nExplanations', 0);
 	const steps = parameters.reader<unknown>('nMonteCarloSteps', 0);
@@ -59,8 +69,8 @@ export function explanationReader(parameters: Parameters): Reader<ExplanationOpt
 		return {
 			withExplanations: true,
 			explanationMethod: optionalText(method(i)) as ExplanationOptions['explanationMethod'],
-			nExplanations: Number(count(i)) || undefined,
-			nExplanationsMcSteps: Number(steps(i)) || undefined,
+			nExplanations: optionalNumber(count(i)),
+			nExplanationsMcSteps: optionalNumber(steps(i)),
 		};
 	});
 }

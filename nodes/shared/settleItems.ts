@@ -10,7 +10,7 @@ import {
 } from './client';
 import type { ExplanationOptions } from './client';
 import { ItemRun } from './ItemRun';
-import { combine } from './parameters';
+import { choice, combine } from './parameters';
 import { contextReader, recordReader } from './records';
 import { batchSizeReader, explanationReader, type Target, targetReader } from './settings';
 import { outputNamed, successItem } from './results';
@@ -108,7 +108,11 @@ function batchTargetReader({ parameters }: ItemRun) {
 function settler(run: ItemRun, operation: RecordOperation, outputs: Outputs): (batch: Batch) => Promise<void> {
 	const { items, connection, statistics } = run;
 	const outputOf = run.parameters.reader<string>('output', Object.keys(outputs)[0]);
-	const ignoredRecords = run.parameters.reader<string>('ignoredRecords', 'keep');
+	const ignoredRecords = choice(run.parameters.reader('ignoredRecords', 'keep'), 'Ignored Records', [
+		'keep',
+		'error',
+		'drop',
+	]);
 	const verdict = new EndpointVerdict();
 
 	const emit = (itemIndex: number, outcome: RecordOutcome, endpointId: string) => {

@@ -74,7 +74,6 @@ export function recordProperties(what: string): INodeProperties[] {
 			name: 'includeFields',
 			type: 'string',
 			default: '',
-			required: true,
 			placeholder: 'e.g. amount, country',
 			description: 'Names of fields, separated by commas. Drag them from the input.',
 			displayOptions: { show: { ...ofInputItem, include: ['selected'] } },

@@ -59,7 +59,7 @@ export function fromExchangeFailure({ error, sent }: ExchangeFailure, context: F
 	}
 	if (error instanceof ExchangeTimeout) {
 		const message = sent
-			? `${instance.host} did not answer within ${timeout} ms`
+			? `${instance.host} did not answer within ${Math.round(timeout)} ms`
 			: `No connection to ${instance.host} within the time allowed`;
 		const advice = sent
 			? 'Raise the time-out, or lower the number of records in a request or of requests in flight.'

@@ -1,0 +1,333 @@
+import type { IDataObject } from 'n8n-workflow';
+import { startApiNode, type ApiNode } from '../../../demo/api-node';
+import { chaosProxy, type ChaosProxy } from '../../support/chaosProxy';
+import { callOf, endpoint, jsonOf, nodeTypes, pairsOf, run, wire } from '../demo';
+
+let node: ApiNode;
+let proxy: ChaosProxy;
+beforeAll(async () => (node = await startApiNode()));
+afterAll(async () => await node.close());
+beforeEach(async () => (proxy = await chaosProxy({ upstream: node.url })));
+afterEach(async () => await proxy.close());
+
+const predict = async (parameters: IDataObject, items: IDataObject[], options: IDataObject = {}) =>
+	await run('dataikuPredict', {
+		url: proxy.url,
+		items,
+		options,
+		parameters: { recordSource: 'json', recordJson: '={{ ({ amount: $json.amount }) }}', ...parameters },
+	});
+
+/** What is sent: each request's path, what counts for all of its records, and their amounts. */
+const sent = () =>
+	wire(proxy)
+		.map(({ path, body: { items, features, ...shared } }) => ({
+			path,
+			shared,
+			amounts: ((items ?? [{ features }]) as Array<{ features: { amount: number } }>).map(
+				(each) => each.features.amount,
+			),
+		}))
+		.sort((a, b) => a.amounts[0] - b.amounts[0]);
+
+const items = (key: string, ...values: unknown[]) =>
+	values.map((value, n) => ({ amount: n, ...(value !== undefined && { [key]: value }) })) as IDataObject[];
+
+const multi = 'demo/fraud/predict-multi';
+
+describe('items that differ in', () => {
+	it.each<
+		[string, IDataObject, IDataObject, IDataObject[], Array<{ path: string; shared?: object; amounts: number[] }>]
+	>([
+		[
+			'the endpoint',
+			{ endpointId: { ...endpoint('={{ $json.endpoint }}') } },
+			{},
+			items('endpoint', 'fraud', 'house_price', 'fraud', 'unusual_amount'),
+			[
+				{ path: multi, amounts: [0, 2] },
+				{ path: 'demo/house_price/predict-multi', amounts: [1] },
+				{ path: 'demo/unusual_amount/predict-multi', amounts: [3] },
+			],
+		],
+		[
+			'the service',
+			{},
+			{ serviceId: '={{ $json.service }}' },
+			items('service', 'demo', 'open', '', 'open', undefined),
+			[
+				{ path: multi, amounts: [0] },
+				{ path: 'open/fraud/predict-multi', amounts: [1, 3] },
+				{ path: multi, amounts: [2, 4] },
+			],
+		],
+		[
+			'the generation',
+			{},
+			{ forcedGeneration: '={{ $json.generation }}' },
+			items('generation', 'v1', 'v2', undefined, 'v1'),
+			[
+				{ path: multi, shared: { dispatch: { forcedGeneration: 'v1' } }, amounts: [0, 3] },
+				{ path: multi, shared: { dispatch: { forcedGeneration: 'v2' } }, amounts: [1] },
+				{ path: multi, amounts: [2] },
+			],
+		],
+		[
+			'the dispatch key',
+			{},
+			{ dispatchKey: '={{ $json.key }}' },
+			items('key', 'a', 7, 'a', undefined),
+			[
+				{ path: multi, shared: { dispatch: { dispatchKey: 'a' } }, amounts: [0, 2] },
+				{ path: multi, shared: { dispatch: { dispatchKey: '7' } }, amounts: [1] },
+				{ path: multi, amounts: [3] },
+			],
+		],
+		[
+			'generation and dispatch key, of which the generation goes first',
+			{},
+			{ dispatchKey: 'a', forcedGeneration: '={{ $json.generation }}' },
+			items('generation', 'v1', undefined),
+			[
+				{ path: multi, shared: { dispatch: { forcedGeneration: 'v1' } }, amounts: [0] },
+				{ path: multi, shared: { dispatch: { dispatchKey: 'a' } }, amounts: [1] },
+			],
+		],
+		[
+			'the batch size',
+			{},
+			{ batchSize: '={{ $json.size }}' },
+			items('size', 1, 3, 3, '1', 3, 3),
+			[
+				{ path: 'demo/fraud/predict', amounts: [0] },
+				{ path: multi, amounts: [1, 2, 4] },
+				{ path: 'demo/fraud/predict', amounts: [3] },
+				{ path: multi, amounts: [5] },
+			],
+		],
+		[
+			'the time-out',
+			{},
+			{ timeout: '={{ $json.ms }}' },
+			items('ms', 5000, 6000, '5000'),
+			[
+				{ path: multi, amounts: [0, 2] },
+				{ path: multi, amounts: [1] },
+			],
+		],
+		[
+			'explanations',
+			{ explanations: '={{ $json.explain }}', explanationMethod: 'ICE', nExplanations: 2, nMonteCarloSteps: 50 },
+			{},
+			items('explain', 'on', 'off', 'endpointDefault', 'on'),
+			[
+				{
+					path: multi,
+					shared: { explanations: { enabled: true, method: 'ICE', nExplanations: 2, nMonteCarloSteps: 50 } },
+					amounts: [0, 3],
+				},
+				{ path: multi, shared: { explanations: { enabled: false } }, amounts: [1] },
+				{ path: multi, amounts: [2] },
+			],
+		],
+		[
+			'how they are explained',
+			{
+				explanations: 'on',
+				explanationMethod: '={{ $json.method }}',
+				nExplanations: '={{ $json.n }}',
+				nMonteCarloSteps: '={{ $json.steps }}',
+			},
+			{},
+			[
+				{ amount: 0, method: 'SHAPLEY', steps: 25 },
+				{ amount: 1, method: '', n: 0, steps: 0 },
+				{ amount: 2, method: 'ICE', n: '4', steps: 0 },
+			],
+			[
+				{
+					path: multi,
+					shared: { explanations: { enabled: true, method: 'SHAPLEY', nMonteCarloSteps: 25 } },
+					amounts: [0],
+				},
+				{ path: multi, shared: { explanations: { enabled: true } }, amounts: [1] },
+				{ path: multi, shared: { explanations: { enabled: true, method: 'ICE', nExplanations: 4 } }, amounts: [2] },
+			],
+		],
+	])('%s go into different requests and come out in order', async (_name, parameters, options, given, expected) => {
+		const { output, error } = await predict(parameters, given, options);
+
+		expect(error).toBeUndefined();
+		expect(sent()).toEqual(expected.map((request) => ({ shared: {}, ...request })));
+		expect(jsonOf(output).map(({ amount }) => amount)).toEqual(given.map(({ amount }) => amount));
+		expect(pairsOf(output)).toEqual(given.map((_item, item) => ({ item })));
+		// The answers are those of their own endpoint: only these three can be told apart.
+		for (const [n, { result }] of jsonOf(output).entries()) {
+			const expectedKey = { house_price: 'explanations', unusual_amount: 'comparedWith' }[String(given[n].endpoint)];
+			expect(Object.keys(result as object)).toContain(expectedKey ?? 'prediction');
+		}
+	});
+
+	it('their context share a request, in which each has its own', async () => {
+		const given = items('context', { order: 'A-17' }, '{"order": "B"}', '', null, undefined);
+		const { error } = await predict({}, given, { contextJson: '={{ $json.context }}' });
+
+		expect(error).toBeUndefined();
+		expect(wire(proxy)).toEqual([
+			{
+				path: multi,
+				body: {
+					items: [
+						{ features: { amount: 0 }, context: { order: 'A-17' } },
+						{ features: { amount: 1 }, context: { order: 'B' } },
+						{ features: { amount: 2 } },
+						{ features: { amount: 3 } },
+						{ features: { amount: 4 } },
+					],
+				},
+			},
+		]);
+	});
+
+	it('what becomes of their result share a request', async () => {
+		const { output } = await predict(
+			{ output: '={{ $json.output }}' },
+			items('output', 'withInput', 'resultOnly', 'fullResponse'),
+		);
+
+		expect(proxy.requests).toHaveLength(1);
+		expect(jsonOf(output).map((json) => Object.keys(json).sort())).toEqual([
+			['amount', 'output', 'result'],
+			['ignored', 'prediction', 'probaPercentile', 'probas'],
+			['apiContext', 'result', 'timing'],
+		]);
+	});
+
+	it('what becomes of an ignored record share a request', async () => {
+		const given = ['keep', 'error', 'drop'].map((ignored) => ({ customer_id: 'C007', ignored }));
+		const { output } = await run('dataikuPredict', {
+			url: proxy.url,
+			endpointId: 'fraud_known_customers',
+			items: [...given, { customer_id: 'C001', ignored: 'drop' }],
+			parameters: { ignoredRecords: '={{ $json.ignored }}', include: 'except', excludeFields: 'ignored' },
+			onError: 'continueRegularOutput',
+		});
+
+		expect(proxy.requests).toHaveLength(1);
+		expect(pairsOf(output)).toEqual([{ item: 0 }, { item: 1 }, { item: 3 }]);
+		expect(output[0].json.result).toEqual({ ignored: true, ignoreReason: 'MULTIPLE_LOOKUP_MATCHES' });
+		expect(output[1].json.error).toBe(
+			"Item 1, endpoint 'fraud_known_customers': The API node ignored the record. The answer said: MULTIPLE_LOOKUP_MATCHES.",
+		);
+	});
+
+	it('everything are sent one by one and still come out in order, however many', async () => {
+		const given = Array.from({ length: 60 }, (_, amount) => ({ amount, key: `k${amount}` }));
+		proxy.setFault(({ n }) => ({ kind: 'delay', ms: n % 3 }));
+		const { output } = await predict({}, given, { dispatchKey: '={{ $json.key }}' });
+
+		expect(proxy.requests).toHaveLength(60);
+		expect(jsonOf(output).map(({ amount }) => amount)).toEqual(given.map(({ amount }) => amount));
+	});
+});
+
+it('holds each item to its own time-out', async () => {
+	proxy.setFault({ kind: 'delay', ms: 400 });
+	const { output } = await run('dataikuPredict', {
+		url: proxy.url,
+		items: [{ ms: 100 }, { ms: 5000 }],
+		options: { timeout: '={{ $json.ms }}', maxConcurrency: 2 },
+		parameters: { recordSource: 'json', recordJson: '{}' },
+		onError: 'continueRegularOutput',
+	});
+
+	expect(output[0].json.error).toMatch(/did not answer within \d+ ms/);
+	expect(output[1].json.result).toMatchObject({ ignored: false });
+});
+
+it.each([
+	[1, 1],
+	[3, 3],
+])('has at most %d requests in flight where that is the limit', async (maxConcurrency, most) => {
+	proxy.setFault({ kind: 'delay', ms: 10 });
+	const given = Array.from({ length: 30 }, (_, amount) => ({ amount }));
+	await predict({}, given, { maxConcurrency, batchSize: 1 });
+
+	expect(proxy.requests).toHaveLength(30);
+	expect(Math.max(...proxy.requests.map(({ outstanding }) => outstanding))).toBe(most);
+});
+
+describe('a value that cannot be is named', () => {
+	const on = { explanations: 'on' };
+	it.each<[string, IDataObject, IDataObject, RegExp]>([
+		['Timeout', {}, { timeout: 'soon' }, /"Timeout" must be a whole number above 0, not 'soon'/],
+		['Timeout of 0', {}, { timeout: 0 }, /"Timeout" must be a whole number above 0, not '0'/],
+		['Batch Size', {}, { batchSize: 1.5 }, /"Batch Size" must be a whole number above 0, not '1.5'/],
+		['Batch Size of 0', {}, { batchSize: 0 }, /"Batch Size" must be a whole number above 0, not '0'/],
+		['Max Concurrency', {}, { maxConcurrency: -1 }, /"Max Concurrency" must be a whole number above 0, not '-1'/],
+		['Output', { output: 'xml' }, {}, /"Output" must be one of withInput, resultOnly, fullResponse, not 'xml'/],
+		['Output of an object', { output: 'toString' }, {}, /"Output" must be one of/],
+		[
+			'Explanations',
+			{ explanations: 'maybe' },
+			{},
+			/"Explanations" must be one of endpointDefault, on, off, not 'maybe'/,
+		],
+		[
+			'Explanation Method',
+			{ ...on, explanationMethod: 'LIME' },
+			{},
+			/explanation method must be ICE or SHAPLEY, not 'LIME'/,
+		],
+		['Number of Explanations', { ...on, nExplanations: 1.5 }, {}, /number of explanations must be a whole number/],
+		[
+			'Number of Explanations in words',
+			{ ...on, nExplanations: 'three' },
+			{},
+			/number of explanations must be a whole number/,
+		],
+		[
+			'Monte Carlo Steps',
+			{ ...on, nMonteCarloSteps: 24 },
+			{},
+			/Monte Carlo steps must be a whole number from 25 to 1000/,
+		],
+		['Context', {}, { contextJson: '[1]' }, /The context is a list: it must be a JSON object/],
+		['Endpoint', { endpointId: endpoint('a/b') }, {}, /endpoint id 'a\/b' is not an id/],
+		['Service ID', {}, { serviceId: '..' }, /service id '..' is not an id/],
+	])('%s', async (_name, parameters, options, message) => {
+		const asExpressions = (values: IDataObject) =>
+			Object.fromEntries(
+				Object.entries(values).map(([name, value]) => {
+					if (typeof value === 'object')
+						return [name, { ...value, value: `={{ ${JSON.stringify((value as { value: string }).value)} }}` }];
+					return [name, `={{ ${JSON.stringify(value)} }}`];
+				}),
+			) as IDataObject;
+		const plain = await predict(parameters, [{ amount: 1 }], options);
+		const evaluated = await predict(asExpressions(parameters), [{ amount: 1 }], asExpressions(options));
+
+		expect(plain.error?.message).toMatch(message);
+		expect(evaluated.error?.message).toMatch(message);
+		expect(evaluated.error?.message).toMatch(/^Item 0/);
+	});
+
+	it.each(nodeTypes)('by %s for the item that has it alone', async (type) => {
+		const { unit, options } = callOf(type);
+		const units = [unit(0), unit(1).map((item) => ({ ...item, bad: true })), unit(2)];
+		const lasts = [units[0].length - 1, units.flat().length - 1];
+		const { output } = await run(type, {
+			url: proxy.url,
+			items: units.flat(),
+			options: { ...options, timeout: '={{ $json.bad ? "never" : 30000 }}' },
+			parameters: { include: 'except', excludeFields: 'bad' },
+			onError: 'continueRegularOutput',
+		});
+
+		const failed = output.filter(({ json }) => 'error' in json);
+		expect(failed).toHaveLength(unit(1).length);
+		for (const { json } of failed) expect(json.error).toMatch(/^Item \d+: "Timeout" must be a whole number/);
+		const pairs = pairsOf(output.filter((item) => !failed.includes(item)));
+		expect([...new Set(pairs.map((pair) => (pair as { item: number }).item))]).toEqual(lasts);
+	});
+});

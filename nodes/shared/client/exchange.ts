@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { clearTimeout, setTimeout } from 'node:timers';
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import type { Dispatcher } from 'undici';
 import { onAbort } from './abort';
 import { CancelledError } from './errors';
@@ -89,7 +89,10 @@ export function exchange(dispatcher: Dispatcher, request: WireRequest, limits: E
 			onResponseEnd() {
 				if (ended) return;
 				release();
-				resolve({ status, headers, body: chunks.length === 1 ? chunks[0] : Buffer.concat(chunks) });
+				const answer = { status, headers, body: chunks.length === 1 ? chunks[0] : Buffer.concat(chunks) };
+				// undici frees the connection in an immediate that it has yet to set. A request sent before that opens
+				// another connection: measured, twice as many as requests at a time.
+				queueMicrotask(() => setImmediate(() => resolve(answer)));
 			},
 			onResponseError(_controller, error) {
 				fail(error);

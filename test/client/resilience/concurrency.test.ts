@@ -1,0 +1,155 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { CallStatistics } from '../../../nodes/shared/client';
+import { startApiNode } from '../../../demo/api-node';
+import type { ChaosRequest } from '../../support/chaosProxy';
+import { outcomeOf, scoringServers } from './scoring';
+
+const servers = scoringServers();
+
+/** Serves this many requests at once, and refuses with 503 once more than `bearable` are outstanding. */
+function overloadable({ served, bearable, latencyMs }: { served: number; bearable: number; latencyMs: number }) {
+	let running = 0;
+	let rejected = 0;
+	let peak = 0;
+	const queue: Array<() => void> = [];
+	return {
+		faults: async ({ outstanding }: ChaosRequest) => {
+			peak = Math.max(peak, outstanding);
+			if (outstanding > bearable) {
+				rejected++;
+				return { kind: 'answer' as const, status: 503 };
+			}
+			if (running >= served) await new Promise<void>((resolve) => queue.push(resolve));
+			running++;
+			await wait(latencyMs);
+			running--;
+			queue.shift()?.();
+			return undefined;
+		},
+		get rejected() {
+			return rejected;
+		},
+		get peak() {
+			return peak;
+		},
+	};
+}
+
+const callsOf = (count: number) => Array.from({ length: count }, (_, id) => id);
+
+describe('An endpoint that bears 24 requests at a time and serves 8', () => {
+	const knee = { served: 8, bearable: 24, latencyMs: 4 };
+
+	it('gets 2,000 requests through although the user allows 64 at a time, with few of them refused', async () => {
+		const load = overloadable(knee);
+		const server = await servers.server({ faults: load.faults });
+		const client = servers.client(server);
+		const statistics = new CallStatistics();
+		const options = { maxConcurrency: 64, statistics };
+
+		const answers = await Promise.all(
+			callsOf(2_000).map(async (id) => await client.predictRecord('e', { id }, options)),
+		);
+
+		expect(answers).toEqual(callsOf(2_000).map((id) => ({ result: { id } })));
+		expect(load.rejected).toBeGreaterThan(0);
+		expect(load.rejected).toBeLessThanOrEqual(60);
+		expect(statistics.retries).toBe(load.rejected);
+		expect(server.requests).toHaveLength(2_000 + load.rejected);
+		expect(load.peak).toBeLessThanOrEqual(32);
+	});
+
+	it('refuses none at the default', async () => {
+		const load = overloadable(knee);
+		const server = await servers.server({ faults: load.faults });
+		const client = servers.client(server);
+
+		const answers = await Promise.all(callsOf(500).map(async (id) => await client.predictRecord('e', { id })));
+
+		expect(answers).toEqual(callsOf(500).map((id) => ({ result: { id } })));
+		expect([load.rejected, load.peak, server.connections]).toEqual([0, 8, 8]);
+	});
+});
+
+it('An API node at its default pool refuses at most one in a hundred of 2,000 requests', async () => {
+	const node = await startApiNode({ latencyMs: 20 });
+	servers.endAfterTest(() => node.close());
+	const client = servers.client([], { url: node.url, serviceId: 'open' });
+
+	const outcomes = await Promise.all(
+		callsOf(2_000).map(async (amount) => await outcomeOf(client.predictRecord('fraud', { amount }))),
+	);
+
+	expect(outcomes.filter(({ error }) => error)).toEqual([]);
+	const { rejected, peak } = node.pool('open', 'fraud');
+	expect(rejected).toBeLessThanOrEqual(20);
+	expect(peak).toBe(8);
+	expect(node.requests.count({ status: 200 })).toBe(2_000);
+});
+
+describe('What the user allows at a time', () => {
+	it.each([1, 2, 5, 8, 16])('(%i) is reached and never exceeded, on as many connections', async (maxConcurrency) => {
+		const server = await servers.server({ faults: { kind: 'delay', ms: 5 } });
+		const client = servers.client(server);
+		await Promise.all(callsOf(400).map(async (id) => await client.predictRecord('e', { id }, { maxConcurrency })));
+		expect(Math.max(...server.requests.map(({ outstanding }) => outstanding))).toBe(maxConcurrency);
+		expect(server.connections).toBe(maxConcurrency);
+	});
+
+	it('counts for each endpoint, so that a slow one does not hold the others up', async () => {
+		const server = await servers.server({
+			faults: ({ path }) => (path.includes('/slow/') ? { kind: 'delay', ms: 300 } : undefined),
+		});
+		const client = servers.client(server);
+		let slowOnes = 0;
+		const slow = callsOf(4).map(async (id) => {
+			await client.predictRecord('slow', { id }, { maxConcurrency: 2 });
+			slowOnes++;
+		});
+		await server.requestsArrived(2);
+		await Promise.all(
+			callsOf(50).map(async (id) => await client.predictRecord('quick', { id }, { maxConcurrency: 2 })),
+		);
+		expect(slowOnes).toBe(0);
+		await Promise.all(slow);
+	});
+
+	it('is shared by all calls of the client to the endpoint, single and batched', async () => {
+		const server = await servers.server({ faults: { kind: 'delay', ms: 5 } });
+		const client = servers.client(server);
+		const options = { maxConcurrency: 3 };
+		await Promise.all(
+			callsOf(60).map(async (id) =>
+				id % 2
+					? await client.predictRecord('e', { id }, options)
+					: await client.predictRecords('e', [{ features: { id } }], options),
+			),
+		);
+		expect(Math.max(...server.requests.map(({ outstanding }) => outstanding))).toBe(3);
+	});
+});
+
+it('After a brownout, in which everything times out or is refused, all calls succeed and the load returns', async () => {
+	let brownout = false;
+	const server = await servers.server({
+		faults: ({ n }) => {
+			if (!brownout) return { kind: 'delay', ms: 5 };
+			return n % 2 ? { kind: 'answer', status: 503 } : { kind: 'answer', status: 429, headers: { 'retry-after': '0' } };
+		},
+	});
+	const client = servers.client(server);
+	const call = async (id: number) => await client.predictRecord('e', { id });
+	await Promise.all(callsOf(100).map(call));
+	const before = Math.max(...server.requests.map(({ outstanding }) => outstanding));
+
+	brownout = true;
+	const during = Promise.all(callsOf(24).map(call));
+	setTimeout(() => (brownout = false), 700);
+	expect(await during).toEqual(callsOf(24).map((id) => ({ result: { id } })));
+
+	const from = server.requests.length;
+	await Promise.all(callsOf(100).map(call));
+	const after = Math.max(...server.requests.slice(from).map(({ outstanding }) => outstanding));
+	expect([before, after]).toEqual([8, 8]);
+	expect(server.requests).toHaveLength(from + 100);
+});

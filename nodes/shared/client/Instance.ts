@@ -1,6 +1,7 @@
 import type { LookupFunction, Socket } from 'node:net';
 import { env } from 'node:process';
 import { buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
+import { InvalidCallError } from './errors';
 import { exchange, type ExchangeLimits, type WireAnswer, type WireRequest } from './exchange';
 import type { Location } from './location';
 import { secureContext, type TlsOptions } from './tls';
@@ -45,7 +46,7 @@ export class Instance {
 		private readonly options: Required<Pick<ConnectionOptions, 'connectTimeout'>> & ConnectionOptions,
 	) {
 		this.host = location.host;
-		this.dispatcher = this.proxied ? this.proxyAgent() : this.pool();
+		this.dispatcher = this.open();
 	}
 
 	async exchange(
@@ -77,6 +78,15 @@ export class Instance {
 		return { ...secureContext(tls ?? {}), ...(lookup && { lookup }), timeout: connectTimeout };
 	}
 
+	private open(): Dispatcher {
+		if (!this.proxied) return this.pool();
+		try {
+			return this.proxyAgent();
+		} catch (error) {
+			throw error instanceof InvalidCallError ? error : unusableProxy();
+		}
+	}
+
 	private pool(): Pool {
 		const connect = buildConnector(this.socketOptions) as (
 			...parameters: Parameters<buildConnector.connector>
@@ -103,4 +113,11 @@ export class Instance {
 			proxyTunnel: false,
 		});
 	}
+}
+
+/** Without what was thrown: that repeats the URL, password included. */
+function unusableProxy(): InvalidCallError {
+	return new InvalidCallError(
+		'A proxy in the environment of n8n (HTTP_PROXY, HTTPS_PROXY) cannot be used: it must look like http://host:port',
+	);
 }

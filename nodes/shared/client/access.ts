@@ -28,10 +28,27 @@ export function tokenAccess(token: string): Access {
 }
 
 function access(scheme: string, sent: string, secret = sent): Access {
-	// The text of a shorter secret stands in any text.
-	const hidden = [secret, sent].filter((text) => text.length >= 4);
 	return {
 		headers: { ...commonHeaders, authorization: `${scheme} ${sent}` },
-		redact: (text) => hidden.reduce((clean, each) => clean.replaceAll(each, '***'), text),
+		redact: (text) => {
+			const hidden = [...spellings(secret), ...spellings(sent)];
+			// The text of a shorter secret stands in any text.
+			return hidden.filter(({ length }) => length >= 4).reduce((clean, each) => clean.replaceAll(each, '***'), text);
+		},
 	};
+}
+
+/** How a server may write down what it was sent: as it came, in a URL, in JSON, in a page; the longer ones first. */
+function spellings(secret: string): string[] {
+	// Base64 says the same without its padding.
+	const text = secret.replace(/=+$/, '');
+	const html = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+	const all = [
+		encodeURIComponent(text),
+		encodeURI(text),
+		html.replaceAll('"', '&quot;'),
+		html,
+		JSON.stringify(text).slice(1, -1),
+	];
+	return [...all, text];
 }

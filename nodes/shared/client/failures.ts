@@ -142,10 +142,15 @@ function wordsOf(answer: WireAnswer): { errorType?: string; detail?: string } {
 	return { detail: (title ?? text.replace(/<[^>]*>/g, ' ')).replace(/\s+/g, ' ').trim() || undefined };
 }
 
-function meaningOf(answer: WireAnswer, host: string): { message: string; advice?: string } {
+function meaningOf(
+	answer: WireAnswer,
+	host: string,
+	redact: (text: string) => string,
+): { message: string; advice?: string } {
 	const { status } = answer;
 	if (status >= 300 && status < 400) {
-		const to = header(answer.headers, 'location');
+		// Before it is parsed: that would spell a secret in yet another way.
+		const to = redact(header(answer.headers, 'location') ?? '');
 		const target = to && URL.canParse(to, 'http://relative') ? new URL(to, 'http://relative') : undefined;
 		const shown = target && (target.host === 'relative' ? target.pathname : target.origin + target.pathname);
 		return {
@@ -188,7 +193,7 @@ function factsOf(answer: WireAnswer, context: FailureContext) {
 		status: answer.status,
 		errorType: shown(errorType),
 		detail: shown(detail),
-		dssVersion: header(answer.headers, 'dss-version'),
+		dssVersion: shown(header(answer.headers, 'dss-version')),
 	};
 }
 
@@ -202,9 +207,9 @@ export function fromStatus(answer: WireAnswer, context: FailureContext, ofFuncti
 	const chosen = ofFunction && facts.errorType === undefined && answer.status >= 400;
 	const { message, advice }: { message: string; advice?: string } = chosen
 		? { message: `The function answered with status ${answer.status}` }
-		: meaningOf(answer, context.instance.host);
+		: meaningOf(answer, context.instance.host, context.redact);
 	const retryAfter = parseRetryAfter(header(answer.headers, 'retry-after'));
-	return new StatusError(context.redact(message), { ...facts, advice }, retryAfter);
+	return new StatusError(message, { ...facts, advice }, retryAfter);
 }
 
 /** The error for a 2xx answer that is not the JSON it should be. */

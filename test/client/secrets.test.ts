@@ -1,0 +1,255 @@
+import { inspect } from 'node:util';
+import {
+	ApiNodeClient,
+	type ApiNodeClientOptions,
+	ApiNodeError,
+	operations,
+	recordText,
+} from '../../nodes/shared/client';
+import { certificates } from '../support/certificates';
+import type { ChaosOptions, ChaosRequest, Fault } from '../support/chaosProxy';
+import { failureOf, Stage } from './stage';
+
+const stage = new Stage();
+beforeEach(() => stage.withoutPauses());
+
+/** Whatever someone may look at when a call fails. */
+function everythingShown(error: ApiNodeError): string {
+	const { message, facts, stack, said } = error;
+	return [
+		message,
+		said,
+		stack,
+		JSON.stringify(facts),
+		JSON.stringify(error),
+		JSON.stringify(
+			Object.getOwnPropertyNames(error).map((name) => (error as unknown as Record<string, unknown>)[name]),
+		),
+		String(error),
+		inspect(error, { depth: Infinity, showHidden: true }),
+		inspect(error.cause, { depth: Infinity }),
+	].join('\n');
+}
+
+interface Secret {
+	options: Partial<ApiNodeClientOptions>;
+	/** Texts that give it away. */
+	traces: string[];
+}
+
+const encoded = (text: string) => Buffer.from(text).toString('base64');
+const withoutPadding = (text: string) => encoded(text).replace(/=+$/, '');
+
+const apiKey = 'kYz/9+"Qé <w>&7%';
+const plainKey = 'AbCdEf0123456789AbCdEf0123456789x';
+const bearerToken = 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJuOG4ifQ.c2lnbmF0dXJl+/~==';
+const secrets: Record<string, Secret> = {
+	'an API key': {
+		options: { apiKey: plainKey },
+		traces: [plainKey, withoutPadding(`${plainKey}:`), withoutPadding(plainKey)],
+	},
+	'an API key of special characters': {
+		options: { apiKey },
+		traces: [
+			apiKey,
+			withoutPadding(`${apiKey}:`),
+			encodeURIComponent(apiKey),
+			encodeURI(apiKey),
+			JSON.stringify(apiKey).slice(1, -1),
+			'Qé &lt;w&gt;',
+		],
+	},
+	'a bearer token': {
+		options: { bearerToken },
+		traces: [bearerToken, bearerToken.replace(/=+$/, ''), encodeURIComponent(bearerToken), 'eyJzdWIiOiJuOG4ifQ'],
+	},
+};
+
+const echo = ({ headers }: ChaosRequest) => headers.authorization ?? '';
+const keyIn = (asked: ChaosRequest) => {
+	const [scheme, value] = echo(asked).split(' ');
+	return scheme === 'Basic' ? Buffer.from(value, 'base64').toString('utf8').replace(/:$/, '') : value;
+};
+
+type Echo = (asked: ChaosRequest) => Fault;
+const answers: Record<string, Echo> = {
+	'the header in a JSON error': (asked) => ({
+		kind: 'answer',
+		status: 401,
+		body: { errorType: `Denied(${echo(asked)})`, message: echo(asked), detailedMessage: `Header was: ${echo(asked)}!` },
+	}),
+	'the key in a JSON error': (asked) => ({
+		kind: 'answer',
+		status: 403,
+		body: { errorType: keyIn(asked), detailedMessage: `Unknown key ${keyIn(asked)}` },
+	}),
+	'the key behind 490 other characters': (asked) => ({
+		kind: 'answer',
+		status: 400,
+		body: { message: `${'x'.repeat(490)}${keyIn(asked)}` },
+	}),
+	'the header in a page': (asked) => ({
+		kind: 'answer',
+		status: 502,
+		body: `<html><title>Bad: ${echo(asked)}</title><body>${keyIn(asked)}</body></html>`,
+	}),
+	'the key, escaped, in a page': (asked) => {
+		const escaped = keyIn(asked).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+		return { kind: 'answer', status: 504, body: `<h1>${escaped} ${escaped.replaceAll('"', '&quot;')}</h1>` };
+	},
+	'the header in a page without a title': (asked) => ({ kind: 'answer', status: 500, body: `<p>${echo(asked)}</p>` }),
+	'the header in a text': (asked) => ({ kind: 'answer', status: 429, body: `no: ${echo(asked)}, ${keyIn(asked)}` }),
+	'the header, URL-encoded, in a text': (asked) => ({
+		kind: 'answer',
+		status: 400,
+		body: `${encodeURIComponent(echo(asked))} ${encodeURIComponent(keyIn(asked))}`,
+	}),
+	'the key as a JSON text of its own': (asked) => ({
+		kind: 'answer',
+		status: 400,
+		body: JSON.stringify([keyIn(asked)]),
+	}),
+	'the header in the path and query of a redirect': (asked) => ({
+		kind: 'answer',
+		status: 302,
+		headers: {
+			location: `https://login.example/${encodeURIComponent(echo(asked))}/x?auth=${encodeURIComponent(echo(asked))}`,
+		},
+	}),
+	'the key in the path of a redirect': (asked) => ({
+		kind: 'answer',
+		status: 307,
+		headers: { location: `https://login.example/${encodeURI(keyIn(asked))}/${encodeURIComponent(keyIn(asked))}` },
+	}),
+	'the header as user and password of a redirect': (asked) => ({
+		kind: 'answer',
+		status: 301,
+		headers: { location: `https://${encodeURIComponent(keyIn(asked))}:x@login.example/` },
+	}),
+	'the header in the version headers': (asked) => ({
+		kind: 'answer',
+		status: 500,
+		headers: { 'dss-version': echo(asked), 'dss-api-version': echo(asked), 'retry-after': echo(asked) },
+	}),
+	'the header in a page with 200': (asked) => ({ kind: 'answer', body: `<title>Hello ${echo(asked)}</title>` }),
+	'the header in broken JSON': (asked) => ({ kind: 'answer', body: `{"result":"${echo(asked)}` }),
+	'an answer that does not fit': (asked) => ({ kind: 'answer', body: { result: echo(asked), results: echo(asked) } }),
+	'the header in an answer that is too large': (asked) => ({ kind: 'answer', body: echo(asked).repeat(100_000) }),
+};
+
+const transport: Record<string, ChaosOptions> = {
+	silence: { faults: { kind: 'silent' } },
+	'a reset': { faults: { kind: 'reset', when: 'before' } },
+	'a connection reset': { connectionFaults: 'reset' },
+	'an answer cut short': { faults: { kind: 'truncated', by: 'length' } },
+	garbage: { faults: { kind: 'garbage' } },
+	'a huge header': { faults: { kind: 'hugeHeader' } },
+	'a gzip bomb': { faults: { kind: 'gzipBomb', bytes: 2 ** 22 } },
+};
+
+describe.each(Object.entries(secrets))('%s stays out of every error', (_name, { options, traces }) => {
+	const expectNoTrace = (error: ApiNodeError) => {
+		const shown = everythingShown(error);
+		for (const trace of traces) expect(shown).not.toContain(trace);
+	};
+
+	async function expectNoTraceIn(client: ApiNodeClient) {
+		const limits = { timeout: 200, maxAnswerBytes: 2 ** 20 };
+		expectNoTrace(await failureOf(client.predictRecord('e', { a: 1 }, limits)));
+		const [{ error }] = await client.settle('predict', 'e', [recordText(operations.predict, {})], limits);
+		expectNoTrace(error!);
+		// An answer may be what these two want.
+		for (const call of [() => client.runFunction('e', {}, limits), () => client.openApi(limits)]) {
+			const called: unknown = await call().catch((failure: ApiNodeError) => failure);
+			if (called instanceof ApiNodeError) expectNoTrace(called);
+		}
+	}
+
+	test.each(Object.entries(answers))('where the server echoes %s', async (_kind, faults) => {
+		const { chaos, client } = await stage.chaosAndClient({ faults }, options);
+		await expectNoTraceIn(client);
+		expect(chaos.requests.every(({ headers }) => headers.authorization)).toBe(true);
+	});
+
+	test.each(Object.entries(transport))('where the network fails with %s', async (_kind, chaosOptions) => {
+		const { client } = await stage.chaosAndClient(chaosOptions, options);
+		await expectNoTraceIn(client);
+	});
+
+	test('where a call is cancelled', async () => {
+		const { chaos, client } = await stage.chaosAndClient({ faults: { kind: 'silent' } }, options);
+		const abort = new AbortController();
+		const call = failureOf(client.predictRecord('e', {}, { signal: abort.signal }));
+		await chaos.requestsArrived(1);
+		abort.abort(new Error(`told by ${JSON.stringify(options)}`));
+		expectNoTrace(await call);
+	});
+
+	test('where the certificate is not trusted', async () => {
+		const { client } = await stage.chaosAndClient({ tls: (await certificates()).untrusted }, options);
+		await expectNoTraceIn(client);
+	});
+
+	test('where the call or the client itself is wrong', async () => {
+		const client = stage.client({ url: 'http://127.0.0.1:1', ...options });
+		expectNoTrace(await failureOf(client.predictRecord('..', {})));
+		expect(() => new ApiNodeClient({ url: 'nonsense', serviceId: 's', ...options })).toThrow();
+	});
+});
+
+test("a token from a source of tokens stays out, the renewed one too, and the user's features as well", async () => {
+	const { client } = await stage.chaosAndClient({
+		faults: (asked) => ({ kind: 'answer', status: 401, body: { message: echo(asked) } }),
+	});
+	const tokens = { get: async () => 'first-token-0001', renew: async () => 'second-token-0002' };
+	const error = await failureOf(client.predictRecord('e', { iban: 'FR7630006000011234567890189' }, { tokens }));
+	expect(everythingShown(error)).not.toMatch(/first-token-0001|second-token-0002|FR7630006000011234567890189/);
+	expect(error.said).toBe('Bearer ***');
+});
+
+describe('the password of a proxy stays out of every error', () => {
+	const password = 'pr0xy:p@ss/word';
+	const user = 'pr0xy-user';
+	const traces = [password, encodeURIComponent(password), encoded(`${user}:${password}`), user];
+	const clean = (error: ApiNodeError) => {
+		for (const trace of traces) expect(everythingShown(error)).not.toContain(trace);
+	};
+
+	test.each<[string, 'normal' | 'forbidden' | 'silent', string]>([
+		['refuses it', 'normal', 'another'],
+		['forbids the target', 'forbidden', password],
+		['says nothing', 'silent', password],
+	])('where the proxy %s', async (_name, mode, expected) => {
+		const proxy = await stage.forwardProxy({ auth: { username: user, password: expected }, mode });
+		const uri = proxy.url.replace('//', `//${user}:${encodeURIComponent(password)}@`);
+		stage.environment({
+			HTTP_PROXY: uri,
+			HTTPS_PROXY: uri,
+			NO_PROXY: undefined,
+			http_proxy: undefined,
+			https_proxy: undefined,
+			no_proxy: undefined,
+		});
+		for (const url of ['http://target.invalid', 'https://target.invalid']) {
+			const client = stage.client({ url, connectTimeout: 200 });
+			clean(await failureOf(client.predictRecord('e', {}, { timeout: 200 })));
+		}
+	});
+
+	test.each([
+		`http://${user}:${encodeURIComponent(password)}@127.0.0.1:1`,
+		`http://${user}:${encodeURIComponent(password)}@[nonsense`,
+		`${user}:${encodeURIComponent(password)}@proxy.invalid:3128`,
+		`http://${user}:%zz${encodeURIComponent(password)}@proxy.invalid:3128`,
+	])('where the address of the proxy leads nowhere: %s', async (uri) => {
+		stage.environment({
+			HTTP_PROXY: uri,
+			HTTPS_PROXY: uri,
+			NO_PROXY: undefined,
+			http_proxy: undefined,
+			https_proxy: undefined,
+			no_proxy: undefined,
+		});
+		clean(await failureOf((async () => await stage.client({ url: 'http://target.invalid' }).predictRecord('e', {}))()));
+	});
+});

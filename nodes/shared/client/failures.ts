@@ -38,6 +38,12 @@ const unreachable: Record<string, string> = {
 const certificateCodes =
 	/^(CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|ERR_TLS_|HOSTNAME_MISMATCH|INVALID_CA|ERR_SSL_.*(CERTIFICATE|UNKNOWN_CA|ALERT_))/;
 
+const certificateAdvice: Record<string, string> = {
+	ERR_TLS_CERT_ALTNAME_INVALID: 'Use the host name that the certificate was made for.',
+	CERT_HAS_EXPIRED: 'Have the certificate of the API node, or of its authority, renewed.',
+	CERT_NOT_YET_VALID: 'Check the clocks of this machine and of the API node.',
+};
+
 /** Turns what undici and Node throw into the client's few errors. */
 export function fromExchangeFailure({ error, sent }: ExchangeFailure, context: FailureContext): ApiNodeError {
 	const { instance, timeout, maxAnswerBytes } = context;
@@ -78,17 +84,16 @@ export function fromExchangeFailure({ error, sent }: ExchangeFailure, context: F
 		);
 	}
 	if (code && certificateCodes.test(code)) {
-		const message = context.redact(error.message).slice(0, longestDetail);
-		const advice =
-			code === 'ERR_TLS_CERT_ALTNAME_INVALID'
-				? 'Use the host name that the certificate was made for.'
-				: 'Put the certificate of the private authority into the credential.';
-		return new ConnectionError(
-			`The certificate of ${instance.host} was not accepted`,
-			{ ...facts, detail: message, advice },
-			false,
-			true,
-		);
+		const detail = context.redact(error.message).slice(0, longestDetail);
+		// An alert is what the other side says.
+		const refused = code.includes('ALERT');
+		const message = refused
+			? `${instance.host} refused the TLS connection`
+			: `The certificate of ${instance.host} was not accepted`;
+		const advice = refused
+			? 'Check whether it wants a client certificate, and that the one in the credential is right.'
+			: (certificateAdvice[code] ?? 'Put the certificate of the private authority into the credential.');
+		return new ConnectionError(message, { ...facts, detail, advice }, false, true);
 	}
 	if (code && unreachable[code]) {
 		const advice = proxyAdvice ?? 'Check the URL in the credential, and that the API node runs.';

@@ -19,9 +19,9 @@ export interface TlsOptions {
 function pem(text: string | undefined): string | undefined {
 	return text
 		?.trim()
-		.replace(/(-----BEGIN [A-Z0-9 ]+-----)([^-]+)(-----END [A-Z0-9 ]+-----)/g, (_all, begin, body, end) =>
+		.replace(/(-----BEGIN [A-Z0-9 ]+-----)([^-]+)(-----END [A-Z0-9 ]+-----)\s*/g, (_all, begin, body, end) =>
 			/^[^\n]*:/.test(body.trim())
-				? `${begin}${body}${end}`
+				? `${begin}${body}${end}\n`
 				: `${begin}\n${body.trim().replace(/\s+/g, '\n')}\n${end}\n`,
 		);
 }
@@ -34,6 +34,12 @@ function check(what: string, read: () => unknown) {
 	}
 }
 
+/** All of them: X509Certificate reads the first of a text and passes over the others. */
+function certificatesIn(text: string): X509Certificate[] {
+	const blocks = text.match(/-----BEGIN ([A-Z0-9]+ )?CERTIFICATE-----[^-]*-----END [^-]+-----/g) ?? [text];
+	return blocks.map((block) => new X509Certificate(block));
+}
+
 function unreadable(what: string): InvalidCallError {
 	return new InvalidCallError(
 		`The ${what} could not be read: paste it as PEM text, from '-----BEGIN' to '-----END' inclusive`,
@@ -43,18 +49,21 @@ function unreadable(what: string): InvalidCallError {
 /**
  * Options for Node's TLS sockets.
  *
- * @throws InvalidCallError naming the text that is not PEM, or the half of the client certificate that is missing
+ * @throws InvalidCallError naming the text that is not PEM, or what the client certificate lacks
  */
 export function secureContext(options: TlsOptions) {
 	const [ca, cert, key] = [pem(options.ca), pem(options.cert), pem(options.key)];
 	const passphrase = options.passphrase || undefined;
-	if (ca) check('certificate of the authority', () => new X509Certificate(ca));
-	if (cert) check('client certificate', () => new X509Certificate(cert));
+	if (ca) check('certificate of the authority', () => certificatesIn(ca));
+	if (cert) check('client certificate', () => certificatesIn(cert));
 	if (key) check('private key (or its passphrase)', () => createPrivateKey({ key, passphrase }));
 	if (Boolean(cert) !== Boolean(key)) {
 		throw new InvalidCallError(
 			`The client certificate needs ${cert ? 'its private key' : 'the certificate itself'} too`,
 		);
+	}
+	if (cert && key && !certificatesIn(cert)[0].checkPrivateKey(createPrivateKey({ key, passphrase }))) {
+		throw new InvalidCallError('The private key does not belong to the client certificate');
 	}
 	return {
 		...(ca && { ca: [...rootCertificates, ca] }),

@@ -1,0 +1,277 @@
+import { type ApiNode, startApiNode } from '../../demo/api-node';
+import {
+	type ApiNodeClientOptions,
+	ConnectionError,
+	InvalidCallError,
+	type TlsOptions,
+} from '../../nodes/shared/client';
+import { authority, type Certificates, certificates } from '../support/certificates';
+import type { ChaosOptions } from '../support/chaosProxy';
+import { failureOf, Stage } from './stage';
+
+const stage = new Stage();
+beforeEach(() => stage.withoutPauses());
+
+let pem: Certificates;
+beforeAll(async () => {
+	pem = await certificates();
+});
+
+const answer = { body: { result: { prediction: 1 } } };
+
+async function call(tls: ChaosOptions['tls'], options: TlsOptions = {}, more: Partial<ApiNodeClientOptions> = {}) {
+	const { chaos, client } = await stage.chaosAndClient({ tls, respond: () => answer }, { tls: options, ...more });
+	return { chaos, client, outcome: client.predictRecord('e', {}) };
+}
+
+const oneLine = (text: string) => text.trim().replaceAll('\n', ' ');
+
+describe('trusts', () => {
+	test('an API node of a private authority whose certificate is given', async () => {
+		const { outcome } = await call(pem.server, { ca: pem.ca });
+		expect(await outcome).toEqual(answer.body);
+	});
+
+	test.each<[string, (ca: string, other: string) => string]>([
+		['pasted in one line', (ca) => oneLine(ca)],
+		['with Windows line ends and blanks around it', (ca) => `\n  ${ca.replaceAll('\n', '\r\n')}  `],
+		['as the second of two', (ca, other) => `${other}\n${ca}`],
+		['as the second of two, pasted in one line', (ca, other) => oneLine(`${other}\n${ca}`)],
+		['behind a comment', (ca) => `# our authority\n${ca}`],
+	])('a certificate of the authority %s', async (_name, written) => {
+		const { outcome } = await call(pem.server, { ca: written(pem.ca, (await authority('Other')).ca) });
+		expect(await outcome).toEqual(answer.body);
+	});
+
+	test.each(['untrusted', 'expired', 'wrongHost'] as const)(
+		'anyone when told to accept any certificate: %s',
+		async (kind) => {
+			const { outcome } = await call(pem[kind], { rejectUnauthorized: false });
+			expect(await outcome).toEqual(answer.body);
+		},
+	);
+
+	test('the same API node over one connection', async () => {
+		const { chaos, client, outcome } = await call(pem.server, { ca: pem.ca });
+		await outcome;
+		for (let i = 0; i < 20; i++) await client.predictRecord('e', {});
+		expect(chaos.connections).toBe(1);
+	});
+});
+
+describe('does not trust, says why and what to do, and asks once', () => {
+	test.each<[string, () => ChaosOptions['tls'], () => TlsOptions, string, RegExp, RegExp]>([
+		[
+			'an unknown authority',
+			() => pem.untrusted,
+			() => ({}),
+			'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+			/unable to verify/,
+			/certificate of the private authority into the credential/,
+		],
+		[
+			'another authority than the one given',
+			() => pem.untrusted,
+			() => ({ ca: pem.ca }),
+			'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+			/unable to verify/,
+			/private authority/,
+		],
+		[
+			'a certificate of another host',
+			() => pem.wrongHost,
+			() => ({ ca: pem.ca }),
+			'ERR_TLS_CERT_ALTNAME_INVALID',
+			/127\.0\.0\.1/,
+			/host name that the certificate was made for/,
+		],
+		['an expired certificate', () => pem.expired, () => ({ ca: pem.ca }), 'CERT_HAS_EXPIRED', /expired/, /renew/],
+	])('%s', async (_name, served, given, code, detail, advice) => {
+		const { chaos, outcome } = await call(served(), given());
+		const error = await failureOf(outcome);
+
+		expect(error).toBeInstanceOf(ConnectionError);
+		expect(error).toMatchObject({ sent: false, permanent: true });
+		expect(error.message).toBe(`The certificate of 127.0.0.1:${chaos.port} was not accepted`);
+		expect(error.facts).toMatchObject({ instance: `127.0.0.1:${chaos.port}`, attempts: 1, code });
+		expect(error.facts.detail).toMatch(detail);
+		expect(error.facts.advice).toMatch(advice);
+		expect([chaos.connections, chaos.requests.length]).toEqual([1, 0]);
+	});
+});
+
+describe('mutual TLS', () => {
+	const wanted = (version: 'TLSv1.2' | 'TLSv1.3') => ({
+		...pem.server,
+		ca: pem.ca,
+		requestCert: true,
+		rejectUnauthorized: true,
+		minVersion: version,
+		maxVersion: version,
+	});
+
+	test.each(['TLSv1.2', 'TLSv1.3'] as const)(
+		'shows the client certificate that a server wants: %s',
+		async (version) => {
+			const { cert, key } = pem.client;
+			expect(await (await call(wanted(version), { ca: pem.ca, cert, key })).outcome).toEqual(answer.body);
+		},
+	);
+
+	test('opens an encrypted key with its passphrase', async () => {
+		const { cert, key, passphrase } = pem.encryptedClient;
+		expect(await (await call(wanted('TLSv1.3'), { ca: pem.ca, cert, key, passphrase })).outcome).toEqual(answer.body);
+	});
+
+	test('takes certificate and key pasted in one line, an encrypted key too', async () => {
+		for (const { cert, key, ...rest } of [pem.client, pem.encryptedClient]) {
+			const options = { ca: oneLine(pem.ca), cert: oneLine(cert), key: oneLine(key), ...rest };
+			expect(await (await call(wanted('TLSv1.3'), options)).outcome).toEqual(answer.body);
+		}
+	});
+
+	test('finds the certificate in a file that holds the key as well', async () => {
+		const { cert, key } = pem.client;
+		const { outcome } = await call(wanted('TLSv1.3'), { ca: pem.ca, cert: `${key}\n${cert}`, key });
+		expect(await outcome).toEqual(answer.body);
+	});
+
+	test('ignores a passphrase that no key needs', async () => {
+		const { cert, key } = pem.client;
+		const { outcome } = await call(wanted('TLSv1.3'), { ca: pem.ca, cert, key, passphrase: 'not needed' });
+		expect(await outcome).toEqual(answer.body);
+	});
+
+	test.each(['TLSv1.2', 'TLSv1.3'] as const)(
+		'says that a client certificate may be wanted where none was given: %s',
+		async (version) => {
+			const { chaos, outcome } = await call(wanted(version), { ca: pem.ca });
+			const error = await failureOf(outcome);
+			expect(error).toBeInstanceOf(ConnectionError);
+			expect(`${error.message} ${error.facts.advice}`).toMatch(/client certificate/);
+			expect(error.facts.advice).not.toMatch(/private authority/);
+			expect(chaos.requests).toHaveLength(0);
+		},
+	);
+
+	test.each(['TLSv1.2', 'TLSv1.3'] as const)(
+		'says that the client certificate may be the wrong one: %s',
+		async (version) => {
+			const { cert, key } = pem.untrustedClient;
+			const { chaos, outcome } = await call(wanted(version), { ca: pem.ca, cert, key });
+			const error = await failureOf(outcome);
+			expect(error).toBeInstanceOf(ConnectionError);
+			expect(`${error.message} ${error.facts.advice}`).toMatch(/client certificate/);
+			expect(chaos.requests).toHaveLength(0);
+		},
+	);
+
+	test('calls the embedded API node, which wants both a certificate and a key', async () => {
+		const node: ApiNode = await startApiNode({
+			tls: { ...pem.server, ca: pem.ca, requestCert: true, rejectUnauthorized: true },
+		});
+		const { cert, key } = pem.client;
+		const client = stage.client({
+			url: node.url,
+			serviceId: 'demo',
+			apiKey: 'demo-key',
+			tls: { ca: pem.ca, cert, key },
+		});
+		try {
+			expect(await client.runFunction('add', { a: 2, b: 3 })).toMatchObject({ response: 5 });
+		} finally {
+			await client.destroy();
+			await node.close();
+		}
+	});
+});
+
+describe('a client is not made', () => {
+	const unmade = (tls: TlsOptions) => {
+		try {
+			void stage.client({ url: 'https://127.0.0.1:1', tls });
+		} catch (error) {
+			expect(error).toBeInstanceOf(InvalidCallError);
+			return (error as Error).message;
+		}
+		throw new Error('The client was made');
+	};
+
+	test.each<[string, () => TlsOptions, RegExp]>([
+		[
+			'an authority that is no PEM',
+			() => ({ ca: 'our authority' }),
+			/^The certificate of the authority could not be read: paste it as PEM text, from '-----BEGIN'/,
+		],
+		['an authority cut short', () => ({ ca: pem.ca.slice(0, 200) }), /^The certificate of the authority/],
+		[
+			'an authority of which the second part is broken',
+			() => ({ ca: `${pem.ca}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n` }),
+			/^The certificate of the authority/,
+		],
+		['a private key in place of the authority', () => ({ ca: pem.client.key }), /^The certificate of the authority/],
+		[
+			'a client certificate that is no PEM',
+			() => ({ cert: 'x', key: pem.client.key }),
+			/^The client certificate could not be read/,
+		],
+		[
+			'a key that is no PEM',
+			() => ({ cert: pem.client.cert, key: 'x' }),
+			/^The private key \(or its passphrase\) could not be read/,
+		],
+		[
+			'an encrypted key without its passphrase',
+			() => ({ cert: pem.encryptedClient.cert, key: pem.encryptedClient.key }),
+			/^The private key \(or its passphrase\)/,
+		],
+		[
+			'an encrypted key with another passphrase',
+			() => ({ ...pem.encryptedClient, passphrase: 'sesame' }),
+			/^The private key \(or its passphrase\)/,
+		],
+		[
+			'a client certificate without its key',
+			() => ({ cert: pem.client.cert }),
+			/^The client certificate needs its private key too$/,
+		],
+		[
+			'a key without its certificate',
+			() => ({ key: pem.client.key }),
+			/^The client certificate needs the certificate itself too$/,
+		],
+		[
+			'a key of another certificate',
+			() => ({ cert: pem.client.cert, key: pem.server.key }),
+			/^The private key does not belong to the client certificate$/,
+		],
+	])('with %s, and the message names it', (_name, options, words) => {
+		const message = unmade(options());
+		expect(message).toMatch(words);
+		expect(message).not.toMatch(/sesame|MII/);
+	});
+
+	test('with blank fields it is', () => {
+		expect(() =>
+			stage.client({ url: 'https://127.0.0.1:1', tls: { ca: ' ', cert: '', key: '', passphrase: '' } }),
+		).not.toThrow();
+	});
+});
+
+describe('the wrong scheme', () => {
+	test('http to a TLS port: the error hints at https', async () => {
+		const chaos = await stage.chaos({ tls: pem.server });
+		const error = await failureOf(stage.client({ url: chaos.url.replace('https', 'http') }).predictRecord('e', {}));
+		expect(error).toBeInstanceOf(ConnectionError);
+		expect(error.facts.advice).toContain('check http or https in the URL');
+		expect(chaos.requests).toHaveLength(0);
+	});
+
+	test('https to a port without TLS: the error hints at http', async () => {
+		const chaos = await stage.chaos();
+		const error = await failureOf(stage.client({ url: chaos.url.replace('http', 'https') }).predictRecord('e', {}));
+		expect(error).toBeInstanceOf(ConnectionError);
+		expect(error.facts.advice).toContain('check http or https in the URL');
+		expect(chaos.requests).toHaveLength(0);
+	});
+});

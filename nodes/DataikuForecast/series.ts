@@ -1,4 +1,4 @@
-import { AnswerError, type Distribute, type JsonObject } from '../shared/client';
+import { ApiNodeError, type Distribute, type JsonObject } from '../shared/client';
 
 /** The history of one series, or of all together when no column tells them apart. */
 export interface Series {
@@ -34,12 +34,9 @@ export function distributeBySeries(series: readonly Series[]): Distribute {
 	};
 }
 
-function strange(columns: readonly string[], { timeseriesIdentifier = {} }: JsonObject): AnswerError {
+/** No AnswerError: that would have the request sent again in parts, which are no better and may fail in words that mislead. */
+function strange(columns: readonly string[], { timeseriesIdentifier = {} }: JsonObject): ApiNodeError {
 	const theirs = Object.keys(timeseriesIdentifier as JsonObject);
 	const advice = `The model tells its series apart by ${theirs.join(', ') || 'nothing'}: correct "Identifier Columns".`;
-	return new AnswerError(
-		`The forecast is not of the series that ${columns.join(', ')} tell apart`,
-		{ advice },
-		'misfit',
-	);
+	return new ApiNodeError(`The forecast is not of the series that ${columns.join(', ')} tell apart`, { advice });
 }

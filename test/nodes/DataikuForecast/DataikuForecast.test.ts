@@ -1,0 +1,339 @@
+import type { IDataObject } from 'n8n-workflow';
+import { startApiNode, type ApiNode } from '../../../demo/api-node';
+import { chaosProxy, type ChaosProxy, type ChaosRequest } from '../../support/chaosProxy';
+import { jsonOf, pairsOf, run, storeHistory, wire } from '../demo';
+
+let node: ApiNode;
+let proxy: ChaosProxy;
+beforeAll(async () => (node = await startApiNode()));
+afterAll(async () => await node.close());
+beforeEach(async () => (proxy = await chaosProxy({ upstream: node.url })));
+afterEach(async () => await proxy.close());
+
+const byStore = { identifierColumns: 'store' };
+const forecast = async (
+	items: IDataObject[],
+	options: IDataObject = {},
+	parameters: IDataObject = {},
+	more: { endpointId?: string; onError?: 'continueRegularOutput' } = {},
+) => await run('dataikuForecast', { url: proxy.url, items, options, parameters, ...more });
+
+const stores = (...names: string[]) => names.flatMap((name) => storeHistory(name));
+const lastOf = (items: IDataObject[], store: unknown) => items.map((item) => item.store).lastIndexOf(store as string);
+/** Date by date, so that the series are mixed. */
+const mixed = (items: IDataObject[]) => [...items].sort((a, b) => String(a.date).localeCompare(String(b.date)));
+
+const visitors = Array.from({ length: 24 }, (_, n) => ({
+	month: `${2022 + Math.floor(n / 12)}-${String(1 + (n % 12)).padStart(2, '0')}-01`,
+	visitors: 1500 + 20 * n + 100 * (n % 12),
+}));
+
+describe.each([
+	['in one request', {}],
+	['told apart by identifier columns', byStore],
+])('several series %s', (_name, options) => {
+	it('give an item per series and step, with what identifies the series among the fields', async () => {
+		const items = stores('Lyon', 'Paris');
+		const { output, error } = await forecast(items, options);
+
+		expect(error).toBeUndefined();
+		expect(output).toHaveLength(14);
+		for (const { json, pairedItem } of output) {
+			expect(Object.keys(json).sort()).toEqual([
+				'forecast',
+				'ignored',
+				'quantiles',
+				'quantilesValues',
+				'store',
+				'time',
+				'timeseriesIdentifier',
+			]);
+			expect(json.timeseriesIdentifier).toEqual({ store: json.store });
+			expect(pairedItem).toEqual({ item: lastOf(items, json.store) });
+		}
+		const lyon = jsonOf(output).filter(({ store }) => store === 'Lyon');
+		expect(lyon.map(({ time }) => String(time).slice(0, 10))).toEqual(
+			items.filter(({ store, sales }) => store === 'Lyon' && sales === undefined).map(({ date }) => date),
+		);
+	});
+
+	it('give an item per series, with lists', async () => {
+		const items = mixed(stores('Lyon', 'Paris', 'Lille'));
+		const steps = jsonOf((await forecast(items, options)).output);
+		const { output } = await forecast(items, options, { output: 'perSeries' });
+
+		expect(jsonOf(output).map(({ store }) => store)).toEqual(['Lyon', 'Paris', 'Lille']);
+		expect(pairsOf(output)).toEqual(['Lyon', 'Paris', 'Lille'].map((store) => ({ item: lastOf(items, store) })));
+		for (const { store, ...json } of jsonOf(output)) {
+			const own = steps.filter((step) => step.store === store);
+			expect(json).toEqual({
+				timeseriesIdentifier: { store },
+				time: own.map(({ time }) => time),
+				forecast: own.map((step) => step.forecast),
+				quantiles: [0.1, 0.5, 0.9],
+				quantilesValues: own.map(({ quantilesValues }) => quantilesValues),
+				ignored: false,
+			});
+			expect(own).toHaveLength(7);
+		}
+	});
+
+	it('that are numbered are found again, though the answer may tell their numbers as text', async () => {
+		const items = mixed([...storeHistory(7), ...storeHistory(12)]);
+		for (const identifier of [Number, String]) {
+			const results = [12, 7].map((store) => ({ forecast: 1, timeseriesIdentifier: { store: identifier(store) } }));
+			proxy.setFault({ kind: 'answer', body: { results } });
+			const { output, error } = await forecast(items, options);
+
+			expect(error).toBeUndefined();
+			const pairs = output.map(({ json, pairedItem }) => [Number(json.store), pairedItem]);
+			expect(new Map(pairs as Array<[number, object]>)).toEqual(
+				new Map([12, 7].map((store) => [store, { item: lastOf(items, store) }])),
+			);
+			expect(pairs).toHaveLength(2);
+		}
+	});
+
+	it('take integers beyond 2^53 exactly', async () => {
+		const results = '[{"forecast": 9007199254740993, "timeseriesIdentifier": {"store": 123456789012345678901}}]';
+		const body = `{"results": ${results}}`;
+		proxy.setFault({ kind: 'answer', headers: { 'content-type': 'application/json' }, body });
+		const items = [{ store: '123456789012345678901', date: '2024-05-01', sales: 1 }];
+		const { output, error } = await forecast(items, options);
+
+		expect(error).toBeUndefined();
+		expect(jsonOf(output)).toMatchObject([{ store: '123456789012345678901', forecast: '9007199254740993' }]);
+	});
+});
+
+it('gives the whole answer of one request', async () => {
+	const { output } = await forecast(stores('Lyon', 'Paris'), {}, { output: 'fullResponse' });
+
+	expect(output).toHaveLength(1);
+	const { results, timing, apiContext } = output[0].json;
+	expect(results).toHaveLength(14);
+	expect(timing).toMatchObject({ wait: expect.any(Number) as number });
+	expect(apiContext).toMatchObject({ serviceId: 'demo', endpointId: 'store_sales' });
+	expect(pairsOf(output)).toEqual([{ item: 41 }]);
+});
+
+it('gives each series its part of the whole answer', async () => {
+	const { output } = await forecast(stores('Lyon', 'Paris'), byStore, { output: 'fullResponse' });
+
+	expect(proxy.requests).toHaveLength(1);
+	expect(
+		jsonOf(output).map(({ results }) => (results as IDataObject[]).map((row) => row.timeseriesIdentifier)),
+	).toEqual(['Lyon', 'Paris'].map((store) => Array.from({ length: 7 }, () => ({ store }))));
+	for (const { apiContext } of jsonOf(output)) expect(apiContext).toMatchObject({ endpointId: 'store_sales' });
+});
+
+it('spreads many series over requests in parallel, and gives the same as in one', async () => {
+	const names = Array.from({ length: 9 }, (_, n) => `Store ${n}`);
+	const items = mixed(stores(...names));
+	const whole = await forecast(items, byStore);
+	proxy.requests.length = 0;
+	proxy.setFault({ kind: 'delay', ms: 20 });
+	const { output } = await forecast(items, { ...byStore, seriesPerRequest: 2 });
+
+	const requests = wire(proxy).map(({ body }) => body.items as IDataObject[]);
+	expect(requests.map((lines) => new Set(lines.map(({ store }) => store)).size).sort()).toEqual([1, 2, 2, 2, 2]);
+	for (const lines of requests) expect(lines.length % 21).toBe(0);
+	expect(requests.flat()).toHaveLength(items.length);
+	expect(Math.max(...proxy.requests.map(({ outstanding }) => outstanding))).toBeGreaterThan(1);
+	expect(output).toEqual(whole.output);
+});
+
+it('sends the lines of a series in the order of the items, and dispatch beside them', async () => {
+	const items = storeHistory('Lyon');
+	await forecast(items, { forcedGeneration: 'v1' });
+	await forecast(items, { ...byStore, dispatchKey: 'k' });
+
+	expect(wire(proxy)).toEqual([
+		{ path: 'demo/store_sales/forecast', body: { items, dispatch: { forcedGeneration: 'v1' } } },
+		{ path: 'demo/store_sales/forecast', body: { items, dispatch: { dispatchKey: 'k' } } },
+	]);
+});
+
+it('forecasts a series that nothing identifies', async () => {
+	const { output } = await forecast(visitors, {}, {}, { endpointId: 'monthly_visitors' });
+
+	expect(output).toHaveLength(12);
+	expect(Object.keys(output[0].json)).not.toContain('month');
+	expect(output[0].json).toMatchObject({ timeseriesIdentifier: {}, quantiles: [0.025, 0.5, 0.975] });
+	expect(pairsOf(output)).toEqual(Array.from({ length: 12 }, () => ({ item: 23 })));
+	const widths = jsonOf(output).map(({ quantilesValues }) => {
+		const [low, , high] = quantilesValues as number[];
+		return high - low;
+	});
+	expect(widths).toEqual([...widths].sort((a, b) => a - b));
+});
+
+it('lets the future of an external feature make its difference', async () => {
+	const history = storeHistory('Lyon', 28).map((line, n) =>
+		line.sales === undefined
+			? line
+			: { ...line, promo: n % 5 === 0 ? 1 : 0, sales: Number(line.sales) + (n % 5 === 0 ? 80 : 0) },
+	);
+	const future = (promo: number) => history.map((line) => ('sales' in line ? line : { ...line, promo }));
+	const sum = async (promo: number) =>
+		jsonOf((await forecast(future(promo))).output).reduce((total, { forecast: value }) => total + Number(value), 0);
+
+	expect((await sum(1)) - (await sum(0))).toBeGreaterThan(7 * 40);
+});
+
+it('lets the target and the endpoint differ by item', async () => {
+	const items = [...storeHistory('Lyon'), ...visitors].map((item) => ({
+		...item,
+		id: 'month' in item ? 'monthly_visitors' : 'store_sales',
+	}));
+	const { output, error } = await run('dataikuForecast', {
+		url: proxy.url,
+		items,
+		endpointId: '={{ $json.id }}',
+		options: { identifierColumns: '={{ $json.store ? "store" : "" }}' },
+		parameters: { include: 'except', excludeFields: 'id' },
+	});
+
+	expect(error).toBeUndefined();
+	expect(output).toHaveLength(7 + 12);
+	expect(new Set(pairsOf(output).map((pair) => (pair as { item: number }).item))).toEqual(new Set([20, 44]));
+});
+
+it('lets the identifier columns differ by item', async () => {
+	const items = [...storeHistory('Lyon'), ...storeHistory('Paris')];
+	const { output, error } = await forecast(items, {
+		identifierColumns: '={{ $json.store === "Lyon" ? "" : "store" }}',
+	});
+
+	expect(error).toBeUndefined();
+	expect(proxy.requests).toHaveLength(2);
+	expect(jsonOf(output).map(({ store }) => store)).toEqual([
+		...Array<string>(7).fill('Lyon'),
+		...Array<string>(7).fill('Paris'),
+	]);
+});
+
+it('pairs with the last item of a series even where columns named tell only groups of series apart', async () => {
+	const items = ['a', 'b', 'a', 'b'].map((product, n) => ({
+		date: `2024-05-0${n + 1}`,
+		store: 'Lyon',
+		product,
+		sales: n,
+	}));
+	const results = ['b', 'a'].map((product) => ({ forecast: 1, timeseriesIdentifier: { store: 'Lyon', product } }));
+	proxy.setFault({ kind: 'answer', body: { results } });
+	const { output } = await forecast(items, byStore);
+
+	expect(output.map(({ json, pairedItem }) => [json.product, pairedItem])).toEqual([
+		['b', { item: 3 }],
+		['a', { item: 2 }],
+	]);
+});
+
+describe('says what is wrong with', () => {
+	const day = { date: '2024-05-01', sales: 1, promo: 0 };
+	it.each<[string, IDataObject[], IDataObject, RegExp, RegExp]>([
+		[
+			'records without a date',
+			[
+				{ store: 'Lyon', sales: 1 },
+				{ store: 'Lyon', sales: 2 },
+			],
+			{},
+			/refused the request \(400\)/,
+			/No record has a date in column 'date'\. No record carries a date: each needs the time column/,
+		],
+		[
+			'a series without a past',
+			[{ ...day, store: 'New' }],
+			byStore,
+			/refused the request \(400\)/,
+			/store = "New" has no past/,
+		],
+		[
+			'a future without its external feature',
+			storeHistory('Lyon').slice(0, 14),
+			{},
+			/refused the request \(400\)/,
+			/has no 'promo' for/,
+		],
+		[
+			'a record without its identifier',
+			[...storeHistory('Lyon'), day],
+			byStore,
+			/^Item 21, .*The record has no 'store'/,
+			/the series that the record belongs to is unknown/,
+		],
+		['an identifier that is null', [{ ...day, store: null }], byStore, /The record has no 'store'/, /unknown/],
+		[
+			'identifier columns that are not those of the model',
+			storeHistory('Lyon'),
+			{ identifierColumns: 'promo' },
+			/The forecast is not of the series that promo tell apart/,
+			/tells its series apart by store: correct "Identifier Columns"/,
+		],
+	])('%s', async (_name, items, options, message, description) => {
+		const { error } = await forecast(items, options);
+		expect(error?.message).toMatch(message);
+		expect(error?.description).toMatch(description);
+		expect(proxy.requests.length).toBeLessThanOrEqual(1);
+	});
+
+	it('an answer without a forecast', async () => {
+		proxy.setFault({ kind: 'answer', body: { results: [] } });
+		const { error } = await forecast(storeHistory('Lyon'), byStore);
+		expect(error?.message).toMatch(/No forecast came for this series/);
+		expect(error?.description).toMatch(/It may have no past/);
+	});
+
+	it('what carries a date in another way is not guessed at', async () => {
+		proxy.setFault({ kind: 'answer', status: 400, body: { errorType: 'E', message: 'Bad' } });
+		for (const date of ['2024-05-01', '2024-05', 1714521600000]) {
+			const { error } = await forecast([{ when: date, visitors: 1 }]);
+			expect(error?.description).toBe('The answer said: E: Bad.');
+		}
+	});
+});
+
+it('lets the series without a past fail alone among many', async () => {
+	const items = [
+		...stores('Lyon', 'Paris'),
+		{ date: '2024-05-01', store: 'New', sales: 1, promo: 0 },
+		...stores('Lille'),
+	];
+	const { output, hints } = await forecast(items, byStore, {}, { onError: 'continueRegularOutput' });
+
+	const failed = output.filter(({ json }) => 'error' in json);
+	expect(failed.map(({ pairedItem }) => pairedItem)).toEqual([{ item: 42 }]);
+	expect(failed[0].json.error).toMatch(/store = "New" has no past/);
+	expect(output.indexOf(failed[0])).toBe(14);
+	const rest = output.filter((item) => item !== failed[0]);
+	expect(rest.map(({ json }) => json.store)).toEqual(
+		['Lyon', 'Paris', 'Lille'].flatMap((store) => Array<string>(7).fill(store)),
+	);
+	expect(hints[0].message).toMatch(/^1 of 64 items failed; .* sent again in parts/);
+});
+
+it('fails one item for a request in which the series are not told apart', async () => {
+	const { output } = await forecast(
+		[{ store: 'Lyon' }, { store: 'Lyon' }],
+		{},
+		{},
+		{ onError: 'continueRegularOutput' },
+	);
+	expect(output).toMatchObject([{ json: { error: expect.any(String) as string }, pairedItem: { item: 1 } }]);
+});
+
+it('keeps each series of a request whole when it splits one that is too large', async () => {
+	const items = mixed(stores('Lyon', 'Paris', 'Lille', 'Nantes'));
+	const whole = await forecast(items, byStore);
+	proxy.requests.length = 0;
+	proxy.setFault(({ body }: ChaosRequest) =>
+		body.length > 3000 ? { kind: 'answer', status: 413, body: 'Too large' } : undefined,
+	);
+	const { output, hints } = await forecast(items, byStore);
+
+	expect(output).toEqual(whole.output);
+	expect(hints[0].message).toMatch(/sent again in parts/);
+	for (const { body } of wire(proxy).slice(1)) expect((body.items as []).length % 21).toBe(0);
+});

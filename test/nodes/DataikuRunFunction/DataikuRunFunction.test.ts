@@ -1,0 +1,226 @@
+import type { IDataObject } from 'n8n-workflow';
+import { startApiNode, type ApiNode } from '../../../demo/api-node';
+import { chaosProxy, type ChaosProxy } from '../../support/chaosProxy';
+import { jsonOf, pairsOf, run, wire } from '../demo';
+
+let node: ApiNode;
+let proxy: ChaosProxy;
+beforeAll(async () => (node = await startApiNode()));
+afterAll(async () => await node.close());
+beforeEach(async () => (proxy = await chaosProxy({ upstream: node.url })));
+afterEach(async () => await proxy.close());
+
+const call = async (
+	endpointId: string,
+	items: IDataObject[],
+	output = 'withInput',
+	options: IDataObject = {},
+	onError?: 'continueRegularOutput',
+) => await run('dataikuRunFunction', { url: proxy.url, endpointId, items, parameters: { output }, options, onError });
+
+it.each<[string, string, IDataObject, IDataObject, IDataObject]>([
+	['a number', 'add', { a: 2, b: 3 }, { a: 2, b: 3, result: 5 }, { result: 5 }],
+	['nothing', 'nothing', { n: 1 }, { n: 1, result: null }, { result: null }],
+	['an object', 'echo', { a: { b: [1] } }, { a: { b: [1] }, result: { a: { b: [1] } } }, { a: { b: [1] } }],
+	['an empty object', 'echo', {}, { result: {} }, {}],
+	[
+		'a list',
+		'sequence',
+		{ count: 2 },
+		{
+			count: 2,
+			result: [
+				{ n: 1, square: 1 },
+				{ n: 2, square: 4 },
+			],
+		},
+		{
+			result: [
+				{ n: 1, square: 1 },
+				{ n: 2, square: 4 },
+			],
+		},
+	],
+	[
+		'integers beyond 2^53, as text',
+		'big_integers',
+		{},
+		{ result: { id: '9007199254740993', list: ['-18446744073709551617', 12], exact: 1234 } },
+		{ id: '9007199254740993', list: ['-18446744073709551617', 12], exact: 1234 },
+	],
+])('unwraps %s', async (_name, endpointId, item, withInput, resultOnly) => {
+	expect(jsonOf((await call(endpointId, [item])).output)).toEqual([withInput]);
+	expect(jsonOf((await call(endpointId, [item], 'resultOnly')).output)).toEqual([resultOnly]);
+
+	const [full] = jsonOf((await call(endpointId, [item], 'fullResponse')).output);
+	expect(full).toMatchObject({ response: withInput.result, apiContext: { endpointId } });
+	expect(wire(proxy)[0]).toEqual({ path: `demo/${endpointId}/run`, body: item });
+});
+
+it.each<[string, unknown, IDataObject]>([
+	['with a key "response" of its own', { response: 7, other: 1 }, { response: 7, other: 1 }],
+	['that is a list', [1, 2], { result: [1, 2] }],
+	['that is a text', 'done', { result: 'done' }],
+	['that is false', false, { result: false }],
+])('takes an answer without an envelope as the value: one %s', async (_name, value, expected) => {
+	proxy.setFault({ kind: 'answer', headers: { 'content-type': 'application/json' }, body: JSON.stringify(value) });
+	expect(jsonOf((await call('any', [{}], 'resultOnly')).output)).toEqual([expected]);
+});
+
+describe('a list', () => {
+	it('becomes an item for each element when asked for', async () => {
+		const items = [{ count: 2 }, { count: 0 }, { count: 1 }];
+		const { output, hints } = await call('sequence', items, 'resultOnly', { splitArray: true });
+
+		expect(output).toEqual([
+			{ json: { n: 1, square: 1 }, pairedItem: { item: 0 } },
+			{ json: { n: 2, square: 4 }, pairedItem: { item: 0 } },
+			{ json: { n: 1, square: 1 }, pairedItem: { item: 2 } },
+		]);
+		expect(hints).toEqual([
+			{ message: 'The function returned an empty list (1 item).', type: 'info', location: 'outputPane' },
+		]);
+	});
+
+	it('becomes an item for each element beside its input, and stays whole in the full response', async () => {
+		const withInput = await call('sequence', [{ count: 2 }], 'withInput', { splitArray: true });
+		expect(jsonOf(withInput.output).map(({ count, result }) => [count, (result as IDataObject).n])).toEqual([
+			[2, 1],
+			[2, 2],
+		]);
+		const full = await call('sequence', [{ count: 2 }], 'fullResponse', { splitArray: true });
+		expect(full.output).toHaveLength(1);
+	});
+
+	it('is split only for the items that say so; what is no list is left alone', async () => {
+		const items = [
+			{ value: [1, 2], split: true },
+			{ value: [1, 2], split: false },
+			{ value: 5, split: true },
+		];
+		proxy.setFault(({ body }) => {
+			const { value } = JSON.parse(body) as IDataObject;
+			return { kind: 'answer', body: { response: value, apiContext: {} } };
+		});
+		const { output } = await call('any', items, 'resultOnly', { splitArray: '={{ $json.split }}' });
+		expect(jsonOf(output)).toEqual([{ result: 1 }, { result: 2 }, { result: [1, 2] }, { result: 5 }]);
+	});
+});
+
+describe('an answer that is not JSON', () => {
+	it.each<[string, string, IDataObject, IDataObject]>([
+		[
+			'text',
+			'report_text',
+			{ title: 'Été', lines: ['Lyon 120'] },
+			{ result: 'Été\nLyon 120', contentType: 'text/plain' },
+		],
+		[
+			'XML',
+			'report_xml',
+			{ title: 'A & B' },
+			{ result: '<?xml version="1.0"?><report title="A &amp; B"></report>', contentType: 'application/xml' },
+		],
+	])('goes to the result with its type when it is %s', async (_name, endpointId, item, added) => {
+		expect(jsonOf((await call(endpointId, [item])).output)).toEqual([{ ...item, ...added }]);
+		expect(jsonOf((await call(endpointId, [item], 'resultOnly')).output)).toEqual([added]);
+		expect(jsonOf((await call(endpointId, [item], 'fullResponse')).output)).toEqual([added]);
+	});
+
+	it.each(['withInput', 'resultOnly', 'fullResponse'])(
+		'goes to the binary data "data" when it is an image, with "%s"',
+		async (output) => {
+			const item = { values: [3, 1, 4] };
+			const { output: items, error } = await call('chart', [item], output);
+
+			expect(error).toBeUndefined();
+			expect(jsonOf(items)).toEqual([{ ...(output === 'withInput' && item), contentType: 'image/png' }]);
+			const { data } = items[0].binary ?? {};
+			expect(data).toMatchObject({ mimeType: 'image/png', fileExtension: 'png' });
+			expect(Buffer.from(data?.data ?? '', 'base64').subarray(0, 4)).toEqual(Buffer.from([0x89, 0x50, 0x4e, 0x47]));
+			expect(pairsOf(items)).toEqual([{ item: 0 }]);
+		},
+	);
+
+	it('stands beside the binary data that the item brought, unless that is called "data", too', async () => {
+		const file = (text: string) => ({ data: Buffer.from(text).toString('base64'), mimeType: 'text/plain' });
+		const { output } = await run('dataikuRunFunction', {
+			url: proxy.url,
+			endpointId: 'chart',
+			items: [{ json: { values: [1] }, binary: { photo: file('mine'), data: file('old') } }],
+		});
+		expect(output[0].binary).toMatchObject({ photo: file('mine'), data: { mimeType: 'image/png' } });
+	});
+
+	it('is null when there is nothing', async () => {
+		proxy.setFault({ kind: 'answer', status: 204 });
+		expect(jsonOf((await call('any', [{ a: 1 }])).output)).toEqual([{ a: 1, result: null }]);
+	});
+
+	it('is read in the character set that it names', async () => {
+		const headers = { 'content-type': 'text/plain; charset=ISO-8859-1' };
+		proxy.setFault({ kind: 'answer', headers, body: Buffer.from('caf\u00e9', 'latin1') });
+		expect(jsonOf((await call('any', [{}], 'resultOnly')).output)).toMatchObject([{ result: 'café' }]);
+	});
+
+	it('fails the item when its character set is unknown', async () => {
+		proxy.setFault({ kind: 'answer', headers: { 'content-type': 'text/plain; charset=klingon' }, body: 'x' });
+		const { output } = await call('any', [{}], 'withInput', {}, 'continueRegularOutput');
+		expect(output[0].json.error).toMatch(/^Item 0, endpoint 'any': .*klingon/);
+	});
+});
+
+describe('a status that the function chose', () => {
+	it.each<[string, IDataObject, RegExp, RegExp]>([
+		[
+			'a text',
+			{ status: 422, body: 'Unknown order' },
+			/The function answered with status 422/,
+			/The answer said: Unknown order\./,
+		],
+		[
+			'a message',
+			{ status: 404, body: { message: 'No such order' } },
+			/The function answered with status 404/,
+			/The answer said: No such order\./,
+		],
+		[
+			'any JSON',
+			{ status: 503, body: { reason: 'night' } },
+			/The function answered with status 503/,
+			/The answer said: \{"reason":"night"\}/,
+		],
+	])('is shown as its word, and the call is not repeated: %s', async (_name, item, message, description) => {
+		const { error } = await call('status', [item]);
+		expect(error?.message).toMatch(message);
+		expect(error?.message).toMatch(/^Item 0, endpoint 'status': /);
+		expect(error?.description).toMatch(description);
+		expect(proxy.requests).toHaveLength(1);
+	});
+
+	it('of 2xx is a success', async () => {
+		const { output } = await call('status', [{ status: 201, body: { id: 1 } }], 'resultOnly');
+		expect(jsonOf(output)).toEqual([{ id: 1 }]);
+	});
+});
+
+it('tells what a function raised as the API node tells it', async () => {
+	const { error } = await call('failing', [{ message: 'no such customer' }]);
+	expect(error?.description).toBe('The answer said: PythonFunctionException: ValueError: no such customer.');
+	expect(proxy.requests).toHaveLength(1);
+});
+
+it('takes a value that looks like an error for what it is', async () => {
+	const { output } = await call('echo', [{ error: 'mine' }], 'resultOnly', {}, 'continueRegularOutput');
+	expect(jsonOf(output)).toEqual([{ result: { error: 'mine' } }]);
+});
+
+it('sends a call that broke again only when that is safe', async () => {
+	proxy.setFault({ kind: 'reset', when: 'before' });
+	expect((await call('add', [{ a: 1, b: 1 }])).error?.message).toMatch(/closed the connection/);
+	expect(proxy.requests).toHaveLength(1);
+	proxy.setFault(({ n }) => (n === 2 ? { kind: 'reset', when: 'before' } : undefined));
+	expect(jsonOf((await call('add', [{ a: 1, b: 1 }], 'resultOnly', { repeatable: true })).output)).toEqual([
+		{ result: 2 },
+	]);
+});

@@ -1,0 +1,229 @@
+import type { IDataObject } from 'n8n-workflow';
+import { startApiNode, type ApiNode } from '../../../demo/api-node';
+import { chaosProxy, type ChaosProxy, inOrder } from '../../support/chaosProxy';
+import { jsonOf, pairsOf, run, wire } from '../demo';
+
+let node: ApiNode;
+let proxy: ChaosProxy;
+beforeEach(async () => {
+	node = await startApiNode();
+	proxy = await chaosProxy({ upstream: node.url });
+});
+afterEach(async () => {
+	await proxy.close();
+	await node.close();
+});
+
+const query = async (
+	endpointId: string,
+	items: IDataObject[],
+	parameters: IDataObject = {},
+	options: IDataObject = {},
+	onError?: 'continueRegularOutput',
+) => await run('dataikuSqlQuery', { url: proxy.url, endpointId, items, parameters, options, onError });
+
+const payments = async () => jsonOf((await run('dataikuSqlQuery', { url: node.url, endpointId: 'payments' })).output);
+const answer = (body: object) => proxy.setFault({ kind: 'answer', body });
+
+describe('a query', () => {
+	it('gives an item per row, with the columns as fields and null for null', async () => {
+		const { output } = await query('customer_transactions', [{ customer_id: 'C001', min_amount: 190 }]);
+
+		expect(wire(proxy)).toEqual([
+			{ path: 'demo/customer_transactions/query', body: { customer_id: 'C001', min_amount: 190 } },
+		]);
+		expect(output.length).toBeGreaterThan(5);
+		for (const { json } of output) expect(Object.keys(json)).toEqual(['id', 'amount', 'merchant', 'note']);
+		expect(jsonOf(output).some(({ note }) => note === null)).toBe(true);
+		expect(jsonOf(output).every(({ amount }) => typeof amount === 'string' && Number(amount) >= 190)).toBe(true);
+	});
+
+	it('keeps columns of one name apart', async () => {
+		const { output } = await query('customer_orders', [{ customer_id: 'C001' }]);
+		expect(Object.keys(output[0].json)).toEqual(['id', 'name', 'city', 'id_2', 'amount', 'note']);
+		expect(output[0].json).toMatchObject({
+			id: 'C001',
+			name: 'Ana Costa',
+			id_2: expect.stringMatching(/^\d+$/) as string,
+		});
+	});
+
+	it.each<[string, string[], string[]]>([
+		['a name that another column has already', ['id', 'id', 'id_2', 'id'], ['id', 'id_3', 'id_2', 'id_4']],
+		['a name that objects have by themselves', ['constructor', 'a', 'toString'], ['constructor', 'a', 'toString']],
+		['the same name three times', ['a', 'a', 'a'], ['a', 'a_2', 'a_3']],
+	])('keeps the value of each column: %s', async (_name, columns, keys) => {
+		answer({ columns, rows: [columns.map((_column, n) => String(n))] });
+		const { output } = await query('any', [{}]);
+		expect(Object.entries(output[0].json)).toEqual(keys.map((key, n) => [key, String(n)]));
+	});
+
+	it('takes columns that are described by objects', async () => {
+		answer({
+			columns: [
+				{ name: 'id', type: 'bigint' },
+				{ name: 'n', type: 'int' },
+			],
+			rows: [['1']],
+		});
+		expect(jsonOf((await query('any', [{}])).output)).toEqual([{ id: '1', n: null }]);
+	});
+
+	it('pairs each row with its query, in the order of the input', async () => {
+		const items = ['C003', 'C001', 'C002'].map((customer_id) => ({ customer_id, min_amount: 150 }));
+		proxy.setFault(({ n }) => ({ kind: 'delay', ms: 30 - 10 * n }));
+		const { output } = await query('customer_transactions', items, { output: 'perQuery' });
+
+		const direct = async (item: IDataObject) =>
+			jsonOf(
+				(await run('dataikuSqlQuery', { url: node.url, items: [item], parameters: { output: 'perQuery' } })).output,
+			)[0];
+		expect(jsonOf(output)).toEqual([await direct(items[0]), await direct(items[1]), await direct(items[2])]);
+		expect(pairsOf(output)).toEqual([{ item: 0 }, { item: 1 }, { item: 2 }]);
+	});
+
+	it('gives one item per query, with lists', async () => {
+		const { output } = await query('customer_orders', [{ customer_id: 'C001' }], { output: 'perQuery' });
+		expect(output).toHaveLength(1);
+		expect(output[0].json.columns).toEqual(['id', 'name', 'city', 'id', 'amount', 'note']);
+		expect(output[0].json.rows).toHaveLength(10);
+	});
+
+	it('gives the whole answer', async () => {
+		const { output } = await query('customer_orders', [{ customer_id: 'C001' }], { output: 'fullResponse' });
+		expect(Object.keys(output[0].json).sort()).toEqual(['apiContext', 'columns', 'rows', 'timing']);
+	});
+
+	it('gives no item for no row, and says so', async () => {
+		const items = [
+			{ customer_id: 'nobody', min_amount: 0 },
+			{ customer_id: 'C001', min_amount: 199 },
+			{ customer_id: 'C001', min_amount: 999 },
+		];
+		const { output, hints } = await query('customer_transactions', items);
+
+		expect(new Set(output.map(({ pairedItem }) => JSON.stringify(pairedItem)))).toEqual(new Set(['{"item":1}']));
+		expect(hints).toEqual([{ message: 'The query found no row (2 items).', type: 'info', location: 'outputPane' }]);
+	});
+
+	it('gives 10,000 rows of one item', async () => {
+		const { output } = await query('all_transactions', [{}]);
+		expect(output).toHaveLength(10_000);
+		expect(output[9_999]).toMatchObject({ json: { id: '10000' }, pairedItem: { item: 0 } });
+	});
+
+	it('gives integers beyond 2^53 exactly', async () => {
+		const body = '{"columns": ["id"], "rows": [[9007199254740993], [12]]}';
+		proxy.setFault({ kind: 'answer', headers: { 'content-type': 'application/json' }, body });
+		expect(jsonOf((await query('any', [{}])).output)).toEqual([{ id: '9007199254740993' }, { id: 12 }]);
+	});
+
+	it('takes a row for a row where n8n would take its columns for those of a failed item', async () => {
+		answer({ columns: ['error', 'details'], rows: [['E1', 'x']] });
+		expect(jsonOf((await query('any', [{}], {}, {}, 'continueRegularOutput')).output)).toEqual([
+			{ result: { error: 'E1', details: 'x' } },
+		]);
+	});
+});
+
+describe('a statement', () => {
+	const payment = { customer_id: 'C001', amount: 25 };
+
+	it.each(['perRow', 'perQuery'])('gives the number of rows that it changed, with "%s"', async (output) => {
+		const items = [payment, { ...payment, amount: 30 }];
+		expect(jsonOf((await query('add_payment', items, { output })).output)).toEqual([
+			{ updatedRows: 1 },
+			{ updatedRows: 1 },
+		]);
+		expect((await payments()).map(({ amount }) => Number(amount)).sort()).toEqual([25, 30]);
+	});
+
+	it('is sent once when the connection breaks after it', async () => {
+		proxy.setFault({ kind: 'reset', when: 'during' });
+		const { error } = await query('add_payment', [payment]);
+
+		expect(error?.message).toMatch(/^Item 0, endpoint 'add_payment': .* closed the connection without a whole answer/);
+		expect(proxy.requests).toHaveLength(1);
+		expect(await payments()).toHaveLength(1);
+	});
+
+	it.each([503, 500, 429])('is sent once when a %d comes back', async (status) => {
+		proxy.setFault(inOrder({ kind: 'answer', status }));
+		expect((await query('add_payment', [payment])).error?.message).toContain(String(status));
+		expect(proxy.requests).toHaveLength(1);
+	});
+
+	it('is sent again when it was said to be safe to repeat', async () => {
+		proxy.setFault(inOrder({ kind: 'reset', when: 'during' }));
+		const { output, hints } = await query('add_payment', [payment], {}, { repeatable: true });
+
+		expect(jsonOf(output)).toEqual([{ updatedRows: 1 }]);
+		expect(hints[0].message).toBe('1 request retried.');
+		expect(await payments()).toHaveLength(2);
+	});
+
+	it('is safe to repeat only for the items that say so, as text or not', async () => {
+		proxy.setFault(({ n }) => (n <= 4 ? { kind: 'answer', status: 503 } : undefined));
+		const items = [true, false, 'true', 'false'].map((safe) => ({ ...payment, safe }));
+		const { output } = await run('dataikuSqlQuery', {
+			url: proxy.url,
+			endpointId: 'add_payment',
+			items,
+			options: { repeatable: '={{ $json.safe }}', maxConcurrency: 4 },
+			parameters: { include: 'except', excludeFields: 'safe' },
+			onError: 'continueRegularOutput',
+		});
+
+		const safe = wire(proxy).length - items.length;
+		expect(safe).toBeGreaterThan(0);
+		expect(jsonOf(output).map((json) => 'error' in json)).toEqual([false, true, false, true]);
+	});
+
+	it('that fails half-way says why and is not tried again', async () => {
+		const { error } = await query('transfer', [{ from: 'C001', to: 'C002', amount: 500 }]);
+		expect(error?.description).toMatch(/^The answer said: SQLException: CHECK constraint failed/);
+		expect(proxy.requests).toHaveLength(1);
+
+		expect((await query('settle', [{ customer_id: 'C001' }])).error?.description).toMatch(/SQLException/);
+		expect(await payments()).toHaveLength(1);
+	});
+
+	it('that fails lets the others come to their end before the node stops', async () => {
+		proxy.setFault(({ body }) => (body.includes('-1') ? undefined : { kind: 'delay', ms: 150 }));
+		const items = [payment, { ...payment, amount: -1 }];
+		const { error } = await query('add_payment', items);
+
+		expect(error?.message).toMatch(/^Item 1/);
+		expect(await payments()).toHaveLength(1);
+	});
+});
+
+describe('an answer of an unknown shape', () => {
+	it.each<[string, object, IDataObject]>([
+		[
+			'several results',
+			{ results: [{ columns: ['a'], rows: [['1']] }] },
+			{ results: [{ columns: ['a'], rows: [['1']] }] },
+		],
+		['a list', [{ a: 1 }], { result: [{ a: 1 }] }],
+		['rows that are objects', { columns: ['a'], rows: [{ a: 1 }] }, { columns: ['a'], rows: [{ a: 1 }] }],
+	])('passes in full, and is refused otherwise: %s', async (_name, body, full) => {
+		answer(body);
+		expect(jsonOf((await query('any', [{}], { output: 'fullResponse' })).output)).toEqual([full]);
+		for (const output of ['perRow', 'perQuery']) {
+			const { error } = await query('any', [{}], { output });
+			expect(error?.message).toMatch(/^Item 0, endpoint 'any': The answer holds neither columns and rows nor/);
+			expect(error?.description).toMatch(/Set "Output" to "Full Response" to get it as it came/);
+		}
+	});
+});
+
+it('runs queries in parallel up to the limit', async () => {
+	proxy.setFault({ kind: 'delay', ms: 10 });
+	const items = Array.from({ length: 40 }, (_, n) => ({ customer_id: 'C001', min_amount: n }));
+	const { output } = await query('customer_transactions', items, { output: 'perQuery' }, { maxConcurrency: 4 });
+
+	expect(output).toHaveLength(40);
+	expect(proxy.requests).toHaveLength(40);
+	expect(Math.max(...proxy.requests.map(({ outstanding }) => outstanding))).toBe(4);
+});

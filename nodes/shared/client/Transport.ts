@@ -130,7 +130,7 @@ export class Transport {
 			history.attempts++;
 			let failure: ApiNodeError;
 			try {
-				const attemptLimits = { ...limits, timeout: Math.min(limits.timeout, left) };
+				const attemptLimits = { ...limits, timeout: Math.min(limits.timeout, Math.ceil(left)) };
 				const access = this.accessWith(token);
 				const answer = await this.attempt(lane.instance, request, attemptLimits, access, history.attempts);
 				lane.succeeded();

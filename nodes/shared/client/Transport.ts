@@ -160,9 +160,15 @@ export class Transport {
 				continue;
 			}
 			if (!mayRetry(failure, request.repeatable, history)) throw failure;
-			// A paced lane bounds the load by itself, and what it lets through are the probes that end the outage.
-			if (!lane.paced && !traffic.budget.take(failure)) throw failure;
-			const pause = this.pauseBefore(failure, history, tried);
+			const neverLeft = (failure instanceof ConnectionError || failure instanceof TimeoutError) && !failure.sent;
+			const movesOn =
+				(neverLeft || failure instanceof ConnectionError) && history.attempts === 1 && this.hasOther(tried);
+			// Neither adds to the load: a paced lane lets through single probes, which end the outage, and a request that never
+			// left only moves on to another instance.
+			const free = lane.paced || (movesOn && neverLeft);
+			if (!free && !traffic.budget.take(failure)) throw failure;
+			const floor = failure instanceof StatusError ? (failure.retryAfter ?? 0) : 0;
+			const pause = movesOn ? 0 : Math.max(floor, backoff(history.attempts));
 			if (pause >= left) throw tooLate(failure, pause, left);
 			left -= pause;
 			if (statistics) statistics.retries++;
@@ -240,11 +246,8 @@ export class Transport {
 		return false;
 	}
 
-	private pauseBefore(failure: ApiNodeError, history: CallHistory, tried: ReadonlySet<Instance>): number {
-		const elsewhere = this.fleet.available().some((instance) => !tried.has(instance));
-		if (failure instanceof ConnectionError && history.attempts === 1 && elsewhere) return 0;
-		const floor = failure instanceof StatusError ? (failure.retryAfter ?? 0) : 0;
-		return Math.max(floor, backoff(history.attempts));
+	private hasOther(tried: ReadonlySet<Instance>): boolean {
+		return this.fleet.available().some((instance) => !tried.has(instance));
 	}
 
 	private async checkAlive(instance: Instance): Promise<Liveness> {

@@ -47,6 +47,20 @@ describe('While an endpoint answers nothing but errors that may pass', () => {
 	});
 });
 
+it('With nothing left to pay retries from, a call still moves on from an instance that refuses', async () => {
+	let broken = true;
+	const faults = () => (broken ? ({ kind: 'answer', body: '{' } as const) : undefined);
+	const sound = await servers.server({ faults });
+	const dead = await servers.server({ faults });
+	// all ties fall on the first one here
+	const client = servers.client([dead, sound]);
+	for (let id = 0; id < 30; id++) await outcomeOf(client.predictRecord('e', { id }));
+	broken = false;
+	await dead.kill();
+	expect(await client.predictRecord('e', { id: 1 })).toEqual({ result: { id: 1 } });
+	expect(await client.sqlQuery('e', { id: 1 })).toMatchObject({ rows: [['{"id":1}']] });
+});
+
 describe('In a lasting outage', () => {
 	it.each([
 		['503', { kind: 'answer', status: 503 }],

@@ -291,6 +291,17 @@ describe('Over two instances', () => {
 		expect(sound.requests).toHaveLength(1);
 	});
 
+	it('a call moves on at once from one where no connection comes about', async () => {
+		jest.spyOn(Math, 'random').mockReturnValue(0.999);
+		const sound = await servers.server();
+		const lookup: LookupFunction = () => {};
+		const url = [sound.url, `http://node.invalid:${sound.port}`];
+		const client = servers.client([], { url, lookup, connectTimeout: 100 });
+		// a back-off would take 250 ms
+		await client.sqlQuery('e', { id: 1 }, { deadline: 300 });
+		expect(sound.requests).toHaveLength(1);
+	});
+
 	it('a query that was sent to one that broke is not given to the other', async () => {
 		const breaking = await servers.server({ faults: { kind: 'reset', when: 'before' } });
 		const sound = await servers.server();

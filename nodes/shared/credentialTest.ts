@@ -23,6 +23,7 @@ async function dataikuApiNodeTest(
 	this: ICredentialTestFunctions,
 	{ data = {} }: ICredentialsDecrypted,
 ): Promise<INodeCredentialTestResult> {
+	let alive = true;
 	try {
 		const client = clientFor(data);
 		try {
@@ -30,6 +31,7 @@ async function dataikuApiNodeTest(
 		} catch (error) {
 			// A proxy may keep isAlive to itself, and an instance that is being drained still serves.
 			if (!(error instanceof StatusError) || error.status === 502 || error.status === 504) return failure(error);
+			alive = error.status !== 404;
 		}
 		await client.openApi({ timeout: milliseconds });
 		const proved =
@@ -37,7 +39,7 @@ async function dataikuApiNodeTest(
 		return { status: 'OK', message: `The API node answers, and ${proved}` };
 	} catch (error) {
 		if (!(error instanceof StatusError && error.status === 404)) return failure(error);
-		if (error.facts.errorType === undefined) return failure(error);
+		if (error.facts.errorType === undefined || !alive) return failure(error);
 		return {
 			status: 'OK',
 			message:

@@ -1,17 +1,37 @@
 import type { ICredentialDataDecryptedObject, IExecuteFunctions, ILoadOptionsFunctions } from 'n8n-workflow';
-import type { TokenSource } from './client';
+import { CancelledError, type TokenSource } from './client';
+import { onAbort } from './client/abort';
 
 /** Seconds before its expiry from which a token is not sent any more. */
 const margin = 10;
 
-/** Expiry of a JWT, in seconds since 1970; other tokens do not tell. */
-function expiryOf(token: string): number {
+/** What n8n keeps in an OAuth2 credential, of what is needed here. */
+interface TokenData {
+	access_token?: string;
+	/** Milliseconds since 1970, as n8n reckons them from the `expires_in` that came with the token. */
+	n8n_expires_at?: string;
+}
+
+/** In seconds since 1970: a JWT tells it, for other tokens n8n may have noted it. */
+function expiryOf({ access_token: token = '', n8n_expires_at: noted }: TokenData): number {
+	const notedExpiry = noted ? Number(noted) / 1000 : Infinity;
 	try {
 		const { exp } = JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString()) as { exp?: unknown };
-		return typeof exp === 'number' ? exp : Infinity;
+		return typeof exp === 'number' ? exp : notedExpiry;
 	} catch {
-		return Infinity;
+		return notedExpiry;
 	}
+}
+
+/** n8n goes on asking for a token when the workflow is stopped. */
+async function unlessCancelled<Value>(promise: Promise<Value>, cancelled?: AbortSignal): Promise<Value> {
+	if (!cancelled) return await promise;
+	let forget = () => {};
+	const cancellation = new Promise<never>((_resolve, reject) => {
+		if (cancelled.aborted) reject(new CancelledError());
+		forget = onAbort(cancelled, () => reject(new CancelledError()));
+	});
+	return await Promise.race([promise, cancellation]).finally(forget);
 }
 
 /**
@@ -23,21 +43,26 @@ export function oAuth2Tokens(
 	credentialType: string,
 	credential: ICredentialDataDecryptedObject,
 ): TokenSource {
-	let { access_token: token } = (credential.oauthTokenData ?? {}) as { access_token?: string };
+	let data = (credential.oauthTokenData ?? {}) as TokenData;
 	let renewal: Promise<string> | undefined;
+	const cancelled = 'getExecutionCancelSignal' in context ? context.getExecutionCancelSignal() : undefined;
 
 	const fetchToken = async (): Promise<string> => {
-		const data = (await context.helpers.refreshOAuth2Token.call(context, credentialType)) as { access_token: string };
-		return (token = data.access_token);
+		data = (await context.helpers.refreshOAuth2Token.call(context, credentialType)) as TokenData;
+		return data.access_token!;
 	};
 	// Requests in flight find the same token refused at about the same time.
 	const renew = async (refused?: string): Promise<string> => {
+		const { access_token: token } = data;
 		if (token && token !== refused) return token;
 		renewal ??= fetchToken().finally(() => (renewal = undefined));
-		return await renewal;
+		return await unlessCancelled(renewal, cancelled);
 	};
 	return {
 		renew,
-		get: async () => (token && expiryOf(token) > Date.now() / 1000 + margin ? token : await renew(token)),
+		get: async () => {
+			const { access_token: token } = data;
+			return token && expiryOf(data) > Date.now() / 1000 + margin ? token : await renew(token);
+		},
 	};
 }

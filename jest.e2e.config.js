@@ -5,6 +5,6 @@ module.exports = {
 	// One n8n for all test files, which therefore take turns.
 	globalSetup: '<rootDir>/test/e2e/setup.ts',
 	globalTeardown: '<rootDir>/test/e2e/teardown.ts',
-	testTimeout: 120_000,
+	testTimeout: 300_000,
 	maxWorkers: 1,
 };

@@ -74,7 +74,7 @@ export class Launch {
 	}
 
 	private async until<T>(found: () => T | undefined | false, failure: string): Promise<T> {
-		for (let waited = 0; waited < 110_000; waited += 50) {
+		for (let waited = 0; waited < 240_000; waited += 50) {
 			const result = found();
 			if (result) return result;
 			await sleep(50);

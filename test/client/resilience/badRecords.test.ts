@@ -1,0 +1,381 @@
+import fc from 'fast-check';
+import {
+	AnswerError,
+	type ApiNodeClient,
+	CallStatistics,
+	EndpointVerdict,
+	type RecordOutcome,
+	type SettleCallOptions,
+	StatusError,
+} from '../../../nodes/shared/client';
+import type { ChaosProxy } from '../../support/chaosProxy';
+import { dssError, idsIn, recordsOf, type Refuses, scored, scoringServers, withoutPauses } from './scoring';
+
+const servers = scoringServers();
+withoutPauses();
+
+/** The most requests that n records with k bad ones among them may take, by the decision on splitting. */
+function mostRequests(n: number, k: number): number {
+	if (k === 0) return 1;
+	const levels = Math.ceil(Math.log2(n));
+	const full = Math.floor(Math.log2(k));
+	return Math.min(2 * n - 1, 1 + 2 * (2 ** (full + 1) - 1 + k * (levels - full - 1)));
+}
+
+type Words = (id: number) => string;
+const ownWords: Words = (id) => `Record ${id} is bad`;
+const sameWords: Words = () => 'A record is bad';
+
+/** One server and client for many batches; each batch sets which records are bad. */
+async function judge() {
+	let bad: ReadonlySet<number> = new Set();
+	let status = 400;
+	let words = ownWords;
+	const server = await servers.server({
+		refuses: (id) => (bad.has(id) ? dssError(status, words(id)) : undefined),
+	});
+	const client = servers.client(server);
+	return {
+		server,
+		client,
+		async settle(n: number, badOnes: Iterable<number>, how: { status?: number; words?: Words } = {}) {
+			bad = new Set(badOnes);
+			({ status = 400, words = ownWords } = how);
+			const from = server.requests.length;
+			const statistics = new CallStatistics();
+			const outcomes = await client.settle('predict', 'e', recordsOf(n), { statistics });
+			return { outcomes, requests: server.requests.slice(from), statistics, bad };
+		},
+	};
+}
+
+/** The result's id, or the error's words. */
+const inShort = (outcomes: RecordOutcome[]) =>
+	outcomes.map((outcome) => (outcome.error ? outcome.error.said : outcome.result.id));
+
+const said = (message: string) => `com.dataiku.dip.exceptions.DataikuException: ${message}`;
+const expected = (n: number, bad: ReadonlySet<number>, words = ownWords) =>
+	Array.from({ length: n }, (_, id) => (bad.has(id) ? said(words(id)) : id));
+
+const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
+
+describe.each([400, 422, 500])('A record that is refused with %i', (status) => {
+	const once = status === 500 ? 1 : 0;
+
+	it.each([
+		['first', 100, [0], 15],
+		['last', 100, [99], 15],
+		['in the middle', 100, [50], 15],
+		['one of two', 2, [1], 3],
+		['alone', 1, [0], 1],
+		['first of 500', 500, [0], 19],
+		['four, spread', 100, [3, 30, 60, 97], 47],
+		['four in a row', 100, [48, 49, 50, 51], 27],
+		['every second', 16, range(0, 8).map((i) => 2 * i), 31],
+	])('%s (of %i) fails alone, and the rest succeed', async (_name, n, badOnes, most) => {
+		const { settle } = await judge();
+		const { outcomes, requests, statistics, bad } = await settle(n, badOnes, { status });
+		expect(inShort(outcomes)).toEqual(expected(n, bad));
+		expect(requests.length).toBeLessThanOrEqual(most + once);
+		expect(requests.length).toBeLessThanOrEqual(mostRequests(n, bad.size) + once);
+		expect(statistics.retries).toBe(once);
+		expect(statistics.splits).toBe((requests.length - once - 1) / 2);
+		for (const id of bad) {
+			const { error } = outcomes[id] as { error: StatusError };
+			expect(error).toMatchObject({ name: 'StatusError', facts: { status, detail: ownWords(id) } });
+			expect(error.message).toMatch(/^127\.0\.0\.1:\d+ (refused|failed on) the request \(\d+\)$/);
+		}
+	});
+
+	it('does not stop at others like it, when all of them are bad in their own words', async () => {
+		const { settle } = await judge();
+		const { outcomes, requests, bad } = await settle(16, range(0, 16), { status });
+		expect(inShort(outcomes)).toEqual(expected(16, bad));
+		expect(requests).toHaveLength(31 + once);
+	});
+});
+
+it('A 500 that comes once costs one request and no record', async () => {
+	let n = 0;
+	const server = await servers.server({
+		faults: () => (n++ === 0 ? { kind: 'answer', ...dssError(500, 'once') } : undefined),
+	});
+	const outcomes = await servers.client(server).settle('predict', 'e', recordsOf(20));
+	expect(inShort(outcomes)).toEqual(range(0, 20));
+	expect(server.requests).toHaveLength(2);
+});
+
+it('The halves of a batch are sent in the order of its records, those before a bad one first', async () => {
+	const { settle } = await judge();
+	const { requests } = await settle(8, [5]);
+	expect(requests.map(idsIn)).toEqual([range(0, 8), range(0, 4), range(4, 8), [4, 5], [4], [5], [6, 7]]);
+});
+
+describe('For any number of records and any bad ones among them', () => {
+	const batch = fc
+		.integer({ min: 1, max: 40 })
+		.chain((n) => fc.tuple(fc.constant(n), fc.uniqueArray(fc.integer({ min: 0, max: n - 1 }), { maxLength: n })));
+	const fewInMany = fc
+		.integer({ min: 41, max: 500 })
+		.chain((n) => fc.tuple(fc.constant(n), fc.uniqueArray(fc.integer({ min: 0, max: n - 1 }), { maxLength: 4 })));
+	const statuses = fc.constantFrom(400, 422, 500);
+
+	it('the bad ones fail in their own words, the rest succeed, within the bound', async () => {
+		const { settle } = await judge();
+		await fc.assert(
+			fc.asyncProperty(fc.oneof(batch, fewInMany), statuses, async ([n, badOnes], status) => {
+				const { outcomes, requests, bad } = await settle(n, badOnes, { status });
+				expect(inShort(outcomes)).toEqual(expected(n, bad));
+				const repeated = status === 500 && bad.size > 0 ? 1 : 0;
+				expect(requests.length).toBeLessThanOrEqual(mostRequests(n, bad.size) + repeated);
+			}),
+			{ numRuns: 60 },
+		);
+	});
+
+	it('whose words are the same, no bad one succeeds, no good one is blamed, within the bound', async () => {
+		const { settle } = await judge();
+		await fc.assert(
+			fc.asyncProperty(fc.oneof(batch, fewInMany), statuses, async ([n, badOnes], status) => {
+				const { outcomes, requests, bad } = await settle(n, badOnes, { status, words: sameWords });
+				outcomes.forEach((outcome, id) => {
+					if (!outcome.error) expect([outcome.result.id, bad.has(id)]).toEqual([id, false]);
+					else expect([id, bad.has(id) || outcome.untried === true]).toEqual([id, true]);
+				});
+				// three alone, in a row and before any success, are what it takes to give records up untried
+				if (outcomes.some((outcome) => outcome.error && outcome.untried)) {
+					const alone = outcomes.filter((outcome) => outcome.error && !outcome.untried);
+					expect(alone.length).toBeGreaterThanOrEqual(3);
+				}
+				const repeated = status === 500 && bad.size > 0 ? 1 : 0;
+				expect(requests.length).toBeLessThanOrEqual(mostRequests(n, bad.size) + repeated);
+			}),
+			{ numRuns: 60 },
+		);
+	});
+});
+
+it('All sets of bad records among 8 stay within the bound, whatever their words', async () => {
+	const { settle } = await judge();
+	for (let set = 0; set < 2 ** 8; set++) {
+		const badOnes = range(0, 8).filter((id) => set & (2 ** id));
+		const { requests } = await settle(8, badOnes, { words: sameWords });
+		expect([set, requests.length <= mostRequests(8, badOnes.length)]).toEqual([set, true]);
+	}
+});
+
+describe('An endpoint that refuses everything with the same words', () => {
+	const unknown = 'Unknown feature';
+	const refusing = async (refuses: Refuses = () => dssError(400, unknown)) => {
+		const server = await servers.server({ refuses });
+		return { server, client: servers.client(server) };
+	};
+	const kinds = (outcomes: RecordOutcome[]) =>
+		outcomes.map((outcome) => (outcome.error ? (outcome.untried ? 'untried' : 'failed') : 'scored'));
+
+	it('is found out after three records: the rest is sent as it stands, and failed untried', async () => {
+		const { server, client } = await refusing();
+		const outcomes = await client.settle('predict', 'e', recordsOf(128));
+		expect(kinds(outcomes)).toEqual([...range(0, 4).map(() => 'failed'), ...range(4, 128).map(() => 'untried')]);
+		// down to the first records in 8 requests, then 1, 2-3, 2, 3 and the five halves left open on the way
+		expect(server.requests).toHaveLength(8 + 1 + 3 + 5);
+		expect(inShort(outcomes)).toEqual(range(0, 128).map(() => said(unknown)));
+	});
+
+	it('takes one request for each of the next batches of the same run', async () => {
+		const { server, client } = await refusing();
+		const options = { verdict: new EndpointVerdict() };
+		await client.settle('predict', 'e', recordsOf(100), options);
+		const from = server.requests.length;
+		for (let batch = 0; batch < 20; batch++) {
+			const outcomes = await client.settle('predict', 'e', recordsOf(100), options);
+			expect(new Set(kinds(outcomes))).toEqual(new Set(['untried']));
+		}
+		expect(server.requests).toHaveLength(from + 20);
+	});
+
+	it('is searched again by a run of its own', async () => {
+		const { server, client } = await refusing();
+		await client.settle('predict', 'e', recordsOf(100));
+		const from = server.requests.length;
+		await client.settle('predict', 'e', recordsOf(100));
+		expect(server.requests).toHaveLength(2 * from);
+	});
+
+	it('is searched as ever in a batch with other words, and where a success shows that it works', async () => {
+		let bad: Refuses = () => dssError(400, unknown);
+		const { server, client } = await refusing((id) => bad(id));
+		const options = { verdict: new EndpointVerdict() };
+		await client.settle('predict', 'e', recordsOf(32), options);
+
+		bad = (id) => (id === 9 ? dssError(400, 'Not a number') : undefined);
+		expect(kinds(await client.settle('predict', 'e', recordsOf(32), options)).indexOf('failed')).toBe(9);
+
+		bad = (id) => (id === 7 ? dssError(400, unknown) : undefined);
+		const from = server.requests.length;
+		const outcomes = await client.settle('predict', 'e', recordsOf(32), options);
+		expect(kinds(outcomes)).toEqual(range(0, 32).map((id) => (id === 7 ? 'failed' : 'scored')));
+		expect(server.requests.length - from).toBeLessThanOrEqual(mostRequests(32, 1));
+	});
+
+	it('is given the benefit of the doubt: where any of the rest succeeds, the bad ones are searched after all', async () => {
+		const badOnes = new Set([0, 1, 2, 3, 5, 17]);
+		const { server, client } = await refusing((id) => (badOnes.has(id) ? dssError(400, unknown) : undefined));
+		const outcomes = await client.settle('predict', 'e', recordsOf(32));
+		expect(kinds(outcomes)).toEqual(range(0, 32).map((id) => (badOnes.has(id) ? 'failed' : 'scored')));
+		expect(server.requests.length).toBeLessThanOrEqual(mostRequests(32, badOnes.size));
+	});
+
+	it.each([
+		[401, 'refused the key or token'],
+		[403, 'does not allow this call'],
+		[404, 'does not know this service or endpoint'],
+		[409, 'answered with status 409'],
+	])('with %i gets one request for each batch: such an answer is about no record', async (status, words) => {
+		const { server, client } = await refusing(() => dssError(status, 'No'));
+		const statistics = new CallStatistics();
+		const outcomes = await client.settle('predict', 'e', recordsOf(100), { statistics });
+		expect(kinds(outcomes)).toEqual(range(0, 100).map(() => 'failed'));
+		for (const { error } of outcomes) expect(error?.message).toContain(words);
+		expect(server.requests).toHaveLength(1);
+		expect(statistics.splits).toBe(0);
+	});
+
+	it.each([502, 503, 504])('with %i gets four requests for each batch, and is not split', async (status) => {
+		const { server, client } = await refusing(() => ({ status }));
+		const outcomes = await client.settle('predict', 'e', recordsOf(100));
+		expect(kinds(outcomes)).toEqual(range(0, 100).map(() => 'failed'));
+		expect(server.requests).toHaveLength(4);
+	});
+});
+
+describe('A body that is too large', () => {
+	/** Refuses bodies beyond this with 413, as reverse proxies do. */
+	async function bounded(maxBytes: number) {
+		const server = await servers.server({
+			faults: ({ body }) => (Buffer.byteLength(body) > maxBytes ? { kind: 'answer', status: 413 } : undefined),
+		});
+		return { server, client: servers.client(server) };
+	}
+	const settle = async (client: ApiNodeClient, n: number, options?: SettleCallOptions) =>
+		inShort(await client.settle('predict', 'e', recordsOf(n), options));
+	const refused = (server: ChaosProxy, maxBytes: number) =>
+		server.requests.filter(({ body }) => Buffer.byteLength(body) > maxBytes).length;
+
+	it('is halved until it fits, in order, and what fits is kept for the batches after it', async () => {
+		const { server, client } = await bounded(1_000);
+		expect(await settle(client, 100)).toEqual(range(0, 100));
+		expect(refused(server, 1_000)).toBeGreaterThan(0);
+		const from = server.requests.length;
+		expect(await settle(client, 100)).toEqual(range(0, 100));
+		expect(await settle(client, 100)).toEqual(range(0, 100));
+		expect(refused(server, 1_000)).toBe(refused({ ...server, requests: server.requests.slice(0, from) }, 1_000));
+	});
+
+	it('that holds a single record fails that record alone', async () => {
+		const { client, server } = await bounded(1_000);
+		const records = recordsOf(10);
+		records[6] = JSON.stringify({ features: { id: 6, text: 'x'.repeat(2_000) } });
+		const outcomes = await client.settle('predict', 'e', records);
+		expect(outcomes.map(({ error }) => error !== undefined)).toEqual(range(0, 10).map((id) => id === 6));
+		expect(outcomes[6].error).toMatchObject({
+			name: 'StatusError',
+			message: `127.0.0.1:${server.port} refused the request as too large (413)`,
+		});
+		expect(inShort(outcomes.filter(({ error }) => !error))).toEqual(range(0, 10).filter((id) => id !== 6));
+	});
+
+	it('is never sent where its size is known: batches are cut before', async () => {
+		const { client, server } = await bounded(1_000);
+		expect(await settle(client, 100, { maxBodyBytes: 900 })).toEqual(range(0, 100));
+		expect(refused(server, 1_000)).toBe(0);
+		expect(Math.max(...server.requests.map(({ body }) => Buffer.byteLength(body)))).toBeGreaterThan(800);
+	});
+
+	it('that cannot be sent at all ends as so many errors, one for each record', async () => {
+		const { client } = await bounded(0);
+		const outcomes = await client.settle('predict', 'e', recordsOf(16));
+		expect(outcomes.map(({ error }) => (error as StatusError).status)).toEqual(range(0, 16).map(() => 413));
+	});
+});
+
+describe('An answer that does not fit', () => {
+	const misfits: Array<[string, (ids: number[]) => unknown, string]> = [
+		['is one result short', (ids) => ({ results: ids.slice(1).map((id) => ({ id })) }), '3 results'],
+		['is one result long', (ids) => ({ results: [...ids, -1].map((id) => ({ id })) }), '5 results'],
+		['has no results', () => ({ results: [] }), '0 results'],
+		['has null for results', () => ({ results: null }), 'no list of results'],
+		['has an object for results', () => ({ results: { 0: {} } }), 'no list of results'],
+		['has nulls in its results', (ids) => ({ results: ids.map(() => null) }), 'no list of results'],
+		['has bare values in its results', (ids) => ({ results: ids }), 'no list of results'],
+		['says nothing of results', () => ({ response: 1 }), 'no list of results'],
+		['is a list', (ids) => ids, 'no list of results'],
+		['is null', () => null, 'no list of results'],
+	];
+
+	const answering = async (misfit: (ids: number[]) => unknown, when: (ids: number[]) => boolean = () => true) => {
+		const server = await servers.server({
+			faults: (request) => {
+				const ids = idsIn(request);
+				return when(ids) ? { kind: 'answer', body: JSON.stringify(misfit(ids)) } : undefined;
+			},
+		});
+		return { server, client: servers.client(server) };
+	};
+
+	it.each(misfits)(
+		'(%s) is assigned to no record: its halves are tried once, and then fail',
+		async (_name, misfit, got) => {
+			const { server, client } = await answering(misfit);
+			const outcomes = await client.settle('predict', 'e', recordsOf(8));
+			expect(server.requests.map(idsIn)).toEqual([range(0, 8), range(0, 4), range(4, 8)]);
+			for (const { error } of outcomes) {
+				expect(error).toBeInstanceOf(AnswerError);
+				expect(error?.message).toBe(`The answer does not fit the request: ${got} for 4 records`);
+				expect(error?.facts.advice).toContain('No result was assigned');
+			}
+		},
+	);
+
+	it.each(misfits)('(%s) for the batch alone is no harm: its halves succeed', async (_name, misfit) => {
+		const { server, client } = await answering(misfit, (ids) => ids.length === 8);
+		expect(inShort(await client.settle('predict', 'e', recordsOf(8)))).toEqual(range(0, 8));
+		expect(server.requests).toHaveLength(3);
+	});
+
+	it('for one half fails that half alone', async () => {
+		const { client } = await answering(
+			() => ({ results: null }),
+			(ids) => ids.includes(5),
+		);
+		const outcomes = await client.settle('predict', 'e', recordsOf(8));
+		expect(outcomes.map(({ error }) => error !== undefined)).toEqual(range(0, 8).map((id) => id >= 4));
+	});
+
+	it('is a result all the same when the API node ignored the record', async () => {
+		const ignored = { ignored: true, ignoreReason: 'MULTIPLE_LOOKUP_MATCHES' };
+		const { client, server } = await answering((ids) => ({ results: ids.map((id) => (id === 2 ? ignored : { id })) }));
+		const outcomes = await client.settle('predict', 'e', recordsOf(4));
+		expect(outcomes.map((outcome) => !outcome.error && outcome.result)).toEqual([
+			{ id: 0 },
+			{ id: 1 },
+			ignored,
+			{ id: 3 },
+		]);
+		expect(server.requests).toHaveLength(1);
+	});
+});
+
+it('Misfits, bad records and bodies that are too large are told apart in one batch', async () => {
+	const server = await servers.server({
+		faults: (request) => {
+			const ids = idsIn(request);
+			if (ids.length > 8) return { kind: 'answer', status: 413 };
+			if (ids.includes(13)) return { kind: 'answer', ...dssError(400, 'Record 13 is bad') };
+			if (ids.includes(20) && ids.length > 4) return { kind: 'answer', body: '{"results":[]}' };
+			return { kind: 'answer', ...scored(request) };
+		},
+	});
+	const outcomes = await servers.client(server).settle('predict', 'e', recordsOf(32));
+	expect(inShort(outcomes)).toEqual(expected(32, new Set([13])));
+});

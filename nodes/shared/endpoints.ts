@@ -8,18 +8,23 @@ interface DocumentedEndpoint {
 	summary?: string;
 }
 
+function idOf(segment: string): string {
+	try {
+		return decodeURIComponent(segment);
+	} catch {
+		return segment;
+	}
+}
+
 /** The endpoints with a given action in a service's OpenAPI 2 document, whose paths end in `/<endpoint>/<action>`. */
 export function endpointsOf(openApi: JsonObject, actions: readonly string[]): DocumentedEndpoint[] {
 	const found = new Map<string, DocumentedEndpoint>();
 	for (const [path, methods] of Object.entries((openApi.paths ?? {}) as Record<string, JsonObject>)) {
-		const [action, id] = path.split('/').reverse();
-		if (!id || !actions.includes(action)) continue;
+		const [action, segment] = path.split('/').reverse();
+		if (!segment || !actions.includes(action)) continue;
+		const id = idOf(segment);
 		const { summary } = (methods?.post ?? {}) as { summary?: unknown };
-		const known = found.get(decodeURIComponent(id));
-		found.set(decodeURIComponent(id), {
-			id: decodeURIComponent(id),
-			summary: known?.summary ?? (typeof summary === 'string' ? summary : undefined),
-		});
+		found.set(id, { id, summary: found.get(id)?.summary ?? (typeof summary === 'string' ? summary : undefined) });
 	}
 	return [...found.values()].sort((a, b) => a.id.localeCompare(b.id));
 }
@@ -40,8 +45,9 @@ export function endpointSearch(operation: keyof typeof operations) {
 			const message = missing
 				? 'This service has no list of its endpoints (no OpenAPI document). Choose "By ID" and type the endpoint.'
 				: `The list of endpoints could not be read: ${(error as Error).message}`;
+			const { description } = error as { description?: string };
 			throw new NodeOperationError(this.getNode(), message, {
-				description: error instanceof ApiNodeError ? error.facts.advice : undefined,
+				description: error instanceof ApiNodeError ? error.facts.advice : description,
 			});
 		}
 	};

@@ -1,0 +1,71 @@
+// n8n reads these while it loads: before anything of the engine is called.
+process.env.N8N_SSRF_PROTECTION_ENABLED = 'true';
+process.env.N8N_SSRF_ALLOWED_HOSTNAMES = 'localhost';
+
+import type { NodeOperationError } from 'n8n-workflow';
+import { startApiNode, type ApiNode } from '../../demo/api-node';
+import { chaosProxy, type ChaosProxy } from '../support/chaosProxy';
+import { loadOptions } from '../support/engine';
+import { callOf, credentialFor, jsonOf, nodeTypes, run } from '../nodes/demo';
+
+let node: ApiNode;
+let proxy: ChaosProxy;
+beforeAll(async () => (node = await startApiNode()));
+afterAll(async () => await node.close());
+beforeEach(async () => (proxy = await chaosProxy({ upstream: node.url })));
+afterEach(async () => await proxy.close());
+
+const settings = /N8N_SSRF_PROTECTION_ENABLED.*N8N_SSRF_ALLOWED_HOSTNAMES or N8N_SSRF_ALLOWED_IP_RANGES/;
+const byName = (url: string) => url.replace('127.0.0.1', 'localhost');
+
+describe("n8n's protection against requests to private addresses", () => {
+	it.each(nodeTypes)('keeps %s from one, in words that name the settings', async (type) => {
+		const { unit, options } = callOf(type);
+		const { error } = await run(type, { url: proxy.url, items: unit(0), options });
+
+		expect(error?.message).toBe(`n8n is not allowed to connect to 127.0.0.1:${proxy.port}`);
+		expect(error?.description).toMatch(settings);
+		expect(proxy.connections).toBe(0);
+	});
+
+	it('fails each item in the same words under "continue"', async () => {
+		const { output } = await run('dataikuPredict', {
+			url: proxy.url,
+			items: [{ amount: 1 }, { amount: 2 }],
+			onError: 'continueRegularOutput',
+		});
+		expect(output.map(({ pairedItem }) => pairedItem)).toEqual([{ item: 0 }, { item: 1 }]);
+		for (const { error } of jsonOf(output)) expect(error).toMatch(settings);
+	});
+
+	it('holds for each of several instances', async () => {
+		const url = `${byName(node.url)}, ${proxy.url}`;
+		const { error } = await run('dataikuPredict', { url, items: [{ amount: 1 }] });
+		expect(error?.message).toBe(`n8n is not allowed to connect to 127.0.0.1:${proxy.port}`);
+	});
+
+	it('lets pass what is allowed by name', async () => {
+		const { output, error } = await run('dataikuRunFunction', {
+			url: byName(node.url),
+			items: [{ a: 1, b: 1 }],
+			parameters: { output: 'resultOnly' },
+		});
+		expect(error).toBeUndefined();
+		expect(jsonOf(output)).toEqual([{ result: 2 }]);
+	});
+
+	it('keeps the list of endpoints from one, too', async () => {
+		const list = async (url: string) =>
+			await loadOptions({
+				type: 'dataikuPredict',
+				kind: 'listSearch',
+				method: 'searchEndpoints',
+				credentials: credentialFor(url),
+			});
+
+		const { message, description } = (await list(proxy.url).catch((error: unknown) => error)) as NodeOperationError;
+		expect(message).toContain('n8n is not allowed to connect to');
+		expect(description).toMatch(settings);
+		expect((await list(byName(node.url))).results.length).toBeGreaterThan(0);
+	});
+});

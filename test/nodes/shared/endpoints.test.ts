@@ -1,0 +1,141 @@
+import type { IDataObject } from 'n8n-workflow';
+import { startApiNode, type ApiNode } from '../../../demo/api-node';
+import { chaosProxy } from '../../support/chaosProxy';
+import { loadOptions } from '../../support/engine';
+import { credentialFor, nodeTypes } from '../demo';
+
+let node: ApiNode;
+beforeAll(async () => (node = await startApiNode()));
+afterAll(async () => await node.close());
+
+const search = async (
+	type: string,
+	{ url = node.url, filter, ...fields }: IDataObject & { url?: string; filter?: string } = {},
+) => {
+	const credentials = credentialFor(url, fields);
+	return (await loadOptions({ type, kind: 'listSearch', method: 'searchEndpoints', filter, credentials })).results;
+};
+const ids = (results: Awaited<ReturnType<typeof search>>) => results.map(({ value }) => value);
+
+const documented: Record<string, string[]> = {
+	dataikuPredict: ['fraud', 'fraud_known_customers', 'house_price', 'ticket_team', 'unusual_amount'],
+	dataikuPredictEffect: ['coupon_effect'],
+	dataikuLookup: ['customer', 'known_customer', 'price'],
+	dataikuForecast: ['monthly_visitors', 'store_sales'],
+	dataikuSqlQuery: [
+		'add_payment',
+		'all_transactions',
+		'customer_orders',
+		'customer_transactions',
+		'payments',
+		'transfer',
+	],
+	dataikuRunFunction: [
+		'add',
+		'chart',
+		'echo',
+		'failing',
+		'nothing',
+		'report_text',
+		'report_xml',
+		'sequence',
+		'status',
+		'wait',
+	],
+};
+
+it.each(nodeTypes)('%s lists the documented endpoints that it can call, each once, in order', async (type) => {
+	const results = await search(type);
+	expect(ids(results)).toEqual(documented[type]);
+	for (const { name, value, description } of results) expect([name, typeof description]).toEqual([value, 'string']);
+});
+
+it.each([
+	['a part of the id', 'FRAUD', ['fraud', 'fraud_known_customers']],
+	['a part of what the endpoint is about', 'support ticket', ['ticket_team']],
+	['what is nowhere', 'no such thing', []],
+])('finds by %s', async (_name, filter, expected) => {
+	expect(ids(await search('dataikuPredict', { filter }))).toEqual(expected);
+});
+
+it('lists those of the service that the credential names', async () => {
+	expect(ids(await search('dataikuForecast', { serviceId: 'retail', apiKey: 'retail-key' }))).toEqual([
+		'monthly_visitors',
+		'store_sales',
+	]);
+	expect(await search('dataikuPredict', { serviceId: 'retail', apiKey: 'retail-key' })).toEqual([]);
+	expect(ids(await search('dataikuLookup', { serviceId: 'open', authentication: 'none' }))).toEqual(
+		documented.dataikuLookup,
+	);
+});
+
+it('spells ids as they are called, not as a URL has them, and endures paths that are none', async () => {
+	const paths = {
+		'/my%20model/predict': { post: { summary: 'Spaced' } },
+		'/my%20model/predict-multi': { post: {} },
+		'/only-multi/predict-multi': {},
+		'/100%/predict': null,
+		'/predict': {},
+		'/public/api/v1/s/deep/predict': { get: {} },
+		'/other/lookup': {},
+	};
+	const proxy = await chaosProxy({ respond: () => ({ body: { swagger: '2.0', paths } }) });
+	try {
+		expect(await search('dataikuPredict', { url: proxy.url })).toEqual([
+			{ name: '100%', value: '100%', description: undefined },
+			{ name: 'deep', value: 'deep', description: undefined },
+			{ name: 'my model', value: 'my model', description: 'Spaced' },
+			{ name: 'only-multi', value: 'only-multi', description: undefined },
+		]);
+	} finally {
+		await proxy.close();
+	}
+});
+
+describe('says why there is no list', () => {
+	it.each<[string, IDataObject & { url?: string }, RegExp, RegExp | undefined]>([
+		[
+			'a wrong key',
+			{ apiKey: 'my-wrong-key' },
+			/could not be read: .* refused the key or token \(401\)/,
+			/Check the key/,
+		],
+		[
+			'an unknown service',
+			{ serviceId: 'unknown' },
+			/has no list of its endpoints \(no OpenAPI document\)\. Choose "By ID"/,
+			undefined,
+		],
+		['no service', { serviceId: '' }, /could not be read: The service id is missing/, undefined],
+		[
+			'nobody there',
+			{ url: 'http://127.0.0.1:9' },
+			/could not be read: 127\.0\.0\.1:9 refused the connection/,
+			/Check the URL/,
+		],
+		['no URL', { url: '' }, /could not be read: The API node's URL is missing/, undefined],
+	])('%s', async (_name, fields, message, description) => {
+		const failure: unknown = await search('dataikuPredict', fields).catch((error: unknown) => error);
+		expect(failure).toBeInstanceOf(Error);
+		const { message: said, description: more } = failure as Error & { description?: string };
+		expect(said).toMatch(message);
+		expect(`${said}${more}`).not.toContain('my-wrong-key');
+		if (description) expect(more).toMatch(description);
+	});
+
+	it('a service without an OpenAPI document', async () => {
+		const silent = await startApiNode({ swagger: false });
+		await expect(search('dataikuPredict', { url: silent.url })).rejects.toThrow(
+			'This service has no list of its endpoints (no OpenAPI document). Choose "By ID" and type the endpoint.',
+		);
+		await silent.close();
+	});
+
+	it('a page in place of the document', async () => {
+		const proxy = await chaosProxy({ respond: () => ({ body: '<html><title>Log in</title></html>' }) });
+		await expect(search('dataikuPredict', { url: proxy.url })).rejects.toThrow(
+			/could not be read: .* answered with a web page/,
+		);
+		await proxy.close();
+	});
+});

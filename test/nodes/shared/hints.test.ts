@@ -1,0 +1,122 @@
+import { Logger } from '@n8n/backend-common';
+import { Container } from '@n8n/di';
+import type { IDataObject } from 'n8n-workflow';
+import { startApiNode, type ApiNode } from '../../../demo/api-node';
+import { chaosProxy, type ChaosProxy, inOrder } from '../../support/chaosProxy';
+import { core } from '../../support/engine/core';
+import { callOf, credentialFor, nodeTypes, run } from '../demo';
+
+let node: ApiNode;
+let proxy: ChaosProxy;
+let logger: Logger;
+beforeAll(async () => {
+	node = await startApiNode();
+	await core();
+	logger = Container.get(Logger);
+});
+afterAll(async () => await node.close());
+beforeEach(async () => (proxy = await chaosProxy({ upstream: node.url })));
+afterEach(async () => {
+	Container.set(Logger, logger);
+	await proxy.close();
+});
+
+/** What the node writes to n8n's debug log, of all that is written there. */
+function debugLog(): string[] {
+	const lines: string[] = [];
+	const listening = Object.create(logger, {
+		debug: {
+			value: (message: string, about?: object) => {
+				if (about && Object.keys(about).join() === 'node') lines.push(message);
+			},
+		},
+	}) as Logger;
+	Container.set(Logger, listening);
+	return lines;
+}
+
+const hint = (message: string) => ({ message, type: 'warning', location: 'outputPane' });
+
+it.each(nodeTypes)('%s says nothing when all went well', async (type) => {
+	const { unit, options } = callOf(type);
+	const logged = debugLog();
+	const { hints, error } = await run(type, { url: proxy.url, items: [...unit(0), ...unit(1)], options });
+
+	expect({ error, hints }).toEqual({ error: undefined, hints: [] });
+	expect(logged).toEqual([]);
+});
+
+const items = Array.from({ length: 8 }, (_, amount) => ({ amount })) as IDataObject[];
+const bad = { amount: 'much' };
+
+it.each<[string, Parameters<ChaosProxy['setFault']>[0], IDataObject[], IDataObject, string]>([
+	['a retry', inOrder({ kind: 'answer', status: 503 }), items, {}, '1 request retried.'],
+	[
+		'retries',
+		inOrder({ kind: 'answer', status: 503 }, { kind: 'reset', when: 'before' }),
+		items,
+		{},
+		'2 requests retried.',
+	],
+	[
+		'a failed item, and what it took to find it',
+		undefined,
+		[bad, ...items.slice(0, 3)],
+		{},
+		'1 of 4 items failed; 2 requests were sent again in parts.',
+	],
+	['failed items', undefined, [bad, bad], { batchSize: 1 }, '2 of 2 items failed.'],
+	['the only item', undefined, [bad], {}, '1 of 1 item failed.'],
+	[
+		'a split that saved everything',
+		({ body }) => (body.length > 200 ? { kind: 'answer', status: 413 } : undefined),
+		items,
+		{},
+		'1 request was sent again in parts.',
+	],
+	[
+		'all of it at once',
+		inOrder({ kind: 'answer', status: 503 }),
+		[...items.slice(0, 3), bad],
+		{},
+		'1 of 4 items failed; 1 request retried; 2 requests were sent again in parts.',
+	],
+])('one hint and one line in the debug log tell of %s', async (_name, fault, given, options, message) => {
+	proxy.setFault(fault);
+	const logged = debugLog();
+	const { hints } = await run('dataikuPredict', {
+		url: proxy.url,
+		items: given,
+		options,
+		onError: 'continueRegularOutput',
+	});
+
+	expect(hints).toEqual([hint(message)]);
+	expect(logged).toEqual([message]);
+});
+
+it('tells which instance was left out', async () => {
+	const dead = await chaosProxy();
+	await dead.kill();
+	const many = Array.from({ length: 60 }, (_, amount) => ({ amount }));
+	const { hints, output } = await run('dataikuPredict', {
+		url: proxy.url,
+		items: many,
+		options: { batchSize: 1 },
+		credentials: credentialFor(`${dead.url},${proxy.url}`),
+		onError: 'continueRegularOutput',
+	});
+
+	expect(output.filter(({ json }) => 'error' in json)).toEqual([]);
+	expect(hints).toHaveLength(1);
+	expect(hints[0].message).toMatch(
+		new RegExp(`^\\d+ requests? retried; instance 127\\.0\\.0\\.1:${dead.port} left out\\.$`),
+	);
+});
+
+it('is not told about the retries of a run that failed', async () => {
+	proxy.setFault(inOrder({ kind: 'answer', status: 503 }));
+	const { hints, error } = await run('dataikuPredict', { url: proxy.url, items: [bad] });
+	expect(hints).toEqual([]);
+	expect(error?.message).toMatch(/^Item 0/);
+});

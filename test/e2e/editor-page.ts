@@ -38,7 +38,7 @@ export class EditorPage {
 			settings: {},
 		});
 		const page = await browser.newPage();
-		page.setDefaultTimeout(30_000);
+		page.setDefaultTimeout(60_000);
 		await page.goto(`${url}/workflow/${id}`);
 		await page.getByTestId('execute-workflow-button').or(page.getByTestId('canvas-add-button')).first().waitFor();
 		return new EditorPage(page);

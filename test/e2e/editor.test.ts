@@ -27,7 +27,7 @@ const manualTrigger = node('Start', 'n8n-nodes-base.manualTrigger', {}, 0);
 const payments = [
 	{ payment_id: 'P-1', amount: 412.5, hour: 3, country: 'US' },
 	{ payment_id: 'P-2', amount: 23.9, hour: 12, country: 'FR' },
-	{ payment_id: 'P-3', amount: 640, hour: 14, country: 'IT' },
+	{ payment_id: 'P-3', amount: 18.6, hour: 17, country: 'ES' },
 ];
 const paymentsNode = {
 	...node('Payments', 'n8n-nodes-base.code', { jsCode: `return ${JSON.stringify(payments)}` }, 220),

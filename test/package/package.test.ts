@@ -1,0 +1,188 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { startApiNode, type ApiNode } from '../../demo/api-node';
+import { npm } from '../../demo/n8n/npm';
+import { OUR_PACKAGE } from '../support/engine/nodePackage';
+
+const exec = promisify(execFile);
+
+interface Manifest {
+	files: string[];
+	exports: Record<string, string | { types: string; default: string }>;
+	n8n: { n8nNodesApiVersion: number; nodes: string[]; credentials: string[] };
+	dependencies: Record<string, string>;
+}
+
+let folder: string;
+let installed: string;
+let packed: string[];
+let manifest: Manifest;
+
+// Packed, and installed alone: no n8n, nothing of what the repository has for development.
+beforeAll(async () => {
+	folder = await mkdtemp(join(tmpdir(), 'n8n-nodes-dataiku-package-'));
+	const log = join(folder, 'npm.log');
+	await npm(['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: OUR_PACKAGE, log });
+	const archive = (await readdir(folder)).find((file) => file.endsWith('.tgz'));
+	await writeFile(join(folder, 'package.json'), '{ "private": true }');
+	await npm(['install', `./${archive}`, '--ignore-scripts', '--omit=peer', '--prefer-offline'], { cwd: folder, log });
+	installed = join(folder, 'node_modules/n8n-nodes-dataiku');
+	packed = (await readdir(installed, { recursive: true, withFileTypes: true }))
+		.filter((entry) => entry.isFile())
+		.map((entry) => join(entry.parentPath, entry.name).slice(installed.length + 1));
+	manifest = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8')) as Manifest;
+}, 120_000);
+afterAll(async () => await rm(folder, { recursive: true, force: true }));
+
+describe('the package', () => {
+	it('holds what was built and nothing else', () => {
+		const others = packed.filter((file) => !file.startsWith('dist/'));
+		expect(others.sort()).toEqual(['LICENSE', 'README.md', 'package.json']);
+		const built = packed.filter((file) => file.startsWith('dist/'));
+		expect(built.filter((file) => !/^dist\/(nodes|credentials|icons)\//.test(file))).toEqual([]);
+		expect(built.filter((file) => /\.test\.|(^|\/)(test|demo|bench)\/|\.tsbuildinfo$/.test(file))).toEqual([]);
+		expect(built.filter((file) => !/(\.js|\.d\.ts|\.js\.map|\.svg|\.node\.json)$/.test(file))).toEqual([]);
+	});
+
+	it('holds every file that its manifest names', () => {
+		const { exports, n8n } = manifest;
+		const client = exports['./client'] as { types: string; default: string };
+		for (const file of [...n8n.nodes, ...n8n.credentials, client.types, client.default]) {
+			expect([file, existsSync(join(installed, file))]).toEqual([file, true]);
+		}
+		for (const file of n8n.nodes) {
+			expect([file, existsSync(join(installed, file.replace(/\.js$/, '.json')))]).toEqual([file, true]);
+		}
+	});
+
+	it('needs undici at run time, and nothing else', async () => {
+		expect(Object.keys(manifest.dependencies)).toEqual(['undici']);
+		const modules = (await readdir(join(folder, 'node_modules'))).filter((name) => !name.startsWith('.'));
+		expect(modules.sort()).toEqual(['n8n-nodes-dataiku', 'undici']);
+	});
+
+	it('has a client in which nothing asks for n8n', async () => {
+		const client = packed.filter((file) => /^dist\/nodes\/shared\/client\/.*\.(js|d\.ts)$/.test(file));
+		expect(client.length).toBeGreaterThan(20);
+		for (const file of client) {
+			const text = await readFile(join(installed, file), 'utf8');
+			const asked = [...text.matchAll(/(?:\brequire\(|\bimport\(|^(?:import|export|}).* from )['"]([^'"]+)['"]/gm)].map(
+				([, name]) => name,
+			);
+			expect(asked.filter((name) => !/^(\.\/|node:|undici$)/.test(name))).toEqual([]);
+		}
+	});
+
+	it('lets nothing but the client and its manifest be asked for', async () => {
+		const attempt = async (name: string) =>
+			await exec(process.execPath, ['-e', `require('n8n-nodes-dataiku${name}')`], { cwd: folder });
+		await expect(attempt('/package.json')).resolves.toBeDefined();
+		await expect(attempt('/dist/nodes/shared/client/Transport.js')).rejects.toThrow(/ERR_PACKAGE_PATH_NOT_EXPORTED/);
+	});
+});
+
+const calls = `
+async function callAll({ ApiNodeClient }, url) {
+	const client = new ApiNodeClient({ url, serviceId: 'demo', apiKey: 'demo-key' });
+	const payment = { amount: 412.5, hour: 3, country: 'US' };
+	const shopper = { age: 34, visits: 6, basket: 38.5, loyalty: 'silver' };
+	const months = Array.from({ length: 24 }, (_, n) => ({
+		month: new Date(Date.UTC(2022, n)).toISOString().slice(0, 10),
+		visitors: 1500 + 20 * n,
+	}));
+	const answers = {
+		predictRecord: await client.predictRecord('fraud', payment, { withExplanations: true, nExplanations: 2 }),
+		predictRecords: await client.predictRecords('fraud', [{ features: payment }, { features: {} }]),
+		predictEffect: await client.predictEffect('coupon_effect', shopper),
+		predictEffects: await client.predictEffects('coupon_effect', [{ features: shopper }]),
+		forecast: await client.forecast('monthly_visitors', months, { forcedGeneration: 'v2' }),
+		lookupRecord: await client.lookupRecord('customer', { customer_id: 'C001' }, { context: { page: 'home' } }),
+		lookupRecords: await client.lookupRecords('customer', [{ data: { customer_id: 'C001' } }]),
+		sqlQuery: await client.sqlQuery('customer_transactions', { customer_id: 'C001', min_amount: 195 }),
+		runFunction: await client.runFunction('add', { a: 2, b: 3 }),
+	};
+	await client.destroy();
+	return answers;
+}
+`;
+
+describe('the client, in plain Node', () => {
+	let node: ApiNode;
+	beforeAll(async () => (node = await startApiNode()));
+	afterAll(async () => await node.close());
+	beforeEach(() => node.requests.clear());
+
+	it.each([
+		['require', 'calls.cjs', `const client = require('n8n-nodes-dataiku/client');`],
+		['import', 'calls.mjs', `import * as client from 'n8n-nodes-dataiku/client';`],
+	])('has all nine methods, by %s', async (_name, file, load) => {
+		const print = `callAll(client, process.argv[2]).then((answers) => console.log(JSON.stringify(answers)));`;
+		await writeFile(join(folder, file), [load, calls, print].join('\n'));
+		const { stdout, stderr } = await exec(process.execPath, [file, node.url], { cwd: folder });
+
+		expect(stderr).toBe('');
+		expect(JSON.parse(stdout)).toMatchObject({
+			predictRecord: { result: { prediction: 'fraud', explanations: {} }, apiContext: { endpointId: 'fraud' } },
+			predictRecords: { results: [{ prediction: 'fraud' }, { ignored: false }] },
+			predictEffect: { result: { treatment: expect.any(String) as string } },
+			predictEffects: { results: [{ treatment: expect.any(String) as string }] },
+			forecast: { results: Array.from({ length: 12 }, () => ({ timeseriesIdentifier: {} })) },
+			lookupRecord: { data: { name: 'Ana Costa' } },
+			lookupRecords: { results: [{ data: { name: 'Ana Costa' } }] },
+			sqlQuery: { columns: ['id', 'amount', 'merchant', 'note'] },
+			runFunction: { response: 5 },
+		});
+		expect(node.requests.recent.map(({ action, status }) => [action, status])).toEqual(
+			[
+				'predict',
+				'predict-multi',
+				'predict-effect',
+				'predict-effect-multi',
+				'forecast',
+				'lookup',
+				'lookup-multi',
+				'query',
+				'run',
+			].map((action) => [action, 200]),
+		);
+	});
+
+	it('has types, by which a call that is wrong does not compile', async () => {
+		const source = `
+			import { ApiNodeClient, StatusError, type PredictionResult } from 'n8n-nodes-dataiku/client';
+			export async function score(url: string): Promise<Array<PredictionResult['prediction']>> {
+				const client = new ApiNodeClient({ url: [url], serviceId: 'demo', bearerToken: 't', tls: { rejectUnauthorized: false } });
+				const { results, apiContext } = await client.predictRecords('fraud', [{ features: {} }], { explanationMethod: 'ICE' });
+				const generation: string | undefined = apiContext?.serviceGeneration;
+				const { data } = await client.lookupRecord('customer', {});
+				const { rows = [] } = await client.sqlQuery('q');
+				const cell: string | null = rows[0][0];
+				// @ts-expect-error no such method of explaining
+				await client.predictRecord('fraud', {}, { explanationMethod: 'LIME' });
+				return [new StatusError('x', { status: 404 }).status, generation, data, cell, ...results.map((result) => result.prediction)];
+			}
+		`;
+		await writeFile(join(folder, 'calls.ts'), source);
+		const tsc = require.resolve('typescript/bin/tsc');
+		const strict = [
+			'--noEmit',
+			'--strict',
+			'--skipLibCheck',
+			'--module',
+			'node16',
+			'--target',
+			'es2022',
+			'--types',
+			'node',
+		];
+		const typeRoots = ['--typeRoots', join(OUR_PACKAGE, 'node_modules/@types')];
+		const said = await exec(process.execPath, [tsc, ...strict, ...typeRoots, 'calls.ts'], { cwd: folder }).catch(
+			(error: { stdout: string }) => error,
+		);
+		expect(said.stdout).toBe('');
+	});
+});

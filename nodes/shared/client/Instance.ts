@@ -37,9 +37,10 @@ export class Instance {
 	inFlight = 0;
 	/** Whether it ever answered, with whatever status. */
 	answered = false;
-	private readonly dispatcher: Dispatcher;
+	private dispatcher: Dispatcher;
 	private readonly connecting = new Set<Socket>();
 	private exchanges = 0;
+	private destroyed = false;
 
 	constructor(
 		private readonly location: Location,
@@ -54,23 +55,38 @@ export class Instance {
 		limits: Omit<ExchangeLimits, 'connectTimeout'>,
 	): Promise<WireAnswer> {
 		this.exchanges++;
+		let failed = true;
 		try {
-			const wireRequest = { ...request, origin: this.location.origin, path: this.location.prefix + request.path };
+			const { origin, prefix } = this.location;
+			// A copy of the headers: undici writes the host into those of a request through a proxy.
+			const wireRequest = { ...request, origin, path: prefix + request.path, headers: { ...request.headers } };
 			const answer = await exchange(this.dispatcher, wireRequest, {
 				...limits,
 				connectTimeout: this.options.connectTimeout,
 			});
 			this.answered = true;
+			failed = false;
 			return answer;
 		} finally {
-			// undici goes on connecting for a request that was given up.
-			if (--this.exchanges === 0) for (const socket of this.connecting) socket.destroy();
+			if (--this.exchanges === 0 && failed && !this.destroyed) this.startAfresh();
 		}
 	}
 
 	/** Closes every connection, those in use too. */
 	async destroy(): Promise<void> {
+		this.destroyed = true;
 		await this.dispatcher.destroy();
+	}
+
+	/**
+	 * For a request that was given up, undici goes on connecting, to a proxy or through it as well, and connects once more
+	 * when the request was on a connection already. While others are under way, that connection is theirs.
+	 */
+	private startAfresh(): void {
+		for (const socket of this.connecting) socket.destroy();
+		const abandoned = this.dispatcher;
+		this.dispatcher = this.open();
+		void abandoned.destroy();
 	}
 
 	private get socketOptions() {

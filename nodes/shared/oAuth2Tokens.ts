@@ -1,6 +1,6 @@
 import type { ICredentialDataDecryptedObject, IExecuteFunctions, ILoadOptionsFunctions } from 'n8n-workflow';
-import { CancelledError, type TokenSource } from './client';
-import { onAbort } from './client/abort';
+import type { TokenSource } from './client';
+import { unlessAborted } from './client/abort';
 
 /** Seconds before its expiry from which a token is not sent any more. */
 const margin = 10;
@@ -21,17 +21,6 @@ function expiryOf({ access_token: token = '', n8n_expires_at: noted }: TokenData
 	} catch {
 		return notedExpiry;
 	}
-}
-
-/** n8n goes on asking for a token when the workflow is stopped. */
-async function unlessCancelled<Value>(promise: Promise<Value>, cancelled?: AbortSignal): Promise<Value> {
-	if (!cancelled) return await promise;
-	let forget = () => {};
-	const cancellation = new Promise<never>((_resolve, reject) => {
-		if (cancelled.aborted) reject(new CancelledError());
-		forget = onAbort(cancelled, () => reject(new CancelledError()));
-	});
-	return await Promise.race([promise, cancellation]).finally(forget);
 }
 
 /**
@@ -56,7 +45,8 @@ export function oAuth2Tokens(
 		const { access_token: token } = data;
 		if (token && token !== refused) return token;
 		renewal ??= fetchToken().finally(() => (renewal = undefined));
-		return await unlessCancelled(renewal, cancelled);
+		// n8n goes on asking for a token when the workflow is stopped.
+		return await unlessAborted(renewal, cancelled);
 	};
 	return {
 		renew,

@@ -55,7 +55,7 @@ describe('refuses without sending anything', () => {
 		['a negative time-out', { timeout: -1 }, 'timeout'],
 		['a time-out that is not a number', { timeout: NaN }, 'timeout'],
 		["a time-out longer than Node's timers", { timeout: 2 ** 31 }, 'timeout'],
-		['a negative deadline', { deadline: -1 }, 'deadline'],
+		['a deadline of 0', { deadline: 0 }, 'deadline'],
 		['no request in flight at all', { maxConcurrency: 0 }, 'maxConcurrency'],
 		['a concurrency that is not a number', { maxConcurrency: NaN }, 'maxConcurrency'],
 		['an answer of no size', { maxAnswerBytes: 0 }, 'maxAnswerBytes'],

@@ -1,5 +1,5 @@
 import { kMaxLength } from 'node:buffer';
-import { sleep } from './abort';
+import { sleep, unlessAborted } from './abort';
 import { type Access, keyAccess, noAccess, tokenAccess } from './access';
 import { decoded } from './decode';
 import { EndpointTraffic } from './EndpointTraffic';
@@ -121,7 +121,7 @@ export class Transport {
 		const traffic = this.traffic(request.endpoint);
 		const tried = new Set<Instance>();
 		const history: CallHistory = { attempts: 0, timeouts: 0, serverErrors: request.serverErrors ?? 0 };
-		let token = await tokens?.get();
+		let token = tokens && (await unlessAborted(tokens.get(), signal));
 		let renewed = false;
 
 		for (;;) {
@@ -156,7 +156,7 @@ export class Transport {
 			const refused = failure instanceof StatusError && failure.status === 401;
 			if (refused && token && tokens && request.repeatable && !renewed) {
 				renewed = true;
-				token = await tokens.renew(token);
+				token = await unlessAborted(tokens.renew(token), signal);
 				continue;
 			}
 			if (!mayRetry(failure, request.repeatable, history)) throw failure;
@@ -178,14 +178,16 @@ export class Transport {
 
 	/** A GET to the first instance that answers it. */
 	async get(path: string, options: CallOptions & { acceptAny?: boolean } = {}): Promise<unknown> {
-		const access = this.accessWith(await options.tokens?.get());
+		const { tokens, signal, acceptAny } = options;
+		const limits = limitsOf(options);
+		const access = this.accessWith(tokens && (await unlessAborted(tokens.get(), signal)));
 		let failure: unknown;
 		for (const instance of this.fleet.available()) {
 			try {
-				const request = { path, acceptAny: options.acceptAny };
-				return await this.attempt(instance, request, limitsOf(options), access, 1);
+				return await this.attempt(instance, { path, acceptAny }, limits, access, 1);
 			} catch (error) {
 				failure = error;
+				if (error instanceof CancelledError) break;
 			}
 		}
 		throw failure;
@@ -280,7 +282,7 @@ type RequestLimits = Omit<ExchangeLimits, 'connectTimeout'>;
 function limitsOf(options: CallOptions): RequestLimits {
 	const { timeout = 30_000, maxAnswerBytes = 64 * 2 ** 20, signal } = options;
 	checkRange('timeout', timeout, 1, longestTimer);
-	checkRange('deadline', options.deadline, 0);
+	checkRange('deadline', options.deadline, 1);
 	checkRange('maxConcurrency', options.maxConcurrency, 1);
 	checkRange('maxAnswerBytes', maxAnswerBytes, 1, kMaxLength);
 	return { timeout, maxAnswerBytes, signal };

@@ -34,3 +34,18 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 			});
 	});
 }
+
+/**
+ * Waits for what cannot be stopped itself.
+ *
+ * @throws CancelledError as soon as the signal aborts
+ */
+export async function unlessAborted<Value>(promise: Promise<Value>, signal?: AbortSignal): Promise<Value> {
+	if (!signal) return await promise;
+	let forget = () => {};
+	const cancellation = new Promise<never>((_resolve, reject) => {
+		if (signal.aborted) reject(new CancelledError());
+		forget = onAbort(signal, () => reject(new CancelledError()));
+	});
+	return await Promise.race([promise, cancellation]).finally(forget);
+}

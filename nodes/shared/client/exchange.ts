@@ -46,6 +46,7 @@ export interface ExchangeFailure {
  */
 export function exchange(dispatcher: Dispatcher, request: WireRequest, limits: ExchangeLimits): Promise<WireAnswer> {
 	return new Promise((resolve, reject: (failure: ExchangeFailure) => void) => {
+		if (limits.signal?.aborted) return reject({ error: new CancelledError(), sent: false });
 		let controller: Dispatcher.DispatchController | undefined;
 		let ended: Error | undefined;
 		const startedAt = Date.now();

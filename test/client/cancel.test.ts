@@ -15,6 +15,9 @@ import type { ChaosOptions, ChaosProxy } from '../support/chaosProxy';
 import { eventually, failureOf, Stage } from './stage';
 
 const stage = new Stage();
+// A retry would come at once.
+beforeEach(() => stage.withoutPauses());
+
 const never: LookupFunction = () => {};
 
 /** Far below what any of the faults would take, far above the 50 ms allowed, for a machine that does much else. */
@@ -54,7 +57,7 @@ async function cancelled(
 async function expectQuiet(chaos: ChaosProxy) {
 	const { length } = chaos.requests;
 	expect(await eventually(() => chaos.openSockets(), 0)).toBe(0);
-	await wait(300);
+	await wait(100);
 	expect([chaos.requests.length, chaos.openSockets()]).toEqual([length, 0]);
 }
 
@@ -262,7 +265,6 @@ test('a signal gets one listener however many calls share it, and nobody is warn
 });
 
 test('closing the client ends what is under way', async () => {
-	stage.withoutPauses();
 	const { chaos, client } = await stage.chaosAndClient({ faults: { kind: 'silent' } });
 	const calls = [client.predictRecord('e', {}, patient), client.runFunction('e', {}, patient)].map(failureOf);
 	await chaos.requestsArrived(2);

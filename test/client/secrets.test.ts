@@ -154,7 +154,7 @@ describe.each(Object.entries(secrets))('%s stays out of every error', (_name, { 
 	};
 
 	async function expectNoTraceIn(client: ApiNodeClient) {
-		const limits = { timeout: 200, maxAnswerBytes: 2 ** 20 };
+		const limits = { timeout: 100, maxAnswerBytes: 2 ** 20 };
 		expectNoTrace(await failureOf(client.predictRecord('e', { a: 1 }, limits)));
 		const [{ error }] = await client.settle('predict', 'e', [recordText(operations.predict, {})], limits);
 		expectNoTrace(error!);

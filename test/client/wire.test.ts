@@ -173,7 +173,7 @@ describe("sends what Dataiku's Python client 14.3.3 sends for the same call", ()
 				const { body } = chaos.requests.at(-1)!;
 				expect(JSON.parse(body)).toEqual(JSON.parse(JSON.stringify({ features: given })));
 			}),
-			{ numRuns: 200 },
+			{ numRuns: 100 },
 		);
 	});
 

@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { createSecureContext, rootCertificates } from 'node:tls';
+import tls, { createSecureContext, rootCertificates } from 'node:tls';
 import { InvalidCallError } from './errors';
 
 /** How to trust the API node and how to be trusted by it; all PEM. */
@@ -46,6 +46,12 @@ function unreadable(what: string): InvalidCallError {
 	);
 }
 
+/** What Node trusts by itself; before Node 22.15 it does not tell of NODE_EXTRA_CA_CERTS. */
+function trusted(): readonly string[] {
+	const { getCACertificates } = tls as { getCACertificates?: (type: 'default') => string[] };
+	return getCACertificates?.('default') ?? rootCertificates;
+}
+
 /**
  * Options for Node's TLS sockets, with a context that all connections share: Node would read the certificates anew for each.
  *
@@ -66,7 +72,7 @@ export function tlsSocketOptions(options: TlsOptions) {
 		throw new InvalidCallError('The private key does not belong to the client certificate');
 	}
 	const context = createSecureContext({
-		...(ca && { ca: [...rootCertificates, ca] }),
+		...(ca && { ca: [...trusted(), ca] }),
 		...(cert && { cert, key, passphrase }),
 	});
 	return { secureContext: context, rejectUnauthorized: options.rejectUnauthorized ?? true };

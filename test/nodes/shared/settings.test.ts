@@ -233,14 +233,16 @@ describe('items that differ in', () => {
 
 it('keeps no more than 10,000 items waiting for their batch to fill, and the order of the output', async () => {
 	const given = Array.from({ length: 10_050 }, (_, amount) => ({ amount }));
-	const { output, error } = await predict({}, given, { dispatchKey: '={{ $itemIndex % 200 }}' });
+	const { output, error } = await predict({ recordSource: 'inputItem' }, given, {
+		dispatchKey: '={{ $itemIndex % 200 }}',
+	});
 
 	expect(error).toBeUndefined();
 	expect(jsonOf(output).map(({ amount }) => amount)).toEqual(given.map(({ amount }) => amount));
 	// 200 batches of some 50 records; the oldest goes early, so that its late-comers need one more.
 	expect(proxy.requests).toHaveLength(201);
 	expect(sent()[0].amounts).toHaveLength(50);
-});
+}, 60_000);
 
 it('holds each item to its own time-out', async () => {
 	proxy.setFault({ kind: 'delay', ms: 400 });

@@ -30,7 +30,7 @@ beforeAll(async () => {
 	await npm(['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: OUR_PACKAGE, log });
 	const archive = (await readdir(folder)).find((file) => file.endsWith('.tgz'));
 	await writeFile(join(folder, 'package.json'), '{ "private": true }');
-	await npm(['install', `./${archive}`, '--ignore-scripts', '--omit=peer', '--prefer-offline'], { cwd: folder, log });
+	await npm(['install', `./${archive}`, '--ignore-scripts', '--prefer-offline'], { cwd: folder, log });
 	installed = join(folder, 'node_modules/n8n-nodes-dataiku');
 	packed = (await readdir(installed, { recursive: true, withFileTypes: true }))
 		.filter((entry) => entry.isFile())

@@ -152,12 +152,11 @@ export class Transport {
 			}
 			if (failure instanceof TimeoutError) history.timeouts++;
 			if (failure instanceof StatusError && failure.status === 500) history.serverErrors++;
-			// A function may have chosen the 401 after acting: only what is repeatable goes out again.
-			const refused = failure instanceof StatusError && failure.status === 401;
-			if (refused && token && tokens && request.repeatable && !renewed) {
+			if (token && tokens && !renewed && failure instanceof StatusError && failure.status === 401) {
 				renewed = true;
 				token = await unlessAborted(tokens.renew(token), signal);
-				continue;
+				// A function may have chosen the 401 after acting: then the new token is for the next call.
+				if (request.repeatable) continue;
 			}
 			if (!mayRetry(failure, request.repeatable, history)) throw failure;
 			const neverLeft = (failure instanceof ConnectionError || failure instanceof TimeoutError) && !failure.sent;

@@ -20,7 +20,7 @@ describe('While an endpoint answers nothing but errors that may pass', () => {
 		expect(statistics.retries).toBe(10);
 	});
 
-	it('a fifth of the successes pays for the retries of the rest', async () => {
+	it('what succeeds pays for a fifth as many retries of the rest', async () => {
 		let n = 0;
 		// every other call fails for good: without a budget, each of those would take four requests
 		const server = await servers.server({

@@ -287,7 +287,7 @@ describe('Over two instances', () => {
 		await dead.kill();
 		// ties fall on the last one here, and a back-off would take 250 ms, more than the deadline has
 		const client = servers.client([sound, dead]);
-		await client[operation]('e', { id: 1 }, { deadline: 200 });
+		await client[operation]('e', { id: 1 }, { deadline: 245 });
 		expect(sound.requests).toHaveLength(1);
 	});
 
@@ -298,7 +298,7 @@ describe('Over two instances', () => {
 		const url = [sound.url, `http://node.invalid:${sound.port}`];
 		const client = servers.client([], { url, lookup, connectTimeout: 100 });
 		// a back-off would take 250 ms
-		await client.sqlQuery('e', { id: 1 }, { deadline: 300 });
+		await client.sqlQuery('e', { id: 1 }, { deadline: 345 });
 		expect(sound.requests).toHaveLength(1);
 	});
 

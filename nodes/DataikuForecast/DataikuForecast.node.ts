@@ -1,13 +1,14 @@
 import type { IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
-import { NodeConnectionTypes } from 'n8n-workflow';
 import { credentialTest } from '../shared/credentialTest';
 import {
 	callOptions,
+	commonDescription,
 	dispatchOptions,
 	endpointProperties,
 	optionsProperty,
 	outputProperty,
 	recordProperties,
+	subtitle,
 	seriesOptions,
 	withKey,
 	withOAuth2,
@@ -17,18 +18,15 @@ import { forecastItems } from './forecastItems';
 
 export class DataikuForecast implements INodeType {
 	description: INodeTypeDescription = {
+		...commonDescription,
 		displayName: 'Dataiku Forecast',
 		name: 'dataikuForecast',
 		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
-		group: ['transform'],
-		version: 1,
-		subtitle: '={{ $parameter["endpointId"]["value"] || $parameter["endpointId"] }}',
+		subtitle,
 		description:
 			'Forecast time series with a model on a Dataiku API node: give the history of one or more series, one record per series and date, get their next values with quantiles',
 		defaults: { name: 'Dataiku Forecast' },
 		usableAsTool: true,
-		inputs: [NodeConnectionTypes.Main],
-		outputs: [NodeConnectionTypes.Main],
 		credentials: [
 			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
 			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },

@@ -1,14 +1,15 @@
 import type { IDataObject, IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
-import { NodeConnectionTypes } from 'n8n-workflow';
 import { credentialTest } from '../shared/credentialTest';
 import {
 	batchOptions,
 	callOptions,
+	commonDescription,
 	endpointProperties,
 	ignoredRecordsProperty,
 	optionsProperty,
 	outputProperty,
 	recordProperties,
+	subtitle,
 	withKey,
 	withOAuth2,
 } from '../shared/description/nodeProperties';
@@ -24,18 +25,15 @@ const enrich: Outputs[string] = (input, { result: { data, ignored, ignoreReason 
 
 export class DataikuLookup implements INodeType {
 	description: INodeTypeDescription = {
+		...commonDescription,
 		displayName: 'Dataiku Lookup',
 		name: 'dataikuLookup',
 		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
-		group: ['transform'],
-		version: 1,
-		subtitle: '={{ $parameter["endpointId"]["value"] || $parameter["endpointId"] }}',
+		subtitle,
 		description:
 			'Look up rows of datasets on a Dataiku API node: give the key of a record, get the columns that belong to it',
 		defaults: { name: 'Dataiku Lookup' },
 		usableAsTool: true,
-		inputs: [NodeConnectionTypes.Main],
-		outputs: [NodeConnectionTypes.Main],
 		credentials: [
 			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
 			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },

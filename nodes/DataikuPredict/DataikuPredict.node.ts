@@ -1,15 +1,16 @@
 import type { IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
-import { NodeConnectionTypes } from 'n8n-workflow';
 import { credentialTest } from '../shared/credentialTest';
 import {
 	batchOptions,
 	callOptions,
+	commonDescription,
 	dispatchOptions,
 	endpointProperties,
 	ignoredRecordsProperty,
 	optionsProperty,
 	outputProperty,
 	recordProperties,
+	subtitle,
 	withKey,
 	withOAuth2,
 } from '../shared/description/nodeProperties';
@@ -20,18 +21,15 @@ const whenExplained = { show: { explanations: ['on'] } };
 
 export class DataikuPredict implements INodeType {
 	description: INodeTypeDescription = {
+		...commonDescription,
 		displayName: 'Dataiku Predict',
 		name: 'dataikuPredict',
 		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
-		group: ['transform'],
-		version: 1,
-		subtitle: '={{ $parameter["endpointId"]["value"] || $parameter["endpointId"] }}',
+		subtitle,
 		description:
 			'Score records with a model on a Dataiku API node: give the features of a record, get its prediction, probabilities and, on demand, explanations',
 		defaults: { name: 'Dataiku Predict' },
 		usableAsTool: true,
-		inputs: [NodeConnectionTypes.Main],
-		outputs: [NodeConnectionTypes.Main],
 		credentials: [
 			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
 			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },

@@ -1,15 +1,16 @@
 import type { IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
-import { NodeConnectionTypes } from 'n8n-workflow';
 import { credentialTest } from '../shared/credentialTest';
 import {
 	batchOptions,
 	callOptions,
+	commonDescription,
 	dispatchOptions,
 	endpointProperties,
 	ignoredRecordsProperty,
 	optionsProperty,
 	outputProperty,
 	recordProperties,
+	subtitle,
 	withKey,
 	withOAuth2,
 } from '../shared/description/nodeProperties';
@@ -18,18 +19,15 @@ import { settleItems } from '../shared/settleItems';
 
 export class DataikuPredictEffect implements INodeType {
 	description: INodeTypeDescription = {
+		...commonDescription,
 		displayName: 'Dataiku Predict Effect',
 		name: 'dataikuPredictEffect',
 		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
-		group: ['transform'],
-		version: 1,
-		subtitle: '={{ $parameter["endpointId"]["value"] || $parameter["endpointId"] }}',
+		subtitle,
 		description:
 			'Predict the effect of a treatment on records with a causal model on a Dataiku API node: give the features of a record, get how much the treatment would change its outcome',
 		defaults: { name: 'Dataiku Predict Effect' },
 		usableAsTool: true,
-		inputs: [NodeConnectionTypes.Main],
-		outputs: [NodeConnectionTypes.Main],
 		credentials: [
 			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
 			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },

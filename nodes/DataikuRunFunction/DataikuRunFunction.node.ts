@@ -1,12 +1,13 @@
 import type { IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
-import { NodeConnectionTypes } from 'n8n-workflow';
 import { credentialTest } from '../shared/credentialTest';
 import {
 	callOptions,
+	commonDescription,
 	endpointProperties,
 	optionsProperty,
 	outputProperty,
 	recordProperties,
+	subtitle,
 	repeatableOption,
 	splitArrayOption,
 	withKey,
@@ -18,17 +19,14 @@ import { functionCall } from './value';
 
 export class DataikuRunFunction implements INodeType {
 	description: INodeTypeDescription = {
+		...commonDescription,
 		displayName: 'Dataiku Run Function',
 		name: 'dataikuRunFunction',
 		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
-		group: ['transform'],
-		version: 1,
-		subtitle: '={{ $parameter["endpointId"]["value"] || $parameter["endpointId"] }}',
+		subtitle,
 		description: 'Run a Python or R function of a Dataiku API node: give its named arguments, get its value',
 		defaults: { name: 'Dataiku Run Function' },
 		usableAsTool: true,
-		inputs: [NodeConnectionTypes.Main],
-		outputs: [NodeConnectionTypes.Main],
 		credentials: [
 			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
 			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },

@@ -1,12 +1,13 @@
 import type { IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
-import { NodeConnectionTypes } from 'n8n-workflow';
 import { credentialTest } from '../shared/credentialTest';
 import {
 	callOptions,
+	commonDescription,
 	endpointProperties,
 	optionsProperty,
 	outputProperty,
 	recordProperties,
+	subtitle,
 	repeatableOption,
 	withKey,
 	withOAuth2,
@@ -17,17 +18,14 @@ import { queryCall } from './rows';
 
 export class DataikuSqlQuery implements INodeType {
 	description: INodeTypeDescription = {
+		...commonDescription,
 		displayName: 'Dataiku SQL Query',
 		name: 'dataikuSqlQuery',
 		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
-		group: ['transform'],
-		version: 1,
-		subtitle: '={{ $parameter["endpointId"]["value"] || $parameter["endpointId"] }}',
+		subtitle,
 		description: 'Run a parameterised SQL query of a Dataiku API node: give its named parameters, get its rows',
 		defaults: { name: 'Dataiku SQL Query' },
 		usableAsTool: true,
-		inputs: [NodeConnectionTypes.Main],
-		outputs: [NodeConnectionTypes.Main],
 		credentials: [
 			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
 			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },

@@ -1,4 +1,20 @@
-import type { INodeProperties, INodePropertyOptions } from 'n8n-workflow';
+import {
+	type INodeProperties,
+	type INodePropertyOptions,
+	type INodeTypeDescription,
+	NodeConnectionTypes,
+} from 'n8n-workflow';
+
+/** What is the same of every node. */
+export const commonDescription = {
+	group: ['transform'],
+	version: 1,
+	inputs: [NodeConnectionTypes.Main],
+	outputs: [NodeConnectionTypes.Main],
+} satisfies Partial<INodeTypeDescription>;
+
+/** Below a node's name on the canvas: its endpoint. */
+export const subtitle = '={{ $parameter["endpointId"]["value"] || $parameter["endpointId"] }}';
 
 /** When each of the credentials is asked for. */
 export const withKey = { show: { authentication: ['apiKey'] } };

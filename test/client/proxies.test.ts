@@ -131,7 +131,7 @@ describe('behind a proxy of the environment', () => {
 
 describe('a proxy that fails says so', () => {
 	beforeEach(() => stage.withoutPauses());
-	const mentionsProxy = expect.stringContaining('A proxy is set in the environment of n8n') as string;
+	const mentionsProxy = expect.stringContaining('A proxy is set in the environment of this process') as string;
 
 	test('wanting a password: asked once, nothing reached the API node', async () => {
 		const { proxy, plain, secure } = await behind({ auth: { username: 'u', password: 'p' } });

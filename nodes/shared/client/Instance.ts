@@ -123,7 +123,7 @@ export class Instance {
 			connect: this.socketOptions,
 			requestTls: this.socketOptions,
 			proxyTls: { timeout: this.options.connectTimeout },
-			// As curl and n8n do: CONNECT for https alone, plain forwarding for http.
+			// As curl does: CONNECT for https alone, plain forwarding for http.
 			proxyTunnel: false,
 		});
 	}
@@ -132,6 +132,6 @@ export class Instance {
 /** Without what was thrown: that repeats the URL, password included. */
 function unusableProxy(): InvalidCallError {
 	return new InvalidCallError(
-		'A proxy in the environment of n8n (HTTP_PROXY, HTTPS_PROXY) cannot be used: it must look like http://host:port',
+		'A proxy in the environment of this process (HTTP_PROXY, HTTPS_PROXY) cannot be used: it must look like http://host:port',
 	);
 }

@@ -50,7 +50,7 @@ export function fromExchangeFailure({ error, sent }: ExchangeFailure, context: F
 	const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 	const facts: FailureFacts = { instance: instance.host, attempts: context.attempts, code };
 	const proxyAdvice = instance.proxied
-		? 'A proxy is set in the environment of n8n (HTTP_PROXY, HTTPS_PROXY): it may be what failed. NO_PROXY names the hosts to reach without it.'
+		? 'A proxy is set in the environment of this process (HTTP_PROXY, HTTPS_PROXY): it may be what failed. NO_PROXY names the hosts to reach without it.'
 		: undefined;
 
 	if (error instanceof CancelledError) return error;

@@ -1,6 +1,6 @@
 import type { Endpoint, Field } from './endpoint';
 import { itemsOf, type JsonObject, objectOf } from './json';
-import { contributions, type LinearModel, scores, sigmoid } from './models/linear-model';
+import { type LinearModel, scorer, sigmoid } from './models/linear-model';
 import { eachItem } from './prediction';
 
 /** A T-learner: one model of the outcome per arm; the effect is the difference between what they predict. */
@@ -11,17 +11,19 @@ export interface EffectModel {
 }
 
 export function effectEndpoint(id: string, summary: string, model: EffectModel): Endpoint {
-	const score = (arm: LinearModel, features: JsonObject) => scores(arm, contributions(arm, features))[0];
+	const controlOf = scorer(model.models.control);
+	const treatmentOf = scorer(model.models.treatment);
+	const propensityOf = scorer(model.models.propensity);
 	const result = (features: JsonObject) => {
-		const control = score(model.models.control, features);
-		const treatment = score(model.models.treatment, features);
+		const [control] = controlOf(features).values;
+		const [treatment] = treatmentOf(features).values;
 		return {
 			ignored: false,
 			predictedEffect: treatment - control,
 			treatment: model.treatment,
 			control: model.control,
 			outcomes: { [model.treatment]: treatment, [model.control]: control },
-			propensity: sigmoid(score(model.models.propensity, features)),
+			propensity: sigmoid(propensityOf(features).values[0]),
 		};
 	};
 	const fields: Field[] = model.models.control.features;

@@ -2,7 +2,7 @@ import type { Endpoint, Field } from './endpoint';
 import { ApiNodeError, badRequest } from './errors';
 import { isObject, itemsOf, type Json, type JsonObject, objectOf } from './json';
 import type { Lookup } from './lookup';
-import { contributions, countUpTo, type LinearModel, scores, sigmoid, softmax } from './models/linear-model';
+import { countUpTo, type LinearModel, scorer, sigmoid, softmax } from './models/linear-model';
 
 export interface Explanations {
 	enabled: boolean;
@@ -59,9 +59,9 @@ export function eachItem<T>(items: JsonObject[], work: (item: JsonObject) => T):
 }
 
 export function linearPrediction(model: LinearModel): Predict {
+	const score = scorer(model);
 	return (features, explanations) => {
-		const parts = contributions(model, features);
-		const values = scores(model, parts);
+		const { parts, values } = score(features);
 		const result = decide(model, values);
 		if (!explanations.enabled) return result;
 		// Of several classes, the predicted one is explained.

@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Field } from '../endpoint';
 import type { JsonObject } from '../json';
-import { contributions, type Feature, type LinearModel, scores, sigmoid } from './linear-model';
+import { type Feature, type LinearModel, scorer, sigmoid } from './linear-model';
 
 type Spec = Field & { encoding: Feature['encoding']; edges?: number[] };
 type Row = { record: JsonObject; target: number };
@@ -104,7 +104,6 @@ function encode({ name, encoding, edges = [] }: Spec, record: JsonObject): strin
 
 const zeros = (count: number) => new Array<number>(count).fill(0);
 const round = (value: number) => Number(value.toPrecision(6));
-const scoresOf = (model: LinearModel, { record }: Row) => scores(model, contributions(model, record));
 
 function binary(target: string, classes: string[], specs: Spec[], data: Row[], description: string): LinearModel {
 	const held = Math.floor(data.length * 0.8);
@@ -113,10 +112,12 @@ function binary(target: string, classes: string[], specs: Spec[], data: Row[], d
 		...{ kind: 'BINARY', target, classes, threshold: 0.5, percentiles: [], data: description, metrics: {} },
 		...fitted,
 	};
-	const probas = data.slice(0, held).map((row) => sigmoid(scoresOf(model, row)[0]));
+	const score = scorer(model);
+	const probaOf = ({ record }: Row) => sigmoid(score(record).values[0]);
+	const probas = data.slice(0, held).map(probaOf);
 	const sorted = [...probas].sort((a, b) => a - b);
 	model.percentiles = Array.from({ length: 99 }, (_, p) => round(sorted[Math.floor(((p + 1) / 100) * sorted.length)]));
-	const test = data.slice(held).map((row) => ({ y: row.target, p: sigmoid(scoresOf(model, row)[0]) }));
+	const test = data.slice(held).map((row) => ({ y: row.target, p: probaOf(row) }));
 	const f1 = (threshold: number) => {
 		const hits = test.filter(({ y, p }) => y === 1 && p >= threshold).length;
 		return (2 * hits) / (test.filter(({ p }) => p >= threshold).length + test.filter(({ y }) => y === 1).length);
@@ -140,8 +141,9 @@ function multiclass(target: string, classes: string[], specs: Spec[], data: Row[
 		...{ kind: 'MULTICLASS', target, classes, threshold: 0, percentiles: [], data: description, metrics: {} },
 		...fitted,
 	};
+	const score = scorer(model);
 	const right = data.slice(held).filter((row) => {
-		const values = scoresOf(model, row);
+		const { values } = score(row.record);
 		return values.indexOf(Math.max(...values)) === row.target;
 	});
 	model.metrics = { accuracy: round(right.length / (data.length - held)) };
@@ -158,7 +160,8 @@ function regression(target: string, specs: Spec[], data: Row[], description: str
 	};
 	const test = data.slice(held);
 	const average = test.reduce((sum, row) => sum + row.target, 0) / test.length;
-	const left = test.reduce((sum, row) => sum + (row.target - scoresOf(model, row)[0]) ** 2, 0);
+	const score = scorer(model);
+	const left = test.reduce((sum, { target, record }) => sum + (target - score(record).values[0]) ** 2, 0);
 	model.metrics = { r2: round(1 - left / test.reduce((sum, row) => sum + (row.target - average) ** 2, 0)) };
 	return model;
 }

@@ -37,41 +37,57 @@ export interface LinearModel {
 	metrics: Record<string, number>;
 }
 
-/** What each feature adds to the model's base, per output. */
-export function contributions(model: LinearModel, record: JsonObject): number[][] {
-	const none = new Array<number>(model.base.length).fill(0);
-	return model.features.map((feature) => {
-		const value = record[feature.name];
-		return value === null || value === undefined || value === '' ? none : (contribution(feature, value) ?? none);
-	});
+export interface Score {
+	/** What each feature adds to the model's base, per output. */
+	parts: number[][];
+	/** One per output: the base and all parts. */
+	values: number[];
 }
 
-function contribution(feature: Feature, value: unknown): number[] | undefined {
+/** A model made ready to score records, so that each of them costs little: batches bring many. */
+export function scorer({ base, features }: LinearModel): (record: JsonObject) => Score {
+	const none = base.map(() => 0);
+	const partOf = features.map((feature) => ({ name: feature.name, part: partOfFeature(feature) }));
+	return (record) => {
+		const parts: number[][] = [];
+		const values = base.slice();
+		for (const { name, part } of partOf) {
+			const value = record[name];
+			const missing = value === null || value === undefined || value === '';
+			const added = (missing ? undefined : part(value)) ?? none;
+			parts.push(added);
+			for (let output = 0; output < values.length; output++) values[output] += added[output];
+		}
+		return { parts, values };
+	};
+}
+
+function partOfFeature(feature: Feature): (value: unknown) => number[] | undefined {
 	if ('mean' in feature) {
-		const number = numberOf(feature, value);
-		const distance = (feature.encoding === 'log' ? Math.log1p(number) : number) - feature.mean;
-		return feature.weights.map((weight) => weight * distance);
+		const { encoding, mean, weights } = feature;
+		return (value) => {
+			const number = numberOf(feature, value);
+			const distance = (encoding === 'log' ? Math.log1p(number) : number) - mean;
+			return weights.map((weight) => weight * distance);
+		};
 	}
-	const category =
-		feature.encoding === 'category'
-			? categoryOf(feature, value)
-			: String(countUpTo(feature.edges ?? [], numberOf(feature, value)));
-	return Object.hasOwn(feature.weights, category) ? feature.weights[category] : undefined;
-}
-
-export function scores(model: LinearModel, parts: number[][]): number[] {
-	return model.base.map((base, output) => {
-		let score = base;
-		for (const part of parts) score += part[output];
-		return score;
-	});
+	const { encoding, edges = [] } = feature;
+	const weights = new Map(Object.entries(feature.weights));
+	if (encoding === 'category') return (value) => weights.get(categoryOf(feature, value));
+	const bins = Array.from({ length: edges.length + 1 }, (_, bin) => weights.get(String(bin)));
+	return (value) => bins[countUpTo(edges, numberOf(feature, value))];
 }
 
 /** How many of the ascending numbers are not above the value. */
-export function countUpTo(ascending: number[], value: number): number {
-	let count = 0;
-	while (count < ascending.length && ascending[count] <= value) count++;
-	return count;
+export function countUpTo(ascending: readonly number[], value: number): number {
+	let from = 0;
+	let to = ascending.length;
+	while (from < to) {
+		const middle = (from + to) >> 1;
+		if (ascending[middle] <= value) from = middle + 1;
+		else to = middle;
+	}
+	return from;
 }
 
 export function sigmoid(logOdds: number): number {

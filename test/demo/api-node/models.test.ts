@@ -1,5 +1,5 @@
 import { holtWinters } from '../../../demo/api-node/models/holt-winters';
-import { contributions, type LinearModel, scores } from '../../../demo/api-node/models/linear-model';
+import { type LinearModel, scorer } from '../../../demo/api-node/models/linear-model';
 
 const model: LinearModel = {
 	kind: 'REGRESSION',
@@ -28,8 +28,9 @@ test.each([
 	['a category', { c: 'red' }, [0, 0, 0, -5]],
 	['an unseen category', { c: 'blue' }, [0, 0, 0, 0]],
 ])('a linear model weighs %s', (_case, record, parts) => {
-	expect(contributions(model, record).map(([part]) => part)).toEqual(parts);
-	expect(scores(model, contributions(model, record))[0]).toBe(10 + parts.reduce((sum, part) => sum + part, 0));
+	const score = scorer(model)(record);
+	expect(score.parts.map(([part]) => part)).toEqual(parts);
+	expect(score.values[0]).toBe(10 + parts.reduce((sum, part) => sum + part, 0));
 });
 
 test('Holt-Winters continues a line and a season exactly where nothing disturbs them', () => {

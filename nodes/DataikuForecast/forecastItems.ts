@@ -78,7 +78,7 @@ async function readBatches(run: ItemRun): Promise<Batch[]> {
 	const groups = new Map<string, { target: Target; most: number; series: Map<string, Series> }>();
 
 	for (let i = 0; i < items.length; i++) {
-		await run.breathe();
+		if (run.outOfBreath) await run.breathe();
 		let target: Target | undefined;
 		try {
 			target = targetOf(i);

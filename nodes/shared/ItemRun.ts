@@ -95,9 +95,13 @@ export class ItemRun {
 		this.running.add(promise);
 	}
 
-	/** Gives the event loop a turn when this one has been long. */
+	/** Whether it is time to {@link breathe}: to await that for every item would cost each of them a turn of its own. */
+	get outOfBreath(): boolean {
+		return performance.now() - this.turnSince >= longestTurn;
+	}
+
+	/** Gives the event loop a turn. */
 	async breathe(): Promise<void> {
-		if (performance.now() - this.turnSince < longestTurn) return;
 		await nextTurn();
 		this.turnSince = performance.now();
 		this.check();

@@ -31,7 +31,7 @@ export async function callItems(
 		const call = prepare(run);
 
 		for (let i = 0; i < items.length; i++) {
-			await run.breathe();
+			if (run.outOfBreath) await run.breathe();
 			let target: Target | undefined;
 			let record: JsonObject;
 			let options: UnrepeatableOptions;

@@ -68,7 +68,7 @@ export async function settleItems(
 		};
 
 		for (let i = 0; i < items.length; i++) {
-			await run.breathe();
+			if (run.outOfBreath) await run.breathe();
 			let batch: Batch | undefined;
 			let key = '';
 			let target: BatchTarget | undefined;

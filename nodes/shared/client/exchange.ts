@@ -66,8 +66,14 @@ export function exchange(dispatcher: Dispatcher, request: WireRequest, limits: E
 			reject({ error, sent: controller !== undefined });
 			controller?.abort(error);
 		};
-		// No request waits for a free connection (the pool opens one), so one that has not started is connecting.
-		let timer = setTimeout(() => fail(new ExchangeTimeout()), Math.min(limits.connectTimeout, limits.timeout));
+		// One timer for both limits: it nearly always ends before the first. No request waits for a free connection (the
+		// pool opens one), so one that has not started is connecting.
+		const onTime = () => {
+			const left = limits.timeout - (Date.now() - startedAt);
+			if (controller && left > 0) timer = setTimeout(onTime, left);
+			else fail(new ExchangeTimeout());
+		};
+		let timer = setTimeout(onTime, Math.min(limits.connectTimeout, limits.timeout));
 		const forget = limits.signal && onAbort(limits.signal, () => fail(new CancelledError()));
 
 		dispatcher.dispatch(request, {
@@ -75,8 +81,6 @@ export function exchange(dispatcher: Dispatcher, request: WireRequest, limits: E
 				// Given up while queued or connecting: stop undici from writing it after all.
 				if (ended) return started.abort(ended);
 				controller = started;
-				clearTimeout(timer);
-				timer = setTimeout(() => fail(new ExchangeTimeout()), limits.timeout - (Date.now() - startedAt));
 			},
 			onResponseStart(_controller, statusCode, responseHeaders) {
 				status = statusCode;

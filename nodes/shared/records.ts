@@ -48,15 +48,49 @@ function inputItem(parameters: Parameters, items: readonly INodeExecutionData[])
 		if (include(i) === 'selected') {
 			const selected = columnNames(includeFields(i));
 			if (selected.length === 0) throw new InvalidCallError('No field is named in "Fields to Include"');
-			return Object.fromEntries(selected.filter((name) => name in json).map((name) => [name, json[name]]));
+			return selection(json, selected);
 		}
 		if (include(i) === 'except') {
-			const rest = { ...json };
-			for (const name of columnNames(excludeFields(i))) delete rest[name];
-			return rest;
+			return columnNames(excludeFields(i)).reduce<JsonObject>((rest, path) => without(rest, keysOf(rest, path)), json);
 		}
 		return json;
 	};
+}
+
+/** A field's name, or the way to a nested one as the editor writes it when that is dragged: `body.amount`, `body["a b"]`. */
+const keysOf = (json: JsonObject, path: string): string[] =>
+	Object.hasOwn(json, path) ? [path] : path.split(/[.[\]"']+/).filter(Boolean);
+
+/** The fields that there are of those named; a nested one goes by its own name, as a model knows nothing of nesting. */
+function selection(json: JsonObject, paths: readonly string[]): JsonObject {
+	const record: JsonObject = {};
+	for (const path of new Set(paths)) {
+		const keys = keysOf(json, path);
+		let value: unknown = json;
+		for (const key of keys) value = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+		if (value === undefined) continue;
+		const name = keys[keys.length - 1];
+		if (Object.hasOwn(record, name)) {
+			throw new InvalidCallError(`Two of the fields in "Fields to Include" would be sent as '${name}'`, {
+				advice: 'Take the features from "Fields Below", where each gets a name of its own.',
+			});
+		}
+		record[name] = value;
+	}
+	return record;
+}
+
+/** A copy that lacks the field at the end of the keys; copied no deeper than these go. */
+function without(holder: JsonObject, [key, ...deeper]: string[]): JsonObject {
+	const rest = { ...holder };
+	const inner = rest[key];
+	if (deeper.length === 0) delete rest[key];
+	else if (isObject(inner)) rest[key] = without(inner, deeper);
+	return rest;
+}
+
+function isObject(value: unknown): value is JsonObject {
+	return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The fields of an assignment collection, converted to the type chosen for each as n8n's Edit Fields does. */
@@ -109,7 +143,7 @@ function parseObject(given: unknown, what: string): JsonObject {
 			throw notJson(what);
 		}
 	}
-	if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
+	if (isObject(value)) return value;
 	const kind = Array.isArray(value)
 		? 'a list'
 		: value === null || value === undefined

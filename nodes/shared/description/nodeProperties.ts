@@ -90,8 +90,9 @@ export function recordProperties(what: string): INodeProperties[] {
 			name: 'includeFields',
 			type: 'string',
 			default: '',
-			placeholder: 'e.g. amount, country',
-			description: 'Names of fields, separated by commas. Drag them from the input.',
+			placeholder: 'e.g. amount, body.country',
+			description:
+				'Names of fields, separated by commas. Drag them from the input. A nested field, such as body.country, is sent as country.',
 			displayOptions: { show: { ...ofInputItem, include: ['selected'] } },
 			requiresDataPath: 'multiple',
 		},

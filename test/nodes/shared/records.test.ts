@@ -36,7 +36,7 @@ const assigned = (...assignments: Array<[name: string, value: unknown, type: str
 });
 
 describe('a record is made of', () => {
-	it.each<[string, IDataObject, unknown[]]>([
+	it.each<[string, IDataObject, unknown[], IDataObject[]?]>([
 		['the whole input item', {}, items],
 		[
 			'the selected fields that the item has',
@@ -49,6 +49,27 @@ describe('a record is made of', () => {
 			[{ amount: 1 }, { amount: 2, extra: null }],
 		],
 		['all fields where none is excepted', { include: 'except' }, items],
+		[
+			'nested fields under their own names, as dragged from a webhook',
+			{ include: 'selected', includeFields: 'body.amount, body["card country"], body.none, note' },
+			[
+				{ amount: 1, 'card country': 'FR' },
+				{ amount: 2, note: null },
+			],
+			[{ body: { amount: 1, 'card country': 'FR' } }, { body: { amount: 2 }, note: null }],
+		],
+		[
+			'a field whose name holds a dot',
+			{ include: 'selected', includeFields: 'body.amount' },
+			[{ 'body.amount': 3 }, { amount: 4 }],
+			[{ 'body.amount': 3, body: { amount: 9 } }, { body: { amount: 4 } }],
+		],
+		[
+			'all but a nested field',
+			{ include: 'except', excludeFields: 'body.name, query.none' },
+			[{ body: { amount: 1 } }, { body: 'none' }],
+			[{ body: { amount: 1, name: 'Ann' } }, { body: 'none' }],
+		],
 		[
 			'what an expression selects for each item',
 			{
@@ -139,8 +160,8 @@ describe('a record is made of', () => {
 			[{ amount: 1 }, { amount: 2 }],
 		],
 		['no field at all', assigned(), [{}, {}]],
-	])('%s', async (_name, parameters, expected) => {
-		expect(await sent(parameters)).toEqual({ records: expected, errors: [] });
+	])('%s', async (_name, parameters, expected, given = items) => {
+		expect(await sent(parameters, given)).toEqual({ records: expected, errors: [] });
 	});
 });
 
@@ -190,6 +211,19 @@ describe('an item fails alone, saying why, for', () => {
 		expect(errors).toEqual([expect.stringMatching(message)]);
 		expect(errors[0]).toMatch(/^Item 1, endpoint 'fraud': /);
 	});
+});
+
+it('fails an item of which two fields would be sent under the same name, and no other', async () => {
+	const { records, errors } = await sent({ include: 'selected', includeFields: 'amount, amount, old.amount' }, [
+		{ amount: 1, old: { amount: 2 } },
+		{ amount: 3 },
+	]);
+	expect(records).toEqual([{ amount: 3 }]);
+	expect(errors).toEqual([
+		expect.stringMatching(
+			/^Item 0, endpoint 'fraud': Two of the fields in "Fields to Include" would be sent as 'amount'/,
+		),
+	]);
 });
 
 it('sends what a date is as the text that a model can read', async () => {

@@ -17,7 +17,7 @@ const docs = path.join(__dirname, '../docs');
 
 /** Runs the engine's workloads under a Node.js. */
 async function engineTimes(node: string, apiNodes: ApiNodes): Promise<Record<string, number>> {
-	const args = ['--import', 'tsx', path.join(__dirname, 'engineProcess.ts'), JSON.stringify(apiNodes)];
+	const args = ['--expose-gc', '--import', 'tsx', path.join(__dirname, 'engineProcess.ts'), JSON.stringify(apiNodes)];
 	const child = spawn(node, args, { stdio: ['ignore', 'pipe', 'inherit'] });
 	let output = '';
 	child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));

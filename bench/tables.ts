@@ -1,6 +1,6 @@
 import os from 'node:os';
 import Table from 'cli-table3';
-import type { WebhookTimes } from './webhooks';
+import { expressionEngines, webhookPeers, type WebhookTimes } from './webhooks';
 
 /** Milliseconds, by what was run; by Node.js for what runs in n8n's engine. */
 export interface Measured {
@@ -43,7 +43,7 @@ export function tables({ engine, webhooks }: Measured): RatioTable[] {
 	return [
 		{
 			title: 'Batches of 100',
-			note: "Times the Predict node's time. HTTP Request makes one request per item, and was run with 2,000: with 20,000 at once it fails; bare undici sends ready-made bodies and does not look at the answers, so its column is the node's distance from the limit (below 1: undici is faster).",
+			note: "Times the Predict node's time, all of them warmed up. HTTP Request makes one request per item, and was run with 2,000: with 20,000 at once it fails; bare undici sends ready-made bodies and does not look at the answers, so its column is the node's distance from the limit (below 1: undici is faster).",
 			head: ['items', 'Node.js', 'HTTP Request', 'HTTP Request, batching', 'Python loop, batches', 'bare undici'],
 			rows: rows(
 				[2_000, 20_000, 200_000].map((count) => [
@@ -99,7 +99,7 @@ export function tables({ engine, webhooks }: Measured): RatioTable[] {
 		},
 		{
 			title: 'Inside n8n',
-			note: 'Growth: time per item at 200,000 to that at 20,000. Expression: what one expression per item adds, to what getNodeParameter itself takes for it in the same engine. Pause: the longest of the event loop in a run of 200,000 items, in milliseconds, and what a node that does nothing causes with them.',
+			note: 'Growth: time per item at 200,000 to that at 20,000. Expression: what one expression per item adds, to what getNodeParameter itself takes for it in the same engine. Pause: the longest of the event loop in a run of 200,000 items, in milliseconds, with the Predict node and with a node that hands them on as they are: the engine goes through all items in one go, before a node and after it.',
 			head: ['', 'Node.js', 'growth', 'expression', 'pause', 'pause, empty node'],
 			rows: rows([
 				[
@@ -117,19 +117,47 @@ export function tables({ engine, webhooks }: Measured): RatioTable[] {
 			]),
 		},
 		{
+			title: 'A million items',
+			note: 'In batches of 100, under the heap that Node.js allows itself. Peak: the most heap used, garbage included, to what the items and the output hold in the end, and to the limit.',
+			head: ['Node.js', 'peak to items and output', 'peak to the limit'],
+			rows: versions.map((version) => [
+				version,
+				ratio(of(version, 'heap peak'), of(version, 'heap kept')),
+				ratio(of(version, 'heap peak'), of(version, 'heap limit')),
+			]),
+		},
+		{
 			title: 'Webhook to answer, in the real n8n',
-			note: 'Times of the workflow with HTTP Request to those of the workflow with the Predict node.',
-			head: ['connection', 'callers', 'p50', 'p99'],
-			rows: ['plain', 'tls'].flatMap((kind) =>
-				[1, 16].map((callers) => {
-					const [node, http] = ['node', 'http'].map((peer) => webhooks.calls[`${kind} ${callers} ${peer}`]);
-					return [
-						kind === 'tls' ? 'TLS' : 'plain',
-						String(callers),
-						ratio(http.p50, node.p50),
-						ratio(http.p99, node.p99),
-					];
-				}),
+			note: 'Times of the workflow with HTTP Request to those of the workflow with the Predict node, both with their key in a credential. Own part of n8n: the time of a workflow that does nothing, to that of the latter. Added: what HTTP Request adds to such a workflow, to what the Predict node adds. Engine: N8N_EXPRESSION_ENGINE, `vm` being the default. Gain: what `legacy` saves the workflow with the Predict node, of its time with `vm`.',
+			head: [
+				'engine',
+				'connection',
+				'callers',
+				'HTTP Request, p50',
+				'p99',
+				"n8n's own part, p50",
+				'added, p50',
+				'gain, p50',
+			],
+			rows: expressionEngines.flatMap((engine) =>
+				['plain', 'tls'].flatMap((kind) =>
+					[1, 16].map((callers) => {
+						const [empty, node, http] = webhookPeers.map(
+							(peer) => webhooks.calls[`${engine} ${kind} ${callers} ${peer}`],
+						);
+						const byDefault = webhooks.calls[`${expressionEngines[0]} ${kind} ${callers} node`];
+						return [
+							engine,
+							kind === 'tls' ? 'TLS' : 'plain',
+							String(callers),
+							ratio(http.p50, node.p50),
+							ratio(http.p99, node.p99),
+							ratio(empty.p50, node.p50),
+							ratio(http.p50 - empty.p50, node.p50 - empty.p50),
+							engine === expressionEngines[0] ? '–' : ratio(byDefault.p50, node.p50),
+						];
+					}),
+				),
 			),
 		},
 		{

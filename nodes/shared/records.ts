@@ -77,6 +77,9 @@ function selection(json: JsonObject, paths: readonly string[]): JsonObject {
 		}
 		record[name] = value;
 	}
+	if (Object.keys(record).length === 0) {
+		throw new InvalidCallError(`The item has none of the fields in "Fields to Include" (${paths.join(', ')})`);
+	}
 	return record;
 }
 

@@ -191,6 +191,11 @@ describe('an item fails alone, saying why, for', () => {
 			/No field is named in "Fields to Include"/,
 		],
 		[
+			'none of the fields selected, as where a name is mistyped',
+			{ include: 'selected', includeFields: '={{ $itemIndex === 1 ? "amout, body.amount" : "amount" }}' },
+			/The item has none of the fields in "Fields to Include" \(amout, body\.amount\)/,
+		],
+		[
 			'an expression that fails',
 			{ recordSource: 'json', recordJson: '={{ $itemIndex === 1 ? $json.amount.no.such : { amount: 1 } }}' },
 			/Cannot read properties|must be a JSON object/,

@@ -1,12 +1,10 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 import { RawAnswer } from '../shared/client';
+import { isObject } from '../shared/client/json';
 import type { ItemCall } from '../shared/callItems';
 import type { ItemRun } from '../shared/ItemRun';
 import { flag } from '../shared/parameters';
 import { outputNamed, successItem } from '../shared/results';
-
-const isObject = (value: unknown): value is IDataObject =>
-	typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The function's value: in `response`, beside `timing` and `apiContext`; a function that answers for itself has no envelope. */
 export function valueOf(answer: unknown): unknown {
@@ -16,10 +14,12 @@ export function valueOf(answer: unknown): unknown {
 
 type FunctionOutput = (input: IDataObject, value: unknown, answer: unknown) => IDataObject;
 
+const objectOf = (value: unknown) => (isObject(value) ? value : { result: value }) as IDataObject;
+
 const outputs: Record<string, FunctionOutput> = {
 	withInput: (input, value) => ({ ...input, result: value as IDataObject }),
-	resultOnly: (_input, value) => (isObject(value) ? value : { result: value as IDataObject }),
-	fullResponse: (_input, _value, answer) => (isObject(answer) ? answer : { result: answer as IDataObject }),
+	resultOnly: (_input, value) => objectOf(value),
+	fullResponse: (_input, _value, answer) => objectOf(answer),
 };
 
 const isText = /^text\/|[/+]xml$|^application\/(javascript|x-www-form-urlencoded|yaml|csv|sql)$/;

@@ -1,5 +1,6 @@
 import type { IDataObject } from 'n8n-workflow';
-import { InvalidCallError, type JsonObject } from '../shared/client';
+import { InvalidCallError } from '../shared/client';
+import { isObject } from '../shared/client/json';
 import type { ItemCall } from '../shared/callItems';
 import type { ItemRun } from '../shared/ItemRun';
 import { outputNamed, successItem } from '../shared/results';
@@ -11,9 +12,6 @@ interface Table {
 
 /** What an answer is turned into, one JSON object per item. */
 type QueryOutput = (answer: unknown) => IDataObject[];
-
-const isObject = (value: unknown): value is JsonObject =>
-	typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Names of columns as keys of one object: those of the same name are told apart as `id`, `id_2`, `id_3`. */
 export function distinctColumns(names: readonly string[]): string[] {

@@ -5,6 +5,7 @@ import {
 	validateFieldType,
 } from 'n8n-workflow';
 import { InvalidCallError, type JsonObject } from './client';
+import { isObject } from './client/json';
 import { choice, type Parameters } from './parameters';
 
 /** Makes the record of an item; throws InvalidCallError saying what is wrong with it. */
@@ -90,10 +91,6 @@ function without(holder: JsonObject, [key, ...deeper]: string[]): JsonObject {
 	if (deeper.length === 0) delete rest[key];
 	else if (isObject(inner)) rest[key] = without(inner, deeper);
 	return rest;
-}
-
-function isObject(value: unknown): value is JsonObject {
-	return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The fields of an assignment collection, converted to the type chosen for each as n8n's Edit Fields does. */

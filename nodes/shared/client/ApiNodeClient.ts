@@ -1,5 +1,6 @@
 import { jsonText, recordBody, recordText, requestSettings } from './bodies';
 import { AnswerError, InvalidCallError } from './errors';
+import { isObject } from './json';
 import { endpointPath, servicePath } from './location';
 import { type Operation, operations } from './operations';
 import {
@@ -272,10 +273,6 @@ export class ApiNodeClient {
 		const advice = 'Check that the endpoint is of the kind that this method calls.';
 		throw new AnswerError('The answer does not fit the request', { advice }, 'misfit');
 	}
-}
-
-function isObject(value: unknown): value is JsonObject {
-	return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function requireList(records: unknown): void {

@@ -1,3 +1,9 @@
+import type { JsonObject } from './types';
+
+export function isObject(value: unknown): value is JsonObject {
+	return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /**
  * A run of 16 digits that starts a number or a string: the only texts in which JSON.parse could round an integer.
  * Fractions (a probability has 17 digits) do not match, so that ordinary answers are only scanned.

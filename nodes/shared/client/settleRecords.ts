@@ -1,5 +1,6 @@
 import { type RequestSettings, recordBody, recordsBody } from './bodies';
 import { AnswerError, type ApiNodeError, CancelledError, InvalidCallError, StatusError } from './errors';
+import { isObject } from './json';
 import type { Operation } from './operations';
 import type { CallOptions, Transport } from './Transport';
 import type { AnswerContext, JsonObject } from './types';
@@ -161,8 +162,6 @@ class Settlement {
 	}
 
 	private assign({ start, end }: Range, answer: unknown): void {
-		const isObject = (value: unknown): value is JsonObject =>
-			typeof value === 'object' && value !== null && !Array.isArray(value);
 		const { result, results, timing, apiContext } = (isObject(answer) ? answer : {}) as Record<string, unknown>;
 		// Both lookup actions answer a list.
 		const list = this.request.single && results === undefined ? [result] : results;

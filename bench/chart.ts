@@ -14,7 +14,8 @@ const bars = (engine: Record<string, number>): Array<[string, number]> => {
 
 /** Time per record, on a logarithmic scale, with the node in batches as 1. */
 export function chart({ engine }: Measured): string {
-	const [version] = Object.keys(engine);
+	// The newest Node.js: the one that n8n runs on.
+	const version = Object.keys(engine).at(-1)!;
 	const shown = bars(engine[version]).filter(([, times]) => Number.isFinite(times));
 	const scale = (times: number) => Math.max(2, (Math.log10(times) + 1) * 110);
 	const rows = shown.map(([label, times], n) => {

@@ -78,6 +78,8 @@ class Settlement {
 	private splitting = false;
 	/** Single records that failed in a row, and their words. */
 	private alone: { count: number; words?: string } = { count: 0 };
+	/** This batch's own verdict, which counts for others only when nothing of it has succeeded in the end. */
+	private ownVerdict?: string;
 
 	constructor(
 		private readonly transport: Transport,
@@ -90,6 +92,7 @@ class Settlement {
 
 	async run(): Promise<RecordOutcome[]> {
 		await Promise.all(this.fittingRanges().map(async (range) => await this.settle(range)));
+		if (this.ownVerdict !== undefined) this.verdict.words = this.ownVerdict;
 		return this.outcomes;
 	}
 
@@ -131,7 +134,7 @@ class Settlement {
 			try {
 				this.assign(range, await this.send(range));
 				this.succeeded = true;
-				this.verdict.words = undefined;
+				this.verdict.words = this.ownVerdict = undefined;
 				this.alone.count = 0;
 				open.push(...condemned.splice(0).map(([range]) => range));
 				continue;
@@ -141,7 +144,7 @@ class Settlement {
 			if (error instanceof CancelledError || error instanceof InvalidCallError) throw error;
 			if (size === 1) this.failAlone(range.start, error);
 			else if (this.maySplit(error, range)) open.push(...this.halves(range, error));
-			else if (this.verdict.words === wordsOf(error)) condemned.push([range, error]);
+			else if (this.isVerdict(error)) condemned.push([range, error]);
 			else this.outcomes.fill({ error }, range.start, range.end);
 		}
 		for (const [{ start, end }, error] of condemned) this.outcomes.fill({ error, untried: true }, start, end);
@@ -182,7 +185,11 @@ class Settlement {
 	private maySplit(error: ApiNodeError, range: Range): boolean {
 		if (error instanceof AnswerError) return error.reason === 'misfit' && !range.afterMisfit;
 		if (error instanceof StatusError && error.status === 413) return true;
-		return blamesARecord(error) && this.verdict.words !== wordsOf(error);
+		return blamesARecord(error) && !this.isVerdict(error);
+	}
+
+	private isVerdict(error: ApiNodeError): boolean {
+		return [this.ownVerdict, this.verdict.words].includes(wordsOf(error));
 	}
 
 	private halves({ start, end }: Range, error: ApiNodeError): [Range, Range] {
@@ -205,6 +212,6 @@ class Settlement {
 		this.outcomes[index] = { error };
 		const words = wordsOf(error);
 		this.alone = { count: this.alone.words === words ? this.alone.count + 1 : 1, words };
-		if (this.alone.count >= 3 && !this.succeeded && blamesARecord(error)) this.verdict.words = words;
+		if (this.alone.count >= 3 && !this.succeeded && blamesARecord(error)) this.ownVerdict = words;
 	}
 }

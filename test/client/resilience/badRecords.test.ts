@@ -226,6 +226,22 @@ describe('An endpoint that refuses everything with the same words', () => {
 		expect(server.requests.length).toBeLessThanOrEqual(mostRequests(32, badOnes.size));
 	});
 
+	it('is no verdict for other batches while a record of its own is still to be answered', async () => {
+		const badOnes = new Set([0, 1, 2, 6]);
+		const slow: Record<string, number> = { '3': 300, '6,7': 100 };
+		const server = await servers.server({
+			refuses: (id) => (badOnes.has(id) ? dssError(400, unknown) : undefined),
+			faults: (request) => ({ kind: 'delay', ms: slow[idsIn(request).join()] ?? 0 }),
+		});
+		const client = servers.client(server);
+		const options = { verdict: new EndpointVerdict() };
+		const batches = [recordsOf([0, 1, 2, 3]), recordsOf([4, 5, 6, 7])];
+		const settled = await Promise.all(
+			batches.map(async (batch) => await client.settle('predict', 'e', batch, options)),
+		);
+		expect(kinds(settled.flat())).toEqual(range(0, 8).map((id) => (badOnes.has(id) ? 'failed' : 'scored')));
+	});
+
 	it.each([
 		[401, 'refused the key or token'],
 		[403, 'does not allow this call'],

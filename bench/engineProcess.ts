@@ -237,7 +237,7 @@ async function longestPause(work: () => Promise<unknown>): Promise<number> {
 	return pauses.sort((a, b) => a - b)[1];
 }
 
-/** The heap with a million items, before, while and after they are scored, in bytes. */
+/** The heap with a million items, while and after they are scored, in bytes. */
 async function memory() {
 	const used = () => getHeapStatistics().used_heap_size;
 	const items = payments(1_000_000);

@@ -67,7 +67,8 @@ function selection(json: JsonObject, paths: readonly string[]): JsonObject {
 	const record: JsonObject = {};
 	for (const path of new Set(paths)) {
 		const keys = keysOf(json, path);
-		let value: unknown = json;
+		// A lone dot leads nowhere.
+		let value: unknown = keys.length > 0 ? json : undefined;
 		for (const key of keys) value = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 		if (value === undefined) continue;
 		const name = keys[keys.length - 1];

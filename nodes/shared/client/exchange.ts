@@ -66,7 +66,7 @@ export function exchange(dispatcher: Dispatcher, request: WireRequest, limits: E
 			reject({ error, sent: controller !== undefined });
 			controller?.abort(error);
 		};
-		// One timer for both limits: it nearly always ends before the first. No request waits for a free connection (the
+		// One timer for both limits: an exchange nearly always ends before it fires. No request waits for a free connection (the
 		// pool opens one), so one that has not started is connecting.
 		const onTime = () => {
 			const left = limits.timeout - (Date.now() - startedAt);

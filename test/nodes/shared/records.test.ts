@@ -192,8 +192,8 @@ describe('an item fails alone, saying why, for', () => {
 		],
 		[
 			'none of the fields selected, as where a name is mistyped',
-			{ include: 'selected', includeFields: '={{ $itemIndex === 1 ? "amout, body.amount" : "amount" }}' },
-			/The item has none of the fields in "Fields to Include" \(amout, body\.amount\)/,
+			{ include: 'selected', includeFields: '={{ $itemIndex === 1 ? "amout, body.amount, ." : "amount" }}' },
+			/The item has none of the fields in "Fields to Include" \(amout, body\.amount, \.\)/,
 		],
 		[
 			'an expression that fails',

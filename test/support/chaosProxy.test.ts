@@ -218,6 +218,21 @@ describe('chaosProxy', () => {
 		expect(chaos.requests[3].outstanding).toBe(1);
 	});
 
+	it('dies while a connection is just being closed in an orderly way', async () => {
+		let killed: Promise<void> | undefined;
+		const { chaos, ask } = await start({
+			faults: () => {
+				// right after the fault, so in the turn of the event loop in which the socket shuts down
+				process.nextTick(() => (killed = chaos.kill()));
+				return { kind: 'close', when: 'before' };
+			},
+		});
+
+		await expect(ask()).rejects.toThrow();
+		await killed;
+		expect(chaos.openSockets()).toBe(0);
+	});
+
 	it('refuses while it is dead, and is back on the same port once revived', async () => {
 		const { ask, chaos } = await start();
 		await ask();

@@ -7,7 +7,7 @@ import type { TlsOptions } from 'node:tls';
 import { Agent } from 'undici';
 import { askUpstream, toWire, type Answer } from './chaos/answer';
 import type { ChaosRequest, ConnectionFault, ConnectionFaultScript, Fault, FaultScript } from './chaos/faults';
-import { sendFault } from './chaos/sendFault';
+import { reset, sendFault } from './chaos/sendFault';
 
 export { inOrder, type ChaosRequest, type ConnectionFault, type Fault, type FaultScript } from './chaos/faults';
 export type { Answer } from './chaos/answer';
@@ -119,7 +119,7 @@ export async function chaosProxy(options: ChaosOptions = {}): Promise<ChaosProxy
 		socket.setNoDelay(true);
 
 		const chosen = typeof connectionFault === 'function' ? connectionFault(connection) : connectionFault;
-		if (chosen === 'reset') socket.resetAndDestroy();
+		if (chosen === 'reset') reset(socket);
 		else if (chosen === 'silent') socket.resume();
 		else http.emit('connection', socket);
 	};
@@ -131,7 +131,7 @@ export async function chaosProxy(options: ChaosOptions = {}): Promise<ChaosProxy
 		if (!listener.listening) return;
 		const closed = [once(listener, 'close'), ...[...open.values()].map(async ({ tcp }) => await once(tcp, 'close'))];
 		listener.close();
-		for (const { tcp } of open.values()) tcp.resetAndDestroy();
+		for (const { tcp } of open.values()) reset(tcp);
 		await Promise.all(closed);
 	};
 

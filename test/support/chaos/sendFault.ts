@@ -37,8 +37,7 @@ export async function sendFault(fault: Fault, exchange: Exchange): Promise<void>
 			if (fault.when === 'during') await sendHalf(response, await healthy());
 			if (fault.when === 'after') await send(response, await healthy());
 			if (fault.when !== 'before') await wait(fault.afterMs ?? UNTIL_READ);
-			tcp.resetAndDestroy();
-			return;
+			return reset(tcp);
 		case 'close':
 			if (fault.when === 'after') await send(response, await healthy());
 			if (fault.afterMs) await wait(fault.afterMs);
@@ -74,6 +73,12 @@ export async function sendFault(fault: Fault, exchange: Exchange): Promise<void>
 			return;
 		}
 	}
+}
+
+export function reset(tcp: Socket): void {
+	// the system resets no socket that is shutting down; its peer sees the end of it anyway
+	if (tcp.writableEnded) tcp.destroy();
+	else tcp.resetAndDestroy();
 }
 
 async function send(response: ServerResponse, { status, headers, body }: WireAnswer): Promise<void> {

@@ -12,9 +12,13 @@ export interface ApiNodes {
 	stop(): void;
 }
 
-/** API nodes in a process of their own, so that their work does not count as a client's. */
-export async function startApiNodes(): Promise<ApiNodes> {
-	const child = spawn(process.execPath, ['--import', 'tsx', path.join(__dirname, 'apiNodeProcess.ts')], {
+/**
+ * API nodes in a process of their own, so that their work does not count as a client's.
+ *
+ * @param node the Node.js that runs them: the newest, which takes half the time of Node.js 20, so that they hide the least
+ */
+export async function startApiNodes(node: string): Promise<ApiNodes> {
+	const child = spawn(node, ['--import', 'tsx', path.join(__dirname, 'apiNodeProcess.ts')], {
 		stdio: ['ignore', 'pipe', 'inherit'],
 	});
 	const [line] = (await once(child.stdout, 'data')) as [Buffer];

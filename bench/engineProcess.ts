@@ -38,28 +38,40 @@ async function run(options: RunNodeOptions): Promise<number> {
 	return timing.node;
 }
 
-const enough = { warmUpMs: 2_500, leastTimes: 3, mostTimes: 25, ms: 2_500 };
+/** Milliseconds for each peer: to warm up, as n8n is a process of days, and in each of several rounds. */
+const enough = { warmUp: 2_500, rounds: 4, inRound: 800 };
+
+type Peers = Record<string, () => Promise<number>>;
 
 /**
- * Keeps the median of several runs, after others that warm up: n8n is a process of days, and Node.js compiles what it has
- * run often. The same rule for every peer: so many runs as fit into the time, within bounds.
+ * Keeps the median of several runs of each peer, which take turns, so that whatever else the machine does falls on all of
+ * them. Each turn begins without the garbage of the one before.
  */
-async function measure(name: string, work: () => Promise<number>): Promise<void> {
-	let clock = performance.now();
-	while (performance.now() - clock < enough.warmUpMs) await work();
-	const each: number[] = [];
-	clock = performance.now();
-	while (each.length < enough.leastTimes || (each.length < enough.mostTimes && performance.now() - clock < enough.ms)) {
-		each.push(await work());
+async function compare(peers: Peers): Promise<void> {
+	const samples = new Map(Object.keys(peers).map((name) => [name, [] as number[]]));
+	const during = async (ms: number, work: () => Promise<void>) => {
+		gc!();
+		const clock = performance.now();
+		do await work();
+		while (performance.now() - clock < ms);
+	};
+	for (const work of Object.values(peers)) await during(enough.warmUp, async () => void (await work()));
+	for (let round = 0; round < enough.rounds; round++) {
+		for (const [name, work] of Object.entries(peers)) {
+			await during(enough.inRound, async () => void samples.get(name)!.push(await work()));
+		}
 	}
-	times[name] = each.sort((a, b) => a - b)[Math.floor(each.length / 2)];
-	console.error(`${name}: ${times[name].toFixed(1)} ms`);
+	for (const [name, each] of samples) keep(name, each.sort((a, b) => a - b)[each.length >> 1]);
+}
+
+function keep(name: string, ms: number): void {
+	times[name] = ms;
+	console.error(`${name}: ${ms.toFixed(1)} ms`);
 }
 
 /** For what waits more than it works: once is enough. */
 async function measureOnce(name: string, work: () => Promise<number>): Promise<void> {
-	times[name] = await work();
-	console.error(`${name}: ${times[name].toFixed(1)} ms`);
+	keep(name, await work());
 }
 
 const ourOptions = (
@@ -108,6 +120,9 @@ async function clocked(work: () => Promise<unknown>): Promise<number> {
 	return performance.now() - started;
 }
 
+const bare = async (action: string, bodies: string[], url = nodes.urls[0]) =>
+	await clocked(async () => await sendBare(url, action, bodies));
+
 const batchBodies = (items: IDataObject[]) =>
 	Array.from({ length: Math.ceil(items.length / 100) }, (_, n) =>
 		JSON.stringify({ items: items.slice(n * 100, n * 100 + 100).map((features) => ({ features })) }),
@@ -133,36 +148,30 @@ async function withoutPython(): Promise<boolean> {
 	);
 }
 
-async function inBatches() {
-	for (const count of [2_000, 20_000, 200_000]) {
-		const items = payments(count);
-		const bodies = batchBodies(items);
-		await measure(`batch ${count} node`, async () => await ours('dataikuPredict', 'fraud', items, {}));
-		await measure(
-			`batch ${count} bare`,
-			async () => await clocked(() => sendBare(nodes.urls[0], 'fraud/predict-multi', bodies)),
-		);
-	}
-}
-
-async function oneByOne() {
-	const body = '={{ { "features": $json } }}';
+async function predictions() {
 	const single = { options: { batchSize: 1 } };
-	for (const count of [2_000, 20_000]) {
-		const items = payments(count);
-		const bodies = singleBodies(items);
-		await measure(`single ${count} node`, async () => await ours('dataikuPredict', 'fraud', items, single));
-		await measure(
-			`single ${count} bare`,
-			async () => await clocked(() => sendBare(nodes.urls[0], 'fraud/predict', bodies)),
-		);
-	}
-	// Not 20,000: without batches it opens as many connections at once, and fails.
-	const items = payments(2_000);
+	const body = '={{ { "features": $json } }}';
 	const url = nodes.urls[0] + predict;
-	await measure('single 2000 http', async () => await httpRequest(items, url, body));
 	const batching = { batching: { batch: { batchSize: 50, batchInterval: 0 } } };
-	await measure('single 2000 http batched', async () => await httpRequest(items, url, body, batching));
+	const peers: Peers = {};
+	for (const count of [2_000, 20_000, 200_000]) {
+		// Made for each run: 200,000 items that lie about would cost the others their time in garbage collection.
+		peers[`batch ${count} node`] = async () => await ours('dataikuPredict', 'fraud', payments(count), {});
+		peers[`batch ${count} bare`] = async () => await bare('fraud/predict-multi', batchBodies(payments(count)));
+	}
+	for (const count of [2_000, 20_000]) {
+		peers[`single ${count} node`] = async () => await ours('dataikuPredict', 'fraud', payments(count), single);
+		peers[`single ${count} bare`] = async () => await bare('fraud/predict', singleBodies(payments(count)));
+	}
+	// Not 20,000: it opens as many connections at once, in its batches too unless they pause, and fails.
+	peers['single 2000 http'] = async () => await httpRequest(payments(2_000), url, body);
+	peers['single 2000 http batched'] = async () => await httpRequest(payments(2_000), url, body, batching);
+	if (await withoutPython()) console.error('Python: skipped, as python3-requests is not installed');
+	else {
+		peers['batch 20000 python'] = async () => await python('predict-multi', 20_000, 100);
+		peers['single 2000 python'] = async () => await python('predict', 2_000, 1);
+	}
+	await compare(peers);
 }
 
 async function withWork() {
@@ -173,10 +182,7 @@ async function withWork() {
 		const bodies = singleBodies(items);
 		await measureOnce(`work ${ms} batch node`, async () => await ours('dataikuPredict', 'fraud', items, {}, url));
 		await measureOnce(`work ${ms} single node`, async () => await ours('dataikuPredict', 'fraud', items, single, url));
-		await measureOnce(
-			`work ${ms} single bare`,
-			async () => await clocked(() => sendBare(url, 'fraud/predict', bodies)),
-		);
+		await measureOnce(`work ${ms} single bare`, async () => await bare('fraud/predict', bodies, url));
 		await measureOnce(
 			`work ${ms} http`,
 			async () => await httpRequest(items, url + predict, '={{ { "features": $json } }}'),
@@ -185,33 +191,34 @@ async function withWork() {
 }
 
 async function otherOperations() {
-	const url = nodes.urls[0];
-	await measure('sql node', async () => await ours('dataikuSqlQuery', 'all_transactions', [{}], {}));
-	await measure(
-		'sql http',
-		async () => await httpRequest([{}], `${url}/public/api/v1/demo/all_transactions/query`, '{}'),
-	);
-	await measure('sql bare', async () => await clocked(() => sendBare(url, 'all_transactions/query', ['{}'])));
+	const query = `${nodes.urls[0]}/public/api/v1/demo/all_transactions/query`;
 	const history = sales(1_000);
 	const perRequest = 100 * 67;
 	const bodies = Array.from({ length: 10 }, (_, n) =>
 		JSON.stringify({ items: history.slice(n * perRequest, (n + 1) * perRequest) }),
 	);
 	const columns = { options: { identifierColumns: 'store' } };
-	await measure('forecast node', async () => await ours('dataikuForecast', 'store_sales', history, columns));
-	await measure('forecast bare', async () => await clocked(() => sendBare(url, 'store_sales/forecast', bodies)));
+	await compare({
+		'sql node': async () => await ours('dataikuSqlQuery', 'all_transactions', [{}], {}),
+		'sql http': async () => await httpRequest([{}], query, '{}'),
+		'sql bare': async () => await bare('all_transactions/query', ['{}']),
+		'forecast node': async () => await ours('dataikuForecast', 'store_sales', history, columns),
+		'forecast bare': async () => await bare('store_sales/forecast', bodies),
+	});
 }
 
 async function insideN8n() {
 	const items = payments(20_000);
 	const fixture = path.join(__dirname, '../test/support/fixture');
 	const value = '={{ $json.output }}';
-	await measure('plain node', async () => await ours('dataikuPredict', 'fraud', items, {}));
-	await measure('expression node', async () => await ours('dataikuPredict', 'fraud', items, { output: value }));
 	const engine = async (does: string, given: string) =>
 		await run({ type: 'fixture', packageRoot: fixture, items, parameters: { does, value: given } });
-	await measure('plain engine', async () => await engine('evaluate', 'withInput'));
-	await measure('expression engine', async () => await engine('evaluate', value));
+	await compare({
+		'plain node': async () => await ours('dataikuPredict', 'fraud', items, {}),
+		'expression node': async () => await ours('dataikuPredict', 'fraud', items, { output: value }),
+		'plain engine': async () => await engine('evaluate', 'withInput'),
+		'expression engine': async () => await engine('evaluate', value),
+	});
 
 	const many = payments(200_000);
 	const passThrough = { does: 'passThrough' };
@@ -254,17 +261,11 @@ async function memory() {
 }
 
 async function main() {
-	await inBatches();
-	await oneByOne();
+	await predictions();
 	await withWork();
 	await otherOperations();
 	await insideN8n();
 	await memory();
-	if (await withoutPython()) console.error('Python: skipped, as python3-requests is not installed');
-	else {
-		await measure('batch 20000 python', async () => await python('predict-multi', 20_000, 100));
-		await measure('single 2000 python', async () => await python('predict', 2_000, 1));
-	}
 	console.log(JSON.stringify(times));
 	process.exit(0);
 }

@@ -29,7 +29,7 @@ async function engineTimes(node: string, apiNodes: ApiNodes): Promise<Record<str
 async function main() {
 	const { values } = parseArgs({ options: { write: { type: 'boolean', default: false } } });
 	const { node: newerNode } = await installN8n({ report: console.error });
-	const apiNodes = await startApiNodes();
+	const apiNodes = await startApiNodes(newerNode);
 	try {
 		const measured: Measured = { engine: {}, webhooks: await measureWebhooks(apiNodes, console.error) };
 		for (const node of [process.execPath, newerNode]) {

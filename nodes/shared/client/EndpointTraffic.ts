@@ -35,7 +35,7 @@ export class EndpointTraffic {
 	 */
 	async enter(maxConcurrency: number, tried: ReadonlySet<Instance>, signal?: AbortSignal): Promise<Lane> {
 		if (signal?.aborted) throw new CancelledError();
-		const lane = this.waiters.length === 0 ? this.choose(maxConcurrency, tried) : undefined;
+		const lane = this.waiters.length === 0 ? this.choose(maxConcurrency, tried, Date.now()) : undefined;
 		if (lane) return this.take(lane);
 		return await new Promise((resolve, reject) => {
 			const waiter: Waiter = {
@@ -66,8 +66,10 @@ export class EndpointTraffic {
 	/** Lets in whom there is room for. */
 	readonly admit = (): void => {
 		while (this.waiters.length > 0) {
-			const lane = this.choose(this.waiters[0].maxConcurrency, this.waiters[0].tried);
-			if (!lane) return this.admitLater();
+			// One time for both: a pause that ended in between would leave nobody to wake the waiters.
+			const now = Date.now();
+			const lane = this.choose(this.waiters[0].maxConcurrency, this.waiters[0].tried, now);
+			if (!lane) return this.admitLater(now);
 			this.waiters.shift()!.enter(this.take(lane));
 		}
 	};
@@ -79,8 +81,7 @@ export class EndpointTraffic {
 	}
 
 	/** The least loaded lane with room, of instances not yet tried if there are any; ties at random. */
-	private choose(maxConcurrency: number, tried: ReadonlySet<Instance>): Lane | undefined {
-		const now = Date.now();
+	private choose(maxConcurrency: number, tried: ReadonlySet<Instance>, now: number): Lane | undefined {
 		const open = this.fleet.available().map((instance) => this.lanes.get(instance)!);
 		const withRoom = open.filter((lane) => lane.hasRoom(maxConcurrency, now));
 		const fresh = tried.size > 0 ? withRoom.filter((lane) => !tried.has(lane.instance)) : withRoom;
@@ -92,9 +93,8 @@ export class EndpointTraffic {
 	}
 
 	/** Nobody leaves a lane that is empty and paused: a timer has to. */
-	private admitLater(): void {
+	private admitLater(now: number): void {
 		clearTimeout(this.timer);
-		const now = Date.now();
 		const pauses = [...this.lanes.values()].map((lane) => lane.resumesAt - now).filter((pause) => pause > 0);
 		if (pauses.length > 0) this.timer = setTimeout(this.admit, Math.min(...pauses) + 1);
 	}

@@ -129,7 +129,10 @@ export async function chaosProxy(options: ChaosOptions = {}): Promise<ChaosProxy
 
 	const kill = async () => {
 		if (!listener.listening) return;
-		const closed = [once(listener, 'close'), ...[...open.values()].map(async ({ tcp }) => await once(tcp, 'close'))];
+		// not events.once, which fails on an error that the socket already had
+		const closed = [listener, ...[...open.values()].map(({ tcp }) => tcp)].map(
+			async (each) => await new Promise((resolve) => each.once('close', resolve)),
+		);
 		listener.close();
 		for (const { tcp } of open.values()) reset(tcp);
 		await Promise.all(closed);

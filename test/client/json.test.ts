@@ -42,7 +42,13 @@ const trickyText = fc.oneof(
 	fc.string({ unit: 'binary' }),
 	fc.stringMatching(/^[0-9"\\\-:,.{}[\] ]{0,60}$/),
 	fc.bigInt({ min: 10n ** 15n, max: 10n ** 30n }).map((value) => `id: ${value}, "${value}\\`),
+	fc.bigInt({ min: 10n ** 15n, max: 10n ** 30n }).map((value) => `id: ${value}, ${value}`),
 );
+/**
+ * Nothing in it is escaped: V8 of Node.js 24 reads a key `\"` as `\\` once it has read a key `\\`
+ * (https://github.com/nodejs/node/issues/63785).
+ */
+const trickyKey = trickyText.filter((key) => !JSON.stringify(key).includes('\\'));
 const text = trickyText.map((value): Written => ({ text: JSON.stringify(value), shown: value }));
 const word = fc
 	.constantFrom<boolean | null>(true, false, null)
@@ -57,7 +63,7 @@ const { any: document } = fc.letrec<{ any: Written }>((tie) => ({
 			shown: items.map((item) => item.shown),
 		})),
 		fc
-			.tuple(fc.uniqueArray(fc.tuple(trickyText, tie('any')), { selector: ([key]) => key, maxLength: 5 }), space)
+			.tuple(fc.uniqueArray(fc.tuple(trickyKey, tie('any')), { selector: ([key]) => key, maxLength: 5 }), space)
 			.map(([entries, gap]): Written => ({
 				text: `{${gap}${entries.map(([key, value]) => `${JSON.stringify(key)}${gap}:${gap}${value.text}`).join(`,${gap}`)}${gap}}`,
 				shown: Object.fromEntries(entries.map(([key, value]) => [key, value.shown])),

@@ -171,7 +171,8 @@ describe("sends what Dataiku's Python client 14.3.3 sends for the same call", ()
 			fc.asyncProperty(anything, async (given) => {
 				await client.predictRecord('e', given);
 				const { body } = chaos.requests.at(-1)!;
-				expect(JSON.parse(body)).toEqual(JSON.parse(JSON.stringify({ features: given })));
+				// The texts, not what V8 reads in them: see json.test.ts.
+				expect(body).toBe(JSON.stringify({ features: given }));
 			}),
 			{ numRuns: 100 },
 		);

@@ -42,13 +42,14 @@ const trickyText = fc.oneof(
 	fc.string({ unit: 'binary' }),
 	fc.stringMatching(/^[0-9"\\\-:,.{}[\] ]{0,60}$/),
 	fc.bigInt({ min: 10n ** 15n, max: 10n ** 30n }).map((value) => `id: ${value}, "${value}\\`),
-	fc.bigInt({ min: 10n ** 15n, max: 10n ** 30n }).map((value) => `id: ${value}, ${value}`),
 );
 /**
- * Nothing in it is escaped: V8 of Node.js 24 reads a key `\"` as `\\` once it has read a key `\\`
- * (https://github.com/nodejs/node/issues/63785).
+ * Keys with something to escape begin as no other does: V8 of Node.js 24 takes a quote for a backslash after it has read a key
+ * that goes on with a backslash there (https://github.com/nodejs/node/issues/63785).
  */
-const trickyKey = trickyText.filter((key) => !JSON.stringify(key).includes('\\'));
+const trickyKey = fc
+	.tuple(trickyText, fc.noBias(fc.uuid()))
+	.map(([key, unique]) => (JSON.stringify(key).includes('\\') ? unique + key : key));
 const text = trickyText.map((value): Written => ({ text: JSON.stringify(value), shown: value }));
 const word = fc
 	.constantFrom<boolean | null>(true, false, null)

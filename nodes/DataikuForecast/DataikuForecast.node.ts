@@ -1,5 +1,4 @@
 import type { IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
-import { credentialTest } from '../shared/credentialTest';
 import {
 	callOptions,
 	commonDescription,
@@ -8,12 +7,9 @@ import {
 	optionsProperty,
 	outputProperty,
 	recordProperties,
-	subtitle,
 	seriesOptions,
-	withKey,
-	withOAuth2,
 } from '../shared/description/nodeProperties';
-import { endpointSearch } from '../shared/endpoints';
+import { methodsOf } from '../shared/nodeMethods';
 import { forecastItems } from './forecastItems';
 
 export class DataikuForecast implements INodeType {
@@ -21,16 +17,9 @@ export class DataikuForecast implements INodeType {
 		...commonDescription,
 		displayName: 'Dataiku Forecast',
 		name: 'dataikuForecast',
-		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
-		subtitle,
 		description:
 			'Forecast time series with a model on a Dataiku API node: give the history of one or more series, one record per series and date, get their next values with quantiles',
 		defaults: { name: 'Dataiku Forecast' },
-		usableAsTool: true,
-		credentials: [
-			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
-			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
-		],
 		properties: [
 			...endpointProperties,
 			...recordProperties('Records'),
@@ -39,7 +28,7 @@ export class DataikuForecast implements INodeType {
 		],
 	};
 
-	methods = { credentialTest, listSearch: { searchEndpoints: endpointSearch('forecast') } };
+	methods = methodsOf('forecast');
 
 	async execute(this: IExecuteFunctions) {
 		return await forecastItems(this);

@@ -1,34 +1,47 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 import {
 	ApiNodeError,
-	EndpointVerdict,
 	type ForecastResult,
 	InvalidCallError,
 	type JsonObject,
 	type RecordOutcome,
-} from '../shared/client';
-import { ItemRun } from '../shared/ItemRun';
-import { columnNames, recordReader } from '../shared/records';
-import { outputNamed, successItem } from '../shared/results';
-import { positive, type Target, targetReader } from '../shared/settings';
-import { distributeBySeries, type Series, seriesKey } from './series';
+	StatusError,
+} from '../../client';
+import { positive, type Target, targetReader } from '../shared/callSettings';
+import { Execution } from '../shared/Execution';
+import { outputNamed, successItem } from '../shared/outputItems';
+import { combine } from '../shared/parameters';
+import { columnNames } from '../shared/records';
 
-/** One request, or as many as its series need to find the bad ones. */
-interface Batch {
-	target: Target;
-	series: Series[];
+/** The history of one series, or of all together when no column tells them apart. */
+interface Series {
+	columns: readonly string[];
+	records: JsonObject[];
+	/** The input items that these come from. */
+	itemIndexes: number[];
+}
+
+/** Series that may share a request. */
+interface SeriesGroup {
+	target: ForecastTarget;
+	series: Map<string, Series>;
+}
+
+interface ForecastTarget extends Target {
+	identifierColumns: string[];
+	batchSize: number;
 }
 
 /** What the forecast of some series, sent together and told apart or not, becomes. */
-type ForecastOutput = (results: ForecastResult[], answer: IDataObject) => Array<{ json: IDataObject; of?: JsonObject }>;
+type ForecastOutput = (results: ForecastResult[], response: IDataObject) => Array<{ json: IDataObject; of?: JsonObject }>;
 
-/** The rows of each series, in the order of the answer. */
+/** The results of each series, in the order of the response. */
 function bySeries(results: ForecastResult[]): ForecastResult[][] {
 	const groups = new Map<string, ForecastResult[]>();
 	for (const result of results) {
 		const key = JSON.stringify(result.timeseriesIdentifier ?? {});
-		const rows = groups.get(key);
-		if (rows) rows.push(result);
+		const steps = groups.get(key);
+		if (steps) steps.push(result);
 		else groups.set(key, [result]);
 	}
 	return [...groups.values()];
@@ -41,101 +54,112 @@ const outputs: Record<string, ForecastOutput> = {
 			of: result.timeseriesIdentifier,
 		})),
 	perSeries: (results) =>
-		bySeries(results).map((rows) => ({
+		bySeries(results).map((steps) => ({
 			json: {
-				...(rows[0].timeseriesIdentifier as IDataObject),
-				timeseriesIdentifier: rows[0].timeseriesIdentifier as IDataObject,
-				time: rows.map((row) => row.time),
-				forecast: rows.map((row) => row.forecast),
-				quantiles: rows[0].quantiles,
-				quantilesValues: rows.map((row) => row.quantilesValues) as unknown as IDataObject[],
-				ignored: rows.some((row) => row.ignored),
+				...(steps[0]!.timeseriesIdentifier as IDataObject),
+				timeseriesIdentifier: steps[0]!.timeseriesIdentifier as IDataObject,
+				time: steps.map((step) => step.time),
+				forecast: steps.map((step) => step.forecast),
+				quantiles: steps[0]!.quantiles,
+				quantilesValues: steps.map((step) => step.quantilesValues) as unknown as IDataObject[],
+				ignored: steps.some((step) => step.ignored),
 			},
-			of: rows[0].timeseriesIdentifier,
+			of: steps[0]!.timeseriesIdentifier,
 		})),
-	fullResponse: (results, answer) => [{ json: { results: results as unknown as IDataObject[], ...answer } }],
+	fullResponse: (results, response) => [{ json: { results: results as unknown as IDataObject[], ...response } }],
 };
+
+/** The same for a number and its text: the API node may respond with `"7"` for a store that was sent as 7. */
+const seriesKey = (columns: readonly string[], values: JsonObject) =>
+	JSON.stringify(columns.map((column) => String(values[column])));
 
 /** All items are the history: told apart by identifier columns and spread over requests, or sent in one. */
 export async function forecastItems(context: IExecuteFunctions): Promise<INodeExecutionData[][]> {
-	return await ItemRun.of(context, async (run) => {
-		const batches = await readBatches(run);
-		const verdict = new EndpointVerdict();
-		for (const batch of batches) {
-			const { maxConcurrency } = batch.target;
-			await run.start(maxConcurrency * run.connection.instances, async () => await send(run, batch, verdict));
+	return await Execution.run(context, async (execution) => {
+		for (const { target, series } of await readSeries(execution)) {
+			const all = [...series.values()];
+			for (let n = 0; n < all.length; n += target.batchSize) {
+				const some = all.slice(n, n + target.batchSize);
+				await execution.start(target.maxConcurrency, async () => await send(execution, target, some));
+			}
 		}
 	});
 }
 
-/** Reads every item as one line of history and cuts the series into requests. */
-async function readBatches(run: ItemRun): Promise<Batch[]> {
-	const { items, parameters } = run;
-	const recordOf = recordReader(parameters, items);
-	const targetOf = targetReader(parameters);
-	const identifiersOf = parameters.reader<string>('options.identifierColumns', '');
-	const seriesPerRequest = positive(parameters.reader<unknown>('options.seriesPerRequest', 100), 'Series per Request');
-	const groups = new Map<string, { target: Target; most: number; series: Map<string, Series> }>();
+function forecastTargetReader({ parameters }: Execution) {
+	const target = targetReader(parameters);
+	const identifierColumns = parameters.reader<unknown>('options.identifierColumns', '');
+	const most = parameters.reader<unknown>('options.seriesPerRequest', 100);
+	const seriesPerRequest = positive(most, 'Series per Request');
+	return combine<ForecastTarget>([target, identifierColumns, most], (i) => ({
+		...target(i),
+		identifierColumns: columnNames(identifierColumns(i)),
+		batchSize: seriesPerRequest(i),
+	}));
+}
 
-	for (let i = 0; i < items.length; i++) {
-		if (run.outOfBreath) await run.breathe();
-		let target: Target | undefined;
-		try {
-			target = targetOf(i);
-			const record = recordOf(i);
-			const columns = columnNames(identifiersOf(i));
+/** Reads every item as one line of the history of a series. */
+async function readSeries(execution: Execution): Promise<SeriesGroup[]> {
+	const groups = new Map<string, SeriesGroup>();
+	const targetOf = forecastTargetReader(execution);
+	const unread: number[] = [];
+
+	await execution.forEach(
+		targetOf,
+		(itemIndex, target, record) => {
+			const { identifierColumns: columns } = target;
 			const missing = columns.find((column) => record[column] === undefined || record[column] === null);
-			if (missing) {
+			if (missing !== undefined) {
 				throw new InvalidCallError(`The record has no '${missing}', which is one of the identifier columns`, {
 					advice: 'Without it, the series that the record belongs to is unknown.',
 				});
 			}
-			const groupKey = targetOf.constant && identifiersOf.constant ? '' : JSON.stringify([target, columns]);
-			let group = groups.get(groupKey);
-			if (!group) groups.set(groupKey, (group = { target, most: seriesPerRequest(i), series: new Map() }));
+			const name = targetOf.constant ? '' : JSON.stringify(target);
+			let group = groups.get(name);
+			if (!group) groups.set(name, (group = { target, series: new Map() }));
 			const key = seriesKey(columns, record);
 			let series = group.series.get(key);
-			if (!series) group.series.set(key, (series = { columns, key, lines: [], itemIndexes: [] }));
-			series.lines.push(JSON.stringify(record));
-			series.itemIndexes.push(i);
-		} catch (error) {
-			run.fail(error, { itemIndex: i, endpointId: target?.endpointId });
-		}
-	}
-
-	const batches: Batch[] = [];
-	for (const { target, most, series } of groups.values()) {
-		const all = [...series.values()];
-		for (let n = 0; n < all.length; n += most) batches.push({ target, series: all.slice(n, n + most) });
-	}
-	return batches;
+			if (!series) group.series.set(key, (series = { columns, records: [], itemIndexes: [] }));
+			series.records.push(record);
+			series.itemIndexes.push(itemIndex);
+			return undefined;
+		},
+		(itemIndex) => unread.push(itemIndex),
+	);
+	for (const itemIndex of unread) failWithout(execution, itemIndex, groups.values());
+	return [...groups.values()];
 }
 
-async function send(run: ItemRun, { target, series }: Batch, verdict: EndpointVerdict): Promise<void> {
-	const { connection, statistics } = run;
+/** A forecast from a history that lacks a line looks like any other: the series that may have lost one fail. */
+function failWithout(execution: Execution, unread: number, groups: Iterable<SeriesGroup>): void {
+	const { json } = execution.items[unread]!;
+	for (const { target, series } of groups) {
+		const known = target.identifierColumns.every((column) => json[column] !== undefined && json[column] !== null);
+		const ofItem = seriesKey(target.identifierColumns, json);
+		for (const [key, { itemIndexes }] of series) {
+			if (known && key !== ofItem) continue;
+			series.delete(key);
+			const error = new InvalidCallError(`Item ${unread} could not be read, and may be a line of this series`, {
+				advice: 'A forecast without it would be wrong: nothing was sent.',
+			});
+			execution.fail(error, { itemIndex: itemIndexes.at(-1)!, endpointId: target.endpointId });
+		}
+	}
+}
+
+async function send(execution: Execution, target: ForecastTarget, series: readonly Series[]): Promise<void> {
 	const { endpointId } = target;
-	const outcomes = await connection.client
-		.settle(
-			'forecast',
-			endpointId,
-			series.map(({ lines }) => lines.join(',')),
-			{
-				...target,
-				signal: run.stop.signal,
-				tokens: connection.tokens,
-				statistics,
-				verdict,
-				distribute: distributeBySeries(series),
-			},
-		)
+	const records = series.map((each) => each.records);
+	const outcomes = await execution.session
+		.settle('forecast', endpointId, records, target)
 		.catch((error: unknown) => series.map((): RecordOutcome => ({ error: error as ApiNodeError })));
-	const outputOf = run.parameters.reader<string>('output', 'perStep');
+	const outputOf = execution.parameters.reader<string>('output', 'perStep');
 
 	outcomes.forEach((outcome, n) => {
-		const { itemIndexes } = series[n];
-		const last = itemIndexes[itemIndexes.length - 1];
+		const { itemIndexes } = series[n]!;
+		const last = itemIndexes.at(-1)!;
 		const place = { itemIndex: last, endpointId };
-		if (outcome.error) return run.fail(withDateAdvice(outcome.error, series[n]), place, outcome.untried);
+		if (outcome.error) return execution.fail(withDateAdvice(outcome.error, series[n]!), place, outcome.untried);
 		try {
 			const results = outcome.result.results as ForecastResult[];
 			if (results.length === 0) {
@@ -143,28 +167,26 @@ async function send(run: ItemRun, { target, series }: Batch, verdict: EndpointVe
 					advice: 'It may have no past: each series needs records that hold its date and its target.',
 				});
 			}
-			const made = outputNamed(outputs, outputOf(last))(results, outcome.answer as IDataObject);
-			const lastItemOf = lastItems(series[n]);
-			run.emit(
-				itemIndexes[0],
+			const made = outputNamed(outputs, outputOf(last))(results, outcome.response as IDataObject);
+			const lastItemOf = lastItems(series[n]!);
+			execution.emit(
+				itemIndexes[0]!,
 				made.map(({ json, of }) => successItem(json, of ? lastItemOf(of) : last)),
 			);
 		} catch (error) {
-			run.fail(error, place);
+			execution.fail(error, place);
 		}
 	});
 }
 
 /** Finds the last input item of a series within records that were not told apart by all that the model tells apart. */
-function lastItems({ columns, lines, itemIndexes }: Series): (identifier: JsonObject) => number {
-	const last = itemIndexes[itemIndexes.length - 1];
+function lastItems({ columns, records, itemIndexes }: Series): (identifier: JsonObject) => number {
+	const last = itemIndexes.at(-1)!;
 	let index: Map<string, number> | undefined;
 	return (identifier) => {
 		const names = Object.keys(identifier);
 		if (names.every((name) => columns.includes(name))) return last;
-		index ??= new Map(
-			lines.map((line, n) => [seriesKey(names, JSON.parse(line) as JsonObject), itemIndexes[n]] as const),
-		);
+		index ??= new Map(records.map((record, n) => [seriesKey(names, record), itemIndexes[n]!]));
 		return index.get(seriesKey(names, identifier)) ?? last;
 	};
 }
@@ -172,9 +194,8 @@ function lastItems({ columns, lines, itemIndexes }: Series): (identifier: JsonOb
 const looksLikeDate = /"\d{4}-\d{2}(-\d{2})?|":\s*\d{10,13}[,}]/;
 
 /** A model needs a date in every record; which column it is in, only the endpoint knows. */
-function withDateAdvice(error: ApiNodeError, { lines }: Series): ApiNodeError {
-	if (lines.some((line) => looksLikeDate.test(line)) || error.facts.status === undefined || error.facts.status < 400)
-		return error;
-	const advice = 'No record carries a date: each needs the time column of the model, such as "2026-05-31".';
-	return Object.assign(error, { facts: { ...error.facts, advice } });
+function withDateAdvice(error: ApiNodeError, { records }: Series): ApiNodeError {
+	const refused = error instanceof StatusError && [400, 422, 500].includes(error.status);
+	if (!refused || records.some((record) => looksLikeDate.test(JSON.stringify(record)))) return error;
+	return error.withAdvice('No record carries a date: each needs the time column of the model, such as "2026-05-31".');
 }

@@ -1,5 +1,4 @@
 import type { IDataObject, IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
-import { credentialTest } from '../shared/credentialTest';
 import {
 	batchOptions,
 	callOptions,
@@ -9,11 +8,8 @@ import {
 	optionsProperty,
 	outputProperty,
 	recordProperties,
-	subtitle,
-	withKey,
-	withOAuth2,
 } from '../shared/description/nodeProperties';
-import { endpointSearch } from '../shared/endpoints';
+import { methodsOf } from '../shared/nodeMethods';
 import { type Outputs, recordOutputs, settleItems } from '../shared/settleItems';
 
 /** The looked-up columns go among the input's fields; a record that was ignored says so there. */
@@ -28,16 +24,9 @@ export class DataikuLookup implements INodeType {
 		...commonDescription,
 		displayName: 'Dataiku Lookup',
 		name: 'dataikuLookup',
-		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
-		subtitle,
 		description:
 			'Look up rows of datasets on a Dataiku API node: give the key of a record, get the columns that belong to it',
 		defaults: { name: 'Dataiku Lookup' },
-		usableAsTool: true,
-		credentials: [
-			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
-			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
-		],
 		properties: [
 			...endpointProperties,
 			...recordProperties('Keys'),
@@ -47,7 +36,7 @@ export class DataikuLookup implements INodeType {
 		],
 	};
 
-	methods = { credentialTest, listSearch: { searchEndpoints: endpointSearch('lookup') } };
+	methods = methodsOf('lookup');
 
 	async execute(this: IExecuteFunctions) {
 		return await settleItems(this, 'lookup', { enrich, ...recordOutputs });

@@ -1,5 +1,4 @@
 import type { IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
-import { credentialTest } from '../shared/credentialTest';
 import {
 	batchOptions,
 	callOptions,
@@ -10,11 +9,8 @@ import {
 	optionsProperty,
 	outputProperty,
 	recordProperties,
-	subtitle,
-	withKey,
-	withOAuth2,
 } from '../shared/description/nodeProperties';
-import { endpointSearch } from '../shared/endpoints';
+import { methodsOf } from '../shared/nodeMethods';
 import { settleItems } from '../shared/settleItems';
 
 const whenExplained = { show: { explanations: ['on'] } };
@@ -24,16 +20,9 @@ export class DataikuPredict implements INodeType {
 		...commonDescription,
 		displayName: 'Dataiku Predict',
 		name: 'dataikuPredict',
-		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
-		subtitle,
 		description:
 			'Score records with a model on a Dataiku API node: give the features of a record, get its prediction, probabilities and, on demand, explanations',
 		defaults: { name: 'Dataiku Predict' },
-		usableAsTool: true,
-		credentials: [
-			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
-			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
-		],
 		properties: [
 			...endpointProperties,
 			...recordProperties('Features'),
@@ -85,7 +74,7 @@ export class DataikuPredict implements INodeType {
 		],
 	};
 
-	methods = { credentialTest, listSearch: { searchEndpoints: endpointSearch('predict') } };
+	methods = methodsOf('predict');
 
 	async execute(this: IExecuteFunctions) {
 		return await settleItems(this, 'predict');

@@ -1,5 +1,4 @@
 import type { IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
-import { credentialTest } from '../shared/credentialTest';
 import {
 	batchOptions,
 	callOptions,
@@ -10,11 +9,8 @@ import {
 	optionsProperty,
 	outputProperty,
 	recordProperties,
-	subtitle,
-	withKey,
-	withOAuth2,
 } from '../shared/description/nodeProperties';
-import { endpointSearch } from '../shared/endpoints';
+import { methodsOf } from '../shared/nodeMethods';
 import { settleItems } from '../shared/settleItems';
 
 export class DataikuPredictEffect implements INodeType {
@@ -22,16 +18,9 @@ export class DataikuPredictEffect implements INodeType {
 		...commonDescription,
 		displayName: 'Dataiku Predict Effect',
 		name: 'dataikuPredictEffect',
-		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
-		subtitle,
 		description:
 			'Predict the effect of a treatment on records with a causal model on a Dataiku API node: give the features of a record, get how much the treatment would change its outcome',
 		defaults: { name: 'Dataiku Predict Effect' },
-		usableAsTool: true,
-		credentials: [
-			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
-			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
-		],
 		properties: [
 			...endpointProperties,
 			...recordProperties('Features'),
@@ -41,7 +30,7 @@ export class DataikuPredictEffect implements INodeType {
 		],
 	};
 
-	methods = { credentialTest, listSearch: { searchEndpoints: endpointSearch('predictEffect') } };
+	methods = methodsOf('predictEffect');
 
 	async execute(this: IExecuteFunctions) {
 		return await settleItems(this, 'predictEffect');

@@ -1,5 +1,4 @@
 import type { IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
-import { credentialTest } from '../shared/credentialTest';
 import {
 	callOptions,
 	commonDescription,
@@ -7,30 +6,20 @@ import {
 	optionsProperty,
 	outputProperty,
 	recordProperties,
-	subtitle,
 	repeatableOption,
 	splitArrayOption,
-	withKey,
-	withOAuth2,
 } from '../shared/description/nodeProperties';
-import { endpointSearch } from '../shared/endpoints';
+import { methodsOf } from '../shared/nodeMethods';
 import { callItems } from '../shared/callItems';
-import { functionCall } from './value';
+import { functionCall } from './functionCall';
 
 export class DataikuRunFunction implements INodeType {
 	description: INodeTypeDescription = {
 		...commonDescription,
 		displayName: 'Dataiku Run Function',
 		name: 'dataikuRunFunction',
-		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
-		subtitle,
 		description: 'Run a Python or R function of a Dataiku API node: give its named arguments, get its value',
 		defaults: { name: 'Dataiku Run Function' },
-		usableAsTool: true,
-		credentials: [
-			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
-			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
-		],
 		properties: [
 			...endpointProperties,
 			...recordProperties('Arguments'),
@@ -39,7 +28,7 @@ export class DataikuRunFunction implements INodeType {
 		],
 	};
 
-	methods = { credentialTest, listSearch: { searchEndpoints: endpointSearch('runFunction') } };
+	methods = methodsOf('runFunction');
 
 	async execute(this: IExecuteFunctions) {
 		return await callItems(this, functionCall(this));

@@ -1,5 +1,4 @@
 import type { IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
-import { credentialTest } from '../shared/credentialTest';
 import {
 	callOptions,
 	commonDescription,
@@ -7,29 +6,19 @@ import {
 	optionsProperty,
 	outputProperty,
 	recordProperties,
-	subtitle,
 	repeatableOption,
-	withKey,
-	withOAuth2,
 } from '../shared/description/nodeProperties';
-import { endpointSearch } from '../shared/endpoints';
+import { methodsOf } from '../shared/nodeMethods';
 import { callItems } from '../shared/callItems';
-import { queryCall } from './rows';
+import { queryCall } from './queryCall';
 
 export class DataikuSqlQuery implements INodeType {
 	description: INodeTypeDescription = {
 		...commonDescription,
 		displayName: 'Dataiku SQL Query',
 		name: 'dataikuSqlQuery',
-		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
-		subtitle,
 		description: 'Run a parameterised SQL query of a Dataiku API node: give its named parameters, get its rows',
 		defaults: { name: 'Dataiku SQL Query' },
-		usableAsTool: true,
-		credentials: [
-			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
-			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
-		],
 		properties: [
 			...endpointProperties,
 			...recordProperties('Parameters'),
@@ -38,7 +27,7 @@ export class DataikuSqlQuery implements INodeType {
 		],
 	};
 
-	methods = { credentialTest, listSearch: { searchEndpoints: endpointSearch('sqlQuery') } };
+	methods = methodsOf('sqlQuery');
 
 	async execute(this: IExecuteFunctions) {
 		return await callItems(this, queryCall);

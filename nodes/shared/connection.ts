@@ -6,19 +6,18 @@ import type {
 	NodeEgressFilter,
 } from 'n8n-workflow';
 import { UserError } from 'n8n-workflow';
-import { ApiNodeClient, type TokenSource } from './client';
-import { parseLocations } from './client/location';
+import { ApiNodeClient, type TokenSource } from '../../client';
 import { oAuth2Tokens } from './oAuth2Tokens';
 
 type Context = IExecuteFunctions | ILoadOptionsFunctions;
 
-/** A client, and what each of its calls must be given besides. */
+/** A client, and what its sessions must be given besides. */
 export interface Connection {
 	client: ApiNodeClient;
 	tokens?: TokenSource;
 	/** The service of the credential. */
 	serviceId: string;
-	/** Instances that share the work. */
+	/** Number of instances that share the work. */
 	instances: number;
 }
 
@@ -64,13 +63,13 @@ export async function connect(context: Context): Promise<Connection> {
 	const type = oAuth2 ? 'dataikuApiNodeOAuth2Api' : 'dataikuApiNodeApi';
 	const credential = await context.getCredentials(type);
 	const egress = egressFilter(context);
-	const locations = parseLocations(text(credential.url));
-	for (const { origin } of locations) await validate(origin, egress);
+	const client = clientFor(oAuth2 ? { ...credential, authentication: 'oAuth2' } : credential, egress);
+	for (const origin of client.origins) await validate(origin, egress);
 	return {
-		client: clientFor(oAuth2 ? { ...credential, authentication: 'oAuth2' } : credential, egress),
+		client,
 		tokens: oAuth2 ? oAuth2Tokens(context, type, credential) : undefined,
 		serviceId: text(credential.serviceId),
-		instances: locations.length,
+		instances: client.origins.length,
 	};
 }
 

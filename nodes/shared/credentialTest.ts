@@ -4,14 +4,14 @@ import type {
 	INodeCredentialTestResult,
 	INodeType,
 } from 'n8n-workflow';
-import { ApiNodeError, StatusError } from './client';
+import { ApiNodeError, StatusError } from '../../client';
 import { clientFor } from './connection';
 
 const milliseconds = 10_000;
 
 function failure(error: unknown): INodeCredentialTestResult {
-	const { facts = {}, message } = error as ApiNodeError;
-	return { status: 'Error', message: [message, facts.advice].filter(Boolean).join('. ') };
+	const { message, advice } = error as ApiNodeError;
+	return { status: 'Error', message: [message, advice].filter(Boolean).join('. ') };
 }
 
 /**
@@ -39,7 +39,7 @@ async function dataikuApiNodeTest(
 		return { status: 'OK', message: `The API node answers, and ${proved}` };
 	} catch (error) {
 		if (!(error instanceof StatusError && error.status === 404)) return failure(error);
-		if (error.facts.errorType === undefined || !alive) return failure(error);
+		if (error.errorType === undefined || !alive) return failure(error);
 		return {
 			status: 'OK',
 			message:

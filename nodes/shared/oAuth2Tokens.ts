@@ -1,6 +1,5 @@
 import type { ICredentialDataDecryptedObject, IExecuteFunctions, ILoadOptionsFunctions } from 'n8n-workflow';
-import type { TokenSource } from './client';
-import { unlessAborted } from './client/abort';
+import type { TokenSource } from '../../client';
 
 /** Seconds before its expiry from which a token is not sent any more. */
 const margin = 10;
@@ -34,7 +33,6 @@ export function oAuth2Tokens(
 ): TokenSource {
 	let data = (credential.oauthTokenData ?? {}) as TokenData;
 	let renewal: Promise<string> | undefined;
-	const cancelled = 'getExecutionCancelSignal' in context ? context.getExecutionCancelSignal() : undefined;
 
 	const fetchToken = async (): Promise<string> => {
 		data = (await context.helpers.refreshOAuth2Token.call(context, credentialType)) as TokenData;
@@ -45,8 +43,7 @@ export function oAuth2Tokens(
 		const { access_token: token } = data;
 		if (token && token !== refused) return token;
 		renewal ??= fetchToken().finally(() => (renewal = undefined));
-		// n8n goes on asking for a token when the workflow is stopped.
-		return await unlessAborted(renewal, cancelled);
+		return await renewal;
 	};
 	return {
 		renew,

@@ -1,5 +1,5 @@
 import type { IExecuteFunctions, IGetNodeParameterOptions } from 'n8n-workflow';
-import { InvalidCallError } from './client';
+import { InvalidCallError } from '../../client';
 
 /** Reads a parameter for an item. `constant` when no item can make a difference. */
 export interface Reader<Value> {

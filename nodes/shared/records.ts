@@ -4,8 +4,8 @@ import {
 	type INodeExecutionData,
 	validateFieldType,
 } from 'n8n-workflow';
-import { InvalidCallError, type JsonObject } from './client';
-import { isObject } from './client/json';
+import { InvalidCallError, type JsonObject } from '../../client';
+import { isObject } from './isObject';
 import { choice, type Parameters } from './parameters';
 
 /** Makes the record of an item; throws InvalidCallError saying what is wrong with it. */

@@ -1,19 +1,17 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 import {
 	ApiNodeError,
-	EndpointVerdict,
-	type Operation,
-	operations,
+	type ExplanationOptions,
+	type FeaturesRecord,
+	type LookupRecord,
 	type RecordOperation,
 	type RecordOutcome,
-	recordText,
-} from './client';
-import type { ExplanationOptions } from './client';
-import { ItemRun } from './ItemRun';
-import { choice, combine } from './parameters';
-import { contextReader, recordReader } from './records';
-import { batchSizeReader, explanationReader, type Target, targetReader } from './settings';
-import { outputNamed, successItem } from './results';
+} from '../../client';
+import { batchSizeReader, explanationReader, type Target, targetReader } from './callSettings';
+import { Execution } from './Execution';
+import { outputNamed, successItem } from './outputItems';
+import { choice, combine, type Parameters } from './parameters';
+import { contextReader } from './records';
 
 /** Items that wait for their batch to fill; when every item has a target of its own, the oldest batches go early. */
 const mostOpenItems = 10_000;
@@ -26,7 +24,7 @@ interface BatchTarget extends Target, ExplanationOptions {
 interface Batch {
 	target: BatchTarget;
 	indexes: number[];
-	records: string[];
+	records: Array<FeaturesRecord & LookupRecord>;
 }
 
 /** The item's JSON for a result, by the node's `output` parameter. */
@@ -39,7 +37,7 @@ const asJson = (value: unknown) => value as IDataObject;
 export const recordOutputs = {
 	withInput: (input, { result }) => ({ ...input, result: asJson(result) }),
 	resultOnly: (_input, { result }) => ({ ...asJson(result) }),
-	fullResponse: (_input, { result, answer }) => ({ result: asJson(result), ...asJson(answer) }),
+	fullResponse: (_input, { result, response }) => ({ result: asJson(result), ...asJson(response) }),
 } satisfies Outputs;
 
 /**
@@ -48,52 +46,50 @@ export const recordOutputs = {
  */
 export async function settleItems(
 	context: IExecuteFunctions,
-	operation: RecordOperation,
+	operation: Exclude<RecordOperation, 'forecast'>,
 	outputs: Outputs = recordOutputs,
 ): Promise<INodeExecutionData[][]> {
-	return await ItemRun.of(context, async (run) => {
-		const { items, parameters, connection } = run;
-		const recordOf = recordReader(parameters, items);
-		const method: Operation = operations[operation];
+	return await Execution.run(context, async (execution) => {
+		const { parameters } = execution;
 		const contextOf = contextReader(parameters);
-		const targetOf = batchTargetReader(run);
-		const settle = settler(run, operation, outputs);
+		const targetOf = batchTargetReader(parameters);
+		const emit = emitter(execution, outputs);
+		const key = operation === 'lookup' ? 'data' : 'features';
 		const open = new Map<string, Batch>();
 		let openItems = 0;
 
-		const send = async (key: string, batch: Batch) => {
-			open.delete(key);
-			openItems -= batch.indexes.length;
-			await run.start(batch.target.maxConcurrency * connection.instances, async () => await settle(batch));
+		const send = (name: string, { target, indexes, records }: Batch) => {
+			open.delete(name);
+			openItems -= indexes.length;
+			const onOutcome = (n: number, outcome: RecordOutcome) => emit(indexes[n]!, outcome, target.endpointId);
+			return execution.start(target.maxConcurrency, async () => {
+				try {
+					await execution.session.settle(operation, target.endpointId, records, { ...target, onOutcome });
+				} catch (error) {
+					for (const itemIndex of indexes) execution.fail(error, { itemIndex, endpointId: target.endpointId });
+				}
+			});
 		};
 
-		for (let i = 0; i < items.length; i++) {
-			if (run.outOfBreath) await run.breathe();
-			let batch: Batch | undefined;
-			let key = '';
-			let target: BatchTarget | undefined;
-			try {
-				target = targetOf(i);
-				const takesContext = target.batchSize > 1 || !method.contextInBatchOnly;
-				const record = recordText(method, recordOf(i), takesContext ? contextOf(i) : undefined);
-				key = targetOf.constant ? '' : JSON.stringify(target);
-				batch = open.get(key);
-				if (!batch) open.set(key, (batch = { target, indexes: [], records: [] }));
-				batch.indexes.push(i);
-				batch.records.push(record);
-				openItems++;
-			} catch (error) {
-				run.fail(error, { itemIndex: i, endpointId: target?.endpointId });
-				continue;
-			}
-			if (batch.records.length >= batch.target.batchSize) await send(key, batch);
-			else if (openItems >= mostOpenItems) await send(...open.entries().next().value!);
-		}
-		for (const [key, batch] of open) await send(key, batch);
+		await execution.forEach(targetOf, (itemIndex, target, record) => {
+			// The action for one record takes no context for effects.
+			const takesContext = operation !== 'predictEffect' || target.batchSize > 1;
+			const recordContext = takesContext ? contextOf(itemIndex) : undefined;
+			const name = targetOf.constant ? '' : JSON.stringify(target);
+			let batch = open.get(name);
+			if (!batch) open.set(name, (batch = { target, indexes: [], records: [] }));
+			batch.indexes.push(itemIndex);
+			const sent = recordContext ? { [key]: record, context: recordContext } : { [key]: record };
+			batch.records.push(sent as unknown as Batch['records'][number]);
+			openItems++;
+			if (batch.records.length >= target.batchSize) return send(name, batch);
+			return openItems >= mostOpenItems ? send(...open.entries().next().value!) : undefined;
+		});
+		for (const [name, batch] of open) await send(name, batch);
 	});
 }
 
-function batchTargetReader({ parameters }: ItemRun) {
+function batchTargetReader(parameters: Parameters) {
 	const target = targetReader(parameters);
 	const explanations = explanationReader(parameters);
 	const batchSize = batchSizeReader(parameters);
@@ -104,28 +100,15 @@ function batchTargetReader({ parameters }: ItemRun) {
 	}));
 }
 
-/** Sends one batch and emits what becomes of its items. */
-function settler(run: ItemRun, operation: RecordOperation, outputs: Outputs): (batch: Batch) => Promise<void> {
-	const { items, connection, statistics } = run;
-	const outputOf = run.parameters.reader<string>('output', Object.keys(outputs)[0]);
-	const ignoredRecords = choice(run.parameters.reader('ignoredRecords', 'keep'), 'Ignored Records', [
+/** Puts out what becomes of an item's record. */
+function emitter(execution: Execution, outputs: Outputs) {
+	const { items, parameters } = execution;
+	const outputOf = parameters.reader<string>('output', Object.keys(outputs)[0]!);
+	const ignoredRecords = choice(parameters.reader('ignoredRecords', 'keep'), 'Ignored Records', [
 		'keep',
 		'error',
 		'drop',
 	]);
-	const verdict = new EndpointVerdict();
-
-	const emit = (itemIndex: number, outcome: RecordOutcome, endpointId: string) => {
-		const place = { itemIndex, endpointId };
-		if (outcome.error) return run.fail(outcome.error, place, outcome.untried);
-		let item: INodeExecutionData | undefined;
-		try {
-			item = itemOf(itemIndex, outcome);
-		} catch (error) {
-			return run.fail(error, place);
-		}
-		if (item) run.emit(itemIndex, item);
-	};
 
 	const itemOf = (itemIndex: number, outcome: Success): INodeExecutionData | undefined => {
 		const { ignored, ignoreReason } = outcome.result;
@@ -134,21 +117,24 @@ function settler(run: ItemRun, operation: RecordOperation, outputs: Outputs): (b
 			throw new ApiNodeError('The API node ignored the record', { detail: String(ignoreReason ?? 'no reason given') });
 		}
 		const output = outputOf(itemIndex);
-		const json = outputNamed(outputs, output)(items[itemIndex].json, outcome);
-		return successItem(json, itemIndex, output === 'withInput' || output === 'enrich' ? items[itemIndex] : undefined);
+		const source = items[itemIndex]!;
+		const json = outputNamed(outputs, output)(source.json, outcome);
+		return successItem(json, itemIndex, output === 'withInput' || output === 'enrich' ? source : undefined);
 	};
 
-	return async ({ target, indexes, records }) => {
-		const outcomes = await connection.client
-			.settle(operation, target.endpointId, records, {
-				...target,
-				single: target.batchSize === 1,
-				signal: run.stop.signal,
-				tokens: connection.tokens,
-				statistics,
-				verdict,
-			})
-			.catch((error: unknown) => records.map((): RecordOutcome => ({ error: error as ApiNodeError })));
-		for (let n = 0; n < outcomes.length; n++) emit(indexes[n], outcomes[n], target.endpointId);
+	return (itemIndex: number, outcome: RecordOutcome, endpointId: string): void => {
+		const place = { itemIndex, endpointId };
+		try {
+			if (outcome.error) return execution.fail(outcome.error, place, outcome.untried);
+			let item: INodeExecutionData | undefined;
+			try {
+				item = itemOf(itemIndex, outcome);
+			} catch (error) {
+				return execution.fail(error, place);
+			}
+			if (item) execution.emit(itemIndex, item);
+		} catch (error) {
+			execution.endWith(error);
+		}
 	};
 }

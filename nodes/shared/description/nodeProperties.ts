@@ -11,14 +11,20 @@ export const commonDescription = {
 	version: 1,
 	inputs: [NodeConnectionTypes.Main],
 	outputs: [NodeConnectionTypes.Main],
+	// Below a node's name on the canvas: its endpoint.
+	subtitle: '={{ $parameter["endpointId"]["value"] || $parameter["endpointId"] }}',
+	icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
+	usableAsTool: true,
+	credentials: [
+		{
+			name: 'dataikuApiNodeApi',
+			required: true,
+			testedBy: 'dataikuApiNodeTest',
+			displayOptions: { show: { authentication: ['apiKey'] } },
+		},
+		{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: { show: { authentication: ['oAuth2'] } } },
+	],
 } satisfies Partial<INodeTypeDescription>;
-
-/** Below a node's name on the canvas: its endpoint. */
-export const subtitle = '={{ $parameter["endpointId"]["value"] || $parameter["endpointId"] }}';
-
-/** When each of the credentials is asked for. */
-export const withKey = { show: { authentication: ['apiKey'] } };
-export const withOAuth2 = { show: { authentication: ['oAuth2'] } };
 
 /** What every node begins with. */
 export const endpointProperties: INodeProperties[] = [
@@ -135,7 +141,7 @@ const outputDescriptions: Record<string, Omit<INodePropertyOptions, 'value'>> = 
 	perSeries: { name: 'Item per Series', description: 'Lists of forecasts, quantiles and times' },
 	perRow: { name: 'Item per Row', description: "The row's columns as fields" },
 	perQuery: { name: 'Item per Query', description: 'Columns and rows as lists' },
-	fullResponse: { name: 'Full Response', description: 'The whole answer: result, timing and API context' },
+	fullResponse: { name: 'Full Response', description: 'The whole response: result, timing and API context' },
 };
 
 /** The `output` parameter; the first one named is the default. */
@@ -204,7 +210,7 @@ export const callOptions: INodeProperties[] = [
 		type: 'number',
 		typeOptions: { minValue: 1 },
 		default: 30000,
-		description: 'Milliseconds to wait for one answer. Retries wait anew.',
+		description: 'Milliseconds to wait for one response. The timeout applies to each attempt.',
 	},
 ];
 
@@ -225,7 +231,7 @@ export const batchOptions: INodeProperties[] = [
 		default: '',
 		placeholder: 'e.g. {"order": "A-17"}',
 		description:
-			'A JSON object that the API node writes to its log with the record; it does not change the result. Predict Effect takes it in batches only.',
+			'A JSON object that the API node logs with the record; it does not change the result. Predict Effect takes it in batches only.',
 	},
 ];
 
@@ -245,7 +251,7 @@ export const dispatchOptions: INodeProperties[] = [
 		type: 'string',
 		default: '',
 		placeholder: 'e.g. v2',
-		description: 'The generation of the service that must answer. Goes before the dispatch key.',
+		description: 'The generation of the service that must answer. Takes precedence over the dispatch key.',
 	},
 ];
 
@@ -256,7 +262,7 @@ export const repeatableOption: INodeProperties = {
 	type: 'boolean',
 	default: false,
 	description:
-		'Whether the call may run twice. Then a request that broke off is sent again; otherwise only one that cannot have arrived.',
+		'Whether the call may safely run twice. If so, a request that broke off is sent again; otherwise only one that cannot have arrived.',
 };
 
 export const splitArrayOption: INodeProperties = {

@@ -1,0 +1,74 @@
+import { ApiNodeMethods, fitting } from './ApiNodeMethods';
+import { isObject } from './json';
+import { Session } from './Session';
+import { SessionState } from './SessionState';
+import type { CallerOptions } from './traffic/Caller';
+import { type CallOptions, Transport, type TransportOptions } from './traffic/Transport';
+import type { JsonObject } from './types';
+import { servicePath } from './wire/location';
+
+export interface ApiNodeClientOptions extends TransportOptions {
+	/** The service whose endpoints are called. */
+	serviceId: string;
+}
+
+/** What the calls of a session have in common. */
+export type SessionOptions = CallerOptions;
+
+/**
+ * Client of the user API of a Dataiku API node: the methods of `dataikuapi.APINodeClient` 14.3.3 in camel case, with the
+ * same bodies on the wire and the whole response as the result. Beyond it: connections kept and shared, retries where they
+ * are safe, several instances, an adaptive limit on requests in flight, cancelling. A call of the client itself is a session
+ * of its own; {@link session} groups calls.
+ *
+ * Every method throws an {@link ApiNodeError}: InvalidCallError before anything is sent, ConnectionError, TimeoutError,
+ * StatusError, ResponseError, CancelledError. Integers beyond 2^53 in a response arrive as strings of their digits.
+ *
+ * Source: Dataiku DSS documentation, "API node user API", and the API reference of the API node.
+ */
+export class ApiNodeClient extends ApiNodeMethods {
+	readonly #transport: Transport;
+	readonly #serviceId: string;
+	readonly #onEvent: TransportOptions['onEvent'];
+
+	/** @throws InvalidCallError when the URL, a certificate or a key cannot be read */
+	constructor(options: ApiNodeClientOptions) {
+		const transport = new Transport(options);
+		super(transport, options.serviceId);
+		this.#transport = transport;
+		this.#serviceId = options.serviceId;
+		this.#onEvent = options.onEvent;
+	}
+
+	/** Origins of the instances, such as `https://apinode:12000`. */
+	get origins(): readonly string[] {
+		return this.#transport.origins;
+	}
+
+	/** Groups the calls of one execution. */
+	session(options: SessionOptions = {}): Session {
+		return new Session(this.#transport, this.#serviceId, new SessionState(options, this.#onEvent));
+	}
+
+	/** The service's OpenAPI 2 document, which an API node serves for endpoints that have documentation. */
+	async openApi(options: CallOptions & Pick<SessionOptions, 'tokens'> = {}): Promise<JsonObject> {
+		const path = `${servicePath(options.serviceId ?? this.#serviceId)}/swagger`;
+		const { caller } = new SessionState({ tokens: options.tokens }, this.#onEvent);
+		const response = await this.#transport.get(path, options, caller);
+		return fitting(response, isObject(response));
+	}
+
+	/** Resolves when an instance responds to `GET /isAlive/`, which needs no key and proves nothing about a service. */
+	async isAlive(options: CallOptions = {}): Promise<void> {
+		await this.#transport.get('/isAlive/', { ...options, acceptAny: true }, this.sessionOfCall().caller);
+	}
+
+	/** Ends all calls, those that wait included, with a CancelledError, and closes all connections. */
+	async destroy(): Promise<void> {
+		await this.#transport.destroy();
+	}
+
+	protected override sessionOfCall(): SessionState {
+		return new SessionState({}, this.#onEvent);
+	}
+}

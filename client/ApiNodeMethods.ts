@@ -1,0 +1,335 @@
+import { checkRange } from './checkRange';
+import { InvalidCallError, ResponseError } from './errors';
+import { resultsBySeries } from './forecastSeries';
+import { isObject } from './json';
+import { type Operation, operations } from './operations';
+import type { RawResponse } from './RawResponse';
+import { jsonText, recordBody, requestSettings } from './requestBody';
+import type { SessionState } from './SessionState';
+import { type Distribute, type RecordOutcome, settleBatch } from './Settlement';
+import { rethrowLater } from './traffic/cancellation';
+import type { CallOptions, Transport } from './traffic/Transport';
+import type {
+	DispatchOptions,
+	EffectOptions,
+	ExplanationOptions,
+	FeaturesRecord,
+	ForecastOptions,
+	ForecastResult,
+	FunctionResponse,
+	JsonObject,
+	LookupOptions,
+	LookupRecord,
+	LookupResult,
+	PredictionResult,
+	PredictOptions,
+	PredictRecordOptions,
+	QueryResponse,
+	RecordResponse,
+	RecordsResponse,
+	UnrepeatableOptions,
+} from './types';
+import { endpointPath } from './wire/location';
+
+/** Operations on records, which have no side effects. */
+export type RecordOperation = 'predict' | 'predictEffect' | 'lookup' | 'forecast';
+
+/** What `settle` takes as a record of each operation; for forecast, the lines of one series. */
+export interface SettledRecords {
+	predict: FeaturesRecord;
+	predictEffect: FeaturesRecord;
+	lookup: LookupRecord;
+	forecast: readonly JsonObject[];
+}
+
+export interface SettleOptions extends CallOptions, DispatchOptions, ExplanationOptions {
+	/** Records in one request; 1 calls the action for one record. Default: 100. */
+	batchSize?: number;
+	/** Bytes of the records in one request. Default: 512 KiB, half of what proxies commonly allow. */
+	maxBodyBytes?: number;
+	/** Forecast: the columns that identify a series. Needed for more than one. */
+	identifierColumns?: readonly string[];
+	/** Called once for each record, by its index, as soon as its outcome is known. */
+	onOutcome?: (index: number, outcome: RecordOutcome) => void;
+}
+
+const defaultMaxBodyBytes = 512 * 1024;
+const oneResultPerRecord: Distribute = (results, records) => (results.length === records.length ? results : undefined);
+
+/** The methods that a client and its sessions share. */
+export abstract class ApiNodeMethods {
+	readonly #transport: Transport;
+	readonly #serviceId: string;
+
+	protected constructor(transport: Transport, serviceId: string) {
+		this.#transport = transport;
+		this.#serviceId = serviceId;
+	}
+
+	/** The session that a call belongs to. */
+	protected abstract sessionOfCall(): SessionState;
+
+	/** Scores one record. @param features feature to value; to a model, null and missing are the same */
+	async predictRecord(
+		endpointId: string,
+		features: JsonObject,
+		options: PredictRecordOptions = {},
+	): Promise<RecordResponse<PredictionResult>> {
+		const response = await this.#callOne(operations.predict, endpointId, features, options);
+		return fitting(response, isObject(response.result));
+	}
+
+	/** Scores several records in one request; `results` are in their order. */
+	async predictRecords(
+		endpointId: string,
+		records: FeaturesRecord[],
+		options: PredictOptions = {},
+	): Promise<RecordsResponse<PredictionResult>> {
+		return await this.#callSeveral(operations.predict, endpointId, records, options);
+	}
+
+	/**
+	 * Forecasts one horizon after the last date of each series.
+	 *
+	 * @param records one per series and date, the history first, future values of external features after it
+	 * @returns one result per series and step
+	 */
+	async forecast(
+		endpointId: string,
+		records: JsonObject[],
+		options: ForecastOptions = {},
+	): Promise<RecordsResponse<ForecastResult>> {
+		requireList(records);
+		const wrong = records.findIndex((record) => !isObject(record));
+		if (wrong >= 0) throw new InvalidCallError(`Record ${wrong} is not an object`);
+		const body = jsonText({ items: records, ...requestSettings(options) });
+		const response = await this.#call(operations.forecast, endpointId, body, options);
+		const { results } = response;
+		return fitting(response, Array.isArray(results) && results.every(isObject));
+	}
+
+	/** Predicts the effect of a treatment on one record. */
+	async predictEffect(endpointId: string, features: JsonObject, options: EffectOptions = {}): Promise<RecordResponse> {
+		const response = await this.#callOne(operations.predictEffect, endpointId, features, options);
+		return fitting(response, isObject(response.result));
+	}
+
+	/** Predicts the effect of a treatment on several records in one request; `results` are in their order. */
+	async predictEffects(
+		endpointId: string,
+		records: FeaturesRecord[],
+		options: EffectOptions = {},
+	): Promise<RecordsResponse> {
+		return await this.#callSeveral(operations.predictEffect, endpointId, records, options);
+	}
+
+	/**
+	 * Runs the endpoint's query. It is not retried once it may have been sent, unless `repeatable` is set.
+	 *
+	 * @param parameters the query's named parameters
+	 * @returns columns and rows (texts and nulls), or the number of rows that a statement changed; how several SELECTs are
+	 *   answered is not public, so whatever comes is passed on
+	 */
+	async sqlQuery(
+		endpointId: string,
+		parameters: JsonObject = {},
+		options: UnrepeatableOptions = {},
+	): Promise<QueryResponse> {
+		return (await this.#callOnce('sqlQuery', endpointId, parameters, options)) as QueryResponse;
+	}
+
+	/** Looks up one record. @returns the first result, as the Python client does; its row is in `data` */
+	async lookupRecord(endpointId: string, record: JsonObject, options: LookupOptions = {}): Promise<LookupResult> {
+		const response = await this.#callOne(operations.lookup, endpointId, record, options);
+		const { results } = response;
+		fitting(response, Array.isArray(results) && results.length === 1 && isObject(results[0]));
+		return (results as LookupResult[])[0]!;
+	}
+
+	/** Looks up several records in one request; `results` are in their order. */
+	async lookupRecords(
+		endpointId: string,
+		records: LookupRecord[],
+		options: CallOptions = {},
+	): Promise<RecordsResponse<LookupResult>> {
+		return await this.#callSeveral(operations.lookup, endpointId, records, options);
+	}
+
+	/**
+	 * Runs the endpoint's function. It is not retried once it may have been sent, unless `repeatable` is set.
+	 *
+	 * @param args the function's named arguments
+	 * @returns the JSON of the response, by default the function's value in Dataiku's envelope; null for an empty one; a
+	 *   RawResponse when the function responded with something other than JSON
+	 */
+	async runFunction<Response = FunctionResponse>(
+		endpointId: string,
+		args: JsonObject = {},
+		options: UnrepeatableOptions = {},
+	): Promise<Response | RawResponse | null> {
+		return (await this.#callOnce('runFunction', endpointId, args, options)) as Response | RawResponse | null;
+	}
+
+	/**
+	 * Like `predictRecords`, `predictEffects`, `lookupRecords` and `forecast`, for any number of records, in batches, each
+	 * record with an outcome of its own: one bad record does not take the others with it, however the API node refuses it.
+	 *
+	 * @param records `{ features, context? }`, `{ data, context? }` for lookup, the lines of one series for forecast
+	 * @returns as many outcomes as records, in their order; a series' result is `{ results }`, one for each step
+	 * @throws CancelledError, and InvalidCallError for what is wrong with the whole call; nothing else
+	 */
+	async settle<Name extends RecordOperation>(
+		operation: Name,
+		endpointId: string,
+		records: ReadonlyArray<SettledRecords[Name]>,
+		options: SettleOptions = {},
+	): Promise<RecordOutcome[]> {
+		requireList(records);
+		const { batchSize = 100, maxBodyBytes = defaultMaxBodyBytes, identifierColumns, onOutcome } = options;
+		checkRange('batchSize', batchSize, 1);
+		checkRange('maxBodyBytes', maxBodyBytes, 1);
+		const path = this.#endpointPath(endpointId, options);
+		const settings = requestSettings(options);
+		const session = this.sessionOfCall();
+		const outcomes = new Array<RecordOutcome>(records.length);
+		const keep = (index: number, outcome: RecordOutcome) => {
+			outcomes[index] = outcome;
+			try {
+				onOutcome?.(index, outcome);
+			} catch (error) {
+				rethrowLater(error);
+			}
+		};
+
+		const settleFrom = async (first: number) => {
+			const some = records.slice(first, first + batchSize);
+			const texts: string[] = [];
+			const indexes: number[] = [];
+			some.forEach((record, n) => {
+				try {
+					texts.push(recordText(operation, record));
+					indexes.push(first + n);
+				} catch (error) {
+					keep(first + n, { error: error as InvalidCallError });
+				}
+			});
+			if (texts.length === 0) return;
+			const series = operation === 'forecast' && indexes.map((index) => records[index] as readonly JsonObject[]);
+			const batch = {
+				operation: operations[operation],
+				path,
+				single: batchSize === 1 && operation !== 'forecast',
+				records: texts,
+				settings,
+				distribute: series ? resultsBySeries(series, identifierColumns) : oneResultPerRecord,
+				maxBodyBytes,
+				onOutcome: (n: number, outcome: RecordOutcome) => keep(indexes[n]!, outcome),
+			};
+			await settleBatch(batch, this.#transport, session, options);
+		};
+
+		const batches: Array<Promise<void>> = [];
+		let failure: { error: unknown } | undefined;
+		await session.during(async () => {
+			for (let first = 0; first < records.length && !failure; first += batchSize) {
+				// What is not sent yet need not lie about as text.
+				if (first > 0) await session.room(this.#transport.mostInFlight(options.maxConcurrency));
+				batches.push(settleFrom(first).catch((error: unknown) => void (failure ??= { error })));
+			}
+		});
+		await Promise.all(batches);
+		if (failure) throw failure.error;
+		return outcomes;
+	}
+
+	async #callOne(
+		operation: Operation,
+		endpointId: string,
+		record: JsonObject,
+		options: PredictRecordOptions,
+	): Promise<JsonObject> {
+		const key = operation.recordKey!;
+		if (!isObject(record)) throw new InvalidCallError(`The ${key} must be an object`);
+		const { context } = options;
+		const text = jsonText({ [key]: record, ...(context !== undefined && { context }) });
+		return await this.#call(operation, endpointId, recordBody(text, requestSettings(options)), options);
+	}
+
+	async #callSeveral<Response>(
+		operation: Operation,
+		endpointId: string,
+		records: Array<FeaturesRecord | LookupRecord>,
+		options: PredictOptions,
+	): Promise<Response> {
+		const key = operation.recordKey!;
+		requireList(records);
+		const wrong = records.findIndex((record) => !isObject((record as unknown as JsonObject)?.[key]));
+		if (wrong >= 0) throw new InvalidCallError(`Record ${wrong} has no '${key}' object`);
+		const body = jsonText({ items: records, ...requestSettings(options) });
+		const several = { ...operation, action: operation.batchAction! };
+		const response = await this.#call(several, endpointId, body, options);
+		const { results } = response;
+		return fitting(response, Array.isArray(results) && results.length === records.length && results.every(isObject));
+	}
+
+	async #callOnce(
+		operation: 'sqlQuery' | 'runFunction',
+		endpointId: string,
+		parameters: JsonObject,
+		options: UnrepeatableOptions,
+	): Promise<unknown> {
+		const path = this.#endpointPath(endpointId, options);
+		if (!isObject(parameters)) {
+			throw new InvalidCallError(`The ${operation === 'sqlQuery' ? 'parameters' : 'arguments'} must be an object`);
+		}
+		const request = {
+			path: `${path}/${operations[operation].action}`,
+			endpoint: path,
+			body: jsonText(parameters),
+			repeatable: options.repeatable ?? false,
+			ofFunction: operation === 'runFunction',
+		};
+		const session = this.sessionOfCall();
+		return await session.work(async () => await this.#transport.send(request, options, session.caller));
+	}
+
+	async #call(
+		operation: Operation,
+		endpointId: string,
+		body: string,
+		options: CallOptions,
+	): Promise<JsonObject> {
+		const path = this.#endpointPath(endpointId, options);
+		const { action, repeatable } = operation;
+		const request = { path: `${path}/${action}`, endpoint: path, body, repeatable };
+		const session = this.sessionOfCall();
+		const response = await session.work(async () => await this.#transport.send(request, options, session.caller));
+		return fitting(response, isObject(response));
+	}
+
+	#endpointPath(endpointId: string, options: CallOptions): string {
+		return endpointPath(options.serviceId ?? this.#serviceId, endpointId);
+	}
+}
+
+/** @throws InvalidCallError */
+function recordText(operation: RecordOperation, record: unknown): string {
+	if (operation === 'forecast') {
+		if (!Array.isArray(record) || record.length === 0) throw new InvalidCallError('A series must be a list of records');
+		if (!record.every(isObject)) throw new InvalidCallError('A record of the series is not an object');
+		return jsonText(record).slice(1, -1);
+	}
+	const key = operations[operation].recordKey;
+	if (!isObject(record) || !isObject(record[key])) throw new InvalidCallError(`The record has no '${key}' object`);
+	return jsonText(record);
+}
+
+export function fitting<Response>(response: unknown, fits: boolean): Response {
+	if (fits) return response as Response;
+	const advice = 'Check that the endpoint is of the kind that this method calls.';
+	throw new ResponseError('The response does not fit the request', { advice }, 'misfit');
+}
+
+function requireList(records: unknown): void {
+	if (!Array.isArray(records)) throw new InvalidCallError('The records must be a list');
+}

@@ -1,0 +1,94 @@
+import { Refusals } from './Refusals';
+import { Caller } from './traffic/Caller';
+import type { Cancellation } from './traffic/cancellation';
+
+/**
+ * What one execution owns: who it is to the queues, what was refused to it, and how much of its work is under way. Batches
+ * that wait for the rest of the work to show whether the endpoint refuses everything are not under way.
+ */
+export class SessionState {
+	readonly caller: Caller;
+	private readonly refusals = new Map<string, Refusals>();
+	private working = 0;
+	private adding = 0;
+	/** Woken when a piece of work ends. */
+	private readonly roomWaiters = new Set<() => void>();
+	/** Woken when nothing is under way any more. */
+	private readonly holds = new Set<() => void>();
+
+	constructor(...options: ConstructorParameters<typeof Caller>) {
+		this.caller = new Caller(...options);
+	}
+
+	/** What was refused to this session where requests share this, their path and settings. */
+	refusalsOf(shared: string): Refusals {
+		let refusals = this.refusals.get(shared);
+		if (!refusals) this.refusals.set(shared, (refusals = new Refusals()));
+		return refusals;
+	}
+
+	/** Does a piece of the session's work. */
+	async work<Value>(work: () => Promise<Value>): Promise<Value> {
+		this.working++;
+		try {
+			return await work();
+		} finally {
+			this.working--;
+			this.pieceEnded();
+		}
+	}
+
+	/** Does what adds to the session's work: while it goes on, that is not at its end. */
+	async during<Value>(add: () => Promise<Value>): Promise<Value> {
+		this.adding++;
+		try {
+			return await add();
+		} finally {
+			this.adding--;
+			this.pieceEnded();
+		}
+	}
+
+	/** Waits until fewer than `most` pieces of work are under way. */
+	async room(most: number): Promise<void> {
+		while (this.working >= most) {
+			await new Promise<void>((resolve) => this.roomWaiters.add(resolve));
+		}
+	}
+
+	/**
+	 * Holds a piece of work back, until something that shares its path and settings succeeds or nothing else is under way.
+	 *
+	 * @returns whether something succeeded
+	 * @throws CancelledError when the session stops
+	 */
+	async heldBack(refusals: Refusals, { reason, onCancel }: Cancellation): Promise<boolean> {
+		if (reason) throw reason;
+		let forget: Array<() => void> = [];
+		const reopened = new Promise<boolean>((resolve, reject) => {
+			const resume = (then: () => void) => () => {
+				forget.forEach((each) => each());
+				// At once: what woke it must not be taken for the end of the work.
+				this.working++;
+				then();
+			};
+			const over = resume(() => resolve(false));
+			this.holds.add(over);
+			forget = [
+				() => this.holds.delete(over),
+				refusals.onSuccess(resume(() => resolve(true))),
+				onCancel((cancelled) => resume(() => reject(cancelled))()),
+			];
+		});
+		this.working--;
+		this.pieceEnded();
+		return await reopened;
+	}
+
+	private pieceEnded(): void {
+		for (const wake of this.roomWaiters) wake();
+		this.roomWaiters.clear();
+		if (this.working > 0 || this.adding > 0) return;
+		for (const over of [...this.holds]) over();
+	}
+}

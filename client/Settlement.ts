@@ -1,0 +1,231 @@
+import { type ApiNodeError, CancelledError, InvalidCallError, ResponseError, StatusError } from './errors';
+import { isObject } from './json';
+import type { Operation } from './operations';
+import type { Refusals } from './Refusals';
+import { type RequestSettings, recordBody, recordsBody } from './requestBody';
+import type { SessionState } from './SessionState';
+import { mayBeCausedByRecord } from './traffic/retryPolicy';
+import type { CallOptions, Transport } from './traffic/Transport';
+import type { JsonObject, ResponseContext } from './types';
+
+/** What became of one record: its result with the part of the response that its whole request shares, or its error. */
+export type RecordOutcome =
+	| { result: JsonObject; response: ResponseContext; error?: undefined }
+	/** `untried`: the record was never sent alone, since the endpoint refused all others in the same words. */
+	| { error: ApiNodeError; untried?: true };
+
+/** What `results` of a response is to these records: one object for each; undefined if it does not fit. */
+export type Distribute = (results: JsonObject[], records: readonly number[]) => JsonObject[] | undefined;
+
+/** What is sent in one request if all goes well, and in several if not. */
+export interface Batch {
+	operation: Operation;
+	/** The endpoint's. */
+	path: string;
+	/** Whether to use the action for one record. */
+	single: boolean;
+	/** JSON of each record, or of what must stay together: the lines of a series, separated by commas. */
+	records: readonly string[];
+	settings: RequestSettings;
+	distribute: Distribute;
+	/** Bytes of the records in one request. */
+	maxBodyBytes: number;
+	/** Called once for each record, by its place in the batch, as soon as its outcome is known. */
+	onOutcome: (record: number, outcome: RecordOutcome) => void;
+}
+
+/** Some of a batch's records, by their places, that are sent together. */
+interface Part {
+	records: readonly number[];
+	/** Half of a request whose response did not fit. */
+	afterMisfit?: boolean;
+	/** Half of a request that may have made the worker die. */
+	afterCrash?: boolean;
+}
+
+const wordsOf = (error: ApiNodeError) => error.serverMessage ?? error.message;
+
+/** A record in the batch may be what the API node could not bear. */
+const blamesARecord = (error: ApiNodeError) => error instanceof StatusError && [400, 422, 500].includes(error.status);
+
+/**
+ * Sends a batch and tells each record's outcome. Where a request fails in a way that one record can cause, its halves are
+ * sent again until the bad records stand alone and fail alone. A body that is too large is halved, too. A response that
+ * does not fit its request is never assigned: its halves are tried once.
+ *
+ * An endpoint that refuses everything is not asked about each record. Once three records in a row failed alone in the same
+ * words, a part that fails in these words is represented by two of its records, chosen at random: if both fail so, too, the
+ * rest is held back until anything with the same path and settings succeeds, and fails only with the end of its session's
+ * work. One representative would meet the one bad record of many too often.
+ *
+ * @throws CancelledError and InvalidCallError, nothing else
+ */
+export async function settleBatch(
+	batch: Batch,
+	transport: Transport,
+	session: SessionState,
+	options: CallOptions,
+): Promise<void> {
+	const settlement = new Settlement(batch, transport, session, options);
+	await Promise.all(settlement.fittingParts().map(async (part) => await session.work(() => settlement.settle(part))));
+}
+
+class Settlement {
+	private readonly refusals: Refusals;
+	private splitting = false;
+
+	constructor(
+		private readonly batch: Batch,
+		private readonly transport: Transport,
+		private readonly session: SessionState,
+		private readonly options: CallOptions,
+	) {
+		this.refusals = session.refusalsOf(`${batch.path} ${JSON.stringify(batch.settings)}`);
+	}
+
+	/** Cuts the records where a body would get too large; nearly always there is nothing to cut. */
+	fittingParts(): Part[] {
+		const { records, maxBodyBytes, path } = this.batch;
+		const limit = Math.min(maxBodyBytes, this.transport.maxBodyBytes(path));
+		const all = records.map((_, n) => n);
+		// At most three bytes of UTF-8 for each character of a string.
+		if (records.reduce((characters, { length }) => characters + length, 0) * 3 <= limit) return [{ records: all }];
+		const parts: Part[] = [];
+		let bytes = 0;
+		let start = 0;
+		for (const n of all) {
+			const size = Buffer.byteLength(records[n]!) + 1;
+			if (n > start && bytes + size > limit) {
+				parts.push({ records: all.slice(start, n) });
+				start = n;
+				bytes = 0;
+			}
+			bytes += size;
+		}
+		return [...parts, { records: all.slice(start) }];
+	}
+
+	/** Depth first, left before right: the records before a bad one are settled before those behind it. */
+	async settle(whole: Part): Promise<void> {
+		let open = [whole];
+		let held: Array<{ part: Part; error: ApiNodeError }> = [];
+		let successes = 0;
+		for (;;) {
+			while (open.length > 0) {
+				const part = open.pop()!;
+				const error = await this.attempt(part);
+				if (!error || part.records.length === 1) continue;
+				if (!this.maySplit(error, part)) this.fail(part, error);
+				else if (wordsOf(error) !== this.refusals.verdict || part.records.length <= 2) {
+					open.push(...this.halves(part, error));
+				} else {
+					const rest = await this.represented(part, error);
+					if (rest.held) {
+						held.push({ part: rest.part, error });
+						({ successes } = this.refusals);
+					} else open.push(...this.halves(rest.part, error));
+				}
+			}
+			if (held.length === 0) return;
+			const reopened =
+				this.refusals.successes > successes ||
+				(await this.session.heldBack(this.refusals, this.session.caller.stopping));
+			if (!reopened) break;
+			open = held.flatMap(({ part, error }) => this.halves(part, error));
+			held = [];
+		}
+		for (const { part, error } of held) this.fail(part, error, true);
+	}
+
+	/** @returns why the part failed; a record by itself has its outcome then */
+	private async attempt(part: Part): Promise<ApiNodeError | undefined> {
+		try {
+			this.assign(part, await this.send(part));
+			this.refusals.succeeded();
+			return undefined;
+		} catch (failure) {
+			const error = failure as ApiNodeError;
+			if (error instanceof CancelledError || error instanceof InvalidCallError) throw error;
+			if (part.records.length === 1) {
+				if (blamesARecord(error)) this.refusals.refused(wordsOf(error));
+				this.fail(part, error);
+			}
+			return error;
+		}
+	}
+
+	/** Settles two records of a part that was refused in the words of the verdict; what holds for both holds for the rest. */
+	private async represented(part: Part, error: ApiNodeError): Promise<{ part: Part; held: boolean }> {
+		const words = wordsOf(error);
+		const rest = [...part.records];
+		let refused = 0;
+		for (let n = 0; n < 2 && refused === n; n++) {
+			const [record] = rest.splice(Math.floor(Math.random() * rest.length), 1);
+			this.splitting = true;
+			const failure = await this.attempt({ records: [record!] });
+			if (failure && wordsOf(failure) === words && this.refusals.verdict === words) refused++;
+		}
+		return { part: { ...part, records: rest }, held: refused === 2 };
+	}
+
+	private async send({ records, afterCrash }: Part): Promise<unknown> {
+		const { operation, path, single, settings } = this.batch;
+		const texts = records.map((n) => this.batch.records[n]!);
+		const body = single ? recordBody(texts[0]!, settings) : recordsBody(texts, settings);
+		const action = single ? operation.action : (operation.batchAction ?? operation.action);
+		return await this.transport.send(
+			{
+				path: `${path}/${action}`,
+				endpoint: path,
+				body,
+				repeatable: operation.repeatable,
+				divisible: records.length > 1,
+				part: afterCrash,
+				// A 500 that came back was repeated already; its parts are not, so that finding a bad record stays cheap.
+				serverErrors: this.splitting ? 1 : 0,
+			},
+			this.options,
+			this.session.caller,
+		);
+	}
+
+	private assign({ records }: Part, response: unknown): void {
+		const { result, results, timing, apiContext } = (isObject(response) ? response : {}) as Record<string, unknown>;
+		// Both lookup actions respond with a list.
+		const list = this.batch.single && results === undefined ? [result] : results;
+		const fits = Array.isArray(list) && list.every(isObject);
+		const distributed = fits ? this.batch.distribute(list, records) : undefined;
+		if (!distributed) {
+			const got = fits ? `${list.length} results` : 'no list of results';
+			throw new ResponseError(
+				`The response does not fit the request: ${got} for ${records.length === 1 ? 'one record' : `${records.length} records`}`,
+				{ advice: 'No result was assigned. Check that the endpoint is of the kind that is called.' },
+				'misfit',
+			);
+		}
+		const shared = { timing, apiContext } as ResponseContext;
+		records.forEach((record, n) => this.batch.onOutcome(record, { result: distributed[n]!, response: shared }));
+	}
+
+	private fail({ records }: Part, error: ApiNodeError, untried = false): void {
+		for (const record of records) this.batch.onOutcome(record, untried ? { error, untried } : { error });
+	}
+
+	private maySplit(error: ApiNodeError, { afterMisfit }: Part): boolean {
+		if (error instanceof ResponseError) return error.reason === 'misfit' && !afterMisfit;
+		if (error instanceof StatusError && error.status === 413) return true;
+		if (mayBeCausedByRecord(error)) return !this.transport.hasGivenUp(this.batch.path, this.session.caller);
+		return blamesARecord(error);
+	}
+
+	/** The second half first, as the last part in is the first one out. */
+	private halves({ records, afterCrash }: Part, error: ApiNodeError): Part[] {
+		const middle = Math.ceil(records.length / 2);
+		const marks = { afterMisfit: error instanceof ResponseError, afterCrash: afterCrash || mayBeCausedByRecord(error) };
+		const endpoint = this.batch.path.split('/').slice(-2).join('/');
+		this.splitting = true;
+		this.session.caller.emit({ type: 'split', endpoint, records: records.length, error });
+		const halves = [records.slice(middle), records.slice(0, middle)].filter(({ length }) => length > 0);
+		return halves.map((half) => ({ records: half, ...marks }));
+	}
+}

@@ -1,0 +1,126 @@
+/** What an error may tell. Nothing else gets into one: no header, no body, no credential. */
+export interface ErrorDetails {
+	/** HTTP status of the last response, if there was one. */
+	status?: number;
+	/** `errorType` of the API node's JSON error: a Java class name. */
+	errorType?: string;
+	/** The API node's own message, at most 500 characters. */
+	detail?: string;
+	/** host:port of the instance that was asked last. */
+	instance?: string;
+	/** Requests sent for this call. */
+	attempts?: number;
+	/** `DSS-Version` header of the last response. */
+	dssVersion?: string;
+	/** Node's or undici's code for a failure below HTTP. */
+	code?: string;
+	/** What to do about it, where that is known. */
+	advice?: string;
+}
+
+/** Base class of everything the client throws. */
+export class ApiNodeError extends Error implements ErrorDetails {
+	override readonly name: string = 'ApiNodeError';
+	declare readonly status?: number;
+	declare readonly errorType?: string;
+	declare readonly detail?: string;
+	declare readonly instance?: string;
+	declare readonly attempts?: number;
+	declare readonly dssVersion?: string;
+	declare readonly code?: string;
+	declare readonly advice?: string;
+
+	constructor(message: string, details: ErrorDetails = {}) {
+		super(message);
+		for (const [key, value] of Object.entries(details)) {
+			if (value !== undefined) Object.assign(this, { [key]: value });
+		}
+	}
+
+	/** The API node's own message as Dataiku's Python client shows it: `errorType: detail`. */
+	get serverMessage(): string | undefined {
+		const { errorType, detail } = this;
+		return errorType && detail ? `${errorType}: ${detail}` : (detail ?? errorType);
+	}
+
+	/** The same error with other advice; the original is left as it is, since several records may share it. */
+	withAdvice(advice: string): this {
+		const copy = Object.create(Object.getPrototypeOf(this) as object, Object.getOwnPropertyDescriptors(this)) as this;
+		return Object.assign(copy, { advice });
+	}
+}
+
+/** The call itself is wrong: an empty id, a value out of range, something JSON cannot hold. Nothing was sent. */
+export class InvalidCallError extends ApiNodeError {
+	override readonly name = 'InvalidCallError';
+}
+
+/** No connection, or one that broke. */
+export class ConnectionError extends ApiNodeError {
+	override readonly name = 'ConnectionError';
+
+	constructor(
+		message: string,
+		details: ErrorDetails,
+		/** Whether the request may have reached the API node. */
+		readonly sent: boolean,
+		/** A certificate or a proxy refused: trying again changes nothing. */
+		readonly permanent = false,
+	) {
+		super(message, details);
+	}
+}
+
+/** No complete response in time: from one attempt, or from an endpoint that stopped answering while the call waited. */
+export class TimeoutError extends ApiNodeError {
+	override readonly name = 'TimeoutError';
+
+	constructor(
+		message: string,
+		details: ErrorDetails,
+		/** Whether the request may have reached the API node. */
+		readonly sent: boolean,
+	) {
+		super(message, details);
+	}
+}
+
+/** The API node, a proxy in front of it, or a function of the user's responded with a status other than 2xx. */
+export class StatusError extends ApiNodeError {
+	override readonly name = 'StatusError';
+	declare readonly status: number;
+
+	constructor(
+		message: string,
+		details: ErrorDetails & { status: number },
+		/** `Retry-After` in milliseconds. */
+		readonly retryAfter?: number,
+	) {
+		super(message, details);
+	}
+}
+
+/**
+ * A 2xx response that cannot be used. `reason`: `broken` (not complete JSON), `notJson` (a web page), `tooLarge`, `misfit`
+ * (not the shape that the operation documents).
+ */
+export class ResponseError extends ApiNodeError {
+	override readonly name = 'ResponseError';
+
+	constructor(
+		message: string,
+		details: ErrorDetails,
+		readonly reason: 'broken' | 'notJson' | 'tooLarge' | 'misfit',
+	) {
+		super(message, details);
+	}
+}
+
+/** The caller's signal was aborted, the session was stopped, or the client was destroyed. */
+export class CancelledError extends ApiNodeError {
+	override readonly name = 'CancelledError';
+
+	constructor(message = 'The call was cancelled') {
+		super(message);
+	}
+}

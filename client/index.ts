@@ -1,0 +1,20 @@
+/** The client's only door: everything that may be used from outside of this folder. */
+export { ApiNodeClient, type ApiNodeClientOptions, type SessionOptions } from './ApiNodeClient';
+export type { RecordOperation, SettledRecords, SettleOptions } from './ApiNodeMethods';
+export {
+	ApiNodeError,
+	CancelledError,
+	ConnectionError,
+	type ErrorDetails,
+	InvalidCallError,
+	ResponseError,
+	StatusError,
+	TimeoutError,
+} from './errors';
+export { RawResponse } from './RawResponse';
+export type { Session } from './Session';
+export type { RecordOutcome } from './Settlement';
+export type { ClientEvent, TokenSource } from './traffic/Caller';
+export type { CallOptions } from './traffic/Transport';
+export type * from './types';
+export type { TlsOptions } from './wire/tls';

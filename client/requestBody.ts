@@ -1,0 +1,65 @@
+import { InvalidCallError } from './errors';
+import type { DispatchOptions, ExplanationOptions } from './types';
+
+/** The parts of a body that count for all of its records. */
+export interface RequestSettings {
+	explanations?: { enabled?: boolean; method?: string; nExplanations?: number; nMonteCarloSteps?: number };
+	dispatch?: { forcedGeneration: string } | { dispatchKey: string };
+}
+
+/**
+ * `explanations` and `dispatch` as Dataiku's Python client 14.3.3 sends them, less its nulls.
+ *
+ * @throws InvalidCallError for a value that the API node's documentation rules out
+ */
+export function requestSettings(options: DispatchOptions & ExplanationOptions): RequestSettings {
+	const settings: RequestSettings = {};
+	const explanations = {
+		...(options.withExplanations !== undefined && { enabled: options.withExplanations }),
+		...(options.explanationMethod !== undefined && { method: options.explanationMethod }),
+		...(options.nExplanations !== undefined && { nExplanations: options.nExplanations }),
+		...(options.nExplanationsMcSteps !== undefined && { nMonteCarloSteps: options.nExplanationsMcSteps }),
+	};
+	const { method, nExplanations: count, nMonteCarloSteps: steps } = explanations;
+	if (method !== undefined && method !== 'ICE' && method !== 'SHAPLEY') {
+		throw new InvalidCallError(`The explanation method must be ICE or SHAPLEY, not '${String(method)}'`);
+	}
+	if (count !== undefined && !(Number.isInteger(count) && count >= 1)) {
+		throw new InvalidCallError(`The number of explanations must be a whole number from 1, not '${String(count)}'`);
+	}
+	if (steps !== undefined && !(Number.isInteger(steps) && steps >= 25 && steps <= 1000)) {
+		throw new InvalidCallError(`The Monte Carlo steps must be a whole number from 25 to 1000, not '${String(steps)}'`);
+	}
+	if (Object.keys(explanations).length > 0) settings.explanations = explanations;
+	if (options.forcedGeneration !== undefined) settings.dispatch = { forcedGeneration: options.forcedGeneration };
+	else if (options.dispatchKey !== undefined) settings.dispatch = { dispatchKey: options.dispatchKey };
+	return settings;
+}
+
+/** @throws InvalidCallError for what JSON cannot hold */
+export function jsonText(value: unknown): string {
+	try {
+		return JSON.stringify(value);
+	} catch (error) {
+		throw notForJson(error as Error);
+	}
+}
+
+function notForJson({ message }: Error): InvalidCallError {
+	return new InvalidCallError(`JSON cannot hold what was given: ${message}`);
+}
+
+/** Body of a single-record action, from a record such as `{"features": {}, "context": {}}`. */
+export function recordBody(record: string, settings: RequestSettings): string {
+	return withSettings(record.slice(0, -1), settings);
+}
+
+/** Body of a `-multi` action. */
+export function recordsBody(records: readonly string[], settings: RequestSettings): string {
+	return withSettings(`{"items":[${records.join(',')}]`, settings);
+}
+
+function withSettings(openObject: string, settings: RequestSettings): string {
+	const text = JSON.stringify(settings);
+	return text === '{}' ? `${openObject}}` : `${openObject},${text.slice(1)}`;
+}

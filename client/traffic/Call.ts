@@ -1,0 +1,162 @@
+import { type ApiNodeError, CancelledError, ConnectionError, StatusError, TimeoutError } from '../errors';
+import type { Caller } from './Caller';
+import { Cancellation, onAbort } from './cancellation';
+import type { Clock } from './clock';
+import type { EndpointMemory } from './EndpointMemory';
+import type { QueuedCall, Slot } from './EndpointQueue';
+import type { Instance, Instances } from './Instances';
+import { backoff, type CallHistory, isRetryable, maxAttempts, mayBeCausedByRecord, patienceMs } from './retryPolicy';
+
+export interface CallLimits {
+	maxConcurrency: number;
+	/** Milliseconds for all attempts, the pauses between them, and waiting for an endpoint that does not answer. */
+	deadline: number;
+	/** Ends this call alone. */
+	signal?: AbortSignal;
+}
+
+export interface CallRequest {
+	/** Whether the API node may get the request twice. */
+	repeatable: boolean;
+	/** The request can be sent in parts instead, should one of its records be what makes the worker die. */
+	divisible?: boolean;
+	/** A part of a request that failed before: finding the record should stay cheap. */
+	part?: boolean;
+	/** Times that the API node responded 500 to the request that this is a part of. */
+	serverErrors?: number;
+}
+
+/** One call through all of its attempts: what it has been through, and whether it is made again. */
+export class Call implements QueuedCall {
+	readonly maxConcurrency: number;
+	readonly tried = new Set<Instance>();
+	/** Ends what is not on the wire. */
+	readonly stopping: Cancellation;
+	/** Ends the request on the wire, too. */
+	readonly cancellation: Cancellation;
+	attempts = 0;
+	left: number;
+	private readonly history: CallHistory;
+	/** Failures while others were served: those of the call's own. */
+	private ownFailures = 0;
+	private failedAt = Infinity;
+	private failure: ApiNodeError | undefined;
+	private readonly forget: Array<() => void> = [];
+
+	constructor(
+		private readonly endpoint: EndpointMemory,
+		private readonly instances: Instances,
+		readonly caller: Caller,
+		private readonly request: CallRequest,
+		limits: CallLimits,
+		private readonly clock: Clock,
+	) {
+		this.maxConcurrency = limits.maxConcurrency;
+		this.left = limits.deadline;
+		this.history = { timeouts: request.part ? 1 : 0, serverErrors: request.serverErrors ?? 0 };
+		this.stopping = caller.stopping;
+		this.cancellation = caller.cancellation;
+		if (limits.signal) {
+			this.stopping = this.endedBy(limits.signal, caller.stopping);
+			this.cancellation = this.endedBy(limits.signal, caller.cancellation);
+		}
+	}
+
+	/** Milliseconds for the attempt that is about to start. */
+	start(slot: Slot, timeout: number): number {
+		this.attempts++;
+		this.left -= slot.silentMs;
+		return Math.max(1, Math.min(timeout, Math.ceil(this.left)));
+	}
+
+	end(): void {
+		for (const forget of this.forget) forget();
+	}
+
+	/** A call with a signal of its own ends with that, and with its caller. */
+	private endedBy(signal: AbortSignal, ofCaller: Cancellation): Cancellation {
+		const own = new Cancellation();
+		if (signal.aborted) own.cancel(new CancelledError());
+		this.forget.push(
+			onAbort(signal, () => own.cancel(new CancelledError())),
+			ofCaller.onCancel((reason) => own.cancel(reason)),
+		);
+		return own;
+	}
+
+	notAnswered(silentMs: number): ApiNodeError {
+		const advice = `The endpoint answered nobody for ${seconds(silentMs)}, and was not waited for any longer.`;
+		if (this.failure) return this.failure.withAdvice(advice);
+		const message = `The endpoint has not responded for ${seconds(silentMs)}, so this request was not sent`;
+		return new TimeoutError(message, { attempts: 0, advice: 'Check that the API node is up and not overloaded.' }, false);
+	}
+
+	/**
+	 * What follows on an attempt that failed and was reported.
+	 *
+	 * @returns milliseconds to wait before the next attempt
+	 * @throws the failure, if that was the last
+	 */
+	pauseBeforeRetry(failure: ApiNodeError, slot: Slot): number {
+		const now = this.clock.now();
+		const { instance } = slot.pool;
+		if (failure instanceof TimeoutError) this.history.timeouts++;
+		if (failure instanceof StatusError && failure.status === 500) this.history.serverErrors++;
+		this.tried.add(instance);
+		this.left -= now - slot.startedAt;
+		if (this.isOwn(failure)) this.ownFailures++;
+		this.failedAt = now;
+		this.failure = failure;
+		if (this.stopping.reason) throw failure;
+		if (!isRetryable(failure, this.request.repeatable, this.history)) throw failure;
+		if (this.ownFailures >= (this.request.part ? 2 : maxAttempts)) throw failure;
+
+		const patience = (slot.turn.patienceEnds(this.endpoint.queue.answeredAt) ?? Infinity) - now;
+		if (patience <= 0) throw this.notAnswered(patienceMs);
+		const movesOn = failure instanceof ConnectionError || (failure instanceof TimeoutError && !failure.sent);
+		const atOnce = movesOn && this.attempts === 1 && this.hasOtherInstance();
+		if (!this.mayAdd(failure, slot, atOnce, now)) throw failure;
+		const asked = failure instanceof StatusError ? (failure.retryAfter ?? 0) : 0;
+		const pause = atOnce ? 0 : Math.max(asked, backoff(this.attempts));
+		if (pause >= this.left) throw tooLate(failure, asked, this.left);
+		if (pause >= patience) throw tooLate(failure, asked, patience);
+		this.left -= pause;
+		const event = { endpoint: this.endpoint.name, instance: instance.host, attempt: this.attempts };
+		this.caller.emit({ type: 'retry', ...event, pauseMs: pause, error: failure });
+		return pause;
+	}
+
+	/**
+	 * Whether a failure is to be put down to this call, which has so many of those, and not to an endpoint that answers
+	 * nobody, which is waited for. A host name that does not exist will not be there in a while.
+	 */
+	private isOwn(failure: ApiNodeError): boolean {
+		if (this.request.divisible && mayBeCausedByRecord(failure)) return true;
+		return this.ownFailures === 0 || failure.code === 'ENOTFOUND' || this.endpoint.queue.answeredAt > this.failedAt;
+	}
+
+	/** Whether a retry may be added to the endpoint's load. */
+	private mayAdd(failure: ApiNodeError, { pool, turn }: Slot, atOnce: boolean, now: number): boolean {
+		// Neither adds to it: a failing pool lets through single probes, which end the outage, and a request that was never
+		// sent only moves on to another instance.
+		const unsent = (failure instanceof ConnectionError || failure instanceof TimeoutError) && !failure.sent;
+		if (pool.failing || (atOnce && unsent)) return true;
+		if (this.endpoint.budget.take(failure, now)) return true;
+		const answered = failure instanceof StatusError ? failure.status === 500 : !('sent' in failure);
+		return !answered && turn.ownRetries-- > 0;
+	}
+
+	private hasOtherInstance(): boolean {
+		return this.instances.available().some((instance) => !this.tried.has(instance));
+	}
+}
+
+const seconds = (ms: number) => `${Math.max(0, Math.round(ms / 1000)).toLocaleString('en')} s`;
+
+function tooLate(failure: ApiNodeError, asked: number, left: number): ApiNodeError {
+	return failure.withAdvice(
+		asked >= left
+			? `It asked to wait ${seconds(asked)} before the next try, longer than the ${seconds(left)} left for this call.`
+			: 'No time was left for another try.',
+	);
+}

@@ -1,0 +1,101 @@
+import { type ApiNodeError, CancelledError } from '../errors';
+import { Cancellation, onAbort, rethrowLater } from './cancellation';
+
+/** A bearer token that can be renewed, as OAuth2 access tokens can. */
+export interface TokenSource {
+	/** The token to send; asked for at each attempt. */
+	get(): Promise<string>;
+	/** Called after the API node refused a token with 401; resolves when `get` has another one. */
+	renew(refused: string): Promise<unknown>;
+}
+
+/** What the client does of its own accord, to log it or count it. */
+export type ClientEvent =
+	/** A request is sent again after a pause. */
+	| { type: 'retry'; endpoint: string; instance: string; attempt: number; pauseMs: number; error: ApiNodeError }
+	/** A batch is sent again in two parts, to find the records that fail. */
+	| { type: 'split'; endpoint: string; records: number; error: ApiNodeError }
+	/** An instance is given no more requests: it failed three times in a row, or isAlive asked for it. */
+	| { type: 'instanceOut'; instance: string; breakMs: number }
+	/** An instance is given requests again. */
+	| { type: 'instanceBack'; instance: string }
+	/** An endpoint is not asked on an instance for a while: it failed three times in a row, or asked for the pause. */
+	| { type: 'pause'; endpoint: string; instance: string; pauseMs: number };
+
+type Listener = (event: ClientEvent) => void;
+
+export interface CallerOptions {
+	/** Ends everything with a CancelledError, wherever it is. */
+	signal?: AbortSignal;
+	/** Where the token comes from, in place of the client's own key or token. */
+	tokens?: TokenSource;
+	/** Told what is done on behalf of the caller. */
+	onEvent?: Listener;
+}
+
+/** A listener that throws does no harm to a call. */
+export function tell(listener: Listener | undefined, event: ClientEvent): void {
+	try {
+		listener?.(event);
+	} catch (error) {
+		rethrowLater(error);
+	}
+}
+
+/** Who calls: a session, as the traffic code sees it. */
+export class Caller {
+	readonly tokens?: TokenSource;
+	/** Ends everything, requests on the wire included. */
+	readonly cancellation = new Cancellation();
+	/** Ends what is not on the wire. */
+	readonly stopping = new Cancellation();
+	private readonly signal?: AbortSignal;
+	private readonly onEvent?: Listener;
+	private calls = 0;
+	private leave = () => {};
+
+	/** @param clientListener told, too */
+	constructor(
+		options: CallerOptions,
+		private readonly clientListener?: Listener,
+	) {
+		({ signal: this.signal, tokens: this.tokens, onEvent: this.onEvent } = options);
+	}
+
+	/**
+	 * A call begins. While there are any, the caller is among `present`, through which a client that is destroyed reaches it.
+	 *
+	 * @throws CancelledError when nothing may be sent any more
+	 */
+	begin(present: Set<Caller>): void {
+		if (this.signal?.aborted) this.cancel(new CancelledError());
+		if (this.stopping.reason) throw this.stopping.reason;
+		if (this.calls++ > 0) return;
+		present.add(this);
+		const forget = this.signal && onAbort(this.signal, () => this.cancel(new CancelledError()));
+		this.leave = () => {
+			present.delete(this);
+			forget?.();
+		};
+	}
+
+	end(): void {
+		if (--this.calls === 0) this.leave();
+	}
+
+	cancel(reason: CancelledError): void {
+		this.cancellation.cancel(reason);
+		this.stopping.cancel(reason);
+	}
+
+	/** For what concerns the caller alone. */
+	emit(event: ClientEvent): void {
+		this.tell(event);
+		tell(this.clientListener, event);
+	}
+
+	/** For what concerns others, too. */
+	tell(event: ClientEvent): void {
+		tell(this.onEvent, event);
+	}
+}

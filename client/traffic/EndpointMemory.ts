@@ -1,0 +1,69 @@
+import { type ApiNodeError, StatusError, TimeoutError } from '../errors';
+import { BodySizeLimit } from './BodySizeLimit';
+import type { Clock } from './clock';
+import { EndpointQueue, type QueuedCall, type Slot } from './EndpointQueue';
+import type { Instances } from './Instances';
+import { RetryBudget } from './RetryBudget';
+import { signOf, tellingTimeoutMs } from './retryPolicy';
+
+/** The end of one attempt. */
+export interface Outcome {
+	/** undefined for a success. */
+	failure?: ApiNodeError;
+	/** Milliseconds that the attempt had. */
+	timeout: number;
+	/** Bytes of the request's body. */
+	bodySize: number;
+	/** The status may be a function's own choice, and then says nothing about the endpoint. */
+	ofFunction: boolean;
+}
+
+/**
+ * What is remembered of one endpoint across calls and callers: its queue, the limit and circuit of its pool on each
+ * instance, the retry budget, the body size that the way to it bears. All of it is learnt from outcomes, in
+ * {@link report}.
+ */
+export class EndpointMemory {
+	readonly budget = new RetryBudget();
+	readonly bodySize = new BodySizeLimit();
+	readonly queue: EndpointQueue;
+
+	constructor(
+		/** `service/endpoint`, for events. */
+		readonly name: string,
+		private readonly instances: Instances,
+		private readonly clock: Clock,
+	) {
+		this.queue = new EndpointQueue(instances, clock);
+	}
+
+	/** Learns from an attempt's outcome and gives its room back. Each attempt is reported once. */
+	report(call: QueuedCall, slot: Slot, outcome: Outcome): void {
+		const { failure, timeout, bodySize, ofFunction } = outcome;
+		const { pool, turn, startedAt } = slot;
+		const { instance } = pool;
+		const now = this.clock.now();
+		const sign = signOf(failure, timeout, ofFunction);
+		const { status, retryAfter }: { status?: number; retryAfter?: number } =
+			failure instanceof StatusError ? failure : {};
+		const silent = failure instanceof TimeoutError && timeout >= tellingTimeoutMs;
+		const reduce = status === 429 || status === 503 || silent;
+
+		const pauseMs = pool.leave(sign, { ...slot, retryAfter, reduce }, now);
+		if (pauseMs !== undefined) {
+			call.caller.emit({ type: 'pause', endpoint: this.name, instance: instance.host, pauseMs });
+		}
+		if (sign === 'answered') {
+			this.queue.answeredAt = now;
+			this.instances.succeeded(instance);
+		} else if (sign === 'down') this.instances.failed(instance, startedAt);
+		if (sign === 'busy' || sign === 'down' || failure instanceof TimeoutError) {
+			turn.failed(startedAt, now, this.queue.answeredAt);
+		}
+		if (!failure) {
+			this.budget.succeeded();
+			this.bodySize.accepted(bodySize);
+		} else if (status === 413) this.bodySize.refused(bodySize);
+		this.queue.leave(call, slot);
+	}
+}

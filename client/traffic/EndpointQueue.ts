@@ -1,0 +1,250 @@
+import type { Caller } from './Caller';
+import type { Cancellation } from './cancellation';
+import type { Clock } from './clock';
+import type { Instance, Instances } from './Instances';
+import { LinkedList, type Place } from './LinkedList';
+import { PipelinePool } from './PipelinePool';
+import { patienceMs } from './retryPolicy';
+
+/** A call as the queue sees it. */
+export interface QueuedCall {
+	readonly caller: Caller;
+	/** Ends the wait. */
+	readonly stopping: Cancellation;
+	/** The caller's own requests in flight per instance. */
+	readonly maxConcurrency: number;
+	/** Instances that failed this call already: asked again only when no other has room. */
+	readonly tried: ReadonlySet<Instance>;
+	/** Milliseconds that are left of its deadline. */
+	readonly left: number;
+	/** The error with which it gives up waiting for an endpoint that does not answer. */
+	notAnswered(silentMs: number): Error;
+}
+
+/** Room for one request in a pool. */
+export interface Slot {
+	readonly pool: PipelinePool;
+	readonly turn: Turn;
+	readonly startedAt: number;
+	/** The one request that a failing pool lets through. */
+	readonly probe: boolean;
+	/** Milliseconds that the call waited for an endpoint which answered nobody meanwhile. */
+	readonly silentMs: number;
+}
+
+interface Waiter {
+	readonly call: QueuedCall;
+	readonly since: number;
+	enter(slot: Slot): void;
+}
+
+/** One caller at one endpoint: its calls that wait, those in flight, and since when nothing it asks for is answered. */
+export class Turn {
+	readonly waiting = new LinkedList<Waiter>();
+	readonly inFlight = new Map<PipelinePool, number>();
+	place: Place<Turn> | undefined;
+	/** When a request of the caller's last ended, however it did. */
+	leftAt = -Infinity;
+	/** Retries that an empty budget does not take from a caller that has just begun. */
+	ownRetries = 3;
+	private failing: { since: number; last: number } | undefined;
+
+	/** A request sent at `startedAt` failed because the endpoint did not answer. */
+	failed(startedAt: number, now: number, answeredAt: number): void {
+		const goesOn = this.failing && answeredAt < this.failing.since && startedAt - this.failing.last < patienceMs;
+		this.failing = { since: goesOn ? this.failing!.since : now, last: now };
+	}
+
+	/** When the caller stops waiting for the endpoint; undefined while that answers, to whomever. */
+	patienceEnds(answeredAt: number): number | undefined {
+		return this.failing && answeredAt < this.failing.since ? this.failing.since + patienceMs : undefined;
+	}
+
+	/** A failure of long ago says nothing about a call that comes now. */
+	forgetOldFailure(now: number): void {
+		const idle = this.waiting.first === undefined && [...this.inFlight.values()].every((count) => count === 0);
+		if (idle && this.failing && now - this.failing.last >= patienceMs) this.failing = undefined;
+	}
+}
+
+/**
+ * Where the calls to one endpoint wait for room. Callers take turns, one request each, however many calls each of them has
+ * waiting; the calls of one caller are served in the order in which they came. A caller that has as many requests in
+ * flight as it allows keeps its place and is passed over.
+ */
+export class EndpointQueue {
+	readonly pools: readonly PipelinePool[];
+	/** When a request to the endpoint was last answered, whoever had sent it. */
+	answeredAt = -Infinity;
+	private readonly poolOf = new Map<Instance, PipelinePool>();
+	private readonly turns = new WeakMap<Caller, Turn>();
+	/** Callers with calls that wait, in the order of their turns. */
+	private readonly ring = new LinkedList<Turn>();
+	/** How many calls present, waiting or in flight, allow so many requests at a time. */
+	private readonly allowances = new Map<number, number>();
+	private most = 0;
+	private stopTimer: (() => void) | undefined;
+
+	constructor(
+		private readonly instances: Instances,
+		private readonly clock: Clock,
+	) {
+		this.pools = instances.all.map((instance) => new PipelinePool(instance));
+		for (const pool of this.pools) this.poolOf.set(pool.instance, pool);
+	}
+
+	/**
+	 * Waits for the caller's turn and for room, and takes it.
+	 *
+	 * @throws what the call makes of an endpoint that does not answer; CancelledError when its caller stops
+	 */
+	enter(call: QueuedCall): Slot | Promise<Slot> {
+		const { reason } = call.stopping;
+		if (reason) throw reason;
+		const now = this.clock.now();
+		const turn = this.turnOf(call.caller);
+		turn.forgetOldFailure(now);
+		const ends = turn.patienceEnds(this.answeredAt);
+		if (ends !== undefined && ends <= now) throw call.notAnswered(patienceMs);
+		this.allow(call.maxConcurrency, 1);
+		if (!this.ring.first) {
+			const pool = this.choose(call, turn, this.withRoom(now));
+			if (pool) return this.take(turn, pool, now, now);
+		}
+		return this.wait(call, turn, now);
+	}
+
+	leave(call: QueuedCall, { pool, turn }: Slot): void {
+		turn.inFlight.set(pool, turn.inFlight.get(pool)! - 1);
+		turn.leftAt = this.clock.now();
+		this.allow(call.maxConcurrency, -1);
+		this.admit();
+	}
+
+	turnOf(caller: Caller): Turn {
+		let turn = this.turns.get(caller);
+		if (!turn) this.turns.set(caller, (turn = new Turn()));
+		return turn;
+	}
+
+	/** Lets in whom there is room for. */
+	readonly admit = (): void => {
+		while (this.ring.first) {
+			// One time for both: a pause that ended in between would leave nobody to wake those who wait.
+			const now = this.clock.now();
+			if (!this.admitOne(now)) return this.admitLater(now);
+		}
+	};
+
+	private admitOne(now: number): boolean {
+		const open = this.withRoom(now);
+		if (open.length === 0) return false;
+		for (let place = this.ring.first; place; place = place.behind) {
+			const turn = place.value;
+			const waiter = turn.waiting.first!;
+			const pool = this.choose(waiter.value.call, turn, open);
+			if (!pool) continue;
+			this.withdraw(turn, waiter);
+			if (turn.place) {
+				this.ring.remove(turn.place);
+				turn.place = this.ring.append(turn);
+			}
+			const { since, enter } = waiter.value;
+			enter(this.take(turn, pool, now, since));
+			return true;
+		}
+		return false;
+	}
+
+	private wait(call: QueuedCall, turn: Turn, since: number): Promise<Slot> {
+		return new Promise((resolve, reject) => {
+			const end = () => {
+				stopTimer();
+				forget();
+			};
+			const giveUp = (error: Error) => {
+				end();
+				this.withdraw(turn, place);
+				this.allow(call.maxConcurrency, -1);
+				reject(error);
+			};
+			const enter = (slot: Slot) => {
+				end();
+				resolve(slot);
+			};
+			const waiter: Waiter = { call, since, enter };
+			const check = () => {
+				const now = this.clock.now();
+				const ms = this.givesUpAt(waiter, turn) - now;
+				if (ms <= 0) giveUp(call.notAnswered(now - Math.max(since, this.answeredAt)));
+				else stopTimer = this.clock.after(Math.min(ms, patienceMs), check);
+			};
+			const place = turn.waiting.append(waiter);
+			turn.place ??= this.ring.append(turn);
+			const forget = call.stopping.onCancel(giveUp);
+			let stopTimer = this.clock.after(Math.min(call.left, patienceMs), check);
+			this.admit();
+		});
+	}
+
+	/**
+	 * A wait behind others that are served has no end but its turn. It counts against the deadline while nobody is answered
+	 * and the caller's own requests do not come to an end either; and against the patience while the endpoint fails.
+	 */
+	private givesUpAt({ call, since }: Waiter, turn: Turn): number {
+		const answered = Math.max(since, this.answeredAt);
+		const deadline = Math.max(answered, turn.leftAt) + call.left;
+		const patience = turn.patienceEnds(this.answeredAt) ?? Infinity;
+		const failing = this.pools.every((pool) => pool.failing) ? answered + patienceMs : Infinity;
+		return Math.min(deadline, patience, failing);
+	}
+
+	private withdraw(turn: Turn, waiter: Place<Waiter>): void {
+		turn.waiting.remove(waiter);
+		if (turn.waiting.first || !turn.place) return;
+		this.ring.remove(turn.place);
+		turn.place = undefined;
+		if (!this.ring.first) this.stopTimer?.();
+	}
+
+	private take(turn: Turn, pool: PipelinePool, now: number, since: number): Slot {
+		turn.inFlight.set(pool, (turn.inFlight.get(pool) ?? 0) + 1);
+		const silentMs = Math.max(0, now - Math.max(since, this.answeredAt, turn.leftAt));
+		return { pool, turn, startedAt: now, probe: pool.enter(), silentMs };
+	}
+
+	private withRoom(now: number): PipelinePool[] {
+		const open: PipelinePool[] = [];
+		for (const instance of this.instances.available()) {
+			const pool = this.poolOf.get(instance)!;
+			if (pool.hasRoom(this.most, now)) open.push(pool);
+		}
+		return open;
+	}
+
+	/** The least loaded pool that the caller may use, of instances not yet tried if there are any; ties at random. */
+	private choose(call: QueuedCall, turn: Turn, open: readonly PipelinePool[]): PipelinePool | undefined {
+		const { maxConcurrency, tried } = call;
+		const allowed = open.filter((pool) => (turn.inFlight.get(pool) ?? 0) < maxConcurrency);
+		const fresh = tried.size > 0 ? allowed.filter((pool) => !tried.has(pool.instance)) : allowed;
+		const candidates = fresh.length > 0 ? fresh : allowed;
+		if (candidates.length <= 1) return candidates[0];
+		const least = Math.min(...candidates.map((pool) => pool.inFlight));
+		const idlest = candidates.filter((pool) => pool.inFlight === least);
+		return idlest[Math.floor(Math.random() * idlest.length)];
+	}
+
+	/** Nobody leaves a pool that is empty and paused: a timer has to. */
+	private admitLater(now: number): void {
+		this.stopTimer?.();
+		const pauses = this.pools.map(({ resumesAt }) => (resumesAt ?? 0) - now).filter((pause) => pause > 0);
+		this.stopTimer = pauses.length > 0 ? this.clock.after(Math.min(...pauses) + 1, this.admit) : undefined;
+	}
+
+	private allow(maxConcurrency: number, change: 1 | -1): void {
+		const calls = (this.allowances.get(maxConcurrency) ?? 0) + change;
+		if (calls > 0) this.allowances.set(maxConcurrency, calls);
+		else this.allowances.delete(maxConcurrency);
+		if (calls === 0 || maxConcurrency > this.most) this.most = Math.max(0, ...this.allowances.keys());
+	}
+}

@@ -1,0 +1,30 @@
+/** A place in a list, which can be given up wherever it is. */
+export interface Place<Value> {
+	readonly value: Value;
+	before?: Place<Value>;
+	behind?: Place<Value>;
+	listed: boolean;
+}
+
+/** A queue from whose middle an entry is taken at the same cost however many wait: 100,000 calls may be cancelled at once. */
+export class LinkedList<Value> {
+	first: Place<Value> | undefined;
+	private last: Place<Value> | undefined;
+
+	append(value: Value): Place<Value> {
+		const place: Place<Value> = { value, before: this.last, listed: true };
+		if (this.last) this.last.behind = place;
+		else this.first = place;
+		this.last = place;
+		return place;
+	}
+
+	remove(place: Place<Value>): void {
+		if (!place.listed) return;
+		place.listed = false;
+		if (place.before) place.before.behind = place.behind;
+		else this.first = place.behind;
+		if (place.behind) place.behind.before = place.before;
+		else this.last = place.before;
+	}
+}

@@ -1,0 +1,59 @@
+import { Circuit } from './Circuit';
+import { ConcurrencyLimit } from './ConcurrencyLimit';
+import type { Instance } from './Instances';
+import type { Sign } from './retryPolicy';
+
+/**
+ * One endpoint on one instance, where the API node keeps a pool of pipelines for it: how many requests it takes at a time,
+ * and whether it may be asked at all.
+ */
+export class PipelinePool {
+	inFlight = 0;
+	private readonly limit = new ConcurrencyLimit();
+	private readonly circuit = new Circuit();
+
+	constructor(readonly instance: Instance) {}
+
+	/** @param most requests in flight that any of the callers present allows */
+	hasRoom(most: number, now: number): boolean {
+		if (!this.circuit.admits(now)) return false;
+		// A probe does not wait for requests that hang since before the circuit opened.
+		return this.inFlight < (this.circuit.closed ? Math.min(this.limit.value, most) : most);
+	}
+
+	/** When the paused pool may be asked again; undefined when it is not paused. */
+	get resumesAt(): number | undefined {
+		return this.circuit.opensAt;
+	}
+
+	/** Whether it is paused, or lets through single probes only. */
+	get failing(): boolean {
+		return !this.circuit.closed;
+	}
+
+	/** @returns whether the request is a probe */
+	enter(): boolean {
+		this.inFlight++;
+		this.instance.inFlight++;
+		return this.circuit.pass();
+	}
+
+	/**
+	 * A request that entered at `startedAt` leaves.
+	 *
+	 * @returns milliseconds for which the pool was paused, if it was for this
+	 */
+	leave(sign: Sign, request: { startedAt: number; probe: boolean; retryAfter?: number; reduce: boolean }, now: number) {
+		const { startedAt, probe, retryAfter, reduce } = request;
+		if (reduce) this.limit.overloaded(startedAt, now);
+		let pausedFor: number | undefined;
+		if (sign === 'answered') {
+			this.limit.answered(this.inFlight);
+			this.circuit.answered();
+		} else if (sign === 'none') this.circuit.passedWithoutWord(probe);
+		else pausedFor = this.circuit.failed(startedAt, now, retryAfter);
+		this.inFlight--;
+		this.instance.inFlight--;
+		return pausedFor;
+	}
+}

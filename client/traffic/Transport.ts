@@ -1,0 +1,264 @@
+import { kMaxLength } from 'node:buffer';
+import { checkRange, longestTimer } from '../checkRange';
+import { ApiNodeError, CancelledError, StatusError } from '../errors';
+import { parseJson } from '../json';
+import { RawResponse } from '../RawResponse';
+import { type Authorization, keyAuthorization, noAuthorization, tokenAuthorization } from '../wire/authorization';
+import { type ConnectionOptions, Connections } from '../wire/Connections';
+import { decoded } from '../wire/decode';
+import type { ExchangeFailure, ExchangeLimits, WireResponse } from '../wire/exchange';
+import { parseLocations } from '../wire/location';
+import { type AttemptContext, contentType, fromExchangeFailure, fromStatus, notJson } from '../wire/toClientError';
+import { Call, type CallRequest } from './Call';
+import { type Caller, type ClientEvent, tell } from './Caller';
+import { systemClock } from './clock';
+import { EndpointMemory } from './EndpointMemory';
+import { type Instance, Instances, type Liveness } from './Instances';
+
+export interface TransportOptions extends ConnectionOptions {
+	/** URL of the API node, with a path prefix or not; several instances as a list, or separated by commas. */
+	url: string | readonly string[];
+	/** API key of the service: HTTP Basic, user name the key, password empty. */
+	apiKey?: string;
+	/** Token of a service secured by JWT/OAuth2. */
+	bearerToken?: string;
+	/** Told what the client does of its own accord, on behalf of whichever session. */
+	onEvent?: (event: ClientEvent) => void;
+}
+
+/** How one call behaves; every value has a default that suits an API node as it comes. */
+export interface CallOptions {
+	/** Milliseconds for one attempt. Default: 30,000; it should exceed the API node's 10 s in queue. */
+	timeout?: number;
+	/**
+	 * Milliseconds for all attempts, the pauses between them and waiting for an endpoint that does not answer; waiting behind
+	 * calls that are served does not count. Default: four times `timeout`.
+	 */
+	deadline?: number;
+	/** The caller's requests in flight per endpoint and instance. Default: 8, an API node's default pool. */
+	maxConcurrency?: number;
+	/** Bytes of a decoded response. Default: 64 MiB. */
+	maxResponseBytes?: number;
+	/** Ends the call with a CancelledError, wherever it is. */
+	signal?: AbortSignal;
+	/** Another service of the same API node. */
+	serviceId?: string;
+}
+
+export interface ApiRequest extends CallRequest {
+	path: string;
+	/** Path of the endpoint, whose queue and limits the request shares with all others to it. */
+	endpoint: string;
+	body: string;
+	/** Whether a response that is not JSON is one, too: functions choose theirs, and their status. */
+	ofFunction?: boolean;
+}
+
+/** One for each endpoint; ids can come from expressions, so their number has an end. */
+const mostEndpoints = 1_000;
+
+/** Brings one request to the API node and its response back. Every request of the client passes here. */
+export class Transport {
+	readonly origins: readonly string[];
+	private readonly instances: Instances;
+	private readonly endpoints = new Map<string, EndpointMemory>();
+	private readonly authorization: Authorization;
+	private readonly onEvent?: (event: ClientEvent) => void;
+	private readonly clock = systemClock;
+	/** Callers with calls under way. */
+	private readonly callers = new Set<Caller>();
+	private destroyed: CancelledError | undefined;
+
+	constructor(options: TransportOptions) {
+		const { url, apiKey, bearerToken, onEvent, connectTimeout = 5_000, ...connection } = options;
+		checkRange('connectTimeout', connectTimeout, 1, longestTimer);
+		const locations = parseLocations(url);
+		this.origins = locations.map(({ origin }) => origin);
+		const connections = locations.map((each) => new Connections(each, { ...connection, connectTimeout }));
+		this.instances = new Instances(connections, this.clock, {
+			checkAlive: async ({ connections }) => await checkAlive(connections),
+			onOut: ({ host }, breakMs) => this.tellAll({ type: 'instanceOut', instance: host, breakMs }),
+			onBack: ({ host }) => {
+				this.tellAll({ type: 'instanceBack', instance: host });
+				for (const { queue } of this.endpoints.values()) queue.admit();
+			},
+		});
+		this.authorization = apiKey
+			? keyAuthorization(apiKey)
+			: bearerToken
+				? tokenAuthorization(bearerToken)
+				: noAuthorization;
+		this.onEvent = onEvent;
+	}
+
+	/** Requests that may be in flight in all, if each instance takes so many. */
+	mostInFlight(maxConcurrency = 8): number {
+		return maxConcurrency * this.instances.all.length;
+	}
+
+	/** @throws ApiNodeError telling what happened to the last attempt, or the token source's own error */
+	async send(request: ApiRequest, options: CallOptions, caller: Caller): Promise<unknown> {
+		const limits = limitsOf(options);
+		const endpoint = this.memoryOf(request.endpoint);
+		this.begin(caller);
+		const call = new Call(endpoint, this.instances, caller, request, limits, this.clock);
+		const bodySize = Buffer.byteLength(request.body);
+		let renewed = false;
+		try {
+			for (;;) {
+				const slot = await endpoint.queue.enter(call);
+				const timeout = call.start(slot, limits.timeout);
+				const attempt = await this.attempt(slot.pool.instance, request, { ...limits, timeout }, call);
+				const { failure, token } = attempt;
+				endpoint.report(call, slot, { failure, timeout, bodySize, ofFunction: request.ofFunction ?? false });
+				if (!failure) return attempt.response;
+				if (!(failure instanceof ApiNodeError) || failure instanceof CancelledError) throw failure;
+				if (token !== undefined && !renewed && failure instanceof StatusError && failure.status === 401) {
+					renewed = true;
+					await call.stopping.unlessCancelled(caller.tokens!.renew(token));
+					// A function may have chosen the 401 after acting: then the new token is for the next call.
+					if (request.repeatable) continue;
+				}
+				const pause = call.pauseBeforeRetry(failure, slot);
+				if (pause > 0) await call.stopping.sleep(pause, this.clock);
+			}
+		} finally {
+			call.end();
+			caller.end();
+		}
+	}
+
+	/** A GET to the first instance that responds to it. */
+	async get(path: string, options: CallOptions & { acceptAny?: boolean }, caller: Caller): Promise<unknown> {
+		const limits = limitsOf(options);
+		this.begin(caller);
+		const call = new Call(this.memoryOf(path), this.instances, caller, { repeatable: true }, limits, this.clock);
+		let failure: Error | undefined;
+		try {
+			for (const instance of this.instances.available()) {
+				call.attempts = 1;
+				const attempt = await this.attempt(instance, { path, ofFunction: options.acceptAny }, limits, call);
+				failure = attempt.failure;
+				if (!failure) return attempt.response;
+				if (failure instanceof CancelledError) break;
+			}
+		} finally {
+			call.end();
+			caller.end();
+		}
+		throw failure!;
+	}
+
+	/** What a body sent to this endpoint may weigh, as far as is known. */
+	maxBodyBytes(endpoint: string): number {
+		return this.memoryOf(endpoint).bodySize.bytes;
+	}
+
+	/** Whether a caller has given up waiting for an endpoint that answers nobody. */
+	hasGivenUp(endpoint: string, caller: Caller): boolean {
+		const { queue } = this.memoryOf(endpoint);
+		return (queue.turnOf(caller).patienceEnds(queue.answeredAt) ?? Infinity) <= this.clock.now();
+	}
+
+	/** Final for all calls at once, those that wait included. */
+	async destroy(): Promise<void> {
+		this.destroyed ??= new CancelledError('The client was destroyed');
+		for (const caller of this.callers) caller.cancel(this.destroyed);
+		await Promise.all(this.instances.all.map(async ({ connections }) => await connections.destroy()));
+	}
+
+	private begin(caller: Caller): void {
+		if (this.destroyed) throw this.destroyed;
+		caller.begin(this.callers);
+	}
+
+	/** Never throws: an outcome is reported whatever it is. */
+	private async attempt(
+		instance: Instance,
+		request: { path: string; body?: string; ofFunction?: boolean },
+		limits: AttemptLimits,
+		call: Call,
+	): Promise<{ response?: unknown; failure?: ApiNodeError; token?: string }> {
+		let token: string | undefined;
+		try {
+			// Here and not before the call waits for its turn: a token may expire meanwhile.
+			const { tokens } = call.caller;
+			token = tokens && (await call.stopping.unlessCancelled(tokens.get()));
+			if (call.stopping.reason) throw call.stopping.reason;
+			const { headers, redact } = token === undefined ? this.authorization : tokenAuthorization(token);
+			const context = { ...limits, connections: instance.connections, attempts: call.attempts, redact };
+			const onCancel = call.cancellation.onCancel;
+			return { token, response: await exchangeJson(request, headers, { ...limits, onCancel }, context) };
+		} catch (error) {
+			return { token, failure: error as ApiNodeError };
+		}
+	}
+
+	private tellAll(event: ClientEvent): void {
+		tell(this.onEvent, event);
+		for (const caller of this.callers) caller.tell(event);
+	}
+
+	private memoryOf(endpoint: string): EndpointMemory {
+		let memory = this.endpoints.get(endpoint);
+		if (!memory) {
+			if (this.endpoints.size >= mostEndpoints) this.endpoints.delete(this.endpoints.keys().next().value!);
+			const name = endpoint.split('/').slice(-2).join('/');
+			this.endpoints.set(endpoint, (memory = new EndpointMemory(name, this.instances, this.clock)));
+		}
+		return memory;
+	}
+}
+
+type AttemptLimits = Pick<ExchangeLimits, 'timeout' | 'maxResponseBytes'>;
+
+/** @throws ApiNodeError */
+async function exchangeJson(
+	{ path, body, ofFunction }: { path: string; body?: string; ofFunction?: boolean },
+	headers: Record<string, string>,
+	limits: Omit<ExchangeLimits, 'connectTimeout'>,
+	context: AttemptContext,
+): Promise<unknown> {
+	const wireRequest = { method: body === undefined ? 'GET' : 'POST', path, headers, body } as const;
+	let response: WireResponse;
+	try {
+		response = await decoded(await context.connections.exchange(wireRequest, limits), limits.maxResponseBytes);
+	} catch (failure) {
+		throw fromExchangeFailure(failure as ExchangeFailure, context);
+	}
+	if (response.status < 200 || response.status > 299) throw fromStatus(response, context, ofFunction);
+	if (ofFunction) {
+		const type = contentType(response);
+		if (!type.includes('json')) {
+			const charset = /charset="?([^";,\s]{1,40})/i.exec(response.headers['content-type'] ?? '')?.[1];
+			return new RawResponse(type, response.body, charset);
+		}
+		// The function has run: an empty response is one.
+		if (response.body.length === 0) return null;
+	}
+	try {
+		return parseJson(response.body.toString('utf8'));
+	} catch {
+		throw notJson(response, context);
+	}
+}
+
+async function checkAlive(connections: Connections): Promise<Liveness> {
+	const request = { method: 'GET', path: '/isAlive/', headers: {} } as const;
+	try {
+		const { status } = await connections.exchange(request, { timeout: 5_000, maxResponseBytes: 2 ** 20 });
+		return status >= 500 ? 'draining' : 'alive';
+	} catch {
+		return 'unreachable';
+	}
+}
+
+/** @throws InvalidCallError for a value with which no call could succeed */
+function limitsOf(options: CallOptions) {
+	const { timeout = 30_000, maxConcurrency = 8, maxResponseBytes = 64 * 2 ** 20, signal } = options;
+	checkRange('timeout', timeout, 1, longestTimer);
+	checkRange('deadline', options.deadline, 1);
+	checkRange('maxConcurrency', maxConcurrency, 1);
+	checkRange('maxResponseBytes', maxResponseBytes, 1, kMaxLength);
+	return { timeout, maxConcurrency, maxResponseBytes, signal, deadline: options.deadline ?? 4 * timeout };
+}

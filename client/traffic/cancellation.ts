@@ -1,0 +1,77 @@
+import { setImmediate } from 'node:timers';
+import { CancelledError } from '../errors';
+import type { Clock } from './clock';
+
+/** Something that ends work once and for good, and tells whoever waits. */
+export class Cancellation {
+	/** Why the work ended; undefined while it goes on. */
+	reason: CancelledError | undefined;
+	private readonly callbacks = new Set<(reason: CancelledError) => void>();
+
+	cancel(reason: CancelledError): void {
+		if (this.reason) return;
+		this.reason = reason;
+		for (const callback of this.callbacks) callback(reason);
+		this.callbacks.clear();
+	}
+
+	/** Calls back when the work is cancelled; the returned function takes that back. Not called when it was already. */
+	readonly onCancel = (callback: (reason: CancelledError) => void): (() => void) => {
+		this.callbacks.add(callback);
+		return () => this.callbacks.delete(callback);
+	};
+
+	/** @throws CancelledError as soon as the work is cancelled */
+	async sleep(ms: number, clock: Clock): Promise<void> {
+		if (this.reason) throw this.reason;
+		await new Promise<void>((resolve, reject) => {
+			const forget = this.onCancel((reason) => {
+				stop();
+				reject(reason);
+			});
+			const stop = clock.after(ms, () => {
+				forget();
+				resolve();
+			});
+		});
+	}
+
+	/**
+	 * Waits for what cannot be stopped itself.
+	 *
+	 * @throws CancelledError as soon as the work is cancelled
+	 */
+	async unlessCancelled<Value>(promise: Promise<Value>): Promise<Value> {
+		let forget = () => {};
+		const cancelled = new Promise<never>((_resolve, reject) => {
+			if (this.reason) reject(this.reason);
+			forget = this.onCancel(reject);
+		});
+		return await Promise.race([promise, cancelled]).finally(() => forget());
+	}
+}
+
+const callbacksOf = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Calls back when the signal aborts; the returned function takes that back. However many calls share a signal, it gets one
+ * listener: Node warns at the eleventh, and AbortSignal.any() retains memory per call
+ * (https://github.com/nodejs/node/issues/54614).
+ */
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+	let callbacks = callbacksOf.get(signal);
+	if (!callbacks) {
+		const all = (callbacks = new Set());
+		callbacksOf.set(signal, all);
+		signal.addEventListener('abort', () => all.forEach((each) => each()), { once: true });
+	}
+	callbacks.add(callback);
+	return () => callbacks.delete(callback);
+}
+
+/** Reports what a listener of the user's threw where it cannot harm a call: as an uncaught exception of its own. */
+export function rethrowLater(error: unknown): void {
+	setImmediate(() => {
+		throw error;
+	});
+}

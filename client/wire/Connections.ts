@@ -1,0 +1,138 @@
+import type { LookupFunction, Socket } from 'node:net';
+import { env } from 'node:process';
+import type { buildConnector, Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
+import { InvalidCallError } from '../errors';
+import { exchange, type ExchangeLimits, type WireRequest, type WireResponse } from './exchange';
+import type { Location } from './location';
+import { type TlsOptions, tlsSocketOptions } from './tls';
+import { loadBuildConnector, loadPool, loadProxyAgent } from './undici';
+
+export interface ConnectionOptions {
+	/** Milliseconds to open a connection, TLS and proxy included. Default: 5,000. */
+	connectTimeout?: number;
+	tls?: TlsOptions;
+	/** Replaces Node's name look-up, to filter addresses. */
+	lookup?: LookupFunction;
+}
+
+/** Idle connections are kept this long: a webhook's next call finds one; most servers keep them longer. */
+const keepAliveMs = 30_000;
+
+const poolOptions = {
+	// No limit on connections: the limit on requests lies above, and one that waits inside a pool cannot be aborted.
+	keepAliveTimeout: keepAliveMs,
+	keepAliveMaxTimeout: keepAliveMs,
+	// The exchange has its own clock; undici's would only add timers.
+	headersTimeout: 0,
+	bodyTimeout: 0,
+};
+
+const proxyVariables = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'];
+
+/** The connections to one instance of the API node, directly or through a proxy. */
+export class Connections {
+	readonly host: string;
+	/** A proxy is set in the environment. NO_PROXY may still exempt this host. */
+	readonly proxied = proxyVariables.some((name) => env[name]);
+	/** Whether the instance ever responded, with whatever status. */
+	responded = false;
+	private readonly socketOptions: buildConnector.BuildOptions;
+	private dispatcher: Dispatcher;
+	private readonly connecting = new Set<Socket>();
+	private exchanges = 0;
+	private destroyed = false;
+
+	constructor(
+		private readonly location: Location,
+		private readonly options: Required<Pick<ConnectionOptions, 'connectTimeout'>> & ConnectionOptions,
+	) {
+		this.host = location.host;
+		const { tls = {}, lookup, connectTimeout } = options;
+		const overTls = location.origin.startsWith('https:');
+		this.socketOptions = { ...tlsSocketOptions(tls, overTls), ...(lookup && { lookup }), timeout: connectTimeout };
+		this.dispatcher = this.open();
+	}
+
+	async exchange(
+		request: Omit<WireRequest, 'origin'>,
+		limits: Omit<ExchangeLimits, 'connectTimeout'>,
+	): Promise<WireResponse> {
+		this.exchanges++;
+		let failed = true;
+		try {
+			const { origin, prefix } = this.location;
+			// A copy of the headers: undici writes the host into those of a request through a proxy.
+			const wireRequest = { ...request, origin, path: prefix + request.path, headers: { ...request.headers } };
+			const { connectTimeout } = this.options;
+			const response = await exchange(this.dispatcher, wireRequest, { ...limits, connectTimeout });
+			this.responded = true;
+			failed = false;
+			return response;
+		} finally {
+			if (--this.exchanges === 0 && failed && !this.destroyed) this.startAfresh();
+		}
+	}
+
+	/** Closes every connection, those in use too. */
+	async destroy(): Promise<void> {
+		this.destroyed = true;
+		await this.dispatcher.destroy();
+	}
+
+	/**
+	 * For a request that was given up, undici goes on connecting, directly or through a proxy, and connects once more
+	 * when the request was on a connection already (https://github.com/nodejs/undici/issues/386). While other requests are
+	 * under way, that connection is theirs.
+	 */
+	private startAfresh(): void {
+		for (const socket of this.connecting) socket.destroy();
+		const abandoned = this.dispatcher;
+		this.dispatcher = this.open();
+		void abandoned.destroy();
+	}
+
+	private open(): Dispatcher {
+		if (!this.proxied) return this.pool();
+		try {
+			return this.proxyAgent();
+		} catch (error) {
+			throw error instanceof InvalidCallError ? error : unusableProxy();
+		}
+	}
+
+	private pool(): Pool {
+		const connect = loadBuildConnector()(this.socketOptions) as (
+			...parameters: Parameters<buildConnector.connector>
+		) => Socket;
+		return new (loadPool())(this.location.origin, {
+			...poolOptions,
+			connect: (options, callback) => {
+				const socket = connect(options, (...result) => {
+					this.connecting.delete(socket);
+					callback(...result);
+				});
+				this.connecting.add(socket);
+				// One that is given up while it connects never calls back: 26 KiB of heap each.
+				socket.once('close', () => this.connecting.delete(socket));
+			},
+		});
+	}
+
+	private proxyAgent(): EnvHttpProxyAgent {
+		return new (loadProxyAgent())({
+			...poolOptions,
+			connect: this.socketOptions,
+			requestTls: this.socketOptions,
+			proxyTls: { timeout: this.options.connectTimeout },
+			// As curl does: CONNECT for https alone, plain forwarding for http.
+			proxyTunnel: false,
+		});
+	}
+}
+
+/** Without what was thrown: that repeats the URL, password included. */
+function unusableProxy(): InvalidCallError {
+	return new InvalidCallError(
+		'A proxy in the environment of this process (HTTP_PROXY, HTTPS_PROXY) cannot be used: it must look like http://host:port',
+	);
+}

@@ -1,0 +1,27 @@
+import { promisify } from 'node:util';
+import { brotliDecompress, gunzip, inflate } from 'node:zlib';
+import { type ExchangeFailure, ExchangeTooLarge, type WireResponse } from './exchange';
+
+const decoders: Record<string, (data: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>> = {
+	gzip: promisify(gunzip),
+	deflate: promisify(inflate),
+	br: promisify(brotliDecompress),
+};
+
+/**
+ * Undoes a compression that was not asked for: some servers do not care.
+ *
+ * @throws ExchangeFailure
+ */
+export async function decoded(response: WireResponse, maxOutputLength: number): Promise<WireResponse> {
+	// A header that comes twice is a list.
+	const encoding = response.headers['content-encoding']?.toString();
+	const decode = encoding && decoders[encoding.trim().toLowerCase()];
+	if (!decode) return response;
+	try {
+		return { ...response, body: await decode(response.body, { maxOutputLength }) };
+	} catch (error) {
+		const tooLarge = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
+		throw { error: tooLarge ? new ExchangeTooLarge() : (error as Error), sent: true } satisfies ExchangeFailure;
+	}
+}

@@ -1,0 +1,50 @@
+import { InvalidCallError } from '../errors';
+
+/** One instance's address: the origin to connect to, the path prefix before `/public` and host:port for people. */
+export interface Location {
+	origin: string;
+	prefix: string;
+	host: string;
+}
+
+/**
+ * @param urls URLs of the instances: one text with commas, or a list; each with a path prefix or not
+ * @throws InvalidCallError naming the text that is not an http or https URL
+ */
+export function parseLocations(urls: string | readonly string[]): Location[] {
+	const texts = (typeof urls === 'string' ? urls.split(',') : urls).map((text) => text.trim()).filter(Boolean);
+	if (texts.length === 0) throw new InvalidCallError("The API node's URL is missing");
+	return texts.map((text, index) => {
+		const url = URL.canParse(text) ? new URL(text) : undefined;
+		// The text itself stays out of the message: people paste URLs with a password in them.
+		const which = texts.length > 1 ? `URL number ${index + 1} of the API node` : "The API node's URL";
+		if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash) {
+			throw new InvalidCallError(
+				`${which} must look like https://host:port, with a path or not, and without user, password, ? and #`,
+			);
+		}
+		const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+		return { origin: url.origin, prefix: url.pathname.replace(/\/+$/, ''), host: `${url.hostname}:${port}` };
+	});
+}
+
+function pathSegment(id: unknown, what: string): string {
+	if (typeof id !== 'string' || id.trim() === '') throw new InvalidCallError(`The ${what} is missing`);
+	const trimmed = id.trim();
+	if (trimmed === '.' || trimmed === '..' || /[/\\]/.test(trimmed)) {
+		throw new InvalidCallError(`The ${what} '${trimmed}' is not an id: it must not be '.' or '..' nor hold a slash`);
+	}
+	// Half of a pair of UTF-16 code units has no URL encoding.
+	if (/\p{Surrogate}/u.test(trimmed)) throw new InvalidCallError(`The ${what} '${trimmed}' is not an id`);
+	return encodeURIComponent(trimmed);
+}
+
+/** Path of a service, relative to the instance's prefix. */
+export function servicePath(serviceId: string): string {
+	return `/public/api/v1/${pathSegment(serviceId, 'service id')}`;
+}
+
+/** Path of an endpoint of a service, relative to the instance's prefix. */
+export function endpointPath(serviceId: string, endpointId: string): string {
+	return `${servicePath(serviceId)}/${pathSegment(endpointId, 'endpoint id')}`;
+}

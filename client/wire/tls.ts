@@ -1,0 +1,82 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import tls, { createSecureContext, rootCertificates } from 'node:tls';
+import { InvalidCallError } from '../errors';
+
+/** How to trust the API node and how to be trusted by it; all PEM. */
+export interface TlsOptions {
+	/** Certificates of a private authority, trusted beside Node's own. */
+	ca?: string;
+	/** Client certificate, with its chain (mutual TLS). */
+	cert?: string;
+	/** Private key of the client certificate. */
+	key?: string;
+	passphrase?: string;
+	/** false accepts any certificate. Default: true. */
+	rejectUnauthorized?: boolean;
+}
+
+/** A one-line input field turns a PEM's line breaks into spaces. */
+function pem(text: string | undefined): string | undefined {
+	return text
+		?.trim()
+		.replace(/(-----BEGIN [A-Z0-9 ]+-----)([^-]+)(-----END [A-Z0-9 ]+-----)\s*/g, (_all, begin, body, end) =>
+			/^[^\n]*:/.test(body.trim())
+				? `${begin}${body}${end}\n`
+				: `${begin}\n${body.trim().replace(/\s+/g, '\n')}\n${end}\n`,
+		);
+}
+
+function check(what: string, read: () => unknown) {
+	try {
+		read();
+	} catch {
+		throw unreadable(what);
+	}
+}
+
+/** All of them: X509Certificate reads the first of a text and passes over the others. */
+function certificatesIn(text: string): X509Certificate[] {
+	const blocks = text.match(/-----BEGIN ([A-Z0-9]+ )?CERTIFICATE-----[^-]*-----END [^-]+-----/g) ?? [text];
+	return blocks.map((block) => new X509Certificate(block));
+}
+
+function unreadable(what: string): InvalidCallError {
+	return new InvalidCallError(
+		`The ${what} could not be read: paste it as PEM text, from '-----BEGIN' to '-----END' inclusive`,
+	);
+}
+
+/** What Node trusts by itself; before Node 22.15 it does not tell of NODE_EXTRA_CA_CERTS. */
+function trusted(): readonly string[] {
+	const { getCACertificates } = tls as { getCACertificates?: (type: 'default') => string[] };
+	return getCACertificates?.('default') ?? rootCertificates;
+}
+
+/**
+ * Options for Node's TLS sockets, with a context that all connections share: Node would read the certificates anew for each.
+ *
+ * @param overTls whether any socket will need the context, which takes some milliseconds to make
+ * @throws InvalidCallError naming the text that is not PEM, or what the client certificate lacks
+ */
+export function tlsSocketOptions(options: TlsOptions, overTls: boolean) {
+	const [ca, cert, key] = [pem(options.ca), pem(options.cert), pem(options.key)];
+	const passphrase = options.passphrase || undefined;
+	if (ca) check('certificate of the authority', () => certificatesIn(ca));
+	if (cert) check('client certificate', () => certificatesIn(cert));
+	if (key) check('private key (or its passphrase)', () => createPrivateKey({ key, passphrase }));
+	if (Boolean(cert) !== Boolean(key)) {
+		throw new InvalidCallError(
+			`The client certificate needs ${cert ? 'its private key' : 'the certificate itself'} too`,
+		);
+	}
+	if (cert && key && !certificatesIn(cert)[0]!.checkPrivateKey(createPrivateKey({ key, passphrase }))) {
+		throw new InvalidCallError('The private key does not belong to the client certificate');
+	}
+	const rejectUnauthorized = options.rejectUnauthorized ?? true;
+	if (!overTls) return { rejectUnauthorized };
+	const secureContext = createSecureContext({
+		...(ca && { ca: [...trusted(), ca] }),
+		...(cert && { cert, key, passphrase }),
+	});
+	return { secureContext, rejectUnauthorized };
+}

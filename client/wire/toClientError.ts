@@ -1,0 +1,244 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import {
+	type ApiNodeError,
+	CancelledError,
+	ConnectionError,
+	type ErrorDetails,
+	ResponseError,
+	StatusError,
+	TimeoutError,
+} from '../errors';
+import type { Connections } from './Connections';
+import { type ExchangeFailure, ExchangeTimeout, ExchangeTooLarge, type WireResponse } from './exchange';
+import { parseRetryAfter } from './retryAfter';
+
+const longestDetail = 500;
+
+/** What an error is told with, besides the failure itself. */
+export interface AttemptContext {
+	connections: Connections;
+	/** Requests sent for this call, this one included. */
+	attempts: number;
+	timeout: number;
+	maxResponseBytes: number;
+	/** Takes the secrets out of a text that came from outside. */
+	redact: (text: string) => string;
+}
+
+const unreachable: Record<string, string> = {
+	ECONNREFUSED: 'refused the connection: nothing listens there',
+	ENOTFOUND: 'could not be found: there is no host of that name',
+	EAI_AGAIN: 'could not be looked up just now',
+	EHOSTUNREACH: 'cannot be reached: there is no route to it',
+	ENETUNREACH: 'cannot be reached: there is no route to it',
+	EADDRNOTAVAIL: 'cannot be reached from this machine',
+	UND_ERR_CONNECT_TIMEOUT: 'did not accept a connection in time',
+	ETIMEDOUT: 'did not accept a connection in time',
+};
+
+const certificateCodes =
+	/^(CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|ERR_TLS_|HOSTNAME_MISMATCH|INVALID_CA|ERR_SSL_.*(CERTIFICATE|UNKNOWN_CA|ALERT_))/;
+
+const certificateAdvice: Record<string, string> = {
+	ERR_TLS_CERT_ALTNAME_INVALID: 'Use the host name that the certificate was issued for.',
+	CERT_HAS_EXPIRED: 'Have the certificate of the API node, or of its authority, renewed.',
+	CERT_NOT_YET_VALID: 'Check the clocks of this machine and of the API node.',
+};
+
+/** Turns what undici and Node throw into the client's few errors. */
+export function fromExchangeFailure({ error, sent }: ExchangeFailure, context: AttemptContext): ApiNodeError {
+	const { timeout, maxResponseBytes } = context;
+	const { host, proxied, responded } = context.connections;
+	const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+	const details: ErrorDetails = { instance: host, attempts: context.attempts, code };
+	const proxyAdvice = proxied
+		? 'A proxy is set in the environment of this process (HTTP_PROXY, HTTPS_PROXY) and may be what failed. NO_PROXY names the hosts to reach without it.'
+		: undefined;
+
+	if (error instanceof CancelledError) return error;
+	if (error instanceof ExchangeTooLarge) {
+		const mebibytes = Math.round(maxResponseBytes / 2 ** 20);
+		const allowed = mebibytes > 0 ? `${mebibytes} MiB` : `${maxResponseBytes} bytes`;
+		return new ResponseError(
+			`The response of ${host} is larger than the ${allowed} allowed`,
+			{ ...details, advice: 'Ask for fewer records or rows at a time.' },
+			'tooLarge',
+		);
+	}
+	if (error instanceof ExchangeTimeout) {
+		const message = sent
+			? `${host} did not respond within ${Math.round(timeout)} ms`
+			: `No connection to ${host} within the time allowed`;
+		const advice = sent
+			? 'Raise the timeout, or lower the batch size or the number of concurrent requests.'
+			: (proxyAdvice ?? 'Check host, port and firewall.');
+		return new TimeoutError(message, { ...details, advice }, sent);
+	}
+	const fromProxy = /Proxy response \((\d+)\)|Proxy Authentication Required \((407)\)/.exec(error.message);
+	if (fromProxy) {
+		const status = fromProxy[1] ?? fromProxy[2];
+		const advice = `${status === '407' ? 'It wants a user and a password in HTTPS_PROXY or HTTP_PROXY. ' : ''}${proxyAdvice ?? ''}`;
+		const message = `The proxy refused to connect to ${host} (${status})`;
+		return new ConnectionError(message, { ...details, advice }, false, true);
+	}
+	if (code && certificateCodes.test(code)) {
+		const detail = context.redact(error.message).slice(0, longestDetail);
+		// An alert is what the other side says.
+		const refused = code.includes('ALERT');
+		const message = refused
+			? `${host} refused the TLS connection`
+			: `The certificate of ${host} was not accepted`;
+		const advice = refused
+			? 'Check whether it requires a client certificate, and that the one in the credential is right.'
+			: (certificateAdvice[code] ?? 'Put the certificate of the private authority into the credential.');
+		return new ConnectionError(message, { ...details, detail, advice }, false, true);
+	}
+	if (code && unreachable[code]) {
+		const advice = proxyAdvice ?? 'Check the URL in the credential, and that the API node is running.';
+		return new ConnectionError(`${host} ${unreachable[code]}`, { ...details, advice }, sent);
+	}
+	// TLS 1.3 without the client certificate that is wanted, and http to a TLS port, look just the same.
+	const advice = responded
+		? undefined
+		: 'It has never responded: check http or https in the URL, and whether it requires a client certificate.';
+	const message = `${host} closed the connection without a complete response`;
+	return new ConnectionError(message, { ...details, advice }, sent);
+}
+
+function header(headers: IncomingHttpHeaders, name: string): string | undefined {
+	const value = headers[name];
+	return Array.isArray(value) ? value[0] : value;
+}
+
+export function contentType(response: WireResponse): string {
+	return (header(response.headers, 'content-type') ?? '').split(';')[0]!.trim().toLowerCase();
+}
+
+/** Characters of an error page or text that are looked at: enough for its title and first sentences. */
+const longestText = 4 * 1024;
+
+/** The text of a page without its tags, in one pass. An expression such as `<[^>]*>` takes 7 s for 64 KiB of `<`. */
+function textOf(page: string): string {
+	const title = page.toLowerCase().indexOf('<title>');
+	const from = title < 0 ? 0 : title + '<title>'.length;
+	const end = title < 0 ? -1 : page.indexOf('<', from);
+	if (end >= 0) return page.slice(from, end);
+	let text = '';
+	for (let at = 0; at < page.length; ) {
+		const tag = page.indexOf('<', at);
+		text += `${page.slice(at, tag < 0 ? undefined : tag)} `;
+		const close = tag < 0 ? -1 : page.indexOf('>', tag);
+		at = close < 0 ? page.length : close + 1;
+	}
+	return text;
+}
+
+/** What a failed response says of itself: the API node's JSON error, the beginning of a text, or a page's title. */
+function wordsOf(response: WireResponse): { errorType?: string; detail?: string } {
+	const text = response.body
+		.subarray(0, 64 * 1024)
+		.toString('utf8')
+		.trim();
+	try {
+		const json: unknown = JSON.parse(text);
+		if (typeof json === 'object' && json !== null) {
+			const { errorType, message, detailedMessage } = json as Record<string, unknown>;
+			const detail = detailedMessage || message;
+			if (typeof detail === 'string' || typeof errorType === 'string') {
+				return {
+					errorType: typeof errorType === 'string' ? errorType : undefined,
+					detail: typeof detail === 'string' ? detail : undefined,
+				};
+			}
+		}
+	} catch {
+		// Not JSON: a proxy's page, or a function's own text.
+	}
+	if (!text.startsWith('<')) return { detail: text || undefined };
+	return { detail: textOf(text.slice(0, longestText)).replace(/\s+/g, ' ').trim() || undefined };
+}
+
+function meaningOf(
+	response: WireResponse,
+	host: string,
+	redact: (text: string) => string,
+): { message: string; advice?: string } {
+	const { status } = response;
+	if (status >= 300 && status < 400) {
+		// Redacted before it is parsed: that would spell a secret in yet another way.
+		const to = redact(header(response.headers, 'location') ?? '');
+		const target = to && URL.canParse(to, 'http://relative') ? new URL(to, 'http://relative') : undefined;
+		const shown = target && (target.host === 'relative' ? target.pathname : target.origin + target.pathname);
+		return {
+			message: `${host} redirects${shown ? ` to ${shown}` : ''} (${status})`,
+			advice: 'Redirects are not followed, so that no key goes elsewhere: put the final URL into the credential.',
+		};
+	}
+	const meanings: Record<number, { message: string; advice?: string }> = {
+		400: { message: `${host} refused the request (400)` },
+		422: { message: `${host} refused the request (422)` },
+		500: { message: `${host} failed on the request (500)` },
+		401: {
+			message: `${host} refused the key or token (401)`,
+			advice: 'Check the key in the credential: it must belong to this very service.',
+		},
+		403: {
+			message: `${host} does not allow this call (403)`,
+			advice: 'Check that the key or token may use this service.',
+		},
+		404: {
+			message: `${host} does not know this service or endpoint (404)`,
+			advice: 'Check the service ID, the endpoint ID and the path of the URL.',
+		},
+		413: {
+			message: `${host} refused the request as too large (413)`,
+			advice: 'The record is larger than the API node, or a proxy in front of it, accepts.',
+		},
+		429: { message: `${host} is too busy (429)`, advice: 'Lower the number of concurrent requests.' },
+		503: {
+			message: `${host} is too busy or out of service (503)`,
+			advice: 'Lower the number of concurrent requests.',
+		},
+	};
+	return meanings[status] ?? { message: `${host} responded with status ${status}` };
+}
+
+function detailsOf(response: WireResponse, { connections, attempts, redact }: AttemptContext) {
+	const { errorType, detail } = wordsOf(response);
+	const shown = (text: string | undefined) => text && redact(text).slice(0, longestDetail);
+	return {
+		instance: connections.host,
+		attempts,
+		status: response.status,
+		errorType: shown(errorType),
+		detail: shown(detail),
+		dssVersion: shown(header(response.headers, 'dss-version')),
+	};
+}
+
+/**
+ * The error for a response whose status is not 2xx.
+ *
+ * @param ofFunction the status may be a function's own choice; the API node's own errors carry an `errorType`
+ */
+export function fromStatus(response: WireResponse, context: AttemptContext, ofFunction = false): StatusError {
+	const details = detailsOf(response, context);
+	const chosen = ofFunction && details.errorType === undefined && response.status >= 400;
+	const { message, advice }: { message: string; advice?: string } = chosen
+		? { message: `The function responded with status ${response.status}` }
+		: meaningOf(response, context.connections.host, context.redact);
+	const retryAfter = parseRetryAfter(header(response.headers, 'retry-after'));
+	return new StatusError(message, { ...details, advice }, retryAfter);
+}
+
+/** The error for a 2xx response that is not the JSON it should be. */
+export function notJson(response: WireResponse, context: AttemptContext): ResponseError {
+	const page = response.body.subarray(0, 200).toString('utf8').trimStart().startsWith('<');
+	const details = detailsOf(response, context);
+	const { host } = context.connections;
+	if (page) {
+		const advice = 'Something other than the API node responds at this URL: check host, port and path.';
+		return new ResponseError(`${host} responded with a web page, not with JSON`, { ...details, advice }, 'notJson');
+	}
+	return new ResponseError(`The response of ${host} is not complete JSON`, { ...details, detail: undefined }, 'broken');
+}

@@ -1,0 +1,71 @@
+import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
+import { RawResponse } from '../../client';
+import { isObject } from '../shared/isObject';
+import type { ItemCall } from '../shared/callItems';
+import type { Execution } from '../shared/Execution';
+import { flag } from '../shared/parameters';
+import { outputNamed, successItem } from '../shared/outputItems';
+
+/** The function's value: in `response`, beside `timing` and `apiContext`; a function that responds by itself has no envelope. */
+export function valueOf(response: unknown): unknown {
+	const enveloped = isObject(response) && 'response' in response && ('apiContext' in response || 'timing' in response);
+	return enveloped ? response.response : response;
+}
+
+type FunctionOutput = (input: IDataObject, value: unknown, response: unknown) => IDataObject;
+
+const objectOf = (value: unknown) => (isObject(value) ? value : { result: value }) as IDataObject;
+
+const outputs: Record<string, FunctionOutput> = {
+	withInput: (input, value) => ({ ...input, result: value as IDataObject }),
+	resultOnly: (_input, value) => objectOf(value),
+	fullResponse: (_input, _value, response) => objectOf(response),
+};
+
+const isText = /^text\/|[/+]xml$|^application\/(javascript|x-www-form-urlencoded|yaml|csv|sql)$/;
+
+export function functionCall(context: IExecuteFunctions): (execution: Execution) => ItemCall {
+	return (execution) => {
+		const outputOf = execution.parameters.reader<string>('output', 'withInput');
+		const splitArray = flag(execution.parameters.reader('options.splitArray', false));
+		return async (itemIndex, endpointId, record, options) => {
+			const source = execution.items[itemIndex];
+			const output = outputOf(itemIndex);
+			const toJson = outputNamed(outputs, output);
+			const item = (value: unknown, response: unknown = value) =>
+				successItem(toJson(source.json, value, response), itemIndex, output === 'withInput' ? source : undefined);
+
+			const response = await execution.session.runFunction<unknown>(endpointId, record, options);
+			if (response instanceof RawResponse) return [await rawItem(context, response, item)];
+			const value = valueOf(response);
+			if (!Array.isArray(value) || !splitArray(itemIndex) || output === 'fullResponse') return [item(value, response)];
+			if (value.length === 0) execution.remark('The function returned an empty list');
+			return value.map((element) => item(element));
+		};
+	};
+}
+
+/** The call succeeded: text in a charset that does not exist is handed on as bytes. */
+function textOf(response: RawResponse): string | undefined {
+	try {
+		return response.text();
+	} catch {
+		return undefined;
+	}
+}
+
+/** Text goes to `result`, anything else into the binary data `data`; `contentType` says what it is. */
+async function rawItem(
+	context: IExecuteFunctions,
+	response: RawResponse,
+	item: (value: unknown) => INodeExecutionData,
+): Promise<INodeExecutionData> {
+	const { contentType, data } = response;
+	if (data.length === 0) return item(null);
+	const made = item(isText.test(contentType) ? textOf(response) : undefined);
+	made.json.contentType = contentType;
+	if (made.json.result !== undefined) return made;
+	delete made.json.result;
+	const file = await context.helpers.prepareBinaryData(data, undefined, contentType || undefined);
+	return { ...made, binary: { ...made.binary, data: file } };
+}

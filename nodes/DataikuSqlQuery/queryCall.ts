@@ -1,0 +1,87 @@
+import type { IDataObject } from 'n8n-workflow';
+import { InvalidCallError } from '../../client';
+import { isObject } from '../shared/isObject';
+import type { ItemCall } from '../shared/callItems';
+import type { Execution } from '../shared/Execution';
+import { outputNamed, successItem } from '../shared/outputItems';
+
+interface Table {
+	columns: string[];
+	rows: unknown[][];
+}
+
+/** What a response is turned into, one JSON object per item. */
+type QueryOutput = (response: unknown) => IDataObject[];
+
+/** Names of columns as keys of one object: those of the same name are told apart as `id`, `id_2`, `id_3`. */
+export function distinctColumns(names: readonly string[]): string[] {
+	const taken = new Set(names);
+	const seen = new Set<string>();
+	return names.map((name) => {
+		let key = name;
+		for (let n = 2; seen.has(key) || (key !== name && taken.has(key)); n++) key = `${name}_${n}`;
+		seen.add(key);
+		return key;
+	});
+}
+
+function tableOf(response: unknown): Table | undefined {
+	if (!isObject(response) || !Array.isArray(response.columns) || !Array.isArray(response.rows)) return undefined;
+	if (!response.rows.every(Array.isArray)) return undefined;
+	// A column is its name, or an object that has one.
+	const columns = response.columns.map((column) => String(isObject(column) ? column.name : column));
+	return { columns, rows: response.rows as unknown[][] };
+}
+
+/** One by one: Object.fromEntries takes four times as long for 10,000 rows. */
+function objectOf(keys: readonly string[], row: readonly unknown[]): IDataObject {
+	const json: IDataObject = {};
+	for (let n = 0; n < keys.length; n++) {
+		const key = keys[n]!;
+		const value = (row[n] ?? null) as IDataObject[string];
+		// Assigned, it would become the prototype.
+		if (key === '__proto__') Object.defineProperty(json, key, { value, enumerable: true, writable: true });
+		else json[key] = value;
+	}
+	return json;
+}
+
+/** A response of a shape that is not documented is not guessed at. */
+function known<Output>(
+	response: unknown,
+	ofTable: (table: Table) => Output,
+	ofUpdate: (updatedRows: unknown) => Output,
+): Output {
+	const table = tableOf(response);
+	if (table) return ofTable(table);
+	if (isObject(response) && 'updatedRows' in response) return ofUpdate(response.updatedRows);
+	throw new InvalidCallError('The response holds neither columns and rows nor a number of updated rows', {
+		advice: 'Set "Output" to "Full Response" to get it as it came.',
+	});
+}
+
+const updated = (updatedRows: unknown): IDataObject[] => [{ updatedRows: updatedRows as number }];
+
+const outputs: Record<string, QueryOutput> = {
+	perRow: (response) =>
+		known(
+			response,
+			({ columns, rows }) => {
+				const keys = distinctColumns(columns);
+				return rows.map((row) => objectOf(keys, row));
+			},
+			updated,
+		),
+	perQuery: (response) => known(response, ({ columns, rows }) => [{ columns, rows: rows as string[][] }], updated),
+	fullResponse: (response) => [(isObject(response) ? response : { result: response }) as IDataObject],
+};
+
+export function queryCall(execution: Execution): ItemCall {
+	const outputOf = execution.parameters.reader<string>('output', 'perRow');
+	return async (itemIndex, endpointId, record, options) => {
+		const output = outputNamed(outputs, outputOf(itemIndex));
+		const rows = output(await execution.session.sqlQuery(endpointId, record, options));
+		if (rows.length === 0) execution.remark('The query found no row');
+		return rows.map((json) => successItem(json, itemIndex));
+	};
+}

@@ -1,0 +1,200 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
+import { CancelledError, type ClientEvent, type JsonObject, type Session } from '../../client';
+import type { Target } from './callSettings';
+import { type Connection, connect } from './connection';
+import { runHints } from './hints';
+import { errorItem, explain, type Place, toNodeError } from './nodeErrors';
+import { Parameters, type Reader } from './parameters';
+import { recordReader } from './records';
+
+/** Work done without a break for the event loop, in ms: other workflows run in the same process. */
+const longestTurn = 10;
+
+/** How a node ends that stops on errors. */
+export interface ExecutionOptions {
+	/** Requests on the wire may come to their end: breaking them off would leave it open what they did. */
+	finishRequests?: boolean;
+}
+
+/**
+ * One execution of a node: its items, its session with the API node, and what comes out, in the order of the input. Items
+ * are prepared while requests are on the wire.
+ */
+export class Execution {
+	readonly items: INodeExecutionData[];
+	readonly parameters: Parameters;
+	readonly session: Session;
+	/** What the client did beyond sending each request once. */
+	readonly counts = { retries: 0, splits: 0, instancesOut: new Set<string>() };
+	private readonly stop = new AbortController();
+	private readonly output: Array<INodeExecutionData | INodeExecutionData[] | undefined>;
+	private readonly remarks = new Map<string, number>();
+	private readonly running = new Set<Promise<void>>();
+	private readonly continueOnFail: boolean;
+	private failed = 0;
+	private fatal: { error: unknown } | undefined;
+	private turnSince = performance.now();
+
+	private constructor(
+		private readonly context: IExecuteFunctions,
+		private readonly connection: Connection,
+		private readonly options: ExecutionOptions,
+	) {
+		this.items = context.getInputData();
+		this.output = new Array(this.items.length);
+		this.parameters = new Parameters(context);
+		this.continueOnFail = context.continueOnFail();
+		this.session = connection.client.session({
+			signal: this.stop.signal,
+			tokens: connection.tokens,
+			onEvent: (event) => this.countEvent(event),
+		});
+	}
+
+	/** Does a node's work over its items. */
+	static async run(
+		context: IExecuteFunctions,
+		work: (execution: Execution) => Promise<void>,
+		options: ExecutionOptions = {},
+	): Promise<INodeExecutionData[][]> {
+		if (context.getInputData().length === 0) return [[]];
+		let connection: Connection;
+		try {
+			connection = await connect(context);
+		} catch (error) {
+			// Thrown under "continue", it would make n8n hand on the input as if it were the result.
+			if (context.continueOnFail()) {
+				return [context.getInputData().map((_item, i) => errorItem(explain(error, { itemIndex: i }), i))];
+			}
+			throw toNodeError(
+				context.getNode(),
+				{ ...explain(error, { itemIndex: 0 }), message: (error as Error).message },
+				0,
+			);
+		}
+		const execution = new Execution(context, connection, options);
+		const cancelled = context.getExecutionCancelSignal?.();
+		const cancel = () => execution.stop.abort();
+		if (cancelled?.aborted) cancel();
+		cancelled?.addEventListener('abort', cancel);
+		try {
+			await execution.session.during(async () => await work(execution));
+			await Promise.all(execution.running);
+			return execution.finish();
+		} catch (error) {
+			execution.endWith(error);
+			await Promise.allSettled(execution.running);
+			throw execution.fatal!.error;
+		} finally {
+			cancelled?.removeEventListener('abort', cancel);
+		}
+	}
+
+	/**
+	 * Reads each item's target and record and visits those that can be read; the others fail, as an item does whose visit
+	 * throws. The event loop gets its turns in between.
+	 *
+	 * @param visit may return a promise, for which the next item waits
+	 * @param unread told of each item that failed, under "continue"
+	 */
+	async forEach<ItemTarget extends Target>(
+		targetOf: Reader<ItemTarget>,
+		visit: (itemIndex: number, target: ItemTarget, record: JsonObject) => Promise<void> | undefined,
+		unread?: (itemIndex: number) => void,
+	): Promise<void> {
+		const recordOf = recordReader(this.parameters, this.items);
+		for (let i = 0; i < this.items.length; i++) {
+			// To await a turn for every item would cost each of them one.
+			if (performance.now() - this.turnSince >= longestTurn) await this.giveTurn();
+			let target: ItemTarget | undefined;
+			let pending: Promise<void> | undefined;
+			try {
+				target = targetOf(i);
+				pending = visit(i, target, recordOf(i));
+			} catch (error) {
+				this.fail(error, { itemIndex: i, endpointId: target?.endpointId });
+				unread?.(i);
+			}
+			if (pending) await pending;
+		}
+	}
+
+	/**
+	 * Starts a job as soon as the session has room for it. It never rejects because of an item: it reports that by
+	 * {@link fail}.
+	 *
+	 * @param maxConcurrency requests in flight per instance
+	 */
+	async start(maxConcurrency: number, job: () => Promise<void>): Promise<void> {
+		await this.session.room(maxConcurrency * this.connection.instances);
+		this.check();
+		const promise = job()
+			.catch((error: unknown) => this.endWith(error))
+			.finally(() => this.running.delete(promise));
+		this.running.add(promise);
+	}
+
+	/** Puts out what an item became; nothing for an item that is dropped. */
+	emit(itemIndex: number, output: INodeExecutionData | INodeExecutionData[]): void {
+		this.output[itemIndex] = output;
+	}
+
+	/**
+	 * Notes an item's failure. With "continue" an error takes the item's place.
+	 *
+	 * @throws the node's error otherwise
+	 */
+	fail(error: unknown, place: Place, untried = false): void {
+		if (error instanceof CancelledError) throw error;
+		const failure = explain(error, place, untried);
+		if (!this.continueOnFail) throw toNodeError(this.context.getNode(), failure, place.itemIndex);
+		this.failed++;
+		this.output[place.itemIndex] = errorItem(failure, place.itemIndex);
+	}
+
+	/** Counts something that the person at the editor might wonder about. */
+	remark(what: string): void {
+		this.remarks.set(what, (this.remarks.get(what) ?? 0) + 1);
+	}
+
+	/** The node fails with the first error; what it has not sent yet is not sent any more. */
+	endWith(error: unknown): void {
+		this.fatal ??= { error };
+		if (this.options.finishRequests) this.session.stop();
+		else this.stop.abort();
+	}
+
+	private async giveTurn(): Promise<void> {
+		await nextTurn();
+		this.turnSince = performance.now();
+		this.check();
+	}
+
+	private check(): void {
+		if (this.fatal) throw this.fatal.error;
+		if (this.stop.signal.aborted) throw new CancelledError();
+	}
+
+	private countEvent(event: ClientEvent): void {
+		if (event.type === 'retry') this.counts.retries++;
+		else if (event.type === 'split') this.counts.splits++;
+		else if (event.type === 'instanceOut') this.counts.instancesOut.add(event.instance);
+	}
+
+	private finish(): INodeExecutionData[][] {
+		this.check();
+		const hints = runHints(this.counts, this.failed, this.items.length, this.remarks);
+		if (hints.length > 0) {
+			this.context.addExecutionHints?.(...hints);
+			const { name } = this.context.getNode();
+			this.context.logger.debug(hints.map(({ message }) => message).join(' '), { node: name });
+		}
+		const items: INodeExecutionData[] = [];
+		for (const output of this.output) {
+			if (Array.isArray(output)) for (const item of output) items.push(item);
+			else if (output) items.push(output);
+		}
+		return [items];
+	}
+}

@@ -1,0 +1,82 @@
+import { type CallOptions, type DispatchOptions, type ExplanationOptions, InvalidCallError } from '../../client';
+import { choice, combine, type Parameters, type Reader } from './parameters';
+
+/** Where a request goes and how: items that agree in all of it may share one. */
+export interface Target extends CallOptions, DispatchOptions {
+	endpointId: string;
+	timeout: number;
+	maxConcurrency: number;
+}
+
+/** Parameters arrive from expressions as whatever these give; a number may come as text. */
+export function positive(reader: Reader<unknown>, label: string): (itemIndex: number) => number {
+	return (i) => {
+		const value = Number(reader(i));
+		if (Number.isInteger(value) && value > 0) return value;
+		throw new InvalidCallError(`"${label}" must be a whole number above 0, not '${String(reader(i))}'`);
+	};
+}
+
+/** 0 and nothing stand for what is not set; what is no number is kept, to be refused. */
+const optionalNumber = (value: unknown) => {
+	const number = Number(value ?? 0);
+	return number === 0 ? undefined : number;
+};
+
+const optionalText = (value: unknown) =>
+	value === undefined || value === null || value === '' ? undefined : String(value);
+
+/**
+ * Endpoint, service and limits of every node. 8 requests at a time are what an endpoint's default pool serves. Measured with
+ * an API node that works 5 ms on each request: 4 at a time take 1.8 times as long, 2 take 3.3 times.
+ */
+export function targetReader(parameters: Parameters): Reader<Target> {
+	const endpointId = parameters.reader<unknown>('endpointId', '', { extractValue: true });
+	const serviceId = parameters.reader<unknown>('options.serviceId', '');
+	const timeout = parameters.reader<unknown>('options.timeout', 30_000);
+	const maxConcurrency = parameters.reader<unknown>('options.maxConcurrency', 8);
+	const forcedGeneration = parameters.reader<unknown>('options.forcedGeneration', '');
+	const dispatchKey = parameters.reader<unknown>('options.dispatchKey', '');
+	const readers = [endpointId, serviceId, timeout, maxConcurrency, forcedGeneration, dispatchKey];
+	const timeoutOf = positive(timeout, 'Timeout');
+	const concurrencyOf = positive(maxConcurrency, 'Max Concurrency');
+	return combine(readers, (i) => ({
+		endpointId: String(endpointId(i) ?? ''),
+		serviceId: optionalText(serviceId(i)),
+		timeout: timeoutOf(i),
+		maxConcurrency: concurrencyOf(i),
+		forcedGeneration: optionalText(forcedGeneration(i)),
+		dispatchKey: optionalText(dispatchKey(i)),
+	}));
+}
+
+/**
+ * Records in one request, 100 by default. Measured with 20,000 items: batches of 10 take 2.7 times as long, of 500 a tenth
+ * less, and each of those holds up, and is held up by, five times as many records.
+ */
+export function batchSizeReader(parameters: Parameters): Reader<number> {
+	const batchSize = parameters.reader<unknown>('options.batchSize', 100);
+	return combine([batchSize], positive(batchSize, 'Batch Size'));
+}
+
+/** Predict's explanations; what is left at its default takes the endpoint's own setting. */
+export function explanationReader(parameters: Parameters): Reader<ExplanationOptions> {
+	const explanations = choice(parameters.reader('explanations', 'endpointDefault'), 'Explanations', [
+		'endpointDefault',
+		'on',
+		'off',
+	]);
+	const method = parameters.reader<unknown>('explanationMethod', '');
+	const count = parameters.reader<unknown>('nExplanations', 0);
+	const steps = parameters.reader<unknown>('nMonteCarloSteps', 0);
+	return combine([explanations, method, count, steps], (i) => {
+		if (explanations(i) === 'endpointDefault') return {};
+		if (explanations(i) === 'off') return { withExplanations: false };
+		return {
+			withExplanations: true,
+			explanationMethod: optionalText(method(i)) as ExplanationOptions['explanationMethod'],
+			nExplanations: optionalNumber(count(i)),
+			nExplanationsMcSteps: optionalNumber(steps(i)),
+		};
+	});
+}

@@ -86,7 +86,7 @@ export class Call implements QueuedCall {
 
 	notAnswered(silentMs: number): ApiNodeError {
 		const advice = `The endpoint answered nobody for ${seconds(silentMs)}, and was not waited for any longer.`;
-		if (this.failure) return this.failure.withAdvice(advice);
+		if (this.failure) return advised(this.failure, advice);
 		const message = `The endpoint has not responded for ${seconds(silentMs)}, so this request was not sent`;
 		return new TimeoutError(message, { attempts: 0, advice: 'Check that the API node is up and not overloaded.' }, false);
 	}
@@ -154,9 +154,16 @@ export class Call implements QueuedCall {
 const seconds = (ms: number) => `${Math.max(0, Math.round(ms / 1000)).toLocaleString('en')} s`;
 
 function tooLate(failure: ApiNodeError, asked: number, left: number): ApiNodeError {
-	return failure.withAdvice(
+	return advised(
+		failure,
 		asked >= left
 			? `It asked to wait ${seconds(asked)} before the next try, longer than the ${seconds(left)} left for this call.`
 			: 'No time was left for another try.',
 	);
+}
+
+/** What to do about a connection or a time-out holds beside how long it was tried. */
+function advised(failure: ApiNodeError, advice: string): ApiNodeError {
+	const first = failure instanceof StatusError ? undefined : failure.advice;
+	return failure.withAdvice([first, advice].filter(Boolean).join(' '));
 }

@@ -226,7 +226,9 @@ async function exchangeJson(
 	} catch (failure) {
 		throw fromExchangeFailure(failure as ExchangeFailure, context);
 	}
-	if (response.status < 200 || response.status > 299) throw fromStatus(response, context, ofFunction);
+	if (response.status < 200 || response.status > 299) {
+		throw fromStatus(response, context, ofFunction && body !== undefined);
+	}
 	if (ofFunction) {
 		const type = contentType(response);
 		if (!type.includes('json')) {

@@ -130,20 +130,23 @@ async function readSeries(execution: Execution): Promise<SeriesGroup[]> {
 	return [...groups.values()];
 }
 
-/** A forecast from a history that lacks a line looks like any other: the series that may have lost one fail. */
+/** A forecast from a history that lacks a line looks like any other: the series that lost one fails. */
 function failWithout(execution: Execution, unread: number, groups: Iterable<SeriesGroup>): void {
 	const { json } = execution.items[unread]!;
 	for (const { target, series } of groups) {
-		const known = target.identifierColumns.every((column) => json[column] !== undefined && json[column] !== null);
-		const ofItem = seriesKey(target.identifierColumns, json);
-		for (const [key, { itemIndexes }] of series) {
-			if (known && key !== ofItem) continue;
-			series.delete(key);
-			const error = new InvalidCallError(`Item ${unread} could not be read, and may be a line of this series`, {
-				advice: 'A forecast without it would be wrong: nothing was sent.',
-			});
-			execution.fail(error, { itemIndex: itemIndexes.at(-1)!, endpointId: target.endpointId });
+		const { endpointId, identifierColumns: columns } = target;
+		if (columns.some((column) => json[column] === undefined || json[column] === null)) {
+			execution.remark('An item could not be read, and its series is unknown: a forecast may lack this line');
+			continue;
 		}
+		const key = seriesKey(columns, json);
+		const lost = series.get(key);
+		if (!lost) continue;
+		series.delete(key);
+		const error = new InvalidCallError(`Item ${unread}, a line of this series, could not be read`, {
+			advice: 'A forecast without it would be wrong, so nothing was sent.',
+		});
+		execution.fail(error, { itemIndex: lost.itemIndexes.at(-1)!, endpointId });
 	}
 }
 

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 import { CancelledError, type ClientEvent, type JsonObject, type Session } from '../../client';
-import type { Target } from './callSettings';
+import { endpointReader, type Target } from './callSettings';
 import { type Connection, connect } from './connection';
 import { runHints } from './hints';
 import { errorItem, explain, type Place, toNodeError } from './nodeErrors';
@@ -113,7 +113,7 @@ export class Execution {
 				target = targetOf(i);
 				pending = visit(i, target, recordOf(i));
 			} catch (error) {
-				this.fail(error, { itemIndex: i, endpointId: target?.endpointId });
+				this.fail(error, { itemIndex: i, endpointId: target?.endpointId ?? this.endpointOf(i) });
 				unread?.(i);
 			}
 			if (pending) await pending;
@@ -163,6 +163,15 @@ export class Execution {
 		this.fatal ??= { error };
 		if (this.options.finishRequests) this.session.stop();
 		else this.stop.abort();
+	}
+
+	/** For the error of an item whose target could not be read as a whole. */
+	private endpointOf(itemIndex: number): string | undefined {
+		try {
+			return endpointReader(this.parameters)(itemIndex) || undefined;
+		} catch {
+			return undefined;
+		}
 	}
 
 	private async giveTurn(): Promise<void> {

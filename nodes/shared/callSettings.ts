@@ -26,12 +26,17 @@ const optionalNumber = (value: unknown) => {
 const optionalText = (value: unknown) =>
 	value === undefined || value === null || value === '' ? undefined : String(value);
 
+export function endpointReader(parameters: Parameters): Reader<string> {
+	const endpointId = parameters.reader<unknown>('endpointId', '', { extractValue: true });
+	return combine([endpointId], (i) => String(endpointId(i) ?? ''));
+}
+
 /**
  * Endpoint, service and limits of every node. 8 requests at a time are what an endpoint's default pool serves. Measured with
  * an API node that works 5 ms on each request: 4 at a time take 1.8 times as long, 2 take 3.3 times.
  */
 export function targetReader(parameters: Parameters): Reader<Target> {
-	const endpointId = parameters.reader<unknown>('endpointId', '', { extractValue: true });
+	const endpointId = endpointReader(parameters);
 	const serviceId = parameters.reader<unknown>('options.serviceId', '');
 	const timeout = parameters.reader<unknown>('options.timeout', 30_000);
 	const maxConcurrency = parameters.reader<unknown>('options.maxConcurrency', 8);
@@ -41,7 +46,7 @@ export function targetReader(parameters: Parameters): Reader<Target> {
 	const timeoutOf = positive(timeout, 'Timeout');
 	const concurrencyOf = positive(maxConcurrency, 'Max Concurrency');
 	return combine(readers, (i) => ({
-		endpointId: String(endpointId(i) ?? ''),
+		endpointId: endpointId(i),
 		serviceId: optionalText(serviceId(i)),
 		timeout: timeoutOf(i),
 		maxConcurrency: concurrencyOf(i),

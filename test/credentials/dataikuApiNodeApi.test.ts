@@ -108,7 +108,7 @@ describe('the test of the credential', () => {
 		[
 			'a host that does not exist',
 			() => 'http://apinode.invalid:1',
-			/not a host name that could be found|cannot be reached/,
+			/could not be found|cannot be reached/,
 		],
 	])('says what is wrong with a URL: %s', async (_name, url, message) => {
 		const result = await test(url(node.url));
@@ -125,9 +125,9 @@ describe('the test of the credential', () => {
 	});
 
 	it.each([
-		['a page', 200, 'text/html', '<html><title>Hello</title></html>', /answered with a web page, not with JSON/],
+		['a page', 200, 'text/html', '<html><title>Hello</title></html>', /responded with a web page, not with JSON/],
 		['a page for what it does not know', 404, 'text/html', '<title>Nothing here</title>', /does not know this service/],
-		['a proxy whose API node is gone', 502, 'text/html', '<title>Bad Gateway</title>', /answered with status 502/],
+		['a proxy whose API node is gone', 502, 'text/html', '<title>Bad Gateway</title>', /responded with status 502/],
 	])('is not content with %s', async (_name, status, type, body, message) => {
 		const proxy = await chaosProxy({ respond: () => ({ status, headers: { 'content-type': type }, body }) });
 		expect(await test(proxy.url)).toEqual({ status: 'Error', message: expect.stringMatching(message) as string });
@@ -151,7 +151,7 @@ describe('the TLS fields', () => {
 			'an expired certificate',
 			() => pem.expired,
 			() => ({ ca: pem.ca }),
-			/was not accepted\. (The answer said: certificate has expired\. )?Have the certificate/,
+			/was not accepted\. (The response said: certificate has expired\. )?Have the certificate/,
 		],
 		['a certificate of another host', () => pem.wrongHost, () => ({ ca: pem.ca }), /was not accepted/],
 		['a client certificate', mutual, () => ({ ca: pem.ca, ...pem.client }), undefined],

@@ -114,7 +114,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect(error).toMatchObject({
 			name: 'NodeApiError',
 			message: `Item ${last[0]}, endpoint '${endpointId}': 127.0.0.1:${proxy.port} refused the request (422)`,
-			description: 'The answer said: Odd: Refused with Basic *** of ***.',
+			description: 'The response said: Odd: Refused with Basic *** of ***.',
 			context: { itemIndex: last[0] },
 			httpCode: '422',
 		});
@@ -128,7 +128,7 @@ describe.each(nodeTypes)('%s', (type) => {
 
 		expect(output).toEqual([]);
 		expect(error?.message).toMatch(new RegExp(`^Item ${last[2]}, endpoint '${endpointId}': `));
-		expect(error?.description).toMatch(/The answer said: \w+Exception: /);
+		expect(error?.description).toMatch(/The response said: \w+Exception: /);
 	});
 
 	it('keeps its message when n8n finds the name of a system error in it', async () => {
@@ -152,8 +152,8 @@ describe.each(nodeTypes)('%s', (type) => {
 						{
 							fault: { kind: 'answer', headers: { 'content-type': 'text/html' }, body: '<html><title>Log in</title>' },
 						},
-						/answered with a web page, not with JSON/,
-						/The answer said: Log in\. Something else than the API node answers at this URL/,
+						/responded with a web page, not with JSON/,
+						/The response said: Log in\. Something other than the API node responds at this URL/,
 					],
 				] as Array<[string, { fault: Fault }, RegExp, RegExp]>)),
 		...(short
@@ -266,7 +266,8 @@ it.each(['stopWorkflow', 'continueRegularOutput'] as const)('meets a refused con
 	await proxy.kill();
 	const runs = nodeTypes.map(async (type) => {
 		const { items, last } = unitsOf([callOf(type).unit(0)]);
-		const { options } = callOf(type);
+		// A call waits for an endpoint that refuses, as long as four time-outs allow.
+		const options = { ...callOf(type).options, timeout: 200 };
 		const { output, error } = await run(type, { url: proxy.url, items, options, onError });
 		const said = error ? [error.message, error.description].join('. ') : output.map(({ json }) => json.error).join();
 		return [type, said, `Item ${last[0]}, endpoint '${callOf(type).endpointId}': `];

@@ -44,7 +44,7 @@ describe('the package', () => {
 		const others = packed.filter((file) => !file.startsWith('dist/'));
 		expect(others.sort()).toEqual(['LICENSE', 'README.md', 'package.json']);
 		const built = packed.filter((file) => file.startsWith('dist/'));
-		expect(built.filter((file) => !/^dist\/(nodes|credentials|icons)\//.test(file))).toEqual([]);
+		expect(built.filter((file) => !/^dist\/(client|nodes|credentials|icons)\//.test(file))).toEqual([]);
 		expect(built.filter((file) => /\.test\.|(^|\/)(test|demo|bench)\/|\.tsbuildinfo$/.test(file))).toEqual([]);
 		expect(built.filter((file) => !/(\.js|\.d\.ts|\.js\.map|\.svg|\.node\.json)$/.test(file))).toEqual([]);
 	});
@@ -67,14 +67,14 @@ describe('the package', () => {
 	});
 
 	it('has a client in which nothing asks for n8n', async () => {
-		const client = packed.filter((file) => /^dist\/nodes\/shared\/client\/.*\.(js|d\.ts)$/.test(file));
+		const client = packed.filter((file) => /^dist\/client\/.*\.(js|d\.ts)$/.test(file));
 		expect(client.length).toBeGreaterThan(20);
 		for (const file of client) {
 			const text = await readFile(join(installed, file), 'utf8');
 			const asked = [...text.matchAll(/(?:\brequire\(|\bimport\(|^(?:import|export|}).* from )['"]([^'"]+)['"]/gm)].map(
 				([, name]) => name,
 			);
-			expect(asked.filter((name) => !isBuiltin(name) && !/^(\.\/|undici$)/.test(name))).toEqual([]);
+			expect(asked.filter((name) => !isBuiltin(name) && !/^(\.\.?\/|undici$)/.test(name))).toEqual([]);
 		}
 	});
 
@@ -82,7 +82,7 @@ describe('the package', () => {
 		const attempt = async (name: string) =>
 			await exec(process.execPath, ['-e', `require('n8n-nodes-dataiku${name}')`], { cwd: folder });
 		await expect(attempt('/package.json')).resolves.toBeDefined();
-		await expect(attempt('/dist/nodes/shared/client/Transport.js')).rejects.toThrow(/ERR_PACKAGE_PATH_NOT_EXPORTED/);
+		await expect(attempt('/dist/client/traffic/Transport.js')).rejects.toThrow(/ERR_PACKAGE_PATH_NOT_EXPORTED/);
 	});
 });
 

@@ -269,8 +269,8 @@ describe('says what is wrong with', () => {
 			'identifier columns that are not those of the model',
 			storeHistory('Lyon'),
 			{ identifierColumns: 'promo' },
-			/The forecast is not of the series that promo tell apart/,
-			/tells its series apart by store: correct "Identifier Columns"/,
+			/The forecast is not of the series that promo identify/,
+			/identifies its series by store: correct the identifier columns/,
 		],
 	])('%s', async (_name, items, options, message, description) => {
 		const { error } = await forecast(items, options);
@@ -296,7 +296,7 @@ describe('says what is wrong with', () => {
 		proxy.setFault({ kind: 'answer', status: 400, body: { errorType: 'E', message: 'Bad' } });
 		for (const date of ['2024-05-01', '2024-05', 1714521600000]) {
 			const { error } = await forecast([{ when: date, visitors: 1 }]);
-			expect(error?.description).toBe('The answer said: E: Bad.');
+			expect(error?.description).toBe('The response said: E: Bad.');
 		}
 	});
 });

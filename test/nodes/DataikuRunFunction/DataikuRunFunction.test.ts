@@ -163,10 +163,17 @@ describe('an answer that is not JSON', () => {
 		expect(jsonOf((await call('any', [{}], 'resultOnly')).output)).toMatchObject([{ result: 'café' }]);
 	});
 
-	it('fails the item when its character set is unknown', async () => {
+	it('is handed on as bytes when its character set is unknown: the function has run', async () => {
 		proxy.setFault({ kind: 'answer', headers: { 'content-type': 'text/plain; charset=klingon' }, body: 'x' });
-		const { output } = await call('any', [{}], 'withInput', {}, 'continueRegularOutput');
-		expect(output[0].json.error).toMatch(/^Item 0, endpoint 'any': .*klingon/);
+		const { output } = await call('any', [{}], 'withInput');
+		expect(output[0].json).toEqual({ contentType: 'text/plain' });
+		expect(Buffer.from(output[0].binary!.data.data, 'base64').toString()).toBe('x');
+	});
+
+	it('is null when there is nothing, although it was to be JSON', async () => {
+		proxy.setFault({ kind: 'answer', headers: { 'content-type': 'application/json' }, body: '' });
+		const { output } = await call('any', [{ a: 1 }], 'withInput');
+		expect(output[0].json).toEqual({ a: 1, result: null });
 	});
 });
 
@@ -175,20 +182,20 @@ describe('a status that the function chose', () => {
 		[
 			'a text',
 			{ status: 422, body: 'Unknown order' },
-			/The function answered with status 422/,
-			/The answer said: Unknown order\./,
+			/The function responded with status 422/,
+			/The response said: Unknown order\./,
 		],
 		[
 			'a message',
 			{ status: 404, body: { message: 'No such order' } },
-			/The function answered with status 404/,
-			/The answer said: No such order\./,
+			/The function responded with status 404/,
+			/The response said: No such order\./,
 		],
 		[
 			'any JSON',
 			{ status: 503, body: { reason: 'night' } },
-			/The function answered with status 503/,
-			/The answer said: \{"reason":"night"\}/,
+			/The function responded with status 503/,
+			/The response said: \{"reason":"night"\}/,
 		],
 	])('is shown as its word, and the call is not repeated: %s', async (_name, item, message, description) => {
 		const { error } = await call('status', [item]);
@@ -206,7 +213,7 @@ describe('a status that the function chose', () => {
 
 it('tells what a function raised as the API node tells it', async () => {
 	const { error } = await call('failing', [{ message: 'no such customer' }]);
-	expect(error?.description).toBe('The answer said: PythonFunctionException: ValueError: no such customer.');
+	expect(error?.description).toBe('The response said: PythonFunctionException: ValueError: no such customer.');
 	expect(proxy.requests).toHaveLength(1);
 });
 

@@ -146,7 +146,7 @@ describe('a statement', () => {
 		proxy.setFault({ kind: 'reset', when: 'during' });
 		const { error } = await query('add_payment', [payment]);
 
-		expect(error?.message).toMatch(/^Item 0, endpoint 'add_payment': .* closed the connection without a whole answer/);
+		expect(error?.message).toMatch(/^Item 0, endpoint 'add_payment': .* closed the connection without a complete response/);
 		expect(proxy.requests).toHaveLength(1);
 		expect(await payments()).toHaveLength(1);
 	});
@@ -185,7 +185,7 @@ describe('a statement', () => {
 
 	it('that fails half-way says why and is not tried again', async () => {
 		const { error } = await query('transfer', [{ from: 'C001', to: 'C002', amount: 500 }]);
-		expect(error?.description).toMatch(/^The answer said: SQLException: CHECK constraint failed/);
+		expect(error?.description).toMatch(/^The response said: SQLException: CHECK constraint failed/);
 		expect(proxy.requests).toHaveLength(1);
 
 		expect((await query('settle', [{ customer_id: 'C001' }])).error?.description).toMatch(/SQLException/);
@@ -216,7 +216,7 @@ describe('an answer of an unknown shape', () => {
 		expect(jsonOf((await query('any', [{}], { output: 'fullResponse' })).output)).toEqual([full]);
 		for (const output of ['perRow', 'perQuery']) {
 			const { error } = await query('any', [{}], { output });
-			expect(error?.message).toMatch(/^Item 0, endpoint 'any': The answer holds neither columns and rows nor/);
+			expect(error?.message).toMatch(/^Item 0, endpoint 'any': The response holds neither columns and rows nor/);
 			expect(error?.description).toMatch(/Set "Output" to "Full Response" to get it as it came/);
 		}
 	});

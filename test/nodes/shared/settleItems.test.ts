@@ -144,7 +144,7 @@ describe.each([
 			const { output } = await runWith('error');
 			expect(output[1]).toEqual({
 				json: {
-					error: `Item 1, endpoint '${endpointId}': The API node ignored the record. The answer said: MULTIPLE_LOOKUP_MATCHES.`,
+					error: `Item 1, endpoint '${endpointId}': The API node ignored the record. The response said: MULTIPLE_LOOKUP_MATCHES.`,
 					details: { detail: 'MULTIPLE_LOOKUP_MATCHES' },
 				},
 				pairedItem: { item: 1 },

@@ -134,7 +134,7 @@ describe('says why there is no list', () => {
 	it('a page in place of the document', async () => {
 		const proxy = await chaosProxy({ respond: () => ({ body: '<html><title>Log in</title></html>' }) });
 		await expect(search('dataikuPredict', { url: proxy.url })).rejects.toThrow(
-			/could not be read: .* answered with a web page/,
+			/could not be read: .* responded with a web page/,
 		);
 		await proxy.close();
 	});

@@ -217,7 +217,7 @@ describe('items that differ in', () => {
 		expect(pairsOf(output)).toEqual([{ item: 0 }, { item: 1 }, { item: 3 }]);
 		expect(output[0].json.result).toEqual({ ignored: true, ignoreReason: 'MULTIPLE_LOOKUP_MATCHES' });
 		expect(output[1].json.error).toBe(
-			"Item 1, endpoint 'fraud_known_customers': The API node ignored the record. The answer said: MULTIPLE_LOOKUP_MATCHES.",
+			"Item 1, endpoint 'fraud_known_customers': The API node ignored the record. The response said: MULTIPLE_LOOKUP_MATCHES.",
 		);
 	});
 
@@ -254,7 +254,7 @@ it('holds each item to its own time-out', async () => {
 		onError: 'continueRegularOutput',
 	});
 
-	expect(output[0].json.error).toMatch(/did not answer within \d+ ms/);
+	expect(output[0].json.error).toMatch(/did not respond within \d+ ms/);
 	expect(output[1].json.result).toMatchObject({ ignored: false });
 });
 
@@ -339,7 +339,7 @@ describe('a value that cannot be is named', () => {
 
 		const failed = output.filter(({ json }) => 'error' in json);
 		expect(failed).toHaveLength(unit(1).length);
-		for (const { json } of failed) expect(json.error).toMatch(/^Item \d+: "Timeout" must be a whole number/);
+		for (const { json } of failed) expect(json.error).toMatch(/^Item \d+, endpoint '\w+': "Timeout" must be a whole number/);
 		const pairs = pairsOf(output.filter((item) => !failed.includes(item)));
 		expect([...new Set(pairs.map((pair) => (pair as { item: number }).item))]).toEqual(lasts);
 	});

@@ -228,6 +228,10 @@ export abstract class ApiNodeMethods {
 			await settleBatch(batch, this.#transport, session, options);
 		};
 
+		if (records.length <= batchSize) {
+			if (records.length > 0) await settleFrom(0);
+			return outcomes;
+		}
 		const batches: Array<Promise<void>> = [];
 		let failure: { error: unknown } | undefined;
 		await session.during(async () => {
@@ -293,12 +297,7 @@ export abstract class ApiNodeMethods {
 		return await session.work(async () => await this.#transport.send(request, options, session.caller));
 	}
 
-	async #call(
-		operation: Operation,
-		endpointId: string,
-		body: string,
-		options: CallOptions,
-	): Promise<JsonObject> {
+	async #call(operation: Operation, endpointId: string, body: string, options: CallOptions): Promise<JsonObject> {
 		const path = this.#endpointPath(endpointId, options);
 		const { action, repeatable } = operation;
 		const request = { path: `${path}/${action}`, endpoint: path, body, repeatable };

@@ -67,7 +67,9 @@ export async function settleBatch(
 	options: CallOptions,
 ): Promise<void> {
 	const settlement = new Settlement(batch, transport, session, options);
-	await Promise.all(settlement.fittingParts().map(async (part) => await session.work(() => settlement.settle(part))));
+	const [first, ...others] = settlement.fittingParts().map((part) => () => settlement.settle(part));
+	if (others.length === 0) return await session.work(first!);
+	await Promise.all([first!, ...others].map(async (settle) => await session.work(settle)));
 }
 
 class Settlement {

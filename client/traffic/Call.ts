@@ -88,7 +88,11 @@ export class Call implements QueuedCall {
 		const advice = `The endpoint answered nobody for ${seconds(silentMs)}, and was not waited for any longer.`;
 		if (this.failure) return advised(this.failure, advice);
 		const message = `The endpoint has not responded for ${seconds(silentMs)}, so this request was not sent`;
-		return new TimeoutError(message, { attempts: 0, advice: 'Check that the API node is up and not overloaded.' }, false);
+		return new TimeoutError(
+			message,
+			{ attempts: 0, advice: 'Check that the API node is up and not overloaded.' },
+			false,
+		);
 	}
 
 	/**

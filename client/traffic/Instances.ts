@@ -116,8 +116,7 @@ export class Instances {
 
 	private checkDue(now: number): void {
 		for (const instance of this.all) {
-			const due =
-				'until' in instance.health ? now >= instance.health.until : now - instance.checkedAt >= checkEveryMs;
+			const due = 'until' in instance.health ? now >= instance.health.until : now - instance.checkedAt >= checkEveryMs;
 			if (due && !instance.checking) void this.check(instance);
 		}
 	}

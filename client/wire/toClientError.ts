@@ -85,9 +85,7 @@ export function fromExchangeFailure({ error, sent }: ExchangeFailure, context: A
 		const detail = context.redact(error.message).slice(0, longestDetail);
 		// An alert is what the other side says.
 		const refused = code.includes('ALERT');
-		const message = refused
-			? `${host} refused the TLS connection`
-			: `The certificate of ${host} was not accepted`;
+		const message = refused ? `${host} refused the TLS connection` : `The certificate of ${host} was not accepted`;
 		const advice = refused
 			? 'Check whether it requires a client certificate, and that the one in the credential is right.'
 			: (certificateAdvice[code] ?? 'Put the certificate of the private authority into the credential.');
@@ -124,7 +122,7 @@ function textOf(page: string): string {
 	const end = title < 0 ? -1 : page.indexOf('<', from);
 	if (end >= 0) return page.slice(from, end);
 	let text = '';
-	for (let at = 0; at < page.length; ) {
+	for (let at = 0; at < page.length;) {
 		const tag = page.indexOf('<', at);
 		text += `${page.slice(at, tag < 0 ? undefined : tag)} `;
 		const close = tag < 0 ? -1 : page.indexOf('>', tag);

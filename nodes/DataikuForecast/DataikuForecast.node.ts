@@ -7,6 +7,9 @@ import {
 	optionsProperty,
 	outputProperty,
 	recordProperties,
+	subtitle,
+	withKey,
+	withOAuth2,
 	seriesOptions,
 } from '../shared/description/nodeProperties';
 import { methodsOf } from '../shared/nodeMethods';
@@ -17,9 +20,16 @@ export class DataikuForecast implements INodeType {
 		...commonDescription,
 		displayName: 'Dataiku Forecast',
 		name: 'dataikuForecast',
+		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
+		subtitle,
+		usableAsTool: true,
 		description:
 			'Forecast time series with a model on a Dataiku API node: give the history of one or more series, one record per series and date, get their next values with quantiles',
 		defaults: { name: 'Dataiku Forecast' },
+		credentials: [
+			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
+			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
+		],
 		properties: [
 			...endpointProperties,
 			...recordProperties('Records'),

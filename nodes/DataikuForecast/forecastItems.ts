@@ -33,7 +33,10 @@ interface ForecastTarget extends Target {
 }
 
 /** What the forecast of some series, sent together and told apart or not, becomes. */
-type ForecastOutput = (results: ForecastResult[], response: IDataObject) => Array<{ json: IDataObject; of?: JsonObject }>;
+type ForecastOutput = (
+	results: ForecastResult[],
+	response: IDataObject,
+) => Array<{ json: IDataObject; of?: JsonObject }>;
 
 /** The results of each series, in the order of the response. */
 function bySeries(results: ForecastResult[]): ForecastResult[][] {
@@ -70,8 +73,10 @@ const outputs: Record<string, ForecastOutput> = {
 };
 
 /** The same for a number and its text: the API node may respond with `"7"` for a store that was sent as 7. */
-const seriesKey = (columns: readonly string[], values: JsonObject) =>
-	JSON.stringify(columns.map((column) => String(values[column])));
+function seriesKey(columns: readonly string[], values: JsonObject): string {
+	const texts = columns.map((column) => String(values[column]));
+	return texts.length === 1 ? texts[0]! : JSON.stringify(texts);
+}
 
 /** All items are the history: told apart by identifier columns and spread over requests, or sent in one. */
 export async function forecastItems(context: IExecuteFunctions): Promise<INodeExecutionData[][]> {

@@ -8,6 +8,9 @@ import {
 	optionsProperty,
 	outputProperty,
 	recordProperties,
+	subtitle,
+	withKey,
+	withOAuth2,
 } from '../shared/description/nodeProperties';
 import { methodsOf } from '../shared/nodeMethods';
 import { type Outputs, recordOutputs, settleItems } from '../shared/settleItems';
@@ -24,9 +27,16 @@ export class DataikuLookup implements INodeType {
 		...commonDescription,
 		displayName: 'Dataiku Lookup',
 		name: 'dataikuLookup',
+		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
+		subtitle,
+		usableAsTool: true,
 		description:
 			'Look up rows of datasets on a Dataiku API node: give the key of a record, get the columns that belong to it',
 		defaults: { name: 'Dataiku Lookup' },
+		credentials: [
+			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
+			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
+		],
 		properties: [
 			...endpointProperties,
 			...recordProperties('Keys'),

@@ -9,6 +9,9 @@ import {
 	optionsProperty,
 	outputProperty,
 	recordProperties,
+	subtitle,
+	withKey,
+	withOAuth2,
 } from '../shared/description/nodeProperties';
 import { methodsOf } from '../shared/nodeMethods';
 import { settleItems } from '../shared/settleItems';
@@ -18,9 +21,16 @@ export class DataikuPredictEffect implements INodeType {
 		...commonDescription,
 		displayName: 'Dataiku Predict Effect',
 		name: 'dataikuPredictEffect',
+		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
+		subtitle,
+		usableAsTool: true,
 		description:
 			'Predict the effect of a treatment on records with a causal model on a Dataiku API node: give the features of a record, get how much the treatment would change its outcome',
 		defaults: { name: 'Dataiku Predict Effect' },
+		credentials: [
+			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
+			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
+		],
 		properties: [
 			...endpointProperties,
 			...recordProperties('Features'),

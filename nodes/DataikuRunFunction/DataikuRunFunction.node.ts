@@ -6,6 +6,9 @@ import {
 	optionsProperty,
 	outputProperty,
 	recordProperties,
+	subtitle,
+	withKey,
+	withOAuth2,
 	repeatableOption,
 	splitArrayOption,
 } from '../shared/description/nodeProperties';
@@ -18,8 +21,15 @@ export class DataikuRunFunction implements INodeType {
 		...commonDescription,
 		displayName: 'Dataiku Run Function',
 		name: 'dataikuRunFunction',
+		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
+		subtitle,
+		usableAsTool: true,
 		description: 'Run a Python or R function of a Dataiku API node: give its named arguments, get its value',
 		defaults: { name: 'Dataiku Run Function' },
+		credentials: [
+			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
+			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
+		],
 		properties: [
 			...endpointProperties,
 			...recordProperties('Arguments'),

@@ -6,6 +6,9 @@ import {
 	optionsProperty,
 	outputProperty,
 	recordProperties,
+	subtitle,
+	withKey,
+	withOAuth2,
 	repeatableOption,
 } from '../shared/description/nodeProperties';
 import { methodsOf } from '../shared/nodeMethods';
@@ -17,8 +20,15 @@ export class DataikuSqlQuery implements INodeType {
 		...commonDescription,
 		displayName: 'Dataiku SQL Query',
 		name: 'dataikuSqlQuery',
+		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
+		subtitle,
+		usableAsTool: true,
 		description: 'Run a parameterised SQL query of a Dataiku API node: give its named parameters, get its rows',
 		defaults: { name: 'Dataiku SQL Query' },
+		credentials: [
+			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
+			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
+		],
 		properties: [
 			...endpointProperties,
 			...recordProperties('Parameters'),

@@ -81,8 +81,11 @@ function egressFilter(context: Context): NodeEgressFilter | undefined {
 
 async function validate(origin: string, egress: NodeEgressFilter | undefined): Promise<void> {
 	const verdict = await egress?.validateUrl(origin);
-	if (!verdict || verdict.ok) return;
-	throw new UserError(`n8n is not allowed to connect to ${new URL(origin).host}`, {
+	if (verdict && !verdict.ok) throw notAllowed(origin);
+}
+
+export function notAllowed(origin: string): UserError {
+	return new UserError(`n8n is not allowed to connect to ${new URL(origin).host}`, {
 		description:
 			'N8N_SSRF_PROTECTION_ENABLED blocks private addresses. Whoever runs n8n can allow this one with N8N_SSRF_ALLOWED_HOSTNAMES or N8N_SSRF_ALLOWED_IP_RANGES.',
 	});

@@ -1,3 +1,4 @@
+import { env } from 'node:process';
 import type {
 	ICredentialsDecrypted,
 	ICredentialTestFunctions,
@@ -5,13 +6,32 @@ import type {
 	INodeType,
 } from 'n8n-workflow';
 import { ApiNodeError, StatusError } from '../../client';
-import { clientFor } from './connection';
+import { clientFor, notAllowed } from './connection';
 
 const milliseconds = 10_000;
 
+/**
+ * What n8n's policy says of an address, which a test is offered only through n8n's own requests: sent first where the policy
+ * is on, so that whoever may make credentials cannot probe the network with ours. A name that resolves to something else a
+ * moment later is not caught; the nodes themselves look names up under the policy.
+ *
+ * @throws Error when it forbids the address
+ */
+async function checkPolicy({ helpers }: ICredentialTestFunctions, origins: readonly string[]): Promise<void> {
+	if (env.N8N_SSRF_PROTECTION_ENABLED !== 'true') return;
+	for (const origin of origins) {
+		try {
+			await helpers.request({ uri: `${origin}/isAlive/`, timeout: milliseconds, followRedirect: false });
+		} catch (error) {
+			const names = [error, (error as Error).cause].map((each) => (each as Error | undefined)?.name ?? '');
+			if (names.some((name) => name.startsWith('Ssrf'))) throw notAllowed(origin);
+		}
+	}
+}
+
 function failure(error: unknown): INodeCredentialTestResult {
-	const { message, advice } = error as ApiNodeError;
-	return { status: 'Error', message: [message, advice].filter(Boolean).join('. ') };
+	const { message, advice, description } = error as ApiNodeError & { description?: string };
+	return { status: 'Error', message: [message, advice ?? description].filter(Boolean).join('. ') };
 }
 
 /**
@@ -26,6 +46,7 @@ async function dataikuApiNodeTest(
 	let alive = true;
 	try {
 		const client = clientFor(data);
+		await checkPolicy(this, client.origins);
 		try {
 			await client.isAlive({ timeout: milliseconds });
 		} catch (error) {

@@ -15,7 +15,6 @@ const actionsOf = {
 
 export type NodeOperation = keyof typeof actionsOf;
 
-
 interface DocumentedEndpoint {
 	id: string;
 	summary?: string;

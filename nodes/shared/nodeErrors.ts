@@ -31,7 +31,9 @@ export function explain(error: unknown, { itemIndex, endpointId }: Place, untrie
 	const what = error instanceof Error ? error.message : String(error);
 	const details = detailsOf(error);
 	const sentences = [
-		error instanceof ApiNodeError && error.serverMessage ? sentence(`The response said: ${error.serverMessage}`) : undefined,
+		error instanceof ApiNodeError && error.serverMessage
+			? sentence(`The response said: ${error.serverMessage}`)
+			: undefined,
 		details.advice,
 		details.attempts && details.attempts > 1 ? `Tried ${details.attempts} times.` : undefined,
 		untried

@@ -5,7 +5,7 @@ process.env.N8N_SSRF_ALLOWED_HOSTNAMES = 'localhost';
 import type { NodeOperationError } from 'n8n-workflow';
 import { startApiNode, type ApiNode } from '../../demo/api-node';
 import { chaosProxy, type ChaosProxy } from '../support/chaosProxy';
-import { loadOptions } from '../support/engine';
+import { loadOptions, testCredential } from '../support/engine';
 import { callOf, credentialFor, jsonOf, nodeTypes, run } from '../nodes/demo';
 
 let node: ApiNode;
@@ -67,5 +67,15 @@ describe("n8n's protection against requests to private addresses", () => {
 		expect(message).toContain('n8n is not allowed to connect to');
 		expect(description).toMatch(settings);
 		expect((await list(byName(node.url))).results.length).toBeGreaterThan(0);
+	});
+
+	it('keeps the test of a credential from one, too', async () => {
+		const test = async (url: string) => await testCredential({ type: 'dataikuApiNodeApi', data: credentialFor(url).dataikuApiNodeApi });
+
+		const { status, message } = await test(proxy.url);
+		expect([status, message]).toEqual(['Error', expect.stringContaining('n8n is not allowed to connect to 127.0.0.1:')]);
+		expect(message).toMatch(settings);
+		expect(proxy.connections).toBe(0);
+		expect(await test(byName(node.url))).toMatchObject({ status: 'OK' });
 	});
 });

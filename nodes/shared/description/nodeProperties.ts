@@ -5,26 +5,20 @@ import {
 	NodeConnectionTypes,
 } from 'n8n-workflow';
 
-/** What is the same of every node. */
+/** What is the same of every node. Icon, subtitle, usableAsTool and credentials stand in each: n8n's lint wants them there. */
 export const commonDescription = {
 	group: ['transform'],
 	version: 1,
 	inputs: [NodeConnectionTypes.Main],
 	outputs: [NodeConnectionTypes.Main],
-	// Below a node's name on the canvas: its endpoint.
-	subtitle: '={{ $parameter["endpointId"]["value"] || $parameter["endpointId"] }}',
-	icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
-	usableAsTool: true,
-	credentials: [
-		{
-			name: 'dataikuApiNodeApi',
-			required: true,
-			testedBy: 'dataikuApiNodeTest',
-			displayOptions: { show: { authentication: ['apiKey'] } },
-		},
-		{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: { show: { authentication: ['oAuth2'] } } },
-	],
 } satisfies Partial<INodeTypeDescription>;
+
+/** Below a node's name on the canvas: its endpoint. */
+export const subtitle = '={{ $parameter["endpointId"]["value"] || $parameter["endpointId"] }}';
+
+/** When each of the credentials is asked for. */
+export const withKey = { show: { authentication: ['apiKey'] } };
+export const withOAuth2 = { show: { authentication: ['oAuth2'] } };
 
 /** What every node begins with. */
 export const endpointProperties: INodeProperties[] = [

@@ -1,4 +1,11 @@
-import { type ApiNodeError, CancelledError, InvalidCallError, ResponseError, StatusError } from './errors';
+import {
+	type ApiNodeError,
+	CancelledError,
+	InvalidCallError,
+	ResponseError,
+	StatusError,
+	TimeoutError,
+} from './errors';
 import { isObject } from './json';
 import type { Operation } from './operations';
 import type { Refusals } from './Refusals';
@@ -216,14 +223,20 @@ class Settlement {
 	private maySplit(error: ApiNodeError, { afterMisfit }: Part): boolean {
 		if (error instanceof ResponseError) return error.reason === 'misfit' && !afterMisfit;
 		if (error instanceof StatusError && error.status === 413) return true;
-		if (mayBeCausedByRecord(error)) return !this.transport.hasGivenUp(this.batch.path, this.session.caller);
+		if (this.isCrash(error)) return !this.transport.hasGivenUp(this.batch.path, this.session.caller);
 		return blamesARecord(error);
+	}
+
+	/** What the request may have done to a worker; a deadline shorter than an attempt tells nothing of the kind. */
+	private isCrash(error: ApiNodeError): boolean {
+		const { timeout = 30_000, deadline = Infinity } = this.options;
+		return mayBeCausedByRecord(error) && !(error instanceof TimeoutError && deadline < timeout);
 	}
 
 	/** The second half first, as the last part in is the first one out. */
 	private halves({ records, afterCrash }: Part, error: ApiNodeError): Part[] {
 		const middle = Math.ceil(records.length / 2);
-		const marks = { afterMisfit: error instanceof ResponseError, afterCrash: afterCrash || mayBeCausedByRecord(error) };
+		const marks = { afterMisfit: error instanceof ResponseError, afterCrash: afterCrash || this.isCrash(error) };
 		const endpoint = this.batch.path.split('/').slice(-2).join('/');
 		this.splitting = true;
 		this.session.caller.emit({ type: 'split', endpoint, records: records.length, error });

@@ -110,6 +110,8 @@ export class Call implements QueuedCall {
 		this.left -= now - slot.startedAt;
 		if (this.isOwn(failure)) this.ownFailures++;
 		this.failedAt = now;
+		// An attempt that the deadline cut short says less than what came before it.
+		if (this.left <= 0 && failure instanceof TimeoutError && this.failure) throw tooLate(this.failure, 0, 0);
 		this.failure = failure;
 		if (this.stopping.reason) throw failure;
 		if (!isRetryable(failure, this.request.repeatable, this.history)) throw failure;
@@ -160,7 +162,7 @@ const seconds = (ms: number) => `${Math.max(0, Math.round(ms / 1000)).toLocaleSt
 function tooLate(failure: ApiNodeError, asked: number, left: number): ApiNodeError {
 	return advised(
 		failure,
-		asked >= left
+		asked > 0 && asked >= left
 			? `It asked to wait ${seconds(asked)} before the next try, longer than the ${seconds(left)} left for this call.`
 			: 'No time was left for another try.',
 	);

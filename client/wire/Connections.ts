@@ -2,7 +2,7 @@ import type { LookupFunction, Socket } from 'node:net';
 import { env } from 'node:process';
 import type { buildConnector, Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
 import { InvalidCallError } from '../errors';
-import { exchange, type ExchangeLimits, type WireRequest, type WireResponse } from './exchange';
+import { exchange, type ExchangeLimits, LookupRefused, type WireRequest, type WireResponse } from './exchange';
 import type { Location } from './location';
 import { type TlsOptions, tlsSocketOptions } from './tls';
 import { loadBuildConnector, loadPool, loadProxyAgent } from './undici';
@@ -49,7 +49,11 @@ export class Connections {
 		this.host = location.host;
 		const { tls = {}, lookup, connectTimeout } = options;
 		const overTls = location.origin.startsWith('https:');
-		this.socketOptions = { ...tlsSocketOptions(tls, overTls), ...(lookup && { lookup }), timeout: connectTimeout };
+		this.socketOptions = {
+			...tlsSocketOptions(tls, overTls),
+			...(lookup && { lookup: refusing(lookup) }),
+			timeout: connectTimeout,
+		};
 		this.dispatcher = this.open();
 	}
 
@@ -128,6 +132,14 @@ export class Connections {
 			proxyTunnel: false,
 		});
 	}
+}
+
+/** Tells a look-up that refuses an address from one that finds none. */
+function refusing(lookup: LookupFunction): LookupFunction {
+	return (hostname, options, callback) =>
+		lookup(hostname, options, (error, ...result) =>
+			callback(error && error.code === undefined ? new LookupRefused(error.message) : error, ...result),
+		);
 }
 
 /** Without what was thrown: that repeats the URL, password included. */

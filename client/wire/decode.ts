@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
-import { type ExchangeFailure, ExchangeTooLarge, type WireResponse } from './exchange';
+import { ExchangeFailure, ExchangeTooLarge, type WireResponse } from './exchange';
 
 const decoders: Record<string, (data: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>> = {
 	gzip: promisify(gunzip),
@@ -22,6 +22,6 @@ export async function decoded(response: WireResponse, maxOutputLength: number): 
 		return { ...response, body: await decode(response.body, { maxOutputLength }) };
 	} catch (error) {
 		const tooLarge = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
-		throw { error: tooLarge ? new ExchangeTooLarge() : (error as Error), sent: true } satisfies ExchangeFailure;
+		throw new ExchangeFailure(tooLarge ? new ExchangeTooLarge() : (error as Error), true);
 	}
 }

@@ -29,11 +29,17 @@ export interface ExchangeLimits {
 
 export class ExchangeTimeout extends Error {}
 export class ExchangeTooLarge extends Error {}
+/** A look-up of the caller's refused the address, as a policy does; name servers fail with a system error. */
+export class LookupRefused extends Error {}
 
 /** What ended an exchange without a response; `sent` tells whether a connection had been given the request. */
-export interface ExchangeFailure {
-	error: Error;
-	sent: boolean;
+export class ExchangeFailure extends Error {
+	constructor(
+		override readonly cause: Error,
+		readonly sent: boolean,
+	) {
+		super(cause.message);
+	}
 }
 
 /**
@@ -44,7 +50,7 @@ export interface ExchangeFailure {
  * @throws ExchangeFailure
  */
 export function exchange(dispatcher: Dispatcher, request: WireRequest, limits: ExchangeLimits): Promise<WireResponse> {
-	return new Promise((resolve, reject: (failure: ExchangeFailure) => void) => {
+	return new Promise((resolve, reject) => {
 		let controller: Dispatcher.DispatchController | undefined;
 		let ended: Error | undefined;
 		const startedAt = performance.now();
@@ -61,7 +67,7 @@ export function exchange(dispatcher: Dispatcher, request: WireRequest, limits: E
 			if (ended) return;
 			ended = error;
 			release();
-			reject({ error, sent: controller !== undefined });
+			reject(new ExchangeFailure(error, controller !== undefined));
 			controller?.abort(error);
 		};
 		// One timer for both limits: an exchange nearly always ends before it fires. No request waits for a free connection (the

@@ -9,7 +9,7 @@ import {
 	TimeoutError,
 } from '../errors';
 import type { Connections } from './Connections';
-import { type ExchangeFailure, ExchangeTimeout, ExchangeTooLarge, type WireResponse } from './exchange';
+import { type ExchangeFailure, ExchangeTimeout, ExchangeTooLarge, LookupRefused, type WireResponse } from './exchange';
 import { parseRetryAfter } from './retryAfter';
 
 const longestDetail = 500;
@@ -46,7 +46,7 @@ const certificateAdvice: Record<string, string> = {
 };
 
 /** Turns what undici and Node throw into the client's few errors. */
-export function fromExchangeFailure({ error, sent }: ExchangeFailure, context: AttemptContext): ApiNodeError {
+export function fromExchangeFailure({ cause: error, sent }: ExchangeFailure, context: AttemptContext): ApiNodeError {
 	const { timeout, maxResponseBytes } = context;
 	const { host, proxied, responded } = context.connections;
 	const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
@@ -95,12 +95,18 @@ export function fromExchangeFailure({ error, sent }: ExchangeFailure, context: A
 		const advice = proxyAdvice ?? 'Check the URL in the credential, and that the API node is running.';
 		return new ConnectionError(`${host} ${unreachable[code]}`, { ...details, advice }, sent);
 	}
+	if (error instanceof LookupRefused) {
+		const detail = context.redact(error.message).slice(0, longestDetail);
+		return new ConnectionError(`${host} must not be connected to`, { ...details, detail }, false, true);
+	}
 	// TLS 1.3 without the client certificate that is wanted, and http to a TLS port, look just the same.
 	const advice = responded
 		? undefined
 		: 'It has never responded: check http or https in the URL, and whether it requires a client certificate.';
 	const message = `${host} closed the connection without a complete response`;
-	return new ConnectionError(message, { ...details, advice }, sent);
+	// https to a port without TLS will not work in a while, either.
+	const noTls = !responded && /^(EPROTO|ERR_SSL_)/.test(code ?? '');
+	return new ConnectionError(message, { ...details, advice }, sent, noTls);
 }
 
 function header(headers: IncomingHttpHeaders, name: string): string | undefined {

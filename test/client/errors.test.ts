@@ -4,20 +4,18 @@ import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { type ApiNode, startApiNode } from '../../demo/api-node';
 import {
-	AnswerError,
+	ResponseError,
 	type ApiNodeClient,
 	type ApiNodeClientOptions,
 	type ApiNodeError,
 	ConnectionError,
-	type FailureFacts,
-	operations,
-	type RawAnswer,
-	recordText,
+	type ErrorDetails,
+	type RawResponse,
 	StatusError,
-} from '../../nodes/shared/client';
+} from '../../client';
 import type { Answer } from '../support/chaos/answer';
 import { chaosProxy, type Fault } from '../support/chaosProxy';
-import { failureOf, Stage } from './stage';
+import { brief, failureOf, Stage } from './harness';
 
 const stage = new Stage();
 let node: ApiNode;
@@ -31,11 +29,14 @@ const ofNode = (options: Partial<ApiNodeClientOptions> = {}) =>
 const instance = () => `127.0.0.1:${node.port}`;
 
 /** The facts that are there, as others see them. */
-const told = ({ facts }: ApiNodeError) => JSON.parse(JSON.stringify(facts)) as FailureFacts;
+function told({ status, errorType, detail, instance, attempts, dssVersion, code, advice }: ApiNodeError): ErrorDetails {
+	const details = { status, errorType, detail, instance, attempts, dssVersion, code, advice };
+	return JSON.parse(JSON.stringify(details)) as ErrorDetails;
+}
 
 describe('an error of the API node tells its words and what to do', () => {
 	const cases: Array<
-		[string, Partial<ApiNodeClientOptions>, (client: ApiNodeClient) => Promise<unknown>, string, FailureFacts]
+		[string, Partial<ApiNodeClientOptions>, (client: ApiNodeClient) => Promise<unknown>, string, ErrorDetails]
 	> = [
 		[
 			'a wrong key',
@@ -70,7 +71,7 @@ describe('an error of the API node tells its words and what to do', () => {
 				status: 404,
 				errorType: 'NotFoundException',
 				detail: 'No such service: "nowhere"',
-				advice: 'Check the service id, the endpoint id and the path of the URL.',
+				advice: 'Check the service ID, the endpoint ID and the path of the URL.',
 			},
 		],
 		[
@@ -82,7 +83,7 @@ describe('an error of the API node tells its words and what to do', () => {
 				status: 404,
 				errorType: 'NotFoundException',
 				detail: expect.stringContaining('has no endpoint "nothing_here"') as string,
-				advice: 'Check the service id, the endpoint id and the path of the URL.',
+				advice: 'Check the service ID, the endpoint ID and the path of the URL.',
 			},
 		],
 		[
@@ -127,7 +128,7 @@ describe('an error of the API node tells its words and what to do', () => {
 		expect(error.name).toBe('StatusError');
 		expect(error.message).toBe(`${instance()} ${words}`);
 		expect(told(error)).toEqual({ ...facts, instance: instance(), attempts: 1, dssVersion: '14.3.3' });
-		expect(error.said).toBe(`${facts.errorType}: ${error.facts.detail}`);
+		expect(error.serverMessage).toBe(`${facts.errorType}: ${error.detail}`);
 		expect(node.requests.count() - before).toBe(1);
 	});
 
@@ -137,7 +138,7 @@ describe('an error of the API node tells its words and what to do', () => {
 		expect(told(await failureOf(client.predictRecord('e', {})))).toMatchObject({ status: 500, attempts: 2 });
 	});
 
-	test.each<[string, object | string, Pick<FailureFacts, 'errorType' | 'detail'>, string | undefined]>([
+	test.each<[string, object | string, Pick<ErrorDetails, 'errorType' | 'detail'>, string | undefined]>([
 		[
 			'the detailed message before the message',
 			{ errorType: 'E', message: 'short', detailedMessage: 'long' },
@@ -166,37 +167,37 @@ describe('an error of the API node tells its words and what to do', () => {
 		const error = await failureOf(client.predictRecord('e', {}));
 		const { errorType, detail } = told(error);
 		expect({ ...(errorType && { errorType }), ...(detail && { detail }) }).toEqual(facts);
-		expect(error.said).toBe(said);
+		expect(error.serverMessage).toBe(said);
 	});
 });
 
 describe('a proxy in front of the API node', () => {
 	const html =
 		'<!DOCTYPE html>\n<html><head><title>502 Bad  Gateway</title><style>a{}</style></head><body><h1>x</h1></body></html>';
-	test.each<[string, Answer, string, FailureFacts]>([
+	test.each<[string, Answer, string, ErrorDetails]>([
 		[
 			'an HTML page with 502',
 			{ status: 502, body: html },
-			'answered with status 502',
+			'responded with status 502',
 			{ status: 502, detail: '502 Bad Gateway' },
 		],
 		[
 			'a page without a title',
 			{ status: 504, body: '<h1>Gateway</h1>\n<p>Time-out</p>' },
-			'answered with status 504',
+			'responded with status 504',
 			{ status: 504, detail: 'Gateway Time-out' },
 		],
 		[
 			'an empty 503',
 			{ status: 503 },
 			'is too busy or out of service (503)',
-			{ status: 503, advice: expect.stringContaining('requests in flight') as string },
+			{ status: 503, advice: expect.stringContaining('number of concurrent requests') as string },
 		],
 		[
 			'429',
 			{ status: 429, body: 'Slow down' },
 			'is too busy (429)',
-			{ status: 429, detail: 'Slow down', advice: expect.stringContaining('requests in flight') as string },
+			{ status: 429, detail: 'Slow down', advice: expect.stringContaining('number of concurrent requests') as string },
 		],
 		[
 			'403',
@@ -210,7 +211,7 @@ describe('a proxy in front of the API node', () => {
 			'refused the request as too large (413)',
 			{ status: 413, detail: '413 Bad Gateway', advice: expect.stringContaining('larger than') as string },
 		],
-		['a status that nobody knows', { status: 418 }, 'answered with status 418', { status: 418 }],
+		['a status that nobody knows', { status: 418 }, 'responded with status 418', { status: 418 }],
 	])('answers with %s', async (_name, answer, words, facts) => {
 		stage.withoutPauses();
 		const { chaos, client } = await stage.chaosAndClient({ faults: { kind: 'answer', ...answer } });
@@ -232,8 +233,8 @@ describe('a proxy in front of the API node', () => {
 			},
 		});
 		const error = await failureOf(client.predictRecord('e', {}));
-		expect(error).toMatchObject({ name: 'AnswerError', reason: 'notJson' });
-		expect(error.message).toBe(`127.0.0.1:${chaos.port} answered with a web page, not with JSON`);
+		expect(error).toMatchObject({ name: 'ResponseError', reason: 'notJson' });
+		expect(error.message).toBe(`127.0.0.1:${chaos.port} responded with a web page, not with JSON`);
 		expect(told(error)).toMatchObject({
 			status: 200,
 			detail: 'Log in',
@@ -291,7 +292,7 @@ describe("a function's own answer is its word, and is asked for once", () => {
 		const error = await failureOf(ofNode().runFunction('status', { status, body: body ?? { reason: 'own' }, headers }));
 
 		expect(error).toBeInstanceOf(StatusError);
-		expect(error.message).toBe(`The function answered with status ${status}`);
+		expect(error.message).toBe(`The function responded with status ${status}`);
 		expect(told(error)).toEqual({
 			status,
 			detail: body ?? '{"reason":"own"}',
@@ -347,12 +348,12 @@ describe('an answer that cannot be used', () => {
 	])('does not fit: %s', async (_name, body, call) => {
 		const { chaos, client } = await stage.chaosAndClient({ respond: () => ({ body }) });
 		const error = await failureOf(call(client));
-		expect(error).toBeInstanceOf(AnswerError);
+		expect(error).toBeInstanceOf(ResponseError);
 		expect(error).toMatchObject({
 			reason: 'misfit',
 			message: expect.stringContaining('does not fit the request') as string,
 		});
-		expect(error.facts.advice).toContain('endpoint is of the kind');
+		expect(error.advice).toContain('endpoint is of the kind');
 		expect(chaos.requests).toHaveLength(1);
 	});
 
@@ -364,10 +365,10 @@ describe('an answer that cannot be used', () => {
 		['a list for an answer', '[]', 'no list of results for one record'],
 	])('is given to no record that is settled: %s', async (_name, body, words) => {
 		const { client } = await stage.chaosAndClient({ respond: () => ({ body }) });
-		const [{ error }] = await client.settle('predict', 'e', [recordText(operations.predict, {})]);
-		expect(error).toMatchObject({ name: 'AnswerError', reason: 'misfit' });
-		expect(error!.message).toBe(`The answer does not fit the request: ${words}`);
-		expect(error!.facts.advice).toContain('No result was assigned');
+		const [{ error }] = await client.settle('predict', 'e', [{ features: {} }]);
+		expect(error).toMatchObject({ name: 'ResponseError', reason: 'misfit' });
+		expect(error!.message).toBe(`The response does not fit the request: ${words}`);
+		expect(error!.advice).toContain('No result was assigned');
 	});
 
 	test.each<[string, Fault]>([
@@ -386,8 +387,8 @@ describe('an answer that cannot be used', () => {
 			respond: () => ({ body: { result: { a: 'b' } } }),
 		});
 		const error = await failureOf(client.predictRecord('e', {}));
-		expect(error).toMatchObject({ name: 'AnswerError', reason: 'broken' });
-		expect(error.message).toBe(`The answer of 127.0.0.1:${chaos.port} is not whole JSON`);
+		expect(error).toMatchObject({ name: 'ResponseError', reason: 'broken' });
+		expect(error.message).toBe(`The response of 127.0.0.1:${chaos.port} is not complete JSON`);
 		expect(told(error)).toEqual({ status: 200, instance: `127.0.0.1:${chaos.port}`, attempts: 4 });
 	});
 
@@ -402,7 +403,7 @@ describe('an answer that cannot be used', () => {
 		const { chaos, client } = await stage.chaosAndClient({ faults: fault, respond: () => ({ body: { a: 'b' } }) });
 		const error = await failureOf(client.sqlQuery('e'));
 		expect(error).toMatchObject({ name: 'ConnectionError', sent: true });
-		expect(error.message).toBe(`127.0.0.1:${chaos.port} closed the connection without a whole answer`);
+		expect(error.message).toBe(`127.0.0.1:${chaos.port} closed the connection without a complete response`);
 		expect(told(error)).toMatchObject({ instance: `127.0.0.1:${chaos.port}`, attempts: 1 });
 		expect(chaos.requests).toHaveLength(1);
 	});
@@ -413,9 +414,9 @@ describe('an answer that cannot be used', () => {
 		['one byte too long', { kind: 'answer', body: '"'.padEnd(2 ** 20, 'x') + '"' }],
 	])('is too large: %s', async (_name, fault) => {
 		const { chaos, client } = await stage.chaosAndClient({ faults: fault as Fault });
-		const error = await failureOf(client.predictRecord('e', {}, { maxAnswerBytes: 2 ** 20 }));
-		expect(error).toMatchObject({ name: 'AnswerError', reason: 'tooLarge' });
-		expect(error.message).toBe(`The answer of 127.0.0.1:${chaos.port} is larger than the 1 MiB allowed`);
+		const error = await failureOf(client.predictRecord('e', {}, { maxResponseBytes: 2 ** 20 }));
+		expect(error).toMatchObject({ name: 'ResponseError', reason: 'tooLarge' });
+		expect(error.message).toBe(`The response of 127.0.0.1:${chaos.port} is larger than the 1 MiB allowed`);
 		expect(told(error)).toMatchObject({ attempts: 1, advice: 'Ask for fewer records or rows at a time.' });
 		expect(chaos.requests).toHaveLength(1);
 	});
@@ -424,8 +425,8 @@ describe('an answer that cannot be used', () => {
 		const body = JSON.stringify({ result: { a: 'é'.repeat(400) } });
 		const { client } = await stage.chaosAndClient({ respond: () => ({ body }) });
 		const size = Buffer.byteLength(body);
-		expect(await client.predictRecord('e', {}, { maxAnswerBytes: size })).toEqual(JSON.parse(body));
-		const error = await failureOf(client.predictRecord('e', {}, { maxAnswerBytes: size - 1 }));
+		expect(await client.predictRecord('e', {}, { maxResponseBytes: size })).toEqual(JSON.parse(body));
+		const error = await failureOf(client.predictRecord('e', {}, { maxResponseBytes: size - 1 }));
 		expect(error.message).toContain(`larger than the ${size - 1} bytes allowed`);
 	});
 
@@ -444,7 +445,7 @@ describe('an answer that cannot be used', () => {
 		const { client } = await stage.chaosAndClient({
 			respond: () => ({ body: gzipSync('{}'), headers: Object.fromEntries([['content-encoding', ['gzip', 'gzip']]]) }),
 		});
-		expect(await failureOf(client.sqlQuery('e'))).toMatchObject({ name: 'AnswerError', reason: 'broken' });
+		expect(await failureOf(client.sqlQuery('e'))).toMatchObject({ name: 'ResponseError', reason: 'broken' });
 	});
 
 	test('that names its content type twice is read by the first', async () => {
@@ -452,7 +453,7 @@ describe('an answer that cannot be used', () => {
 		const { client } = await stage.chaosAndClient({
 			respond: () => ({ body: Buffer.from('é', 'latin1'), headers: { 'content-type': types } }),
 		});
-		expect(((await client.runFunction('e')) as RawAnswer).text()).toBe('é');
+		expect(((await client.runFunction('e')) as RawResponse).text()).toBe('é');
 	});
 
 	test('with an early hint before it is an answer', async () => {
@@ -474,18 +475,18 @@ describe('an answer that cannot be used', () => {
 
 describe('no connection', () => {
 	test('where nothing listens', async () => {
-		stage.withoutPauses();
+		stage.briefly();
 		const dead = await chaosProxy();
 		await dead.close();
-		const error = await failureOf(stage.client({ url: dead.url }).predictRecord('e', {}));
+		const error = await failureOf(stage.client({ url: dead.url }).predictRecord('e', {}, brief));
 		expect(error).toBeInstanceOf(ConnectionError);
 		expect(error).toMatchObject({ sent: false });
 		expect(error.message).toBe(`127.0.0.1:${dead.port} refused the connection: nothing listens there`);
 		expect(told(error)).toEqual({
 			instance: `127.0.0.1:${dead.port}`,
-			attempts: 4,
+			attempts: 2,
 			code: 'ECONNREFUSED',
-			advice: 'Check the URL in the credential, and that the API node runs.',
+			advice: 'Check the URL in the credential, and that the API node is running. No time was left for another try.',
 		});
 	});
 
@@ -493,7 +494,7 @@ describe('no connection', () => {
 		stage.withoutPauses();
 		const error = await failureOf(stage.client({ url: 'http://nowhere.invalid:12443' }).runFunction('e'));
 		expect(error).toMatchObject({ name: 'ConnectionError', sent: false });
-		expect(error.message).toMatch(/^nowhere\.invalid:12443 is not a host name that could be found/);
+		expect(error.message).toMatch(/^nowhere\.invalid:12443 could not be found: there is no host of that name/);
 		expect(told(error)).toMatchObject({
 			instance: 'nowhere.invalid:12443',
 			advice: expect.stringContaining('Check the URL') as string,
@@ -501,11 +502,11 @@ describe('no connection', () => {
 	});
 
 	test('that is reset before it can be used', async () => {
-		stage.withoutPauses();
+		stage.briefly();
 		const { chaos, client } = await stage.chaosAndClient({ connectionFaults: 'reset' });
-		const error = await failureOf(client.predictRecord('e', {}));
-		expect(error.message).toBe(`127.0.0.1:${chaos.port} closed the connection without a whole answer`);
-		expect(error.facts.advice).toContain('It has never answered: check http or https');
+		const error = await failureOf(client.predictRecord('e', {}, brief));
+		expect(error.message).toBe(`127.0.0.1:${chaos.port} closed the connection without a complete response`);
+		expect(error.advice).toContain('It has never responded: check http or https');
 	});
 
 	test('after it answered once, and without advice that would mislead', async () => {
@@ -516,6 +517,6 @@ describe('no connection', () => {
 		await client.sqlQuery('e');
 		const error = await failureOf(client.sqlQuery('e'));
 		expect(error).toBeInstanceOf(ConnectionError);
-		expect(error.facts.advice).toBeUndefined();
+		expect(error.advice).toBeUndefined();
 	});
 });

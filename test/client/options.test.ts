@@ -4,8 +4,9 @@ import {
 	type CallOptions,
 	InvalidCallError,
 	type PredictOptions,
-} from '../../nodes/shared/client';
-import { failureOf, Stage } from './stage';
+	type SettleOptions,
+} from '../../client';
+import { failureOf, Stage } from './harness';
 
 const stage = new Stage();
 
@@ -32,7 +33,7 @@ describe('refuses without sending anything', () => {
 		const ofEndpoint = await refused((client) => client.predictRecord(id, {}));
 		const ofService = await refused((client) => client.runFunction('e', {}, { serviceId: id }));
 		const ofOpenApi = await refused((client) => client.openApi({ serviceId: id }));
-		const ofSettle = await refused((client) => client.settle('predict', id, ['{"features":{}}']));
+		const ofSettle = await refused((client) => client.settle('predict', id, [{ features: {} }]));
 
 		expect([ofEndpoint, ofSettle]).toEqual([expect.stringMatching(`^The endpoint id.*${words}`), ofEndpoint]);
 		expect([ofService, ofOpenApi]).toEqual([expect.stringMatching(`^The service id.*${words}`), ofService]);
@@ -58,11 +59,11 @@ describe('refuses without sending anything', () => {
 		['a deadline of 0', { deadline: 0 }, 'deadline'],
 		['no request in flight at all', { maxConcurrency: 0 }, 'maxConcurrency'],
 		['a concurrency that is not a number', { maxConcurrency: NaN }, 'maxConcurrency'],
-		['an answer of no size', { maxAnswerBytes: 0 }, 'maxAnswerBytes'],
+		['an answer of no size', { maxResponseBytes: 0 }, 'maxResponseBytes'],
 	])('%s', async (_name, options, name) => {
 		expect(await refused((client) => client.predictRecord('e', {}, options))).toContain(name);
 		expect(await refused((client) => client.openApi(options))).toContain(name);
-		expect(await refused((client) => client.settle('predict', 'e', ['{"features":{}}'], options))).toContain(name);
+		expect(await refused((client) => client.settle('predict', 'e', [{ features: {} }], options))).toContain(name);
 	});
 
 	test('a record of a batch without its features or data, by its number', async () => {
@@ -110,9 +111,12 @@ describe('refuses without sending anything', () => {
 		}
 	});
 
-	test('several records for the action that takes one', async () => {
-		const two = ['{"features":{}}', '{"features":{}}'];
-		expect(await refused((client) => client.settle('predict', 'e', two, { single: true }))).toContain('one record');
+	test.each<[string, SettleOptions]>([
+		['batchSize', { batchSize: 0 }],
+		['batchSize', { batchSize: NaN }],
+		['maxBodyBytes', { maxBodyBytes: 0 }],
+	])('%s of records to settle that no batch can have', async (name, options) => {
+		expect(await refused((client) => client.settle('predict', 'e', [{ features: {} }], options))).toContain(name);
 	});
 });
 
@@ -148,7 +152,7 @@ describe('is not even made', () => {
 
 	test.each(['two lines\n', 'sp ace', 'é', '\u0000'])('with the bearer token %j, which no header can hold', (end) => {
 		const message = unmade({ bearerToken: `s3cr3t${end}` });
-		expect(message).toContain('paste it again, in one line');
+		expect(message).toContain('paste it again as one line');
 		expect(message).not.toContain('s3cr3t');
 	});
 

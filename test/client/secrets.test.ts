@@ -1,26 +1,19 @@
 import { inspect } from 'node:util';
-import {
-	ApiNodeClient,
-	type ApiNodeClientOptions,
-	ApiNodeError,
-	operations,
-	recordText,
-} from '../../nodes/shared/client';
+import { ApiNodeClient, type ApiNodeClientOptions, ApiNodeError } from '../../client';
 import { certificates } from '../support/certificates';
 import type { ChaosOptions, ChaosRequest, Fault } from '../support/chaosProxy';
-import { failureOf, Stage } from './stage';
+import { brief, failureOf, Stage } from './harness';
 
 const stage = new Stage();
 beforeEach(() => stage.withoutPauses());
 
 /** Whatever someone may look at when a call fails. */
 function everythingShown(error: ApiNodeError): string {
-	const { message, facts, stack, said } = error;
+	const { message, serverMessage, stack } = error;
 	return [
 		message,
-		said,
+		serverMessage,
 		stack,
-		JSON.stringify(facts),
 		JSON.stringify(error),
 		JSON.stringify(
 			Object.getOwnPropertyNames(error).map((name) => (error as unknown as Record<string, unknown>)[name]),
@@ -154,9 +147,9 @@ describe.each(Object.entries(secrets))('%s stays out of every error', (_name, { 
 	};
 
 	async function expectNoTraceIn(client: ApiNodeClient) {
-		const limits = { timeout: 100, maxAnswerBytes: 2 ** 20 };
+		const limits = { timeout: 100, maxResponseBytes: 2 ** 20 };
 		expectNoTrace(await failureOf(client.predictRecord('e', { a: 1 }, limits)));
-		const [{ error }] = await client.settle('predict', 'e', [recordText(operations.predict, {})], limits);
+		const [{ error }] = await client.settle('predict', 'e', [{ features: {} }], limits);
 		expectNoTrace(error!);
 		// An answer may be what these two want.
 		for (const call of [() => client.runFunction('e', {}, limits), () => client.openApi(limits)]) {
@@ -201,10 +194,11 @@ test("a token from a source of tokens stays out, the renewed one too, and the us
 	const { client } = await stage.chaosAndClient({
 		faults: (asked) => ({ kind: 'answer', status: 401, body: { message: echo(asked) } }),
 	});
-	const tokens = { get: async () => 'first-token-0001', renew: async () => 'second-token-0002' };
-	const error = await failureOf(client.predictRecord('e', { iban: 'FR7630006000011234567890189' }, { tokens }));
+	let token = 'first-token-0001';
+	const tokens = { get: async () => token, renew: async () => (token = 'second-token-0002') };
+	const error = await failureOf(client.session({ tokens }).predictRecord('e', { iban: 'FR7630006000011234567890189' }));
 	expect(everythingShown(error)).not.toMatch(/first-token-0001|second-token-0002|FR7630006000011234567890189/);
-	expect(error.said).toBe('Bearer ***');
+	expect(error.serverMessage).toBe('Bearer ***');
 });
 
 describe('the password of a proxy stays out of every error', () => {
@@ -250,6 +244,10 @@ describe('the password of a proxy stays out of every error', () => {
 			https_proxy: undefined,
 			no_proxy: undefined,
 		});
-		clean(await failureOf((async () => await stage.client({ url: 'http://target.invalid' }).predictRecord('e', {}))()));
+		clean(
+			await failureOf(
+				(async () => await stage.client({ url: 'http://target.invalid' }).predictRecord('e', {}, brief))(),
+			),
+		);
 	});
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ICredentialType, INodeProperties } from 'n8n-workflow';
-import { ApiNodeClient } from '../../nodes/shared/client';
+import { ApiNodeClient } from '../../client';
 import { nodePackage } from '../support/engine';
 
 /** Signatures of Dataiku's Python client 14.3.3, from its reference documentation. */

@@ -1,9 +1,9 @@
-import { CallStatistics, StatusError } from '../../../nodes/shared/client';
+import { StatusError, type TimeoutError } from '../../../client';
 import { inOrder } from '../../support/chaosProxy';
-import { outcomeOf, scoringServers, withoutPauses } from './scoring';
+import { countEvents, outcomeOf, Stage } from '../harness';
 
-const servers = scoringServers();
-withoutPauses();
+const stage = new Stage();
+beforeEach(() => stage.withoutPauses());
 
 const busy = (retryAfter: string | undefined, status = 503) => ({
 	kind: 'answer' as const,
@@ -13,8 +13,8 @@ const busy = (retryAfter: string | undefined, status = 503) => ({
 
 /** How long the second request was held back, in ms. */
 async function pauseAfter(retryAfter: string, status = 503): Promise<number> {
-	const server = await servers.server({ faults: inOrder(busy(retryAfter, status)) });
-	expect(await servers.client(server).predictRecord('e', { id: 5 })).toEqual({ result: { id: 5 } });
+	const server = await stage.scoring({ faults: inOrder(busy(retryAfter, status)) });
+	expect(await stage.clientOf(server).predictRecord('e', { id: 5 })).toEqual({ result: { id: 5 } });
 	expect(server.requests).toHaveLength(2);
 	return server.requests[1].at - server.requests[0].at;
 }
@@ -35,23 +35,23 @@ describe.each([429, 503])('Retry-After of a %i', (status) => {
 	);
 
 	it('that lies past the deadline ends the call at once, and the error says so', async () => {
-		const server = await servers.server({ faults: busy('1000000000', status) });
-		const statistics = new CallStatistics();
-		const { error } = await outcomeOf(servers.client(server).predictRecord('e', { id: 1 }, { statistics }));
+		const server = await stage.scoring({ faults: busy('1000000000', status) });
+		const counts = countEvents();
+		const { error } = await outcomeOf(stage.clientOf(server, counts).predictRecord('e', { id: 1 }));
 		expect(error).toBeInstanceOf(StatusError);
-		expect((error as StatusError).facts).toMatchObject({
+		expect(error).toMatchObject({
 			status,
 			attempts: 1,
 			advice: 'It asked to wait 1,000,000,000 s before the next try, longer than the 120 s left for this call.',
 		});
 		expect(server.requests).toHaveLength(1);
-		expect(statistics.retries).toBe(0);
+		expect(counts.retries).toBe(0);
 	});
 
 	it('is measured against the deadline that the caller sets', async () => {
-		const server = await servers.server({ faults: busy('10', status) });
-		const { error } = await outcomeOf(servers.client(server).predictRecord('e', { id: 1 }, { deadline: 4_000 }));
-		expect((error as StatusError).facts.advice).toBe(
+		const server = await stage.scoring({ faults: busy('10', status) });
+		const { error } = await outcomeOf(stage.clientOf(server).predictRecord('e', { id: 1 }, { deadline: 4_000 }));
+		expect((error as StatusError).advice).toBe(
 			'It asked to wait 10 s before the next try, longer than the 4 s left for this call.',
 		);
 		expect(server.requests).toHaveLength(1);
@@ -59,14 +59,14 @@ describe.each([429, 503])('Retry-After of a %i', (status) => {
 });
 
 it('Retry-After is no licence to repeat a query', async () => {
-	const server = await servers.server({ faults: busy('0') });
-	await expect(servers.client(server).sqlQuery('e')).rejects.toThrow('(503)');
+	const server = await stage.scoring({ faults: busy('0') });
+	await expect(stage.clientOf(server).sqlQuery('e')).rejects.toThrow('(503)');
 	expect(server.requests).toHaveLength(1);
 });
 
 it('Retry-After holds back the calls behind as well, and they all succeed', async () => {
-	const server = await servers.server({ faults: inOrder(busy('1')) });
-	const client = servers.client(server);
+	const server = await stage.scoring({ faults: inOrder(busy('1')) });
+	const client = stage.clientOf(server);
 	await Promise.all(
 		[1, 2, 3, 4].map(async (id) => {
 			expect(await client.predictRecord('e', { id }, { maxConcurrency: 1 })).toEqual({ result: { id } });
@@ -79,27 +79,29 @@ it('Retry-After holds back the calls behind as well, and they all succeed', asyn
 
 describe('The deadline', () => {
 	it('ends an attempt that would outlast it', async () => {
-		const server = await servers.server({ faults: { kind: 'silent' } });
+		const server = await stage.scoring({ faults: { kind: 'silent' } });
 		const startedAt = performance.now();
 		const { error } = await outcomeOf(
-			servers.client(server).predictRecord('e', { id: 1 }, { deadline: 200, timeout: 5_000 }),
+			stage.clientOf(server).predictRecord('e', { id: 1 }, { deadline: 200, timeout: 5_000 }),
 		);
 		expect(performance.now() - startedAt).toBeLessThan(2_000);
-		expect(error).toMatchObject({ name: 'TimeoutError', facts: { attempts: 1 } });
+		expect(error).toMatchObject({ name: 'TimeoutError', attempts: 1 });
+		// nobody asked for a pause
+		expect((error as TimeoutError).advice).toMatch(/No time was left for another try\.$/);
 	});
 
 	it('that leaves no time for another try does not blame the API node for a pause', async () => {
-		jest.spyOn(Math, 'random').mockReturnValue(0.999);
-		const server = await servers.server({ faults: busy(undefined) });
-		const { error } = await outcomeOf(servers.client(server).predictRecord('e', { id: 1 }, { deadline: 100 }));
-		expect((error as StatusError).facts.advice).toBe('No time was left for another try.');
+		stage.jitter(0.999);
+		const server = await stage.scoring({ faults: busy(undefined) });
+		const { error } = await outcomeOf(stage.clientOf(server).predictRecord('e', { id: 1 }, { deadline: 100 }));
+		expect((error as StatusError).advice).toBe('No time was left for another try.');
 		expect(server.requests).toHaveLength(1);
 	});
 
 	it('does not count the time in which a call waits for room', async () => {
 		const slow = { kind: 'delay' as const, ms: 150 };
-		const server = await servers.server({ faults: inOrder({ ...slow, then: busy('0') }, slow, slow, slow, slow) });
-		const client = servers.client(server);
+		const server = await stage.scoring({ faults: inOrder({ ...slow, then: busy('0') }, slow, slow, slow, slow) });
+		const client = stage.clientOf(server);
 		// the first call comes again behind four others, 600 ms later
 		const options = { maxConcurrency: 1, deadline: 500 };
 		const results = await Promise.all(

@@ -1,17 +1,10 @@
 import fc from 'fast-check';
-import {
-	ApiNodeClient,
-	ApiNodeError,
-	CallStatistics,
-	EndpointVerdict,
-	type RecordOutcome,
-	StatusError,
-} from '../../../nodes/shared/client';
-import type { ChaosProxy, ChaosRequest, Fault } from '../../support/chaosProxy';
-import { dssError, idsIn, outcomeOf, recordsOf, scoringServers, withoutPauses } from './scoring';
+import { ApiNodeClient, ApiNodeError, type RecordOutcome, StatusError } from '../../client';
+import type { ChaosProxy, ChaosRequest, Fault } from '../support/chaosProxy';
+import { countEvents, dssError, idsIn, outcomeOf, recordsOf, Stage } from './harness';
 
-const servers = scoringServers();
-withoutPauses();
+const stage = new Stage();
+beforeEach(() => stage.withoutPauses());
 
 const passingFaults: fc.Arbitrary<Fault> = fc.constantFrom<Fault[]>(
 	{ kind: 'answer', status: 503 },
@@ -57,7 +50,7 @@ async function twoInstances() {
 	let bad = new Set<number>();
 	let status = 400;
 	const refuses = (id: number) => (bad.has(id) ? dssError(status, `Record ${id} is bad`) : undefined);
-	const both = [await servers.server({ refuses }), await servers.server({ refuses })];
+	const both = [await stage.scoring({ refuses }), await stage.scoring({ refuses })];
 	return {
 		both,
 		script(fault: (request: ChaosRequest) => Fault | undefined) {
@@ -67,24 +60,20 @@ async function twoInstances() {
 			bad = new Set(judgement.bad);
 			({ status } = judgement);
 			const from = both.map(({ requests }) => requests.length);
-			const client = new ApiNodeClient({ url: both.map(({ url }) => url), serviceId: 's' });
-			const options = { statistics: new CallStatistics(), verdict: new EndpointVerdict() };
-			const ids = Array.from({ length: records }, (_, id) => id);
-			const pieces: number[][] = [];
-			while (ids.length > 0) pieces.push(ids.splice(0, batchSize));
-			const outcomes = await Promise.all(
-				pieces.map(async (piece) => await client.settle('predict', 'e', recordsOf(piece), options)),
-			);
+			const counts = countEvents();
+			const { onEvent } = counts;
+			const client = new ApiNodeClient({ url: both.map(({ url }) => url), serviceId: 's', onEvent });
+			const outcomes = await client.settle('predict', 'e', recordsOf(records), { batchSize });
 			await client.destroy();
 			const requests = both.flatMap((server: ChaosProxy, i) => server.requests.slice(from[i]));
-			return { outcomes: outcomes.flat(), requests, statistics: options.statistics };
+			return { outcomes, requests, retries: counts.retries };
 		},
 	};
 }
 
 /** The id of a result; of an error the status, as its words may have been cut short on the way. */
 const inShort = ({ error, ...outcome }: RecordOutcome) =>
-	error ? `status ${error.facts.status}` : 'result' in outcome && outcome.result.id;
+	error ? `status ${error.status}` : 'result' in outcome && outcome.result.id;
 
 /** How often each request was sent. The body of a request on a connection that closed at its arrival is not known. */
 function timesSent(requests: ChaosRequest[]): Map<string, number> {
@@ -121,7 +110,7 @@ describe('Whatever the records, the bad ones among them and the faults', () => {
 					return fault;
 				});
 
-				const { outcomes, requests, statistics } = await run(batch);
+				const { outcomes, requests, retries } = await run(batch);
 
 				const bad = new Set(batch.bad);
 				expect(outcomes.map(inShort)).toEqual(
@@ -129,7 +118,7 @@ describe('Whatever the records, the bad ones among them and the faults', () => {
 				);
 				// what had its answer is not asked again, but for a 500 and a connection that closed under a request
 				const again = requests.length - timesSent(requests).size;
-				expect(again).toBe(statistics.retries);
+				expect(again).toBe(retries);
 				const failedFirst = batch.status === 500 ? bad.size : 0;
 				expect(again).toBeLessThanOrEqual(harms + (closed ? 1 : 0) + failedFirst);
 			}),
@@ -138,6 +127,7 @@ describe('Whatever the records, the bad ones among them and the faults', () => {
 	});
 
 	it('that do not pass: each record comes out once, in order, and no good one as a bad one', async () => {
+		stage.fastClock(100);
 		const { script, run } = await twoInstances();
 		await fc.assert(
 			fc.asyncProperty(batches, fc.integer({ min: 1, max: 4 }), async (batch, every) => {
@@ -155,7 +145,9 @@ describe('Whatever the records, the bad ones among them and the faults', () => {
 						expect([id, bad.has(id), inShort(outcome)]).toEqual([id, true, `status ${batch.status}`]);
 					}
 				});
-				expect(Math.max(0, ...timesSent(requests).values())).toBeLessThanOrEqual(4);
+				// Four where others are served between the attempts, which the order of responses leaves open here. An endpoint that
+				// answers nobody is waited for instead.
+				if (every > 1) expect(Math.max(0, ...timesSent(requests).values())).toBeLessThanOrEqual(8);
 			}),
 			{ numRuns: 60 },
 		);
@@ -214,11 +206,11 @@ describe('Whatever the records, the bad ones among them and the faults', () => {
 /** A failure of the way to the endpoint, not of a record. */
 function isPassing(error: ApiNodeError): boolean {
 	if (error instanceof StatusError) return [408, 429, 502, 503].includes(error.status);
-	return ['ConnectionError', 'AnswerError'].includes(error.name);
+	return ['ConnectionError', 'ResponseError', 'TimeoutError'].includes(error.name);
 }
 
 it('The ids of the records in a request are those that were given to it', async () => {
-	const server = await servers.server();
-	await servers.client(server).settle('predict', 'e', recordsOf([7, 3, 5]));
+	const server = await stage.scoring();
+	await stage.clientOf(server).settle('predict', 'e', recordsOf([7, 3, 5]));
 	expect(server.requests.map(idsIn)).toEqual([[7, 3, 5]]);
 });

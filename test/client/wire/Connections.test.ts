@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { certificates } from '../support/certificates';
-import type { Fault } from '../support/chaosProxy';
-import { eventually, failureOf, Stage } from './stage';
+import { certificates } from '../../support/certificates';
+import type { Fault } from '../../support/chaosProxy';
+import { eventually, failureOf, Stage } from '../harness';
 
 const stage = new Stage();
 const answer = { body: { result: {}, results: [] } };
@@ -21,7 +21,7 @@ test('calls of every kind share it', async () => {
 		await client.isAlive();
 		await client.runFunction('e');
 		await client.forecast('e', []);
-		await client.settle('predict', 'e', ['{"features":{}}'], { single: true });
+		await client.settle('predict', 'e', [{ features: {} }], { batchSize: 1 });
 	}
 	expect([chaos.requests.length, chaos.connections]).toEqual([15, 1]);
 });

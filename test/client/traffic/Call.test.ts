@@ -1,16 +1,10 @@
 import type { LookupFunction } from 'node:net';
-import {
-	type ApiNodeClient,
-	ApiNodeError,
-	type CallOptions,
-	CallStatistics,
-	RawAnswer,
-} from '../../../nodes/shared/client';
-import { type ChaosProxy, type Fault, inOrder } from '../../support/chaosProxy';
-import { asked, dssError, outcomeOf, scoringServers, withoutPauses } from './scoring';
+import { type ApiNodeClient, ApiNodeError, type CallOptions, RawResponse } from '../../../client';
+import { type ChaosProxy, type Fault, type FaultScript, inOrder } from '../../support/chaosProxy';
+import { countEvents, dssError, outcomeOf, Stage } from '../harness';
 
-const servers = scoringServers();
-withoutPauses();
+const stage = new Stage();
+beforeEach(() => stage.withoutPauses());
 
 const answer = (status: number, message = 'the words of the node'): Fault => ({
 	kind: 'answer',
@@ -30,7 +24,7 @@ interface Case {
 }
 
 const broken = { repeatable: 4, error: 'ConnectionError', words: /closed the connection without/ };
-const cut = { repeatable: 4, error: 'AnswerError', words: /is not whole JSON/ };
+const cut = { repeatable: 4, error: 'ResponseError', words: /is not complete JSON/ };
 const status = (code: number, words: RegExp, repeatable: number, advice?: RegExp): Case => ({
 	fault: answer(code),
 	repeatable,
@@ -54,29 +48,29 @@ const lasting: Record<string, Case> = {
 		fault: { kind: 'silent' },
 		repeatable: 2,
 		error: 'TimeoutError',
-		words: /did not answer within 150 ms/,
-		advice: /Raise the time-out/,
+		words: /did not respond within 150 ms/,
+		advice: /Raise the timeout/,
 	},
 	'a web page': {
 		fault: { kind: 'answer', headers: { 'content-type': 'text/html' }, body: '<html><title>Hello</title></html>' },
 		repeatable: 1,
-		error: 'AnswerError',
-		words: /answered with a web page/,
+		error: 'ResponseError',
+		words: /responded with a web page/,
 	},
-	'a 408': status(408, /answered with status 408/, 4),
-	'a 429': status(429, /is too busy \(429\)/, 4, /Lower the number of requests/),
-	'a 502': status(502, /answered with status 502/, 4),
-	'a 503': status(503, /is too busy or out of service \(503\)/, 4, /Lower the number of requests/),
-	'a 504': status(504, /answered with status 504/, 4),
+	'a 408': status(408, /responded with status 408/, 4),
+	'a 429': status(429, /is too busy \(429\)/, 4, /Lower the number of concurrent requests/),
+	'a 502': status(502, /responded with status 502/, 4),
+	'a 503': status(503, /is too busy or out of service \(503\)/, 4, /Lower the number of concurrent requests/),
+	'a 504': status(504, /responded with status 504/, 4),
 	'a 500': status(500, /failed on the request \(500\)/, 2),
 	'a 400': status(400, /refused the request \(400\)/, 1),
 	'a 401': status(401, /refused the key or token \(401\)/, 1, /Check the key/),
 	'a 403': status(403, /does not allow this call \(403\)/, 1, /may use this service/),
-	'a 404': status(404, /does not know this service or endpoint \(404\)/, 1, /Check the service id/),
+	'a 404': status(404, /does not know this service or endpoint \(404\)/, 1, /Check the service ID/),
 	'a 413': status(413, /refused the request as too large \(413\)/, 1),
 	'a 422': status(422, /refused the request \(422\)/, 1),
-	'a 418': status(418, /answered with status 418/, 1),
-	'a 501': status(501, /answered with status 501/, 1),
+	'a 418': status(418, /responded with status 418/, 1),
+	'a 501': status(501, /responded with status 501/, 1),
 	'a 301': status(301, /redirects \(301\)/, 1, /Redirects are not followed/),
 	'a 307': status(307, /redirects \(307\)/, 1, /Redirects are not followed/),
 };
@@ -95,34 +89,97 @@ const unrepeatableCalls: Record<string, Call> = {
 		client.sqlQuery('e', { id: 1 }, { ...options, repeatable: false }),
 };
 
-async function fail(call: Call, server: ChaosProxy, fault?: Fault) {
-	const statistics = new CallStatistics();
-	const { error } = await outcomeOf(call(servers.client(server), { timeout: timeoutFor(fault), statistics }));
+/** The record of the others, whose requests are answered as they should be. */
+const othersId = 1_000;
+const isOthers = ({ body }: { body: string }) => body.includes(`"id":${othersId}`);
+const unlessOthers =
+	(fault: Fault): FaultScript =>
+	(request) =>
+		isOthers(request) ? undefined : fault;
+const own = ({ requests }: ChaosProxy) => requests.filter((request) => !isOthers(request));
+
+async function fail(call: Call, server: ChaosProxy, options: CallOptions = {}) {
+	const counts = countEvents();
+	const { error } = await outcomeOf(call(stage.clientOf(server, counts), options));
 	if (!(error instanceof ApiNodeError)) throw new Error('The call did not fail as it should', { cause: error });
-	return { error, statistics };
+	return { error, retries: counts.retries };
+}
+
+/**
+ * Makes a call that fails while others are served. One request at a time: what is sent again takes its turn behind one of
+ * theirs.
+ */
+async function failWhileOthersAreServed(call: Call, server: ChaosProxy, options: CallOptions) {
+	let over = false;
+	const others = async (client: ApiNodeClient) => {
+		while (!over) await client.predictRecord('e', { id: othersId }, { maxConcurrency: 1 });
+	};
+	let served: Promise<void> | undefined;
+	const failed = await fail(
+		async (client) => {
+			served = others(client);
+			await call(client, { ...options, maxConcurrency: 1 });
+		},
+		server,
+		options,
+	);
+	over = true;
+	await served;
+	return failed;
 }
 
 describe.each(Object.entries(lasting))('While the answer to every request is %s', (_name, { fault, ...expected }) => {
+	const timeout = timeoutFor(fault);
+
 	it.each(Object.entries(repeatableCalls))(
-		`%s takes ${expected.repeatable} requests in all`,
+		`%s takes ${expected.repeatable} requests in all, if others are served`,
 		async (_operation, call) => {
-			const server = await servers.server({ faults: fault });
-			const { error, statistics } = await fail(call, server, fault);
+			const server = await stage.scoring({ faults: unlessOthers(fault) });
+			const { error, retries } = await failWhileOthersAreServed(call, server, { timeout });
 			expect(error).toMatchObject({ name: expected.error, message: expect.stringMatching(expected.words) as string });
-			expect(error.facts).toMatchObject({ attempts: expected.repeatable, instance: `127.0.0.1:${server.port}` });
-			if (expected.advice) expect(error.facts.advice).toMatch(expected.advice);
-			expect(server.requests).toHaveLength(expected.repeatable);
-			expect(statistics.retries).toBe(expected.repeatable - 1);
+			expect(error).toMatchObject({ attempts: expected.repeatable, instance: `127.0.0.1:${server.port}` });
+			if (expected.advice) expect(error.advice).toMatch(expected.advice);
+			expect(own(server)).toHaveLength(expected.repeatable);
+			expect(retries).toBe(expected.repeatable - 1);
 		},
 	);
 
 	it.each(Object.entries(unrepeatableCalls))('%s is sent once', async (_operation, call) => {
-		const server = await servers.server({ faults: fault });
-		const { error, statistics } = await fail(call, server, fault);
+		const server = await stage.scoring({ faults: fault });
+		const { error, retries } = await fail(call, server, { timeout });
 		expect(error).toMatchObject({ name: expected.error, message: expect.stringMatching(expected.words) as string });
 		expect(server.requests).toHaveLength(1);
-		expect(statistics.retries).toBe(0);
+		expect(retries).toBe(0);
 	});
+});
+
+describe('While nobody is answered', () => {
+	const waitedFor = Object.entries(lasting).filter(
+		([, { error, repeatable }]) => repeatable === 4 && error !== 'ResponseError',
+	);
+
+	it.each(waitedFor)('a prediction is sent until its deadline: %s', async (_name, { fault, error: name, words }) => {
+		// pauses of 5, 10, 20 ms and so on
+		stage.jitter(0.02);
+		const server = await stage.scoring({ faults: fault });
+		const { error, retries } = await fail(repeatableCalls['a prediction'], server, { deadline: 1_000 });
+		// the last attempt may be cut short by the deadline
+		expect(error.name).toMatch(new RegExp(`${name}|TimeoutError`));
+		if (error.name === name) expect(error.message).toMatch(words);
+		expect(error.attempts).toBe(server.requests.length);
+		expect(retries).toBe(server.requests.length - 1);
+		expect(server.requests.length).toBeGreaterThan(4);
+	});
+
+	it.each(Object.entries(lasting).filter(([, { error, repeatable }]) => repeatable === 4 && error === 'ResponseError'))(
+		'%s is an answer, so that four requests are all',
+		async (_name, { fault }) => {
+			const server = await stage.scoring({ faults: fault });
+			const { error } = await fail(repeatableCalls['a prediction'], server);
+			expect(error).toMatchObject({ name: 'ResponseError', attempts: 4 });
+			expect(server.requests).toHaveLength(4);
+		},
+	);
 });
 
 const faultyStatuses = Object.values(lasting).filter(({ error }) => error === 'StatusError');
@@ -134,10 +191,10 @@ describe('A function', () => {
 	it.each(faultyStatuses.map(({ fault }) => [(fault as { status: number }).status]))(
 		'that chooses status %i runs once',
 		async (code) => {
-			const server = await servers.server({ faults: { kind: 'answer', status: code, body: 'chosen' } });
+			const server = await stage.scoring({ faults: { kind: 'answer', status: code, body: 'chosen' } });
 			const { error } = await fail((client) => client.runFunction('e', { id: 1 }), server);
-			expect(error).toMatchObject({ name: 'StatusError', facts: { status: code, detail: 'chosen' } });
-			if (code >= 400) expect(error.message).toBe(`The function answered with status ${code}`);
+			expect(error).toMatchObject({ name: 'StatusError', status: code, detail: 'chosen' });
+			if (code >= 400) expect(error.message).toBe(`The function responded with status ${code}`);
 			expect(server.requests).toHaveLength(1);
 		},
 	);
@@ -145,25 +202,27 @@ describe('A function', () => {
 	it.each(faultyConnections.map(({ fault }) => [JSON.stringify(fault), fault] as const))(
 		'runs once when what follows is %s',
 		async (_name, fault) => {
-			const server = await servers.server({ faults: fault });
-			await fail((client, options) => client.runFunction('e', { id: 1 }, options), server, fault);
+			const server = await stage.scoring({ faults: fault });
+			await fail((client, options) => client.runFunction('e', { id: 1 }, options), server, {
+				timeout: timeoutFor(fault),
+			});
 			expect(server.requests).toHaveLength(1);
 		},
 	);
 
 	it('runs again after its own 503 when its user says that it may', async () => {
-		const server = await servers.server({ faults: inOrder({ kind: 'answer', status: 503 }) });
-		const client = servers.client(server);
+		const server = await stage.scoring({ faults: inOrder({ kind: 'answer', status: 503 }) });
+		const client = stage.clientOf(server);
 		expect(await client.runFunction('e', { id: 1 }, { repeatable: true })).toEqual({ response: '{"id":1}' });
 		expect(server.requests).toHaveLength(2);
 	});
 
 	it('may answer what is not JSON, and that is no reason to run it again', async () => {
-		const server = await servers.server({
+		const server = await stage.scoring({
 			faults: { kind: 'answer', headers: { 'content-type': 'text/plain' }, body: '{not json' },
 		});
-		const client = servers.client(server);
-		expect(await client.runFunction('e', {}, { repeatable: true })).toBeInstanceOf(RawAnswer);
+		const client = stage.clientOf(server);
+		expect(await client.runFunction('e', {}, { repeatable: true })).toBeInstanceOf(RawResponse);
 		expect(server.requests).toHaveLength(1);
 	});
 });
@@ -171,14 +230,12 @@ describe('A function', () => {
 const passing = Object.entries(lasting).filter(([, { repeatable }]) => repeatable > 1);
 
 it.each(passing)('A single case of %s goes unnoticed', async (_name, { fault }) => {
-	const server = await servers.server({ faults: inOrder(fault) });
-	const statistics = new CallStatistics();
-	const client = servers.client(server);
-	expect(await client.predictRecord('e', { id: 7 }, { timeout: timeoutFor(fault), statistics })).toEqual({
-		result: { id: 7 },
-	});
+	const server = await stage.scoring({ faults: inOrder(fault) });
+	const counts = countEvents();
+	const client = stage.clientOf(server, counts);
+	expect(await client.predictRecord('e', { id: 7 }, { timeout: timeoutFor(fault) })).toEqual({ result: { id: 7 } });
 	expect(server.requests).toHaveLength(2);
-	expect(statistics.retries).toBe(1);
+	expect(counts.retries).toBe(1);
 });
 
 describe('A connection that ends after its answer', () => {
@@ -189,8 +246,8 @@ describe('A connection that ends after its answer', () => {
 		['by an orderly close', { kind: 'close', when: 'after', afterMs: 20 }],
 		['after a second answer that nobody asked for', { kind: 'twoAnswers' }],
 	] as Array<[string, Fault]>)('%s harms neither its call nor the next', async (_name, fault) => {
-		const server = await servers.server({ faults: inOrder(fault) });
-		const client = servers.client(server);
+		const server = await stage.scoring({ faults: inOrder(fault) });
+		const client = stage.clientOf(server);
 		expect(await client.sqlQuery('e', { id: 1 })).toMatchObject({ rows: [['{"id":1}']] });
 		await idle();
 		expect(await client.sqlQuery('e', { id: 2 })).toMatchObject({ rows: [['{"id":2}']] });
@@ -198,21 +255,21 @@ describe('A connection that ends after its answer', () => {
 	});
 
 	it('at the moment the next request arrives costs a prediction one more request', async () => {
-		const server = await servers.server({ faults: inOrder({ kind: 'closeOnNextRequest' }) });
-		const client = servers.client(server);
+		const server = await stage.scoring({ faults: inOrder({ kind: 'closeOnNextRequest' }) });
+		const client = stage.clientOf(server);
 		await client.predictRecord('e', { id: 1 });
 		await idle();
-		const statistics = new CallStatistics();
-		expect(await client.predictRecord('e', { id: 2 }, { statistics })).toEqual({ result: { id: 2 } });
-		expect([server.requests.length, statistics.retries]).toEqual([3, 1]);
+		const counts = countEvents();
+		expect(await client.session(counts).predictRecord('e', { id: 2 })).toEqual({ result: { id: 2 } });
+		expect([server.requests.length, counts.retries]).toEqual([3, 1]);
 	});
 
 	it('at the moment the next request arrives fails a query, for it may have run', async () => {
-		const server = await servers.server({ faults: inOrder({ kind: 'closeOnNextRequest' }) });
-		const client = servers.client(server);
+		const server = await stage.scoring({ faults: inOrder({ kind: 'closeOnNextRequest' }) });
+		const client = stage.clientOf(server);
 		await client.sqlQuery('e', { id: 1 });
 		await idle();
-		await expect(client.sqlQuery('e', { id: 2 })).rejects.toThrow('closed the connection without a whole answer');
+		await expect(client.sqlQuery('e', { id: 2 })).rejects.toThrow('closed the connection without a complete response');
 		expect(server.requests).toHaveLength(2);
 	});
 });
@@ -220,42 +277,55 @@ describe('A connection that ends after its answer', () => {
 describe('Where nothing can have been sent, a query is tried as often as a prediction', () => {
 	const both: Record<string, Call> = { ...repeatableCalls, ...unrepeatableCalls };
 
-	it.each(Object.entries(both))('%s, refused', async (_operation, call) => {
-		const server = await servers.server();
+	it.each(Object.entries(both))('%s, refused, until the deadline', async (_operation, call) => {
+		// pauses of 5, 10, 20 ms and so on
+		stage.jitter(0.02);
+		const server = await stage.scoring();
 		await server.kill();
-		const { error, statistics } = await fail(call, server);
-		expect(error).toMatchObject({ name: 'ConnectionError', facts: { code: 'ECONNREFUSED', attempts: 4 } });
+		const { error, retries } = await fail(call, server, { deadline: 1_000 });
+		expect(error).toMatchObject({ name: 'ConnectionError', code: 'ECONNREFUSED', attempts: retries + 1 });
 		expect(error.message).toMatch(/refused the connection: nothing listens there/);
-		expect(statistics.retries).toBe(3);
+		expect(error.advice).toMatch(/No time was left for another try\.$/);
+		expect(retries).toBeGreaterThan(4);
 		expect(server.requests).toHaveLength(0);
 	});
 
+	it.each(Object.entries(both))('%s, refused for a while', async (_operation, call) => {
+		stage.jitter(0.02);
+		const server = await stage.scoring();
+		await server.kill();
+		const answered = call(stage.clientOf(server), {});
+		setTimeout(() => void server.revive(), 300);
+		await answered;
+		expect(server.requests).toHaveLength(1);
+	});
+
 	it.each(Object.entries(both))('%s, while a name is not found', async (_operation, call) => {
-		const server = await servers.server();
+		const server = await stage.scoring();
 		let lookups = 0;
 		const lookup: LookupFunction = (hostname, _options, found) => {
 			const unknown = Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}`), { code: 'ENOTFOUND' });
 			if (++lookups <= 3) found(unknown, '', 0);
 			else found(null, [{ address: '127.0.0.1', family: 4 }] as unknown as string, 4);
 		};
-		const client = servers.client([], { url: `http://node.invalid:${server.port}`, lookup });
+		const client = stage.client({ url: `http://node.invalid:${server.port}`, lookup });
 		await call(client, {});
 		expect([lookups, server.requests.length]).toEqual([4, 1]);
 
 		lookups = -4;
-		const other = servers.client([], { url: `http://node.invalid:${server.port}`, lookup });
+		const other = stage.client({ url: `http://node.invalid:${server.port}`, lookup });
 		const { error } = await outcomeOf(call(other, {}));
-		expect(error?.message).toMatch(/^node\.invalid:\d+ is not a host name that could be found$/);
+		expect(error?.message).toMatch(/^node\.invalid:\d+ could not be found: there is no host of that name$/);
 		expect([lookups, server.requests.length]).toEqual([0, 1]);
 	});
 
 	it.each(Object.entries(both))('%s, while no connection comes about in time', async (_operation, call) => {
-		const server = await servers.server();
+		const server = await stage.scoring();
 		let lookups = 0;
 		const lookup: LookupFunction = (_hostname, _options, found) => {
 			if (++lookups > 2) found(null, [{ address: '127.0.0.1', family: 4 }] as unknown as string, 4);
 		};
-		const client = servers.client([], { url: `http://node.invalid:${server.port}`, lookup, connectTimeout: 100 });
+		const client = stage.client({ url: `http://node.invalid:${server.port}`, lookup, connectTimeout: 100 });
 		await call(client, {});
 		expect([lookups, server.requests.length]).toEqual([3, 1]);
 	});
@@ -263,10 +333,10 @@ describe('Where nothing can have been sent, a query is tried as often as a predi
 
 describe('Over two instances', () => {
 	it('a 500 is tried on the other one', async () => {
-		const failing = await servers.server({ faults: answer(500) });
-		const sound = await servers.server();
+		const failing = await stage.scoring({ faults: answer(500) });
+		const sound = await stage.scoring();
 		for (let id = 0; id < 5; id++) {
-			const client = servers.client([failing, sound]);
+			const client = stage.clientOf([failing, sound]);
 			expect(await client.predictRecord('e', { id })).toEqual({ result: { id } });
 		}
 		// all ties fall on the first one here
@@ -274,47 +344,60 @@ describe('Over two instances', () => {
 	});
 
 	it('a 500 on both ends the call after one request to each', async () => {
-		const pair = [await servers.server({ faults: answer(500) }), await servers.server({ faults: answer(500) })];
-		const { error } = await outcomeOf(servers.client(pair).predictRecord('e', { id: 1 }));
-		expect(error).toMatchObject({ name: 'StatusError', facts: { status: 500, attempts: 2 } });
+		const pair = [await stage.scoring({ faults: answer(500) }), await stage.scoring({ faults: answer(500) })];
+		const { error } = await outcomeOf(stage.clientOf(pair).predictRecord('e', { id: 1 }));
+		expect(error).toMatchObject({ name: 'StatusError', status: 500, attempts: 2 });
 		expect(pair.map(({ requests }) => requests.length)).toEqual([1, 1]);
 	});
 
 	it.each(['predictRecord', 'sqlQuery'] as const)('%s moves on at once from one that refuses', async (operation) => {
-		jest.spyOn(Math, 'random').mockReturnValue(0.999);
-		const sound = await servers.server();
-		const dead = await servers.server();
+		stage.jitter(0.999);
+		const sound = await stage.scoring();
+		const dead = await stage.scoring();
 		await dead.kill();
 		// ties fall on the last one here, and a back-off would take 250 ms, more than the deadline has
-		const client = servers.client([sound, dead]);
+		const client = stage.clientOf([sound, dead]);
 		await client[operation]('e', { id: 1 }, { deadline: 245 });
 		expect(sound.requests).toHaveLength(1);
 	});
 
 	it('a call moves on at once from one where no connection comes about', async () => {
-		jest.spyOn(Math, 'random').mockReturnValue(0.999);
-		const sound = await servers.server();
+		stage.jitter(0.999);
+		const sound = await stage.scoring();
 		const lookup: LookupFunction = () => {};
 		const url = [sound.url, `http://node.invalid:${sound.port}`];
-		const client = servers.client([], { url, lookup, connectTimeout: 100 });
+		const client = stage.client({ url, lookup, connectTimeout: 100 });
 		// a back-off would take 250 ms
 		await client.sqlQuery('e', { id: 1 }, { deadline: 345 });
 		expect(sound.requests).toHaveLength(1);
 	});
 
 	it('a query that was sent to one that broke is not given to the other', async () => {
-		const breaking = await servers.server({ faults: { kind: 'reset', when: 'before' } });
-		const sound = await servers.server();
-		await expect(servers.client([breaking, sound]).sqlQuery('e')).rejects.toThrow('closed the connection');
+		const breaking = await stage.scoring({ faults: { kind: 'reset', when: 'before' } });
+		const sound = await stage.scoring();
+		await expect(stage.clientOf([breaking, sound]).sqlQuery('e')).rejects.toThrow('closed the connection');
 		expect([breaking.requests.length, sound.requests.length]).toEqual([1, 0]);
 	});
 });
 
 it('Four attempts are all, over three instances as well', async () => {
-	const three = await Promise.all([1, 2, 3].map(async () => await servers.server({ faults: answer(503) })));
-	const { error } = await outcomeOf(servers.client(three).predictRecord('e', { id: 1 }));
-	expect(error).toMatchObject({ facts: { status: 503, attempts: 4 } });
-	const counts = three.map((server) => asked(server).length);
+	const three = await Promise.all(
+		[1, 2, 3].map(
+			async () =>
+				await stage.scoring({
+					faults: async (request) => {
+						if (isOthers(request)) return undefined;
+						// others are served meanwhile
+						await client.predictRecord('e', { id: othersId });
+						return answer(503);
+					},
+				}),
+		),
+	);
+	const client: ApiNodeClient = stage.clientOf(three);
+	const { error } = await outcomeOf(client.predictRecord('e', { id: 1 }));
+	expect(error).toMatchObject({ status: 503, attempts: 4 });
+	const counts = three.map((server) => own(server).length);
 	expect(counts.reduce((sum, count) => sum + count, 0)).toBe(4);
 	expect(Math.min(...counts)).toBe(1);
 });

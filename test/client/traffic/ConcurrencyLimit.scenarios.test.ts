@@ -1,10 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { CallStatistics } from '../../../nodes/shared/client';
-import { startApiNode } from '../../../demo/api-node';
 import type { ChaosRequest } from '../../support/chaosProxy';
-import { outcomeOf, scoringServers } from './scoring';
+import { countEvents, outcomeOf, Stage } from '../harness';
 
-const servers = scoringServers();
+const stage = new Stage();
 
 /** Serves this many requests at once, and refuses with 503 once more than `bearable` are outstanding. */
 function overloadable({ served, bearable, latencyMs }: { served: number; bearable: number; latencyMs: number }) {
@@ -42,10 +40,10 @@ describe('An endpoint that bears 24 requests at a time and serves 8', () => {
 
 	it('gets 2,000 requests through although the user allows 64 at a time, with few of them refused', async () => {
 		const load = overloadable(knee);
-		const server = await servers.server({ faults: load.faults });
-		const client = servers.client(server);
-		const statistics = new CallStatistics();
-		const options = { maxConcurrency: 64, statistics };
+		const server = await stage.scoring({ faults: load.faults });
+		const counts = countEvents();
+		const client = stage.clientOf(server, counts);
+		const options = { maxConcurrency: 64 };
 
 		const answers = await Promise.all(
 			callsOf(2_000).map(async (id) => await client.predictRecord('e', { id }, options)),
@@ -54,15 +52,15 @@ describe('An endpoint that bears 24 requests at a time and serves 8', () => {
 		expect(answers).toEqual(callsOf(2_000).map((id) => ({ result: { id } })));
 		expect(load.rejected).toBeGreaterThan(0);
 		expect(load.rejected).toBeLessThanOrEqual(60);
-		expect(statistics.retries).toBe(load.rejected);
+		expect(counts.retries).toBe(load.rejected);
 		expect(server.requests).toHaveLength(2_000 + load.rejected);
 		expect(load.peak).toBeLessThanOrEqual(32);
 	});
 
 	it('refuses none at the default', async () => {
 		const load = overloadable(knee);
-		const server = await servers.server({ faults: load.faults });
-		const client = servers.client(server);
+		const server = await stage.scoring({ faults: load.faults });
+		const client = stage.clientOf(server);
 
 		const answers = await Promise.all(callsOf(500).map(async (id) => await client.predictRecord('e', { id })));
 
@@ -72,9 +70,8 @@ describe('An endpoint that bears 24 requests at a time and serves 8', () => {
 });
 
 it('An API node at its default pool refuses at most one in a hundred of 2,000 requests', async () => {
-	const node = await startApiNode({ latencyMs: 20 });
-	servers.endAfterTest(() => node.close());
-	const client = servers.client([], { url: node.url, serviceId: 'open' });
+	const node = await stage.node({ latencyMs: 20 });
+	const client = stage.client({ url: node.url, serviceId: 'open' });
 
 	const outcomes = await Promise.all(
 		callsOf(2_000).map(async (amount) => await outcomeOf(client.predictRecord('fraud', { amount }))),
@@ -89,8 +86,8 @@ it('An API node at its default pool refuses at most one in a hundred of 2,000 re
 
 describe('What the user allows at a time', () => {
 	it.each([1, 2, 5, 8, 16])('(%i) is reached and never exceeded, on as many connections', async (maxConcurrency) => {
-		const server = await servers.server({ faults: { kind: 'delay', ms: 5 } });
-		const client = servers.client(server);
+		const server = await stage.scoring({ faults: { kind: 'delay', ms: 5 } });
+		const client = stage.clientOf(server);
 		// the limit goes up by one after as many successes
 		const calls = callsOf(20 + maxConcurrency ** 2);
 		await Promise.all(calls.map(async (id) => await client.predictRecord('e', { id }, { maxConcurrency })));
@@ -99,10 +96,10 @@ describe('What the user allows at a time', () => {
 	});
 
 	it('counts for each endpoint, so that a slow one does not hold the others up', async () => {
-		const server = await servers.server({
+		const server = await stage.scoring({
 			faults: ({ path }) => (path.includes('/slow/') ? { kind: 'delay', ms: 300 } : undefined),
 		});
-		const client = servers.client(server);
+		const client = stage.clientOf(server);
 		let slowOnes = 0;
 		const slow = callsOf(4).map(async (id) => {
 			await client.predictRecord('slow', { id }, { maxConcurrency: 2 });
@@ -117,8 +114,8 @@ describe('What the user allows at a time', () => {
 	});
 
 	it('is shared by all calls of the client to the endpoint, single and batched', async () => {
-		const server = await servers.server({ faults: { kind: 'delay', ms: 5 } });
-		const client = servers.client(server);
+		const server = await stage.scoring({ faults: { kind: 'delay', ms: 5 } });
+		const client = stage.clientOf(server);
 		const options = { maxConcurrency: 3 };
 		await Promise.all(
 			callsOf(60).map(async (id) =>
@@ -133,13 +130,13 @@ describe('What the user allows at a time', () => {
 
 it('After a brownout, in which everything times out or is refused, all calls succeed and the load returns', async () => {
 	let brownout = false;
-	const server = await servers.server({
+	const server = await stage.scoring({
 		faults: ({ n }) => {
 			if (!brownout) return { kind: 'delay', ms: 5 };
 			return n % 2 ? { kind: 'answer', status: 503 } : { kind: 'answer', status: 429, headers: { 'retry-after': '0' } };
 		},
 	});
-	const client = servers.client(server);
+	const client = stage.clientOf(server);
 	const call = async (id: number) => await client.predictRecord('e', { id });
 	await Promise.all(callsOf(100).map(call));
 	const before = Math.max(...server.requests.map(({ outstanding }) => outstanding));

@@ -1,46 +1,45 @@
-import { CallStatistics } from '../../../nodes/shared/client';
-import { outcomeOf, scoringServers, withoutPauses } from './scoring';
+import { countEvents, outcomeOf, Stage } from '../harness';
 
-const servers = scoringServers();
-withoutPauses();
+const stage = new Stage();
+beforeEach(() => stage.withoutPauses());
 
 describe('While an endpoint answers nothing but errors that may pass', () => {
 	it.each([
 		['broken JSON', { kind: 'answer', body: '{' }],
 		['an empty answer', { kind: 'truncated', by: 'endOfStream' }],
 	] as const)('%s, 200 calls are 200 requests and the ten that the budget pays for', async (_name, fault) => {
-		const server = await servers.server({ faults: fault });
-		const client = servers.client(server);
-		const statistics = new CallStatistics();
+		const server = await stage.scoring({ faults: fault });
+		const counts = countEvents();
+		const client = stage.clientOf(server, counts);
 		for (let id = 0; id < 200; id++) {
-			const { error } = await outcomeOf(client.predictRecord('e', { id }, { statistics }));
-			expect(error?.name).toBe('AnswerError');
+			const { error } = await outcomeOf(client.predictRecord('e', { id }));
+			expect(error?.name).toBe('ResponseError');
 		}
 		expect(server.requests).toHaveLength(210);
-		expect(statistics.retries).toBe(10);
+		expect(counts.retries).toBe(10);
 	});
 
 	it('what succeeds pays for a fifth as many retries of the rest', async () => {
 		let n = 0;
 		// every other call fails for good: without a budget, each of those would take four requests
-		const server = await servers.server({
+		const server = await stage.scoring({
 			faults: ({ body }) => (body.includes('"bad":true') ? { kind: 'answer', body: `{${n++}` } : undefined),
 		});
-		const client = servers.client(server);
-		const statistics = new CallStatistics();
+		const counts = countEvents();
+		const client = stage.clientOf(server, counts);
 		for (let call = 0; call < 200; call++) {
-			await outcomeOf(client.predictRecord('e', { id: call, bad: call % 2 === 1 }, { statistics }));
+			await outcomeOf(client.predictRecord('e', { id: call, bad: call % 2 === 1 }));
 		}
-		expect(statistics.retries).toBeLessThanOrEqual(10 + 100 / 5);
-		expect(statistics.retries).toBeGreaterThanOrEqual(25);
-		expect(server.requests).toHaveLength(200 + statistics.retries);
+		expect(counts.retries).toBeLessThanOrEqual(10 + 100 / 5);
+		expect(counts.retries).toBeGreaterThanOrEqual(25);
+		expect(server.requests).toHaveLength(200 + counts.retries);
 	});
 
 	it('the budget of one endpoint is not spent by another', async () => {
-		const server = await servers.server({
+		const server = await stage.scoring({
 			faults: ({ path, n }) => (path.includes('/broken/') || n === 213 ? { kind: 'answer', body: '{' } : undefined),
 		});
-		const client = servers.client(server);
+		const client = stage.clientOf(server);
 		for (let id = 0; id < 200; id++) await outcomeOf(client.predictRecord('broken', { id }));
 		for (let id = 0; id < 5; id++) await client.predictRecord('sound', { id });
 		expect(server.requests).toHaveLength(210 + 6);
@@ -50,10 +49,10 @@ describe('While an endpoint answers nothing but errors that may pass', () => {
 it('With nothing left to pay retries from, a call still moves on from an instance that refuses', async () => {
 	let broken = true;
 	const faults = () => (broken ? ({ kind: 'answer', body: '{' } as const) : undefined);
-	const sound = await servers.server({ faults });
-	const dead = await servers.server({ faults });
+	const sound = await stage.scoring({ faults });
+	const dead = await stage.scoring({ faults });
 	// all ties fall on the first one here
-	const client = servers.client([dead, sound]);
+	const client = stage.clientOf([dead, sound]);
 	for (let id = 0; id < 30; id++) await outcomeOf(client.predictRecord('e', { id }));
 	broken = false;
 	await dead.kill();
@@ -65,45 +64,52 @@ describe('In a lasting outage', () => {
 	it.each([
 		['503', { kind: 'answer', status: 503 }],
 		['a reset', { kind: 'reset', when: 'before' }],
-	] as const)(
-		'of %s, each call gives up after four attempts at most and the pacing ends with the patience',
-		async (_name, fault) => {
-			const realNow = Date.now;
-			let ahead = 0;
-			jest.spyOn(Date, 'now').mockImplementation(() => realNow() + ahead);
-			const server = await servers.server({ faults: fault });
-			const client = servers.client(server);
-			const fail = async (id: number) =>
-				expect((await outcomeOf(client.predictRecord('e', { id }))).error).toBeDefined();
-			// two retries from the budget before the third failure in a row makes probes of them, which cost nothing
-			for (let id = 0; id < 10; id++) await fail(id);
-			expect(server.requests).toHaveLength(40);
+	] as const)('of %s, a session asks until its patience ends, and then no more', async (_name, fault) => {
+		stage.fastClock(50);
+		// pauses of 5 to 100 ms
+		stage.jitter(0.02);
+		const server = await stage.scoring({ faults: fault });
+		const client = stage.clientOf(server);
+		const session = client.session();
+		const first = await outcomeOf(session.predictRecord('e', { id: 0 }));
+		expect(first.error).toMatchObject({ advice: expect.stringMatching(/answered nobody for 30 s/) as string });
+		const asked = server.requests.length;
+		expect(asked).toBeGreaterThan(4);
 
-			ahead = 31_000;
-			for (let id = 0; id < 200; id++) await fail(id);
-			// 50 - 2 * 5 tokens were left
-			expect(server.requests).toHaveLength(40 + 200 + 8);
-		},
-	);
+		const others = await Promise.all(
+			Array.from({ length: 200 }, async (_, id) => await outcomeOf(session.predictRecord('e', { id }))),
+		);
+		for (const { error } of others) expect(error).toMatchObject({ name: 'TimeoutError', attempts: 0 });
+		expect(server.requests).toHaveLength(asked);
+
+		// a session that begins has patience of its own
+		await outcomeOf(client.session().predictRecord('e', { id: 0 }));
+		expect(server.requests.length).toBeGreaterThan(asked + 4);
+	});
 
 	it('one request at a time is on its way once three have failed, however many calls wait', async () => {
 		const outstanding: number[] = [];
-		const server = await servers.server({
+		const server = await stage.scoring({
 			faults: (request) => {
 				outstanding.push(request.outstanding);
 				return { kind: 'delay', ms: 5, then: { kind: 'answer', status: 503 } };
 			},
 		});
-		const client = servers.client(server);
-		await Promise.all(Array.from({ length: 50 }, async (_, id) => await outcomeOf(client.predictRecord('e', { id }))));
-		expect(outstanding).toHaveLength(200);
+		const client = stage.clientOf(server);
+		await Promise.all(
+			Array.from(
+				{ length: 50 },
+				async (_, id) => await outcomeOf(client.predictRecord('e', { id }, { deadline: 1_000 })),
+			),
+		);
+		expect(outstanding.length).toBeGreaterThan(20);
 		expect(Math.max(...outstanding.slice(4))).toBe(1);
 	});
 
 	it('the calls that waited it out all succeed once it ends', async () => {
-		jest.spyOn(Math, 'random').mockReturnValue(0.9);
-		const server = await servers.server();
-		const client = servers.client(server);
+		stage.jitter(0.9);
+		const server = await stage.scoring();
+		const client = stage.clientOf(server);
 		await server.kill();
 		const calls = Array.from({ length: 40 }, async (_, id) => await client.predictRecord('e', { id }));
 		setTimeout(() => void server.revive(), 2_200);

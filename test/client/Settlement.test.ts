@@ -1,18 +1,10 @@
 import fc from 'fast-check';
-import {
-	AnswerError,
-	type ApiNodeClient,
-	CallStatistics,
-	EndpointVerdict,
-	type RecordOutcome,
-	type SettleCallOptions,
-	StatusError,
-} from '../../../nodes/shared/client';
-import type { ChaosProxy } from '../../support/chaosProxy';
-import { dssError, idsIn, recordsOf, type Refuses, scored, scoringServers, withoutPauses } from './scoring';
+import { ResponseError, type ApiNodeClient, type RecordOutcome, type SettleOptions, StatusError } from '../../client';
+import type { ChaosProxy } from '../support/chaosProxy';
+import { countEvents, dssError, idsIn, recordsOf, type Refuses, scored, Stage } from './harness';
 
-const servers = scoringServers();
-withoutPauses();
+const stage = new Stage();
+beforeEach(() => stage.withoutPauses());
 
 /** The most requests that n records with k bad ones among them may take, by the decision on splitting. */
 function mostRequests(n: number, k: number): number {
@@ -20,6 +12,16 @@ function mostRequests(n: number, k: number): number {
 	const levels = Math.ceil(Math.log2(n));
 	const full = Math.floor(Math.log2(k));
 	return Math.min(2 * n - 1, 1 + 2 * (2 ** (full + 1) - 1 + k * (levels - full - 1)));
+}
+
+/**
+ * The bound with a verdict: what is split stays within it, and each part that failed may have been represented by two of its
+ * records before.
+ */
+function isWithinBound(n: number, k: number, splits: number, requests: number): boolean {
+	const parts = 1 + 2 * splits;
+	const represented = (mostRequests(n, k) - 1) / 2;
+	return parts <= mostRequests(n, k) && requests <= mostRequests(n, k) + 2 * represented;
 }
 
 type Words = (id: number) => string;
@@ -31,10 +33,11 @@ async function judge() {
 	let bad: ReadonlySet<number> = new Set();
 	let status = 400;
 	let words = ownWords;
-	const server = await servers.server({
+	const server = await stage.scoring({
 		refuses: (id) => (bad.has(id) ? dssError(status, words(id)) : undefined),
 	});
-	const client = servers.client(server);
+	const counts = countEvents();
+	const client = stage.clientOf(server, { onEvent: counts.onEvent });
 	return {
 		server,
 		client,
@@ -42,16 +45,17 @@ async function judge() {
 			bad = new Set(badOnes);
 			({ status = 400, words = ownWords } = how);
 			const from = server.requests.length;
-			const statistics = new CallStatistics();
-			const outcomes = await client.settle('predict', 'e', recordsOf(n), { statistics });
-			return { outcomes, requests: server.requests.slice(from), statistics, bad };
+			counts.retries = counts.splits = 0;
+			const outcomes = await client.settle('predict', 'e', recordsOf(n), { batchSize: 1_000 });
+			const { retries, splits } = counts;
+			return { outcomes, requests: server.requests.slice(from), retries, splits, bad };
 		},
 	};
 }
 
 /** The result's id, or the error's words. */
 const inShort = (outcomes: RecordOutcome[]) =>
-	outcomes.map((outcome) => (outcome.error ? outcome.error.said : outcome.result.id));
+	outcomes.map((outcome) => (outcome.error ? outcome.error.serverMessage : outcome.result.id));
 
 const said = (message: string) => `com.dataiku.dip.exceptions.DataikuException: ${message}`;
 const expected = (n: number, bad: ReadonlySet<number>, words = ownWords) =>
@@ -74,15 +78,15 @@ describe.each([400, 422, 500])('A record that is refused with %i', (status) => {
 		['every second', 16, range(0, 8).map((i) => 2 * i), 31],
 	])('%s (of %i) fails alone, and the rest succeed', async (_name, n, badOnes, most) => {
 		const { settle } = await judge();
-		const { outcomes, requests, statistics, bad } = await settle(n, badOnes, { status });
+		const { outcomes, requests, retries, splits, bad } = await settle(n, badOnes, { status });
 		expect(inShort(outcomes)).toEqual(expected(n, bad));
 		expect(requests.length).toBeLessThanOrEqual(most + once);
 		expect(requests.length).toBeLessThanOrEqual(mostRequests(n, bad.size) + once);
-		expect(statistics.retries).toBe(once);
-		expect(statistics.splits).toBe((requests.length - once - 1) / 2);
+		expect(retries).toBe(once);
+		expect(splits).toBe((requests.length - once - 1) / 2);
 		for (const id of bad) {
 			const { error } = outcomes[id] as { error: StatusError };
-			expect(error).toMatchObject({ name: 'StatusError', facts: { status, detail: ownWords(id) } });
+			expect(error).toMatchObject({ name: 'StatusError', status, detail: ownWords(id) });
 			expect(error.message).toMatch(/^127\.0\.0\.1:\d+ (refused|failed on) the request \(\d+\)$/);
 		}
 	});
@@ -97,10 +101,10 @@ describe.each([400, 422, 500])('A record that is refused with %i', (status) => {
 
 it('A 500 that comes once costs one request and no record', async () => {
 	let n = 0;
-	const server = await servers.server({
+	const server = await stage.scoring({
 		faults: () => (n++ === 0 ? { kind: 'answer', ...dssError(500, 'once') } : undefined),
 	});
-	const outcomes = await servers.client(server).settle('predict', 'e', recordsOf(20));
+	const outcomes = await stage.clientOf(server).settle('predict', 'e', recordsOf(20));
 	expect(inShort(outcomes)).toEqual(range(0, 20));
 	expect(server.requests).toHaveLength(2);
 });
@@ -137,7 +141,7 @@ describe('For any number of records and any bad ones among them', () => {
 		const { settle } = await judge();
 		await fc.assert(
 			fc.asyncProperty(fc.oneof(batch, fewInMany), statuses, async ([n, badOnes], status) => {
-				const { outcomes, requests, bad } = await settle(n, badOnes, { status, words: sameWords });
+				const { outcomes, requests, splits, bad } = await settle(n, badOnes, { status, words: sameWords });
 				outcomes.forEach((outcome, id) => {
 					if (!outcome.error) expect([outcome.result.id, bad.has(id)]).toEqual([id, false]);
 					else expect([id, bad.has(id) || outcome.untried === true]).toEqual([id, true]);
@@ -148,7 +152,7 @@ describe('For any number of records and any bad ones among them', () => {
 					expect(alone.length).toBeGreaterThanOrEqual(3);
 				}
 				const repeated = status === 500 && bad.size > 0 ? 1 : 0;
-				expect(requests.length).toBeLessThanOrEqual(mostRequests(n, bad.size) + repeated);
+				expect(isWithinBound(n, bad.size, splits, requests.length - repeated)).toBe(true);
 			}),
 			{ numRuns: 60 },
 		);
@@ -159,42 +163,43 @@ it('All sets of bad records among 8 stay within the bound, whatever their words'
 	const { settle } = await judge();
 	for (let set = 0; set < 2 ** 8; set++) {
 		const badOnes = range(0, 8).filter((id) => set & (2 ** id));
-		const { requests } = await settle(8, badOnes, { words: sameWords });
-		expect([set, requests.length <= mostRequests(8, badOnes.length)]).toEqual([set, true]);
+		const { requests, splits } = await settle(8, badOnes, { words: sameWords });
+		expect([set, isWithinBound(8, badOnes.length, splits, requests.length)]).toEqual([set, true]);
 	}
 });
 
 describe('An endpoint that refuses everything with the same words', () => {
 	const unknown = 'Unknown feature';
 	const refusing = async (refuses: Refuses = () => dssError(400, unknown)) => {
-		const server = await servers.server({ refuses });
-		return { server, client: servers.client(server) };
+		const server = await stage.scoring({ refuses });
+		return { server, client: stage.clientOf(server) };
 	};
 	const kinds = (outcomes: RecordOutcome[]) =>
 		outcomes.map((outcome) => (outcome.error ? (outcome.untried ? 'untried' : 'failed') : 'scored'));
 
-	it('is found out after three records: the rest is sent as it stands, and failed untried', async () => {
+	it('is found out after three records: two stand for each part of the rest, which fails untried', async () => {
 		const { server, client } = await refusing();
-		const outcomes = await client.settle('predict', 'e', recordsOf(128));
-		expect(kinds(outcomes)).toEqual([...range(0, 4).map(() => 'failed'), ...range(4, 128).map(() => 'untried')]);
-		// down to the first records in 8 requests, then 1, 2-3, 2, 3 and the five halves left open on the way
-		expect(server.requests).toHaveLength(8 + 1 + 3 + 5);
+		const outcomes = await client.settle('predict', 'e', recordsOf(128), { batchSize: 128 });
+		const alone = new Set([0, 1, 2, 3, ...[4, 8, 16, 32, 64].flatMap((first) => [first, first + 1])]);
+		expect(kinds(outcomes)).toEqual(range(0, 128).map((id) => (alone.has(id) ? 'failed' : 'untried')));
+		// down to the first records in 8 requests, then 1, 2-3, 2, 3 and the five halves left open on the way with two of each
+		expect(server.requests).toHaveLength(8 + 1 + 3 + 5 * 3);
 		expect(inShort(outcomes)).toEqual(range(0, 128).map(() => said(unknown)));
 	});
 
-	it('takes one request for each of the next batches of the same run', async () => {
+	it('takes three requests for each of the next batches of the same session', async () => {
 		const { server, client } = await refusing();
-		const options = { verdict: new EndpointVerdict() };
-		await client.settle('predict', 'e', recordsOf(100), options);
+		const session = client.session();
+		await session.settle('predict', 'e', recordsOf(100));
 		const from = server.requests.length;
 		for (let batch = 0; batch < 20; batch++) {
-			const outcomes = await client.settle('predict', 'e', recordsOf(100), options);
-			expect(new Set(kinds(outcomes))).toEqual(new Set(['untried']));
+			const outcomes = await session.settle('predict', 'e', recordsOf(100));
+			expect(kinds(outcomes)).toEqual(range(0, 100).map((id) => (id < 2 ? 'failed' : 'untried')));
 		}
-		expect(server.requests).toHaveLength(from + 20);
+		expect(server.requests).toHaveLength(from + 20 * 3);
 	});
 
-	it('is searched again by a run of its own', async () => {
+	it('is searched again by a session of its own', async () => {
 		const { server, client } = await refusing();
 		await client.settle('predict', 'e', recordsOf(100));
 		const from = server.requests.length;
@@ -205,15 +210,15 @@ describe('An endpoint that refuses everything with the same words', () => {
 	it('is searched as ever in a batch with other words, and where a success shows that it works', async () => {
 		let bad: Refuses = () => dssError(400, unknown);
 		const { server, client } = await refusing((id) => bad(id));
-		const options = { verdict: new EndpointVerdict() };
-		await client.settle('predict', 'e', recordsOf(32), options);
+		const session = client.session();
+		await session.settle('predict', 'e', recordsOf(32));
 
 		bad = (id) => (id === 9 ? dssError(400, 'Not a number') : undefined);
-		expect(kinds(await client.settle('predict', 'e', recordsOf(32), options)).indexOf('failed')).toBe(9);
+		expect(kinds(await session.settle('predict', 'e', recordsOf(32))).indexOf('failed')).toBe(9);
 
 		bad = (id) => (id === 7 ? dssError(400, unknown) : undefined);
 		const from = server.requests.length;
-		const outcomes = await client.settle('predict', 'e', recordsOf(32), options);
+		const outcomes = await session.settle('predict', 'e', recordsOf(32));
 		expect(kinds(outcomes)).toEqual(range(0, 32).map((id) => (id === 7 ? 'failed' : 'scored')));
 		expect(server.requests.length - from).toBeLessThanOrEqual(mostRequests(32, 1));
 	});
@@ -223,22 +228,21 @@ describe('An endpoint that refuses everything with the same words', () => {
 		const { server, client } = await refusing((id) => (badOnes.has(id) ? dssError(400, unknown) : undefined));
 		const outcomes = await client.settle('predict', 'e', recordsOf(32));
 		expect(kinds(outcomes)).toEqual(range(0, 32).map((id) => (badOnes.has(id) ? 'failed' : 'scored')));
-		expect(server.requests.length).toBeLessThanOrEqual(mostRequests(32, badOnes.size));
+		// two for each part that was represented: 4-7, 8-15 and 16-31 at most
+		expect(server.requests.length).toBeLessThanOrEqual(mostRequests(32, badOnes.size) + 3 * 2);
 	});
 
 	it('is no verdict for other batches while a record of its own is still to be answered', async () => {
 		const badOnes = new Set([0, 1, 2, 6]);
 		const slow: Record<string, number> = { '3': 300, '6,7': 100 };
-		const server = await servers.server({
+		const server = await stage.scoring({
 			refuses: (id) => (badOnes.has(id) ? dssError(400, unknown) : undefined),
 			faults: (request) => ({ kind: 'delay', ms: slow[idsIn(request).join()] ?? 0 }),
 		});
-		const client = servers.client(server);
-		const options = { verdict: new EndpointVerdict() };
+		const client = stage.clientOf(server);
+		const session = client.session();
 		const batches = [recordsOf([0, 1, 2, 3]), recordsOf([4, 5, 6, 7])];
-		const settled = await Promise.all(
-			batches.map(async (batch) => await client.settle('predict', 'e', batch, options)),
-		);
+		const settled = await Promise.all(batches.map(async (batch) => await session.settle('predict', 'e', batch)));
 		expect(kinds(settled.flat())).toEqual(range(0, 8).map((id) => (badOnes.has(id) ? 'failed' : 'scored')));
 	});
 
@@ -246,52 +250,90 @@ describe('An endpoint that refuses everything with the same words', () => {
 		[401, 'refused the key or token'],
 		[403, 'does not allow this call'],
 		[404, 'does not know this service or endpoint'],
-		[409, 'answered with status 409'],
+		[409, 'responded with status 409'],
 	])('with %i gets one request for each batch: such an answer is about no record', async (status, words) => {
 		const { server, client } = await refusing(() => dssError(status, 'No'));
-		const statistics = new CallStatistics();
-		const outcomes = await client.settle('predict', 'e', recordsOf(100), { statistics });
+		const counts = countEvents();
+		const outcomes = await client.session(counts).settle('predict', 'e', recordsOf(100));
 		expect(kinds(outcomes)).toEqual(range(0, 100).map(() => 'failed'));
 		for (const { error } of outcomes) expect(error?.message).toContain(words);
 		expect(server.requests).toHaveLength(1);
-		expect(statistics.splits).toBe(0);
+		expect(counts.splits).toBe(0);
 	});
 
-	it.each([502, 503, 504])('with %i gets four requests for each batch, and is not split', async (status) => {
-		const { server, client } = await refusing(() => ({ status }));
-		const outcomes = await client.settle('predict', 'e', recordsOf(100));
+	it.each([408, 429, 503])('with %i is waited for, and no batch is split', async (status) => {
+		stage.fastClock(50);
+		const { client } = await refusing(() => ({ status }));
+		const counts = countEvents();
+		const outcomes = await client.session(counts).settle('predict', 'e', recordsOf(100));
 		expect(kinds(outcomes)).toEqual(range(0, 100).map(() => 'failed'));
-		expect(server.requests).toHaveLength(4);
+		expect(counts.splits).toBe(0);
+		expect(counts.retries).toBeGreaterThanOrEqual(4);
 	});
+
+	it('is not searched for a bad record because its deadline cut the last attempt short', async () => {
+		const server = await stage.scoring({
+			faults: { kind: 'delay', ms: 40, then: { kind: 'answer', status: 503 } },
+		});
+		const counts = countEvents();
+		const session = stage.clientOf(server).session(counts);
+		await session.settle('predict', 'e', recordsOf(4), { deadline: 300 });
+		expect(counts.splits).toBe(0);
+	});
+
+	it.each([502, 504])(
+		'with %i is searched for a record that made the worker die until the patience ends',
+		async (status) => {
+			stage.fastClock(50);
+			const { server, client } = await refusing(() => ({ status }));
+			const outcomes = await client.settle('predict', 'e', recordsOf(100));
+			expect(kinds(outcomes)).toEqual(range(0, 100).map(() => 'failed'));
+			// four attempts for the whole batch before it is halved
+			expect(server.requests.slice(0, 5).map((request) => idsIn(request).length)).toEqual([100, 100, 100, 100, 50]);
+			for (const { error } of outcomes)
+				expect(error).toMatchObject({ name: expect.stringMatching(/^(Status|Timeout)Error$/) });
+		},
+	);
 });
 
 describe('A body that is too large', () => {
 	/** Refuses bodies beyond this with 413, as reverse proxies do. */
 	async function bounded(maxBytes: number) {
-		const server = await servers.server({
+		const server = await stage.scoring({
 			faults: ({ body }) => (Buffer.byteLength(body) > maxBytes ? { kind: 'answer', status: 413 } : undefined),
 		});
-		return { server, client: servers.client(server) };
+		return { server, client: stage.clientOf(server) };
 	}
-	const settle = async (client: ApiNodeClient, n: number, options?: SettleCallOptions) =>
+	const settle = async (client: ApiNodeClient, n: number, options?: SettleOptions) =>
 		inShort(await client.settle('predict', 'e', recordsOf(n), options));
 	const refused = (server: ChaosProxy, maxBytes: number) =>
 		server.requests.filter(({ body }) => Buffer.byteLength(body) > maxBytes).length;
 
 	it('is halved until it fits, in order, and what fits is kept for the batches after it', async () => {
+		const maxBytes = 100_000;
+		const { server, client } = await bounded(maxBytes);
+		const records = range(0, 100).map((id) => ({ features: { id, text: 'x'.repeat(3_000) } }));
+		const settleThem = async () => inShort(await client.settle('predict', 'e', records));
+		expect(await settleThem()).toEqual(range(0, 100));
+		expect(refused(server, maxBytes)).toBeGreaterThan(0);
+		const from = server.requests.length;
+		expect(await settleThem()).toEqual(range(0, 100));
+		expect(await settleThem()).toEqual(range(0, 100));
+		expect(refused(server, maxBytes)).toBe(refused({ ...server, requests: server.requests.slice(0, from) }, maxBytes));
+	});
+
+	it('of less than 64 KiB is halved as well, and nothing is learnt from that', async () => {
 		const { server, client } = await bounded(1_000);
 		expect(await settle(client, 100)).toEqual(range(0, 100));
-		expect(refused(server, 1_000)).toBeGreaterThan(0);
-		const from = server.requests.length;
+		const first = refused(server, 1_000);
 		expect(await settle(client, 100)).toEqual(range(0, 100));
-		expect(await settle(client, 100)).toEqual(range(0, 100));
-		expect(refused(server, 1_000)).toBe(refused({ ...server, requests: server.requests.slice(0, from) }, 1_000));
+		expect(refused(server, 1_000)).toBe(2 * first);
 	});
 
 	it('that holds a single record fails that record alone', async () => {
 		const { client, server } = await bounded(1_000);
 		const records = recordsOf(10);
-		records[6] = JSON.stringify({ features: { id: 6, text: 'x'.repeat(2_000) } });
+		records[6] = { features: { id: 6, text: 'x'.repeat(2_000) } };
 		const outcomes = await client.settle('predict', 'e', records);
 		expect(outcomes.map(({ error }) => error !== undefined)).toEqual(range(0, 10).map((id) => id === 6));
 		expect(outcomes[6].error).toMatchObject({
@@ -330,13 +372,13 @@ describe('An answer that does not fit', () => {
 	];
 
 	const answering = async (misfit: (ids: number[]) => unknown, when: (ids: number[]) => boolean = () => true) => {
-		const server = await servers.server({
+		const server = await stage.scoring({
 			faults: (request) => {
 				const ids = idsIn(request);
 				return when(ids) ? { kind: 'answer', body: JSON.stringify(misfit(ids)) } : undefined;
 			},
 		});
-		return { server, client: servers.client(server) };
+		return { server, client: stage.clientOf(server) };
 	};
 
 	it.each(misfits)(
@@ -346,9 +388,9 @@ describe('An answer that does not fit', () => {
 			const outcomes = await client.settle('predict', 'e', recordsOf(8));
 			expect(server.requests.map(idsIn)).toEqual([range(0, 8), range(0, 4), range(4, 8)]);
 			for (const { error } of outcomes) {
-				expect(error).toBeInstanceOf(AnswerError);
-				expect(error?.message).toBe(`The answer does not fit the request: ${got} for 4 records`);
-				expect(error?.facts.advice).toContain('No result was assigned');
+				expect(error).toBeInstanceOf(ResponseError);
+				expect(error?.message).toBe(`The response does not fit the request: ${got} for 4 records`);
+				expect(error?.advice).toContain('No result was assigned');
 			}
 		},
 	);
@@ -383,7 +425,7 @@ describe('An answer that does not fit', () => {
 });
 
 it('Misfits, bad records and bodies that are too large are told apart in one batch', async () => {
-	const server = await servers.server({
+	const server = await stage.scoring({
 		faults: (request) => {
 			const ids = idsIn(request);
 			if (ids.length > 8) return { kind: 'answer', status: 413 };
@@ -392,6 +434,6 @@ it('Misfits, bad records and bodies that are too large are told apart in one bat
 			return { kind: 'answer', ...scored(request) };
 		},
 	});
-	const outcomes = await servers.client(server).settle('predict', 'e', recordsOf(32));
+	const outcomes = await stage.clientOf(server).settle('predict', 'e', recordsOf(32));
 	expect(inShort(outcomes)).toEqual(expected(32, new Set([13])));
 });

@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 
-const root = resolve(__dirname, '../../..');
+const root = resolve(__dirname, '../..');
 
 it('20,000 records come through faults and dying instances: none lost, doubled or misplaced, and the heap stays flat', async () => {
-	const soak = ['--import', 'tsx', 'bench/soak.ts', '--records', '20000'];
+	const soak = ['--import', 'tsx', 'test/soak/soak.ts', '--records', '20000'];
 	// a code other than 0 rejects, and the message holds what was printed
 	const { stdout } = await promisify(execFile)(process.execPath, soak, { cwd: root });
 

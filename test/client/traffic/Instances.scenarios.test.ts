@@ -1,14 +1,15 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { CallStatistics } from '../../../nodes/shared/client';
+import type { ApiNodeClient } from '../../../client';
 import type { ChaosProxy, FaultScript } from '../../support/chaosProxy';
-import { asked, movableClock, outcomeOf, scoringServers } from './scoring';
+import { asked, countEvents, outcomeOf, Stage } from '../harness';
 
-const servers = scoringServers();
-const clock = movableClock();
+const stage = new Stage();
+let clock: ReturnType<Stage['movableClock']>;
+beforeEach(() => (clock = stage.movableClock()));
 
 const callsOf = (count: number) => Array.from({ length: count }, (_, id) => id);
 const scoredAll = (count: number) => callsOf(count).map((id) => ({ result: { id } }));
-const three = async () => await Promise.all([1, 2, 3].map(async () => await servers.server()));
+const three = async () => await Promise.all([1, 2, 3].map(async () => await stage.scoring()));
 const hostOf = ({ port }: ChaosProxy) => `127.0.0.1:${port}`;
 
 /** Faults of an endpoint; the question whether the instance is alive gets the healthy answer. */
@@ -29,7 +30,7 @@ function counter(all: readonly ChaosProxy[]) {
 }
 
 /** Lets the client notice that a break is over, and the answer to its question arrive. */
-async function checked(client: ReturnType<typeof servers.client>, server: ChaosProxy, calls = 30) {
+async function checked(client: ApiNodeClient, server: ChaosProxy, calls = 30) {
 	const arrived = server.requests.length + 1;
 	await client.predictRecord('e', { id: 0 });
 	await server.requestsArrived(arrived);
@@ -44,7 +45,7 @@ describe('With three instances', () => {
 		['many calls at once', 300],
 	])('each gets about a third: %s', async (_name, atOnce) => {
 		const all = await three();
-		const client = servers.client(all);
+		const client = stage.clientOf(all);
 		for (let done = 0; done < 300; done += atOnce) {
 			await Promise.all(callsOf(atOnce).map(async (id) => await client.predictRecord('e', { id })));
 		}
@@ -59,43 +60,44 @@ describe('With three instances', () => {
 	it('the one that is dead costs no call, is left out, and this is told', async () => {
 		const all = await three();
 		await all[1].kill();
-		const client = servers.client(all);
-		const statistics = new CallStatistics();
-		const answers = callsOf(200).map(async (id) => await client.predictRecord('e', { id }, { statistics }));
+		const counts = countEvents();
+		const client = stage.clientOf(all, counts);
+		const answers = callsOf(200).map(async (id) => await client.predictRecord('e', { id }));
 		expect(await Promise.all(answers)).toEqual(scoredAll(200));
-		expect([...statistics.leftOut]).toEqual([hostOf(all[1])]);
+		expect(counts.instancesOut).toEqual([hostOf(all[1])]);
 		// no more than were under way there, and 2 of the 3 in a row may have come one by one
-		expect(statistics.retries).toBeGreaterThanOrEqual(3);
-		expect(statistics.retries).toBeLessThanOrEqual(8);
+		expect(counts.retries).toBeGreaterThanOrEqual(3);
+		expect(counts.retries).toBeLessThanOrEqual(8);
 		expect(asked(all[0]).length + asked(all[2]).length).toBe(200);
 	});
 
 	it('the one that breaks every connection after reading the request costs no prediction', async () => {
 		const all = await three();
 		all[0].setFault({ kind: 'reset', when: 'before' });
-		const client = servers.client(all);
-		const statistics = new CallStatistics();
-		const answers = callsOf(200).map(async (id) => await client.predictRecord('e', { id }, { statistics }));
+		const counts = countEvents();
+		const client = stage.clientOf(all, counts);
+		const answers = callsOf(200).map(async (id) => await client.predictRecord('e', { id }));
 		expect(await Promise.all(answers)).toEqual(scoredAll(200));
-		expect([...statistics.leftOut]).toEqual([hostOf(all[0])]);
-		expect(asked(all[0])).toHaveLength(statistics.retries);
+		expect(counts.instancesOut).toEqual([hostOf(all[0])]);
+		expect(asked(all[0])).toHaveLength(counts.retries);
 	});
 
 	it('the one that is left out is left out in later calls too', async () => {
 		const all = await three();
 		await all[2].kill();
-		const client = servers.client(all);
+		const client = stage.clientOf(all);
 		await Promise.all(callsOf(60).map(async (id) => await client.predictRecord('e', { id })));
-		const statistics = new CallStatistics();
-		await Promise.all(callsOf(60).map(async (id) => await client.predictRecord('e', { id }, { statistics })));
-		await client.predictRecord('other', { id: 1 }, { statistics });
-		expect([statistics.retries, statistics.leftOut.size, all[2].connections]).toEqual([0, 0, 0]);
+		const counts = countEvents();
+		const session = client.session(counts);
+		await Promise.all(callsOf(60).map(async (id) => await session.predictRecord('e', { id })));
+		await session.predictRecord('other', { id: 1 });
+		expect([counts.retries, counts.instancesOut.length, all[2].connections]).toEqual([0, 0, 0]);
 	});
 
 	it.each([502, 504])('the one that answers %i is left out after three', async (status) => {
 		const all = await three();
 		all[0].setFault({ kind: 'answer', status });
-		const client = servers.client(all);
+		const client = stage.clientOf(all);
 		for (let id = 0; id < 40; id++) await client.predictRecord('e', { id });
 		expect(asked(all[0])).toHaveLength(3);
 	});
@@ -103,10 +105,10 @@ describe('With three instances', () => {
 	it.each([503, 429, 500, 400, 401, 404])('the one that answers %i is not taken for dead', async (status) => {
 		const all = await three();
 		all[0].setFault({ kind: 'answer', status });
-		const client = servers.client(all);
-		const statistics = new CallStatistics();
-		for (let id = 0; id < 40; id++) await outcomeOf(client.predictRecord('e', { id }, { statistics }));
-		expect(statistics.leftOut.size).toBe(0);
+		const counts = countEvents();
+		const client = stage.clientOf(all, counts);
+		for (let id = 0; id < 40; id++) await outcomeOf(client.predictRecord('e', { id }));
+		expect(counts.instancesOut.length).toBe(0);
 
 		all[0].setFault(undefined);
 		clock.skip(6_000);
@@ -119,7 +121,7 @@ describe('With three instances', () => {
 		const all = await three();
 		all[0].setFault({ kind: 'delay', ms: 150 });
 		for (const quick of all.slice(1)) quick.setFault({ kind: 'delay', ms: 3 });
-		const client = servers.client(all);
+		const client = stage.clientOf(all);
 		const answers = callsOf(600).map(async (id) => await client.predictRecord('e', { id }));
 		expect(await Promise.all(answers)).toEqual(scoredAll(600));
 		const [slow, ...quick] = all.map((server) => asked(server).length);
@@ -135,11 +137,11 @@ describe('With three instances', () => {
 			return { kind: 'answer', status: 503 };
 		});
 		for (const sound of all.slice(1)) sound.setFault({ kind: 'delay', ms: 5 });
-		const client = servers.client(all);
-		const statistics = new CallStatistics();
-		const answers = callsOf(600).map(async (id) => await client.predictRecord('e', { id }, { statistics }));
+		const counts = countEvents();
+		const client = stage.clientOf(all, counts);
+		const answers = callsOf(600).map(async (id) => await client.predictRecord('e', { id }));
 		expect(await Promise.all(answers)).toEqual(scoredAll(600));
-		expect(statistics.leftOut.size).toBe(0);
+		expect(counts.instancesOut.length).toBe(0);
 		expect(refused).toBeGreaterThan(0);
 		expect(refused).toBeLessThanOrEqual(60);
 		expect(asked(all[0]).length - refused).toBeGreaterThan(20);
@@ -147,7 +149,7 @@ describe('With three instances', () => {
 
 	it('the one that flaps costs no prediction', async () => {
 		const all = await three();
-		const client = servers.client(all);
+		const client = stage.clientOf(all);
 		const answers: Array<Promise<unknown>> = [];
 		for (let round = 0; round < 4; round++) {
 			for (let id = 0; id < 100; id++) answers.push(client.predictRecord('e', { id: round * 100 + id }));
@@ -166,7 +168,7 @@ describe('An instance that was left out', () => {
 		const all = await three();
 		const [dead] = all;
 		await dead.kill();
-		const client = servers.client(all);
+		const client = stage.clientOf(all);
 		for (let id = 0; id < 40; id++) await client.predictRecord('e', { id });
 		return { all, dead, client };
 	}
@@ -195,13 +197,14 @@ describe('An instance that was left out', () => {
 	it('stays out while nothing answers there', async () => {
 		const { dead, client } = await leftOut();
 		clock.skip(7_000);
-		const statistics = new CallStatistics();
-		for (let id = 0; id < 20; id++) await client.predictRecord('e', { id }, { statistics });
-		expect(statistics.retries).toBe(0);
+		const counts = countEvents();
+		const session = client.session(counts);
+		for (let id = 0; id < 20; id++) await session.predictRecord('e', { id });
+		expect(counts.retries).toBe(0);
 		await dead.revive();
 		await wait(50);
-		for (let id = 0; id < 20; id++) await client.predictRecord('e', { id }, { statistics });
-		expect([dead.requests.length, statistics.retries]).toEqual([0, 0]);
+		for (let id = 0; id < 20; id++) await session.predictRecord('e', { id });
+		expect([dead.requests.length, counts.retries]).toEqual([0, 0]);
 	});
 
 	it('is out for longer when its one request fails, and the request succeeds elsewhere', async () => {
@@ -240,7 +243,7 @@ describe('isAlive', () => {
 		const all = await three();
 		const [drained] = all;
 		for (const server of all) server.setFault({ kind: 'delay', ms: 20 });
-		const client = servers.client(all);
+		const client = stage.clientOf(all);
 		drained.setFault(whenAsked(status));
 		clock.skip(5_000);
 		const underWay = callsOf(150).map(async (id) => await client.predictRecord('e', { id }));
@@ -257,7 +260,7 @@ describe('isAlive', () => {
 
 	it.each([401, 403, 404, 200])('that answers %i changes nothing', async (status) => {
 		const all = await three();
-		const client = servers.client(all);
+		const client = stage.clientOf(all);
 		all[0].setFault(whenAsked(status));
 		clock.skip(5_000);
 		await client.predictRecord('e', { id: 0 });
@@ -269,16 +272,16 @@ describe('isAlive', () => {
 	});
 
 	it('that answers 5xx at the only instance changes nothing', async () => {
-		const server = await servers.server({ faults: whenAsked(503) });
-		const client = servers.client(server);
+		const server = await stage.scoring({ faults: whenAsked(503) });
+		const client = stage.clientOf(server);
 		clock.skip(5_000);
 		await Promise.all(callsOf(20).map(async (id) => await client.predictRecord('e', { id })));
 		expect(server.requests).toHaveLength(20);
 	});
 
 	it('that answers 5xx everywhere leaves one that serves', async () => {
-		const all = await Promise.all([1, 2].map(async () => await servers.server({ faults: whenAsked(503) })));
-		const client = servers.client(all);
+		const all = await Promise.all([1, 2].map(async () => await stage.scoring({ faults: whenAsked(503) })));
+		const client = stage.clientOf(all);
 		for (let round = 0; round < 6; round++) {
 			clock.skip(5_000);
 			const answers = callsOf(20).map(async (id) => await client.predictRecord('e', { id }));
@@ -288,24 +291,24 @@ describe('isAlive', () => {
 });
 
 describe('With all instances dead', () => {
-	it('a call fails after four attempts, and says which one it asked last', async () => {
+	it('a call fails at its deadline, and says which one it asked last', async () => {
 		const all = await three();
 		await Promise.all(all.map(async (server) => await server.kill()));
-		const client = servers.client(all);
-		const { error } = await outcomeOf(client.predictRecord('e', { id: 1 }));
-		expect(error).toMatchObject({ name: 'ConnectionError', facts: { attempts: 4, code: 'ECONNREFUSED' } });
+		const client = stage.clientOf(all);
+		const { error } = await outcomeOf(client.predictRecord('e', { id: 1 }, { deadline: 1_000 }));
+		expect(error).toMatchObject({ name: 'ConnectionError', code: 'ECONNREFUSED' });
 		expect(error?.message).toMatch(/^127\.0\.0\.1:\d+ refused the connection: nothing listens there$/);
 	});
 
 	it.each([0, 1, 2])('and number %i of them back, all calls succeed there', async (index) => {
 		const all = await three();
-		const client = servers.client(all);
+		const client = stage.clientOf(all);
 		await Promise.all(all.map(async (server) => await server.kill()));
-		const failing = Promise.all(callsOf(20).map(async (id) => await outcomeOf(client.predictRecord('e', { id }))));
-		await wait(300);
-		// nobody waits out an outage of more than half a minute
-		clock.skip(40_000);
-		for (const { error } of await failing) expect(error?.message).toMatch(/refused the connection/);
+		const failing = callsOf(20).map(
+			async (id) => await outcomeOf(client.predictRecord('e', { id }, { deadline: 300 })),
+		);
+		for (const { error } of await Promise.all(failing))
+			expect(error?.message).toMatch(/refused the connection|has not responded for/);
 
 		await all[index].revive();
 		clock.skip(60_000);
@@ -318,7 +321,7 @@ describe('With all instances dead', () => {
 
 	it('for the time of a restart, the calls under way wait for it', async () => {
 		const all = await three();
-		const client = servers.client(all);
+		const client = stage.clientOf(all);
 		await Promise.all(callsOf(30).map(async (id) => await client.predictRecord('e', { id })));
 		await Promise.all(all.map(async (server) => await server.kill()));
 		const answers = callsOf(60).map(async (id) => await client.predictRecord('e', { id }));

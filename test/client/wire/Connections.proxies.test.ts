@@ -1,8 +1,8 @@
-import { ApiNodeClient, ConnectionError, StatusError, TimeoutError } from '../../nodes/shared/client';
-import { type Certificates, certificates } from '../support/certificates';
-import type { ChaosOptions } from '../support/chaosProxy';
-import { type ForwardProxyOptions, forwardProxy } from '../support/forwardProxy';
-import { eventually, failureOf, Stage } from './stage';
+import { ApiNodeClient, ConnectionError, StatusError, TimeoutError } from '../../../client';
+import { type Certificates, certificates } from '../../support/certificates';
+import type { ChaosOptions } from '../../support/chaosProxy';
+import { type ForwardProxyOptions, forwardProxy } from '../../support/forwardProxy';
+import { brief, eventually, failureOf, Stage } from '../harness';
 
 const stage = new Stage();
 let pem: Certificates;
@@ -52,7 +52,7 @@ describe('behind a proxy of the environment', () => {
 		});
 
 		const untrusting = await failureOf(stage.client({ url: secure.url }).predictRecord('e', {}));
-		expect(untrusting).toMatchObject({ name: 'ConnectionError', permanent: true, facts: { attempts: 1 } });
+		expect(untrusting).toMatchObject({ name: 'ConnectionError', permanent: true, attempts: 1 });
 		expect(untrusting.message).toContain('certificate');
 	});
 
@@ -124,7 +124,7 @@ describe('behind a proxy of the environment', () => {
 		for (const client of [overHttp, overHttps]) {
 			const error = await failureOf(client.predictRecord('e', {}));
 			expect(error).toBeInstanceOf(StatusError);
-			expect(error.facts).toMatchObject({ status: 404, errorType: 'E', detail: 'm', attempts: 1 });
+			expect(error).toMatchObject({ status: 404, errorType: 'E', detail: 'm', attempts: 1 });
 		}
 	});
 });
@@ -141,7 +141,7 @@ describe('a proxy that fails says so', () => {
 			expect(error).toBeInstanceOf(ConnectionError);
 			expect(error).toMatchObject({ sent: false, permanent: true });
 			expect(error.message).toBe(`The proxy refused to connect to ${new URL(url).host} (407)`);
-			expect(error.facts).toMatchObject({
+			expect(error).toMatchObject({
 				attempts: 1,
 				advice: expect.stringMatching(/^It wants a user and a password.*A proxy is set/) as string,
 			});
@@ -154,7 +154,7 @@ describe('a proxy that fails says so', () => {
 		const error = await failureOf(overHttps.runFunction('e'));
 		expect(error).toMatchObject({ name: 'ConnectionError', sent: false, permanent: true });
 		expect(error.message).toBe(`The proxy refused to connect to 127.0.0.1:${secure.port} (403)`);
-		expect(error.facts).toMatchObject({ attempts: 1, advice: mentionsProxy });
+		expect(error).toMatchObject({ attempts: 1, advice: mentionsProxy });
 		expect(proxy.tunnels).toHaveLength(1);
 	});
 
@@ -164,13 +164,14 @@ describe('a proxy that fails says so', () => {
 	});
 
 	test('being dead', async () => {
+		stage.briefly();
 		const dead = await forwardProxy();
 		await dead.close();
 		const { overHttp, overHttps, plain, secure } = await behind({}, { HTTP_PROXY: dead.url, HTTPS_PROXY: dead.url });
 		for (const client of [overHttp, overHttps]) {
-			const error = await failureOf(client.predictRecord('e', {}));
+			const error = await failureOf(client.predictRecord('e', {}, brief));
 			expect(error).toMatchObject({ name: 'ConnectionError', sent: false });
-			expect(error.facts).toMatchObject({ attempts: 4, code: 'ECONNREFUSED', advice: mentionsProxy });
+			expect(error).toMatchObject({ attempts: 2, code: 'ECONNREFUSED', advice: mentionsProxy });
 		}
 		expect([plain.connections, secure.connections]).toEqual([0, 0]);
 	});
@@ -187,10 +188,11 @@ describe('a proxy that fails says so', () => {
 	}
 
 	test('saying nothing to a tunnel: given up after the connect time-out, and every socket closed', async () => {
+		stage.briefly();
 		const { silence, overHttps } = await behindSilence(100);
-		const error = await failureOf(overHttps.runFunction('e'));
+		const error = await failureOf(overHttps.runFunction('e', {}, brief));
 		expect(error).toBeInstanceOf(TimeoutError);
-		expect(error).toMatchObject({ sent: false, facts: { attempts: 4, advice: mentionsProxy } });
+		expect(error).toMatchObject({ sent: false, attempts: 2, advice: mentionsProxy });
 		expect(silence.connections).toBeGreaterThan(0);
 		expect(await eventually(() => silence.openSockets(), 0)).toBe(0);
 	});
@@ -241,10 +243,11 @@ describe('a proxy that fails says so', () => {
 	});
 
 	test('while the handshake through its tunnel stalls: given up after the connect time-out', async () => {
+		stage.briefly();
 		const { secure } = await behind({}, {}, { connectionFaults: 'silent' });
 		const client = stage.client({ url: secure.url, connectTimeout: 150 });
-		const error = await failureOf(client.runFunction('e'));
-		expect(error).toMatchObject({ sent: false, facts: { attempts: 4, advice: mentionsProxy } });
+		const error = await failureOf(client.runFunction('e', {}, brief));
+		expect(error).toMatchObject({ sent: false, attempts: 2, advice: mentionsProxy });
 		expect(await eventually(() => secure.openSockets(), 0)).toBe(0);
 	});
 });

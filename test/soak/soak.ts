@@ -1,5 +1,5 @@
 /**
- * `npx tsx bench/soak.ts [--records 1000000] [--throughput]`: records through random 503s, resets, answers cut short and
+ * `npx tsx test/soak/soak.ts [--records 1000000] [--throughput]`: records through random 503s, resets, answers cut short and
  * slow ones, and through instances that die and return. Prints what was lost, doubled and misplaced, what was sent again,
  * and the heap as it went. Ends with code 1 when anything was lost, doubled or misplaced.
  *
@@ -13,9 +13,9 @@ import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Pool } from 'undici';
-import { startApiNode } from '../demo/api-node';
-import { ApiNodeClient, CallStatistics, operations, recordText, StatusError } from '../nodes/shared/client';
-import { type ChaosProxy, chaosProxy, type ChaosRequest, type Fault } from '../test/support/chaosProxy';
+import { startApiNode } from '../../demo/api-node';
+import { ApiNodeClient, StatusError } from '../../client';
+import { type ChaosProxy, chaosProxy, type ChaosRequest, type Fault } from '../support/chaosProxy';
 
 /** One record in so many is refused, so that batches are split as well. */
 const badEvery = 2_000;
@@ -137,7 +137,14 @@ async function soak(records: number): Promise<boolean> {
 		downMs: short ? 200 : 3_000,
 	});
 	const client = new ApiNodeClient({ url: urls, serviceId: 's' });
-	const statistics = new CallStatistics();
+	const events = { retry: 0, split: 0, instanceOut: 0, instanceBack: 0, pause: 0 };
+	const leftOut = new Set<string>();
+	const session = client.session({
+		onEvent(event) {
+			events[event.type]++;
+			if (event.type === 'instanceOut') leftOut.add(event.instance);
+		},
+	});
 	const seen = new Uint8Array(records);
 	const counts = { lost: 0, doubled: 0, misplaced: 0, refused: 0 };
 	const errors = new Map<string, number>();
@@ -146,9 +153,9 @@ async function soak(records: number): Promise<boolean> {
 	let done = 0;
 
 	const settleBatch = async (from: number, to: number) => {
-		const texts: string[] = [];
-		for (let id = from; id < to; id++) texts.push(recordText(operations.predict, { id, amount: id % 97 }));
-		const outcomes = await client.settle('predict', 'e', texts, { statistics });
+		const batch: Array<{ features: { id: number; amount: number } }> = [];
+		for (let id = from; id < to; id++) batch.push({ features: { id, amount: id % 97 } });
+		const outcomes = await session.settle('predict', 'e', batch, { batchSize });
 		for (let id = from; id < to; id++) {
 			const outcome = outcomes[id - from];
 			if (!outcome) counts.lost++;
@@ -189,9 +196,7 @@ async function soak(records: number): Promise<boolean> {
 	console.log(`met: ${faults.join(', ')}, ${tally.deaths} deaths`);
 	console.log(`lost ${counts.lost}, doubled ${counts.doubled}, misplaced ${counts.misplaced}`);
 	console.log(`refused ${counts.refused} of ${bad} bad records, alone`);
-	console.log(
-		`retried ${statistics.retries}, split ${statistics.splits}, left out ${[...statistics.leftOut].join(', ')}`,
-	);
+	console.log(`retried ${events.retry}, split ${events.split}, left out ${[...leftOut].join(', ')}`);
 	console.log(`heap in MiB, by tenths: ${deciles.map((each) => each.toFixed(1)).join(' ')}`);
 	for (const [message, count] of [...errors].slice(0, 10)) console.log(`${count} times: ${message}`);
 	return counts.lost + counts.doubled + counts.misplaced === 0 && counts.refused === bad;

@@ -1,64 +1,77 @@
-import { Fleet, type Liveness } from '../../../nodes/shared/client/Fleet';
-import type { Instance } from '../../../nodes/shared/client/Instance';
+import { type Instance, Instances, type Liveness } from '../../../client/traffic/Instances';
+import type { Connections } from '../../../client/wire/Connections';
+import { ManualClock, Stage } from '../harness';
 
-beforeEach(() => {
-	jest.useFakeTimers({ now: 1_000_000 });
-	// the middle of the jitter
-	jest.spyOn(Math, 'random').mockReturnValue(0.5);
-});
-afterEach(() => {
-	jest.useRealTimers();
-	jest.restoreAllMocks();
-});
+const stage = new Stage();
+// the middle of the jitter
+beforeEach(() => stage.jitter(0.5));
 
-const instance = (host: string) => ({ host, inFlight: 0 }) as Instance;
+/** Lets what has been answered be noticed. */
+const settled = async () => await new Promise(setImmediate);
 
-function fleetOf(...names: string[]) {
-	const instances = names.map(instance);
+function instancesOf(...names: string[]) {
+	const clock = new ManualClock();
 	const liveness = new Map<Instance, Liveness>();
 	const checks: string[] = [];
-	const onReturn = jest.fn();
+	const onOut = jest.fn();
+	const onBack = jest.fn();
 	const checkAlive = async (checked: Instance) => {
 		checks.push(checked.host);
 		return await Promise.resolve(liveness.get(checked) ?? 'alive');
 	};
-	const fleet = new Fleet(instances, checkAlive, onReturn);
-	const available = () => fleet.available().map(({ host }) => host);
+	const all = new Instances(
+		names.map((host) => ({ host }) as Connections),
+		clock,
+		{ checkAlive, onOut, onBack },
+	);
+	const available = () => all.available().map(({ host }) => host);
 	return {
-		fleet,
-		instances,
+		all,
+		instances: all.all,
+		clock,
 		checks,
-		onReturn,
+		onOut,
+		onBack,
 		available,
 		says: (checked: Instance, what: Liveness) => void liveness.set(checked, what),
 		/** Time passes, somebody asks for an instance, and the check that this sets off comes to its end. */
 		async after(ms: number) {
-			jest.advanceTimersByTime(ms);
-			fleet.available();
-			await jest.advanceTimersByTimeAsync(0);
+			clock.advance(ms);
+			all.available();
+			await settled();
 			return available();
 		},
-		fail: (failing: Instance, times = 3) => Array.from({ length: times }, () => fleet.failed(failing)),
+		fail: (failing: Instance, times = 3) => Array.from({ length: times }, () => all.failed(failing)),
 	};
 }
 
 describe('An instance', () => {
 	it('is out after three failures in a row, and that is told once', () => {
-		const { fail, instances, available } = fleetOf('a', 'b', 'c');
+		const { fail, instances, available, onOut } = instancesOf('a', 'b', 'c');
 		expect(fail(instances[0], 5)).toEqual([false, false, true, false, false]);
+		expect(onOut.mock.calls).toEqual([[instances[0], 5_000]]);
 		expect(available()).toEqual(['b', 'c']);
 	});
 
 	it('stays in when a success comes between the failures', () => {
-		const { fleet, fail, instances, available } = fleetOf('a', 'b');
+		const { all, fail, instances, available } = instancesOf('a', 'b');
 		fail(instances[0], 2);
-		fleet.succeeded(instances[0]);
+		all.succeeded(instances[0]);
 		fail(instances[0], 2);
 		expect(available()).toEqual(['a', 'b']);
 	});
 
+	it('stays in when a request that was sent later, to whichever endpoint, succeeded meanwhile', () => {
+		const { all, clock, instances, available } = instancesOf('a', 'b');
+		const startedAt = clock.now();
+		clock.advance(20);
+		all.succeeded(instances[0]);
+		for (let i = 0; i < 5; i++) expect(all.failed(instances[0], startedAt)).toBe(false);
+		expect(available()).toEqual(['a', 'b']);
+	});
+
 	it('is asked whether it is alive when its break is over, not before', async () => {
-		const { fail, instances, after, checks } = fleetOf('a', 'b');
+		const { fail, instances, after, checks } = instancesOf('a', 'b');
 		fail(instances[0]);
 		expect(await after(4_900)).toEqual(['b']);
 		expect(checks).toEqual([]);
@@ -67,37 +80,37 @@ describe('An instance', () => {
 	});
 
 	it('gets one request at a time until one has succeeded', async () => {
-		const { fleet, fail, instances, after, available, onReturn } = fleetOf('a', 'b');
+		const { all, fail, instances, after, available, onBack } = instancesOf('a', 'b');
 		const [a] = instances;
 		fail(a);
 		await after(5_000);
-		expect(onReturn).toHaveBeenCalledTimes(1);
+		expect(onBack).toHaveBeenCalledTimes(1);
 		a.inFlight = 1;
 		expect(available()).toEqual(['b']);
-		fleet.succeeded(a);
-		expect(onReturn).toHaveBeenCalledTimes(2);
+		all.succeeded(a);
+		expect(onBack).toHaveBeenCalledTimes(2);
 		expect(available()).toEqual(['a', 'b']);
 	});
 
 	it('is out again when its one request fails, for twice as long, up to a minute', async () => {
-		const { fleet, fail, instances, after } = fleetOf('a', 'b');
+		const { all, fail, instances, after } = instancesOf('a', 'b');
 		const [a] = instances;
 		fail(a);
 		for (const pause of [5_000, 10_000, 20_000, 40_000, 60_000, 60_000]) {
 			expect(await after(pause - 1)).toEqual(['b']);
 			expect(await after(1)).toEqual(['a', 'b']);
-			expect(fleet.failed(a)).toBe(true);
+			expect(all.failed(a)).toBe(true);
 		}
 	});
 
 	it('begins with the short break again after a success', async () => {
-		const { fleet, fail, instances, after } = fleetOf('a', 'b');
+		const { all, fail, instances, after } = instancesOf('a', 'b');
 		const [a] = instances;
 		fail(a);
 		await after(5_000);
-		fleet.failed(a);
+		all.failed(a);
 		await after(10_000);
-		fleet.succeeded(a);
+		all.succeeded(a);
 		fail(a);
 		expect(await after(5_000)).toEqual(['a', 'b']);
 	});
@@ -106,15 +119,15 @@ describe('An instance', () => {
 		[0, 3_750],
 		[1, 6_250],
 	])('has a break that varies by a quarter (at %d: %i ms)', async (random, pause) => {
-		jest.spyOn(Math, 'random').mockReturnValue(random);
-		const { fail, instances, after } = fleetOf('a', 'b');
+		stage.jitter(random);
+		const { fail, instances, after } = instancesOf('a', 'b');
 		fail(instances[0]);
 		expect(await after(pause - 1)).toEqual(['b']);
 		expect(await after(1)).toEqual(['a', 'b']);
 	});
 
 	it('stays out while it cannot be reached, with breaks that grow', async () => {
-		const { fail, instances, after, says, checks } = fleetOf('a', 'b');
+		const { fail, instances, after, says, checks } = instancesOf('a', 'b');
 		fail(instances[0]);
 		says(instances[0], 'unreachable');
 		for (const pause of [5_000, 10_000, 20_000]) expect(await after(pause)).toEqual(['b']);
@@ -126,7 +139,7 @@ describe('An instance', () => {
 
 describe('Every five seconds in which it is used', () => {
 	it('an instance is asked whether it is alive', async () => {
-		const { after, checks } = fleetOf('a', 'b');
+		const { after, checks } = instancesOf('a', 'b');
 		await after(4_999);
 		expect(checks).toEqual([]);
 		await after(1);
@@ -138,14 +151,14 @@ describe('Every five seconds in which it is used', () => {
 	});
 
 	it('an instance that cannot be reached has one failure more', async () => {
-		const { fail, instances, after, says } = fleetOf('a', 'b');
+		const { fail, instances, after, says } = instancesOf('a', 'b');
 		fail(instances[0], 2);
 		says(instances[0], 'unreachable');
 		expect(await after(5_000)).toEqual(['b']);
 	});
 
 	it('one that stands alone is not asked: there is no other to go to', async () => {
-		const { after, checks } = fleetOf('a');
+		const { after, checks } = instancesOf('a');
 		expect(await after(60_000)).toEqual(['a']);
 		expect(checks).toEqual([]);
 	});
@@ -153,24 +166,24 @@ describe('Every five seconds in which it is used', () => {
 
 describe('An instance that asks for no more requests', () => {
 	async function draining() {
-		const all = fleetOf('a', 'b');
-		all.says(all.instances[0], 'draining');
-		expect(await all.after(5_000)).toEqual(['b']);
-		return all;
+		const given = instancesOf('a', 'b');
+		given.says(given.instances[0], 'draining');
+		expect(await given.after(5_000)).toEqual(['b']);
+		return given;
 	}
 
 	it('is left out although the requests that it still has succeed', async () => {
-		const { fleet, instances, available } = await draining();
-		fleet.succeeded(instances[0]);
+		const { all, instances, available } = await draining();
+		all.succeeded(instances[0]);
 		expect(available()).toEqual(['b']);
 	});
 
 	it('comes back when it says that it is alive', async () => {
-		const { fleet, instances, after, says } = await draining();
+		const { all, instances, after, says } = await draining();
 		expect(await after(5_000)).toEqual(['b']);
 		says(instances[0], 'alive');
 		expect(await after(10_000)).toEqual(['a', 'b']);
-		fleet.succeeded(instances[0]);
+		all.succeeded(instances[0]);
 		expect(await after(0)).toEqual(['a', 'b']);
 	});
 
@@ -185,7 +198,7 @@ describe('An instance that asks for no more requests', () => {
 
 describe('The last instance', () => {
 	it('is never put out', () => {
-		const { fail, instances, available } = fleetOf('a', 'b', 'c');
+		const { fail, instances, available } = instancesOf('a', 'b', 'c');
 		fail(instances[0]);
 		fail(instances[1]);
 		expect(fail(instances[2], 50)).not.toContain(true);
@@ -193,18 +206,18 @@ describe('The last instance', () => {
 	});
 
 	it('gives way to another one that has come back', async () => {
-		const { fleet, fail, instances, after } = fleetOf('a', 'b');
+		const { all, fail, instances, after } = instancesOf('a', 'b');
 		const [a, b] = instances;
 		fail(a);
 		fail(b);
 		await after(5_000);
-		fleet.succeeded(a);
-		expect(fleet.failed(b)).toBe(true);
+		all.succeeded(a);
+		expect(all.failed(b)).toBe(true);
 		expect(await after(0)).toEqual(['a']);
 	});
 
 	it('is still given requests while the others are on trial', async () => {
-		const { fail, instances, after, available } = fleetOf('a', 'b');
+		const { fail, instances, after, available } = instancesOf('a', 'b');
 		fail(instances[0]);
 		expect(await after(5_000)).toEqual(['a', 'b']);
 		instances[0].inFlight = 1;

@@ -1,16 +1,11 @@
-import { type ApiNode, startApiNode } from '../../demo/api-node';
-import {
-	type ApiNodeClientOptions,
-	ConnectionError,
-	InvalidCallError,
-	type TlsOptions,
-} from '../../nodes/shared/client';
-import { authority, type Certificates, certificates } from '../support/certificates';
-import type { ChaosOptions } from '../support/chaosProxy';
-import { failureOf, Stage } from './stage';
+import { type ApiNode, startApiNode } from '../../../demo/api-node';
+import { type ApiNodeClientOptions, ConnectionError, InvalidCallError, type TlsOptions } from '../../../client';
+import { authority, type Certificates, certificates } from '../../support/certificates';
+import type { ChaosOptions } from '../../support/chaosProxy';
+import { brief, failureOf, Stage } from '../harness';
 
 const stage = new Stage();
-beforeEach(() => stage.withoutPauses());
+beforeEach(() => stage.briefly());
 
 let pem: Certificates;
 beforeAll(async () => {
@@ -21,7 +16,7 @@ const answer = { body: { result: { prediction: 1 } } };
 
 async function call(tls: ChaosOptions['tls'], options: TlsOptions = {}, more: Partial<ApiNodeClientOptions> = {}) {
 	const { chaos, client } = await stage.chaosAndClient({ tls, respond: () => answer }, { tls: options, ...more });
-	return { chaos, client, outcome: client.predictRecord('e', {}) };
+	return { chaos, client, outcome: client.predictRecord('e', {}, brief) };
 }
 
 const oneLine = (text: string) => text.trim().replaceAll('\n', ' ');
@@ -83,7 +78,7 @@ describe('does not trust, says why and what to do, and asks once', () => {
 			() => ({ ca: pem.ca }),
 			'ERR_TLS_CERT_ALTNAME_INVALID',
 			/127\.0\.0\.1/,
-			/host name that the certificate was made for/,
+			/host name that the certificate was issued for/,
 		],
 		['an expired certificate', () => pem.expired, () => ({ ca: pem.ca }), 'CERT_HAS_EXPIRED', /expired/, /renew/],
 	])('%s', async (_name, served, given, code, detail, advice) => {
@@ -93,9 +88,9 @@ describe('does not trust, says why and what to do, and asks once', () => {
 		expect(error).toBeInstanceOf(ConnectionError);
 		expect(error).toMatchObject({ sent: false, permanent: true });
 		expect(error.message).toBe(`The certificate of 127.0.0.1:${chaos.port} was not accepted`);
-		expect(error.facts).toMatchObject({ instance: `127.0.0.1:${chaos.port}`, attempts: 1, code });
-		expect(error.facts.detail).toMatch(detail);
-		expect(error.facts.advice).toMatch(advice);
+		expect(error).toMatchObject({ instance: `127.0.0.1:${chaos.port}`, attempts: 1, code });
+		expect(error.detail).toMatch(detail);
+		expect(error.advice).toMatch(advice);
 		expect([chaos.connections, chaos.requests.length]).toEqual([1, 0]);
 	});
 });
@@ -148,8 +143,8 @@ describe('mutual TLS', () => {
 			const { chaos, outcome } = await call(wanted(version), { ca: pem.ca });
 			const error = await failureOf(outcome);
 			expect(error).toBeInstanceOf(ConnectionError);
-			expect(`${error.message} ${error.facts.advice}`).toMatch(/client certificate/);
-			expect(error.facts.advice).not.toMatch(/private authority/);
+			expect(`${error.message} ${error.advice}`).toMatch(/client certificate/);
+			expect(error.advice).not.toMatch(/private authority/);
 			expect(chaos.requests).toHaveLength(0);
 		},
 	);
@@ -161,7 +156,7 @@ describe('mutual TLS', () => {
 			const { chaos, outcome } = await call(wanted(version), { ca: pem.ca, cert, key });
 			const error = await failureOf(outcome);
 			expect(error).toBeInstanceOf(ConnectionError);
-			expect(`${error.message} ${error.facts.advice}`).toMatch(/client certificate/);
+			expect(`${error.message} ${error.advice}`).toMatch(/client certificate/);
 			expect(chaos.requests).toHaveLength(0);
 		},
 	);
@@ -261,17 +256,21 @@ describe('a client is not made', () => {
 describe('the wrong scheme', () => {
 	test('http to a TLS port: the error hints at https', async () => {
 		const chaos = await stage.chaos({ tls: pem.server });
-		const error = await failureOf(stage.client({ url: chaos.url.replace('https', 'http') }).predictRecord('e', {}));
+		const error = await failureOf(
+			stage.client({ url: chaos.url.replace('https', 'http') }).predictRecord('e', {}, brief),
+		);
 		expect(error).toBeInstanceOf(ConnectionError);
-		expect(error.facts.advice).toContain('check http or https in the URL');
+		expect(error.advice).toContain('check http or https in the URL');
 		expect(chaos.requests).toHaveLength(0);
 	});
 
 	test('https to a port without TLS: the error hints at http', async () => {
 		const chaos = await stage.chaos();
-		const error = await failureOf(stage.client({ url: chaos.url.replace('http', 'https') }).predictRecord('e', {}));
+		const error = await failureOf(
+			stage.client({ url: chaos.url.replace('http', 'https') }).predictRecord('e', {}, brief),
+		);
 		expect(error).toBeInstanceOf(ConnectionError);
-		expect(error.facts.advice).toContain('check http or https in the URL');
+		expect(error.advice).toContain('check http or https in the URL');
 		expect(chaos.requests).toHaveLength(0);
 	});
 });

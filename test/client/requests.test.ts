@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { type ApiNodeClient, recordText, operations } from '../../nodes/shared/client';
+import type { ApiNodeClient } from '../../client';
 import type { ChaosRequest } from '../support/chaosProxy';
-import { Stage } from './stage';
+import { Stage } from './harness';
 
 const stage = new Stage();
 
@@ -180,9 +180,9 @@ describe("sends what Dataiku's Python client 14.3.3 sends for the same call", ()
 
 	test('records settled one by one or together travel like those of the plain methods', async () => {
 		const plain = await sent((client) => client.predictRecords('e', [{ features, context }], { dispatchKey: 'k' }));
-		const text = recordText(operations.predict, features, context);
-		const settled = await sent((client) => client.settle('predict', 'e', [text], { dispatchKey: 'k' }));
-		const alone = await sent((client) => client.settle('predict', 'e', [text], { single: true, nExplanations: 2 }));
+		const record = { features, context };
+		const settled = await sent((client) => client.settle('predict', 'e', [record], { dispatchKey: 'k' }));
+		const alone = await sent((client) => client.settle('predict', 'e', [record], { batchSize: 1, nExplanations: 2 }));
 		const plainAlone = await sent((client) => client.predictRecord('e', features, { context, nExplanations: 2 }));
 
 		expect([settled.path, JSON.parse(settled.body)]).toEqual([plain.path, JSON.parse(plain.body)]);
@@ -215,11 +215,11 @@ describe('lets itself in', () => {
 		expect(await authorization({ apiKey: '', bearerToken: '' })).toBeUndefined();
 	});
 
-	test('with the token of the moment where one call brings a source of tokens', async () => {
+	test('with the token of the moment where a session brings a source of tokens', async () => {
 		const { chaos, client } = await stage.chaosAndClient({ respond: () => answer }, { apiKey: 'k3y' });
 		const tokens = { get: async () => 'fresh', renew: async () => 'never' };
 
-		await client.predictRecord('e', {}, { tokens });
+		await client.session({ tokens }).predictRecord('e', {});
 		await client.predictRecord('e', {});
 
 		expect(chaos.requests.map(({ headers }) => headers.authorization)).toEqual(['Bearer fresh', 'Basic azN5Og==']);
@@ -228,11 +228,12 @@ describe('lets itself in', () => {
 	test('with a renewed token after a refused one, once', async () => {
 		const { chaos, client } = await stage.chaosAndClient({ faults: { kind: 'answer', status: 401 } });
 		const refused: string[] = [];
-		const renew = async (token: string) => `another than ${refused.push(token)}`.replaceAll(' ', '-');
+		const tokens = {
+			get: async () => (refused.length === 0 ? 'old' : `another-than-${refused.length}`),
+			renew: async (token: string) => refused.push(token),
+		};
 
-		await expect(client.predictRecord('e', {}, { tokens: { get: async () => 'old', renew } })).rejects.toMatchObject({
-			status: 401,
-		});
+		await expect(client.session({ tokens }).predictRecord('e', {})).rejects.toMatchObject({ status: 401 });
 
 		expect(refused).toEqual(['old']);
 		expect(chaos.requests.map(({ headers }) => headers.authorization)).toEqual(['Bearer old', 'Bearer another-than-1']);

@@ -1,5 +1,5 @@
-import { operations, type RecordOutcome, recordText } from '../../nodes/shared/client';
-import { Stage } from './stage';
+import type { RecordOutcome } from '../../client';
+import { Stage } from './harness';
 
 const stage = new Stage();
 
@@ -34,8 +34,8 @@ test('of 100,000 records in batches the 10,090 bad ones fail, and no other, and 
 		while (next < 100_000) {
 			const start = next;
 			next += size;
-			const records = Array.from({ length: size }, (_, i) => recordText(operations.predict, { n: start + i }));
-			const settled = await client.settle('predict', 'e', records, { signal });
+			const records = Array.from({ length: size }, (_, i) => ({ features: { n: start + i } }));
+			const settled = await client.settle('predict', 'e', records, { signal, batchSize: size });
 			settled.forEach((outcome, i) => (outcomes[start + i] = outcome));
 		}
 	};
@@ -48,7 +48,7 @@ test('of 100,000 records in batches the 10,090 bad ones fail, and no other, and 
 
 	const wrong = outcomes.findIndex((outcome, n) => {
 		const words = complaint(n);
-		if (outcome.error) return outcome.error.said !== `Bad: ${words}`;
+		if (outcome.error) return outcome.error.serverMessage !== `Bad: ${words}`;
 		return words !== undefined || outcome.result.prediction !== n;
 	});
 	expect(wrong).toBe(-1);

@@ -1,6 +1,6 @@
 import { type ApiNode, startApiNode } from '../../demo/api-node';
-import { ApiNodeClient, operations, RawAnswer, recordText } from '../../nodes/shared/client';
-import { Stage } from './stage';
+import { ApiNodeClient, RawResponse } from '../../client';
+import { Stage } from './harness';
 
 const stage = new Stage();
 let node: ApiNode;
@@ -145,18 +145,18 @@ describe('gives the whole answer of', () => {
 	});
 
 	test('settle: each record its result, with the part of the answer that counts for all', async () => {
-		const records = [risky, usual].map((features) => recordText(operations.predict, features));
+		const records = [risky, usual].map((features) => ({ features }));
 		const outcomes = await client.settle('predict', 'fraud', records);
 		expect(outcomes).toEqual([
-			{ result: expect.objectContaining({ prediction: 'fraud' }), answer: context('fraud') },
-			{ result: expect.objectContaining({ prediction: 'legitimate' }), answer: context('fraud') },
+			{ result: expect.objectContaining({ prediction: 'fraud' }), response: context('fraud') },
+			{ result: expect.objectContaining({ prediction: 'legitimate' }), response: context('fraud') },
 		]);
 		expect(await client.settle('predict', 'fraud', [])).toEqual([]);
 	});
 
 	test("settle with one record's lookup, whose answer is a list as well", async () => {
-		const record = recordText(operations.lookup, { customer_id: 'C001' });
-		const [outcome] = await client.settle('lookup', 'customer', [record], { single: true });
+		const record = { data: { customer_id: 'C001' } };
+		const [outcome] = await client.settle('lookup', 'customer', [record], { batchSize: 1 });
 		expect(outcome).toMatchObject({ result: { data: { name: expect.any(String) } } });
 	});
 
@@ -170,8 +170,8 @@ describe('gives the whole answer of', () => {
 describe("gives a function's own kind of answer as it is", () => {
 	const raw = async (endpoint: string, args: Record<string, unknown>) => {
 		const answer = await client.runFunction(endpoint, args);
-		expect(answer).toBeInstanceOf(RawAnswer);
-		return answer as RawAnswer;
+		expect(answer).toBeInstanceOf(RawResponse);
+		return answer as RawResponse;
 	};
 
 	test('text', async () => {
@@ -207,8 +207,8 @@ describe("gives a function's own kind of answer as it is", () => {
 		const { client } = await stage.chaosAndClient({
 			respond: () => ({ body, headers: type ? { 'content-type': type } : {} }),
 		});
-		const answer = (await client.runFunction('e')) as RawAnswer;
-		expect(answer).toBeInstanceOf(RawAnswer);
+		const answer = (await client.runFunction('e')) as RawResponse;
+		expect(answer).toBeInstanceOf(RawResponse);
 		expect([answer.contentType, answer.text()]).toEqual([type.split(';')[0], shown]);
 	});
 

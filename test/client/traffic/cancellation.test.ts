@@ -7,12 +7,11 @@ import {
 	type ApiNodeError,
 	CancelledError,
 	type CallOptions,
-	operations,
-	recordText,
-} from '../../nodes/shared/client';
-import { certificates } from '../support/certificates';
-import type { ChaosOptions, ChaosProxy } from '../support/chaosProxy';
-import { eventually, failureOf, Stage } from './stage';
+	type SessionOptions,
+} from '../../../client';
+import { certificates } from '../../support/certificates';
+import type { ChaosOptions, ChaosProxy } from '../../support/chaosProxy';
+import { eventually, failureOf, Stage } from '../harness';
 
 const stage = new Stage();
 // A retry would come at once.
@@ -27,13 +26,18 @@ const atOnce = 1_000;
 const patient = { timeout: 60_000, deadline: 240_000 };
 
 const answer = { body: { result: {}, results: [{}] } };
-const record = recordText(operations.predict, {});
+const record = { features: {} };
 
-type Call = (client: ApiNodeClient, options: CallOptions) => Promise<unknown>;
+type Options = CallOptions & Pick<SessionOptions, 'tokens'>;
+type Call = (client: ApiNodeClient, options: Options) => Promise<unknown>;
+const caller = (client: ApiNodeClient, { tokens }: Options) => (tokens ? client.session({ tokens }) : client);
 const calls: Array<[string, Call]> = [
-	['predictRecord', async (client, options) => await client.predictRecord('e', {}, options)],
-	['runFunction', async (client, options) => await client.runFunction('e', {}, options)],
-	['settle', async (client, options) => await client.settle('predict', 'e', [record, record], options)],
+	['predictRecord', async (client, options) => await caller(client, options).predictRecord('e', {}, options)],
+	['runFunction', async (client, options) => await caller(client, options).runFunction('e', {}, options)],
+	[
+		'settle',
+		async (client, options) => await caller(client, options).settle('predict', 'e', [record, record], options),
+	],
 	['openApi', async (client, options) => await client.openApi(options)],
 ];
 
@@ -109,7 +113,7 @@ describe.each(calls)('%s ends at once when it is cancelled', (name, call) => {
 		const chaos = await stage.chaos(typeof chaosOptions === 'function' ? await chaosOptions() : chaosOptions);
 		const client = stage.client({ url: chaos.url, ...(typeof options === 'function' ? options(chaos) : options) });
 		await cancelled(
-			(signal) => call(client, { ...patient, signal, maxAnswerBytes: 2 ** 32 }),
+			(signal) => call(client, { ...patient, signal, maxResponseBytes: 2 ** 32 }),
 			() => when(chaos),
 		);
 		await expectQuiet(chaos);
@@ -171,7 +175,7 @@ describe.each(calls)('%s ends at once when it is cancelled', (name, call) => {
 });
 
 test('a call that backs off ends at once when it is cancelled', async () => {
-	const faults = { kind: 'answer', status: 503, headers: { 'retry-after': '60' } } as const;
+	const faults = { kind: 'answer', status: 503, headers: { 'retry-after': '20' } } as const;
 	const { chaos, client } = await stage.chaosAndClient({ faults });
 	await cancelled(
 		(signal) => client.predictRecord('e', {}, { ...patient, signal }),
@@ -187,9 +191,9 @@ test('a batch that is being split ends at once when it is cancelled, and sends n
 	const { chaos, client } = await stage.chaosAndClient({
 		faults: { kind: 'delay', ms: 20, then: { kind: 'answer', status: 400, body: { message: 'a bad record' } } },
 	});
-	const records = Array.from({ length: 1_000 }, (_, i) => recordText(operations.predict, { i }));
+	const records = Array.from({ length: 1_000 }, (_, i) => ({ features: { i } }));
 	await cancelled(
-		(signal) => client.settle('predict', 'e', records, { ...patient, signal }),
+		(signal) => client.settle('predict', 'e', records, { ...patient, batchSize: 1_000, signal }),
 		() => chaos.requestsArrived(4),
 	);
 	await expectQuiet(chaos);
@@ -269,7 +273,9 @@ test('closing the client ends what is under way', async () => {
 	const calls = [client.predictRecord('e', {}, patient), client.runFunction('e', {}, patient)].map(failureOf);
 	await chaos.requestsArrived(2);
 	await client.destroy();
-	for (const error of await Promise.all(calls)) expect(error.name).toBe('ConnectionError');
+	for (const error of await Promise.all(calls)) {
+		expect(error).toMatchObject({ name: 'CancelledError', message: 'The client was destroyed' });
+	}
 	await expectQuiet(chaos);
 	expect(chaos.requests).toHaveLength(2);
 });

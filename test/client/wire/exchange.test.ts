@@ -1,7 +1,7 @@
 import type { LookupFunction } from 'node:net';
-import { AnswerError, TimeoutError } from '../../nodes/shared/client';
-import { certificates } from '../support/certificates';
-import { eventually, failureOf, Stage } from './stage';
+import { ResponseError, TimeoutError } from '../../../client';
+import { certificates } from '../../support/certificates';
+import { brief, eventually, failureOf, Stage } from '../harness';
 
 const stage = new Stage();
 beforeEach(() => stage.withoutPauses());
@@ -17,11 +17,11 @@ describe('the time-out of an attempt', () => {
 		const error = await failureOf(client.runFunction('e', {}, { timeout: 150 }));
 
 		expect(error).toBeInstanceOf(TimeoutError);
-		expect(error).toMatchObject({ sent: true, message: `127.0.0.1:${chaos.port} did not answer within 150 ms` });
-		expect(error.facts).toMatchObject({
+		expect(error).toMatchObject({ sent: true, message: `127.0.0.1:${chaos.port} did not respond within 150 ms` });
+		expect(error).toMatchObject({
 			instance: `127.0.0.1:${chaos.port}`,
 			attempts: 1,
-			advice: expect.stringContaining('Raise the time-out') as string,
+			advice: expect.stringContaining('Raise the timeout') as string,
 		});
 		expect(chaos.requests).toHaveLength(1);
 		expect(await eventually(() => chaos.openSockets(), 0)).toBe(0);
@@ -48,7 +48,7 @@ describe('the time-out of an attempt', () => {
 	test('is tried once more where that is harmless, and no further', async () => {
 		const { chaos, client } = await stage.chaosAndClient({ faults: { kind: 'silent' } });
 		const error = await failureOf(client.predictRecord('e', {}, { timeout: 100 }));
-		expect(error.facts.attempts).toBe(2);
+		expect(error.attempts).toBe(2);
 		expect(chaos.requests).toHaveLength(2);
 	});
 
@@ -80,23 +80,28 @@ describe('the time-out of connecting', () => {
 	const notConnected = { name: 'TimeoutError', sent: false };
 
 	test('ends a stalled TLS handshake long before the time-out of the attempt', async () => {
+		stage.briefly();
 		const tls = (await certificates()).server;
 		const { chaos, client } = await stage.chaosAndClient({ tls, connectionFaults: 'silent' }, { connectTimeout: 100 });
-		const error = await failureOf(client.runFunction('e', {}, { timeout: forever }));
+		const error = await failureOf(client.runFunction('e', {}, { timeout: forever, ...brief }));
 
 		expect(error).toMatchObject({
 			...notConnected,
 			message: `No connection to 127.0.0.1:${chaos.port} within the time allowed`,
 		});
 		// Nothing was sent: even a function may be tried again.
-		expect(error.facts).toMatchObject({ attempts: 4, advice: 'Check host, port and firewall.' });
+		expect(error).toMatchObject({
+			attempts: 2,
+			advice: 'Check host, port and firewall. No time was left for another try.',
+		});
 		expect(chaos.requests).toHaveLength(0);
 		expect(await eventually(() => chaos.openSockets(), 0)).toBe(0);
 	});
 
 	test('ends a name look-up that stalls', async () => {
+		stage.briefly();
 		const client = stage.client({ url: 'http://slow.example', lookup: never, connectTimeout: 100 });
-		const error = await failureOf(client.runFunction('e', {}, { timeout: forever }));
+		const error = await failureOf(client.runFunction('e', {}, { timeout: forever, ...brief }));
 		expect(error).toMatchObject({
 			...notConnected,
 			message: 'No connection to slow.example:80 within the time allowed',
@@ -143,16 +148,20 @@ describe('the look-up of names', () => {
 	});
 
 	test('may refuse an address, and nothing is sent there', async () => {
+		stage.briefly();
 		const chaos = await stage.chaos();
 		const lookup: LookupFunction = (_hostname, _options, callback) => callback(new Error('address not allowed'), '', 0);
 		const client = stage.client({ url: `http://api-node.example:${chaos.port}`, lookup });
-		expect(await failureOf(client.predictRecord('e', {}))).toMatchObject({ name: 'ConnectionError', sent: false });
+		expect(await failureOf(client.predictRecord('e', {}, brief))).toMatchObject({
+			name: 'ConnectionError',
+			sent: false,
+		});
 		expect(chaos.connections).toBe(0);
 	});
 });
 
 test('an endless answer ends with its size, not with its time', async () => {
 	const { client } = await stage.chaosAndClient({ faults: { kind: 'endless' } });
-	const error = await failureOf(client.predictRecord('e', {}, { timeout: forever, maxAnswerBytes: 8 * 2 ** 20 }));
-	expect(error).toBeInstanceOf(AnswerError);
+	const error = await failureOf(client.predictRecord('e', {}, { timeout: forever, maxResponseBytes: 8 * 2 ** 20 }));
+	expect(error).toBeInstanceOf(ResponseError);
 });

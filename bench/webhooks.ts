@@ -1,11 +1,11 @@
-import { Agent } from 'undici';
 import { mkdtemp, rm, writeFile, mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { detect } from 'detect-port';
+import { Agent } from 'undici';
 import { installN8n } from '../demo/n8n/installation';
 import { N8n } from '../demo/n8n/n8n';
 import { installOwnPackage } from '../demo/n8n/own-package';
-import { freePort } from '../demo/n8n/ports';
 import { N8nRest } from '../demo/n8n/rest';
 import type { ApiNodes } from './apiNodes';
 import { payments } from './workloads';
@@ -148,7 +148,7 @@ async function withN8n(
 	const installation = await installN8n({ report });
 	const userFolder = await mkdtemp(path.join(tmpdir(), 'bench-'));
 	const env = { EXECUTIONS_DATA_SAVE_ON_SUCCESS: 'none', N8N_EXPRESSION_ENGINE: engine };
-	const n8n = new N8n({ installation, userFolder, port: await freePort(), env });
+	const n8n = new N8n({ installation, userFolder, port: await detect({ hostname: '127.0.0.1' }), env });
 	try {
 		const folder = path.join(userFolder, 'workflows');
 		await mkdir(folder, { recursive: true });

@@ -3,14 +3,17 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
+import { detect } from 'detect-port';
 import { startDemo, type Demo } from './demo';
 import { RUNTIME } from './n8n/installation';
-import { freePort, isPortFree } from './n8n/ports';
 
 const USAGE = `npm start -- [--once] [--port 5678] [--api-node-port 12000]
   --once           stop after the batch example has run; exit code 0 only if every record was scored
   --port           n8n's editor (with --once: any free port)
   --api-node-port  the embedded API node (with --once: any free port)`;
+
+/** n8n and the API node listen here only. */
+const hostname = '127.0.0.1';
 
 const BATCH = {
 	id: 'dataiku-batch',
@@ -82,15 +85,14 @@ async function readOptions(): Promise<Options | undefined> {
 }
 
 async function choosePort(option: string, text: string | undefined, purpose: string): Promise<number> {
-	if (text === undefined) return await freePort();
+	if (text === undefined) return await detect({ hostname });
 	const port = Number(text);
 	if (!/^\d+$/.test(text) || port < 1 || port > 65_535) {
 		throw new Error(`--${option} must be a whole number from 1 to 65535, not ${text}`);
 	}
-	if (await isPortFree(port)) return port;
-	throw new Error(
-		`Port ${port}, for ${purpose}, is in use: choose another, as in npm start -- --${option} ${await freePort()}`,
-	);
+	const free = await detect({ port, hostname });
+	if (free === port) return port;
+	throw new Error(`Port ${port}, for ${purpose}, is in use: choose another, as in npm start -- --${option} ${free}`);
 }
 
 /** Runs the batch example and shows each payment with its score. */

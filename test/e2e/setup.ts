@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { detect } from 'detect-port';
 import { startDemo } from '../../demo/demo';
-import { freePort } from '../../demo/n8n/ports';
 import { shareDemo } from './running';
 
 export type WithStopDemo = typeof globalThis & { stopDemo?: () => Promise<void> };
@@ -10,8 +10,8 @@ export type WithStopDemo = typeof globalThis & { stopDemo?: () => Promise<void> 
 /** Starts what `npm start` starts, once for all end-to-end tests. */
 export default async function setup(): Promise<void> {
 	const userFolder = await mkdtemp(path.join(tmpdir(), 'n8n-e2e-'));
-	const [port, apiNodePort] = [await freePort(), await freePort()];
-	const demo = await startDemo({ userFolder, port, apiNodePort, report: (line) => console.log(line) });
+	const port = await detect({ hostname: '127.0.0.1' });
+	const demo = await startDemo({ userFolder, port, apiNodePort: 0, report: (line) => console.log(line) });
 	shareDemo({ ...demo, userFolder });
 	(globalThis as WithStopDemo).stopDemo = async () => {
 		await demo.stop();

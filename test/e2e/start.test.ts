@@ -5,13 +5,13 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { freePort } from '../../demo/n8n/ports';
+import { detect } from 'detect-port';
 import { Launch } from './launch';
 
 const REPOSITORY = path.resolve(__dirname, '../..');
 const run = promisify(execFile);
 
-const onePort = async () => String(await freePort());
+const onePort = async () => String(await detect({ hostname: '127.0.0.1' }));
 
 test('--once shows a row for each payment, ends with 0 and leaves nothing running', async () => {
 	const launch = Launch.script(['--once']);

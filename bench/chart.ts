@@ -1,22 +1,23 @@
-import type { Measured } from './tables';
+import type { Figures, Measured } from './tables';
 
-const bars = (engine: Record<string, number>): Array<[string, number]> => {
-	const node = engine['batch 20000 node'] / 20_000;
+function bars(figures: Figures): Array<[string, number]> {
+	const perRecord = (name: string, records: number) => (figures[name] ?? NaN) / records;
+	const node = perRecord('batch 20000 node', 20_000);
 	return [
 		['Predict node, batches of 100', 1],
-		['Predict node, one request per record', engine['single 20000 node'] / 20_000 / node],
-		['bare undici, batches of 100', engine['batch 20000 bare'] / 20_000 / node],
-		['Python loop, batches of 100', engine['batch 20000 python'] / 20_000 / node],
-		['Python loop, one request per record', engine['single 2000 python'] / 2_000 / node],
-		['HTTP Request node', engine['single 2000 http'] / 2_000 / node],
+		['Predict node, one request per record', perRecord('single 20000 node', 20_000) / node],
+		['bare undici, batches of 100', perRecord('batch 20000 bare', 20_000) / node],
+		['Python loop, batches of 100', perRecord('batch 20000 python', 20_000) / node],
+		['Python loop, one request per record', perRecord('single 2000 python', 2_000) / node],
+		['HTTP Request node', perRecord('single 2000 http', 2_000) / node],
 	];
-};
+}
 
 /** Time per record, on a logarithmic scale, with the node in batches as 1. */
 export function chart({ engine }: Measured): string {
 	// The newest Node.js: the one that n8n runs on.
-	const version = Object.keys(engine).at(-1)!;
-	const shown = bars(engine[version]).filter(([, times]) => Number.isFinite(times));
+	const [version, figures] = Object.entries(engine).at(-1)!;
+	const shown = bars(figures).filter(([, times]) => Number.isFinite(times));
 	const scale = (times: number) => Math.max(2, (Math.log10(times) + 1) * 110);
 	const rows = shown.map(([label, times], n) => {
 		const y = 44 + n * 30;

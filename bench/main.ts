@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: the package against its peers, in one run on one machine. Prints tables of ratios; with `--write`, also
+ * `npm run bench`: the package against its peers, in one run on one machine. Prints tables of times; with `--write`, also
  * writes them to docs/benchmarks.md with a chart.
  */
 import { spawn } from 'node:child_process';
@@ -33,7 +33,7 @@ async function main() {
 	try {
 		const measured: Measured = { engine: {}, webhooks: await measureWebhooks(apiNodes, console.error) };
 		for (const node of [process.execPath, newerNode]) {
-			const version = (await versionOf(node)).split('.')[0];
+			const version = (await versionOf(node)).split('.', 1)[0]!;
 			console.error(`Node.js ${version}`);
 			measured.engine[version] = await engineTimes(node, apiNodes);
 		}

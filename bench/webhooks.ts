@@ -20,10 +20,11 @@ export const expressionEngines = ['vm', 'legacy'] as const;
 
 /** `empty` is a workflow of a webhook and a node that does nothing: n8n's own part of an answer. */
 export const webhookPeers = ['empty', 'node', 'http'] as const;
+type WebhookPeer = (typeof webhookPeers)[number];
 
 export interface WebhookTimes {
 	/** By `<engine> <plain or tls> <callers> <peer>`. */
-	calls: Record<string, Answered>;
+	calls: Partial<Record<string, Answered>>;
 	/** ms for 2,000 items in a Code node that calls the API node itself; undefined if n8n does not let it. */
 	codeNode?: number;
 	codeNodeError?: string;
@@ -121,8 +122,8 @@ export async function measureWebhooks(apiNodes: ApiNodes, report: (line: string)
 					const samples = await inTurns(url, kind, callers);
 					for (const peer of webhookPeers) {
 						const all = samples[peer].sort((a, b) => a - b);
-						const p50 = all[Math.floor(all.length / 2)];
-						const p99 = all[Math.floor(all.length * 0.99)];
+						const p50 = all[Math.floor(all.length / 2)]!;
+						const p99 = all[Math.floor(all.length * 0.99)]!;
 						const name = `${engine} ${kind} ${callers} ${peer}`;
 						times.calls[name] = { p50, p99 };
 						report(`webhook ${name}: p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`);
@@ -186,9 +187,9 @@ async function withN8n(
 }
 
 /** In turns, so that whatever else the machine does falls on all of them. */
-async function inTurns(url: string, kind: string, callers: number): Promise<Record<string, number[]>> {
+async function inTurns(url: string, kind: string, callers: number): Promise<Record<WebhookPeer, number[]>> {
 	for (const peer of webhookPeers) await answered(`${url}/webhook/${kind}-${peer}`, callers, 32);
-	const samples: Record<string, number[]> = { empty: [], node: [], http: [] };
+	const samples: Record<WebhookPeer, number[]> = { empty: [], node: [], http: [] };
 	for (let round = 0; round < 4; round++) {
 		for (const peer of webhookPeers) {
 			samples[peer].push(...(await answered(`${url}/webhook/${kind}-${peer}`, callers, callsEach / 4)));

@@ -1,0 +1,37 @@
+import { markdown, type Measured, printed, tables } from '../../bench/tables';
+
+const nothing: Measured = { engine: {}, webhooks: { calls: {} } };
+const measured: Measured = {
+	engine: {
+		v24: { 'batch 2000 node': 20, 'batch 2000 bare': 10.04, 'batch 20000 node': 150, 'single 2000 http': 3_000 },
+	},
+	webhooks: { calls: { 'vm plain 1 node': { p50: 8, p99: 12 }, 'vm plain 1 http': { p50: 10, p99: 15 } } },
+};
+const rowsOf = (what: Measured, title: string) => tables(what).find((table) => table.title === title)?.rows;
+
+it('shows the time itself beside how many times as long it is', () => {
+	expect(rowsOf(measured, 'Batches of 100')?.[0]).toEqual([
+		...['2,000', 'v24', '20 ms', '150 (3,000 ms)', '–', '–', '0.50 (10 ms)'],
+	]);
+});
+
+it('says of a time that was worked out that it was', () => {
+	expect(rowsOf(measured, 'Batches of 100')?.[1]?.slice(2, 4)).toEqual(['150 ms', '200 (≈ 30,000 ms)']);
+});
+
+it('leaves out the rows of which nothing was measured', () => {
+	expect(rowsOf(measured, 'Batches of 100')?.map(([items]) => items)).toEqual(['2,000', '20,000']);
+	expect(rowsOf(measured, 'One request per record')).toEqual([]);
+	expect(rowsOf(measured, 'Webhook to answer, in the real n8n')).toEqual([
+		['vm', 'plain', '1', '8 ms', '1.25 (10 ms)', '12 ms', '1.25 (15 ms)', '–', '–', '–'],
+	]);
+});
+
+it('draws no table where nothing was measured, and says why the Code node was not', () => {
+	const made = tables({ ...nothing, webhooks: { calls: {}, codeNodeError: 'no fetch' } });
+	const text = markdown(made);
+	expect(text).not.toContain('| --- |');
+	expect(text).not.toContain('NaN');
+	expect(text).toContain('n8n does not let it: no fetch');
+	for (const table of made) expect(printed(table)).toBe(`\n${table.title}\n${table.note}`);
+});

@@ -18,8 +18,13 @@ export default tseslint.config(
 	{ ignores: ['dist/', '.runtime/', 'node_modules/', 'test/support/fixture/', 'coverage/'] },
 	{
 		files: ['**/*.ts'],
-		extends: [tseslint.configs.recommended],
-		rules: { '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true, varsIgnorePattern: '^_' }] },
+		extends: [tseslint.configs.recommendedTypeChecked],
+		languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+		rules: {
+			'@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true, varsIgnorePattern: '^_' }],
+			// An interface that asks for a promise is met by an async function, whether or not it has something to wait for.
+			'@typescript-eslint/require-await': 'off',
+		},
 	},
 	{ files: ['client/**/*.ts'], rules: notFrom(n8n) },
 	{ files: ['client/traffic/**/*.ts'], rules: notFrom(n8n, aboveTraffic) },
@@ -32,7 +37,42 @@ export default tseslint.config(
 		rules: notFrom([['**/client/**'], "Go through the client's door: import from 'client' itself."]),
 	},
 	{
-		files: ['nodes/**/*.ts', 'credentials/**/*.ts'],
+		// What a caller sends may be an object where text is due: that it then reads [object Object] is the demo's answer to it.
+		files: ['demo/**/*.ts', 'test/**/*.ts'],
+		rules: { '@typescript-eslint/no-base-to-string': 'off' },
+	},
+	{
+		// jest's asymmetric matchers, such as expect.any(Number), have the type any.
+		files: ['test/**/*.ts'],
+		rules: { '@typescript-eslint/no-unsafe-assignment': 'off' },
+	},
+	{
+		// noUncheckedIndexedAccess is off until the client and the nodes are ready for it, and without it the assertions that it
+		// asks for look unnecessary. Delete this block when it is on.
+		files: ['**/*.ts'],
+		rules: { '@typescript-eslint/no-unnecessary-type-assertion': 'off' },
+	},
+	{
+		// Not yet clean: warnings, until the client and the nodes have been gone through. Delete this block then.
+		files: ['client/**/*.ts', 'nodes/**/*.ts', 'test/{client,credentials,nodes}/**/*.ts'],
+		rules: Object.fromEntries(
+			[
+				'no-base-to-string',
+				'no-duplicate-type-constituents',
+				'no-redundant-type-constituents',
+				'no-unsafe-argument',
+				'no-unsafe-assignment',
+				'no-unsafe-call',
+				'no-unsafe-member-access',
+				'no-unsafe-return',
+				'only-throw-error',
+				'prefer-promise-reject-errors',
+				'unbound-method',
+			].map((rule) => [`@typescript-eslint/${rule}`, 'warn']),
+		),
+	},
+	{
+		files: ['client/**/*.ts', 'nodes/**/*.ts', 'credentials/**/*.ts', 'package.json'],
 		...n8nCommunityNodesPlugin.configs.recommended,
 	},
 	{
@@ -57,11 +97,14 @@ export default tseslint.config(
 		rules: { ...rulesOf('credentials'), 'n8n-nodes-base/cred-class-field-documentation-url-miscased': 'off' },
 	},
 	{
-		// undici is this project's one decision against verification for n8n Cloud: without it every item costs a connection.
-		files: ['client/**/*.ts', 'nodes/**/*.ts', 'credentials/**/*.ts', 'package.json'],
-		rules: {
-			'@n8n/community-nodes/no-restricted-imports': 'off',
-			'@n8n/community-nodes/no-runtime-dependencies': 'off',
-		},
+		// undici is a runtime dependency: without it every item costs a connection. That rules out verification for n8n Cloud.
+		files: ['package.json'],
+		rules: { '@n8n/community-nodes/no-runtime-dependencies': 'off' },
+	},
+	{
+		// The client works with undici and with Node.js's own modules for TLS, timers and bodies, none of which n8n Cloud allows.
+		// `npm run lint:package` lists each one.
+		files: ['client/**/*.ts', 'nodes/**/*.ts'],
+		rules: { '@n8n/community-nodes/no-restricted-imports': 'off' },
 	},
 );

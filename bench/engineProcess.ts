@@ -15,7 +15,7 @@ import { runNode, type RunNodeOptions } from '../test/support/engine/runNode';
 import { sendBare } from './bareUndici';
 import { payments, sales } from './workloads';
 
-const nodes = JSON.parse(process.argv[2]) as { urls: Record<0 | 5 | 50, string> };
+const nodes = JSON.parse(process.argv[2]!) as { urls: Record<0 | 5 | 50, string> };
 /** Debian's, where its package python3-requests goes. */
 const python3 = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
 const predict = '/public/api/v1/demo/fraud/predict';
@@ -61,7 +61,7 @@ async function compare(peers: Peers): Promise<void> {
 			await during(enough.inRound, async () => void samples.get(name)!.push(await work()));
 		}
 	}
-	for (const [name, each] of samples) keep(name, each.sort((a, b) => a - b)[each.length >> 1]);
+	for (const [name, each] of samples) keep(name, each.sort((a, b) => a - b)[each.length >> 1]!);
 }
 
 function keep(name: string, ms: number): void {
@@ -241,7 +241,7 @@ async function longestPause(work: () => Promise<unknown>): Promise<number> {
 		delay.disable();
 		pauses.push(delay.max / 1e6);
 	}
-	return pauses.sort((a, b) => a - b)[1];
+	return pauses.sort((a, b) => a - b)[1]!;
 }
 
 /** The heap with a million items, while and after they are scored, in bytes. */

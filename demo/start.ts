@@ -101,7 +101,7 @@ async function scorePayments({ rest }: Demo): Promise<void> {
 	const { error, runData } = data.resultData;
 	if (error) throw new Error(`The batch example failed: ${error.message}`);
 	const rowsOf = (node: string) =>
-		(runData[node]?.[0].data?.main[0] ?? []).map(({ json }) => json as unknown as ScoredPayment);
+		(runData[node]?.[0]?.data?.main?.[0] ?? []).map(({ json }) => json as unknown as ScoredPayment);
 	const payments = rowsOf(BATCH.last);
 	const table = new Table({
 		head: ['payment', 'amount', 'country', 'category', 'prediction', 'P(fraud)'],

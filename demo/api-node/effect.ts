@@ -1,6 +1,6 @@
 import type { Endpoint, Field } from './endpoint';
 import { itemsOf, type JsonObject, objectOf } from './json';
-import { type LinearModel, scorer, sigmoid } from './models/linear-model';
+import { type LinearModel, scoreOf, scorer, sigmoid } from './models/linear-model';
 import { eachItem } from './prediction';
 
 /** A T-learner: one model of the outcome per arm; the effect is the difference between what they predict. */
@@ -15,15 +15,15 @@ export function effectEndpoint(id: string, summary: string, model: EffectModel):
 	const treatmentOf = scorer(model.models.treatment);
 	const propensityOf = scorer(model.models.propensity);
 	const result = (features: JsonObject) => {
-		const [control] = controlOf(features).values;
-		const [treatment] = treatmentOf(features).values;
+		const control = scoreOf(controlOf(features));
+		const treatment = scoreOf(treatmentOf(features));
 		return {
 			ignored: false,
 			predictedEffect: treatment - control,
 			treatment: model.treatment,
 			control: model.control,
 			outcomes: { [model.treatment]: treatment, [model.control]: control },
-			propensity: sigmoid(propensityOf(features).values[0]),
+			propensity: sigmoid(scoreOf(propensityOf(features))),
 		};
 	};
 	const fields: Field[] = model.models.control.features;

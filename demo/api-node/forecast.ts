@@ -88,7 +88,7 @@ function project(settings: ForecastSettings, series: Series): Array<Forecast & {
 		throw badRequest(`${nameOf(series)} has no past: it needs two records at least with a '${target}'`);
 	}
 	const past = regular(settings, series, known);
-	const last = known[known.length - 1].time;
+	const last = known.at(-1)!.time;
 	const future = Array.from({ length: horizon }, (_, index) => {
 		const time = after(settings, last, index + 1);
 		const value = external === undefined ? 0 : series.points.get(time)?.external;
@@ -101,20 +101,21 @@ function project(settings: ForecastSettings, series: Series): Array<Forecast & {
 	});
 	const influence = external === undefined ? 0 : slope(past, period);
 	const rest = past.map((point) => point.target - influence * point.external);
-	return holtWinters(rest, period, horizon).map(({ mean, deviation }, index) => ({
-		time: future[index].time,
-		mean: mean + influence * future[index].external,
-		deviation,
-	}));
+	const withoutInfluence = holtWinters(rest, period, horizon);
+	return future.map((step, index) => {
+		const { mean, deviation } = withoutInfluence[index]!;
+		return { time: step.time, mean: mean + influence * step.external, deviation };
+	});
 }
 
 /** One point per step: a missing one lies on the line between its neighbours. */
 function regular(settings: ForecastSettings, series: Series, known: Point[]) {
 	const points: Array<{ target: number; external: number }> = [];
-	let previous = known[0];
-	let time = previous.time;
-	for (let index = 0; index < known.length; time = after(settings, known[0].time, points.length)) {
-		const next = known[index];
+	const first = known[0]!;
+	let previous = first;
+	let time = first.time;
+	for (let index = 0; index < known.length; time = after(settings, first.time, points.length)) {
+		const next = known[index]!;
 		if (next.time < time)
 			throw badRequest(`${nameOf(series)}: ${day(next.time)} does not lie on a ${settings.step}'s step`);
 		const share = next.time === previous.time ? 0 : (time - previous.time) / (next.time - previous.time);
@@ -139,7 +140,7 @@ function slope(points: Array<{ target: number; external: number }>, period: numb
 		period,
 	);
 	const square = external.reduce((sum, value) => sum + value ** 2, 0);
-	return square < 1e-9 ? 0 : external.reduce((sum, value, index) => sum + value * target[index], 0) / square;
+	return square < 1e-9 ? 0 : external.reduce((sum, value, index) => sum + value * target[index]!, 0) / square;
 }
 
 function withoutPattern(values: number[], period: number): number[] {
@@ -148,7 +149,7 @@ function withoutPattern(values: number[], period: number): number[] {
 		const same = values.filter((_value, index) => index % season === phase);
 		return same.reduce((sum, value) => sum + value, 0) / same.length;
 	});
-	const flat = values.map((value, index) => value - means[index % season]);
+	const flat = values.map((value, index) => value - means[index % season]!);
 	const centre = (flat.length - 1) / 2;
 	const spread = flat.reduce((sum, _value, index) => sum + (index - centre) ** 2, 0);
 	const trend = flat.reduce((sum, value, index) => sum + value * (index - centre), 0) / spread;

@@ -25,7 +25,7 @@ function linesOf({ title, lines }: JsonObject): string[] {
 }
 
 const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => entities[character]);
+const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => entities[character]!);
 
 const run: Record<string, DemoFunction> = {
 	echo: (_args, text) => new JsonText(text.trim() || '{}'),

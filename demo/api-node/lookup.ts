@@ -31,10 +31,10 @@ export class Lookup {
 	find(record: JsonObject): Ignored | { ignored: false; data: JsonObject } {
 		const key = this.keyOf(record);
 		if (key === undefined) return this.without('MISSING_LOOKUP_KEY', record);
-		const matches = this.matches.get(key) ?? [];
-		if (matches.length === 0) return this.without('NO_LOOKUP_MATCH', record);
-		if (matches.length > 1) return this.without('MULTIPLE_LOOKUP_MATCHES', record);
-		return { ignored: false, data: matches[0] };
+		const [data, ...others] = this.matches.get(key) ?? [];
+		if (data === undefined) return this.without('NO_LOOKUP_MATCH', record);
+		if (others.length > 0) return this.without('MULTIPLE_LOOKUP_MATCHES', record);
+		return { ignored: false, data };
 	}
 
 	private keyOf(record: JsonObject): string | undefined {

@@ -71,14 +71,14 @@ export function linearPrediction(model: LinearModel): Predict {
 }
 
 function decide({ kind, classes, threshold, percentiles }: LinearModel, values: number[]) {
-	if (kind === 'REGRESSION') return { ignored: false, prediction: values[0] };
+	if (kind === 'REGRESSION') return { ignored: false, prediction: values[0]! };
 	if (kind === 'MULTICLASS') {
 		const probas: Record<string, number> = {};
-		softmax(values).forEach((proba, index) => (probas[classes[index]] = proba));
+		softmax(values).forEach((proba, index) => (probas[classes[index]!] = proba));
 		return { ignored: false, prediction: classes[values.indexOf(Math.max(...values))], probas };
 	}
-	const proba = sigmoid(values[0]);
-	const [negative, positive] = classes;
+	const proba = sigmoid(values[0]!);
+	const [negative, positive] = classes as [string, string];
 	return {
 		ignored: false,
 		prediction: proba >= threshold ? positive : negative,
@@ -88,7 +88,7 @@ function decide({ kind, classes, threshold, percentiles }: LinearModel, values: 
 }
 
 function largest(model: LinearModel, parts: number[][], output: number, count: number): Record<string, number> {
-	const influences = model.features.map(({ name }, index): [string, number] => [name, parts[index][output]]);
+	const influences = model.features.map(({ name }, index): [string, number] => [name, parts[index]![output]!]);
 	influences.sort(([, a], [, b]) => Math.abs(b) - Math.abs(a));
 	return Object.fromEntries(influences.slice(0, count));
 }
@@ -121,5 +121,5 @@ function whole(name: string, value: Json, from: number, to: number): number {
  * and copying it took longer than predicting it.
  */
 function complete(features: JsonObject, lookedUp: JsonObject) {
-	for (const column in lookedUp) features[column] ??= lookedUp[column];
+	for (const column in lookedUp) features[column] ??= lookedUp[column]!;
 }

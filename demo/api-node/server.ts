@@ -27,7 +27,7 @@ export interface ServerSettings {
 
 export interface ApiNodeServer {
 	app: FastifyInstance;
-	pool(service: string, endpoint: string): Pool;
+	pool: (service: string, endpoint: string) => Pool;
 }
 
 type Params = { service: string; endpoint: string; action: string };
@@ -75,7 +75,8 @@ export function createServer(settings: ServerSettings): ApiNodeServer {
 		const generation = service.dispatch(dispatched.has(action) ? body.dispatch : undefined);
 		const endpoint = service.endpoint(generation, endpointId);
 		const handler = endpoint.actions[action];
-		if (!handler) throw badRequest(`Endpoint ${endpointId} cannot ${action}: ${Object.keys(endpoint.actions)}`);
+		if (!handler)
+			throw badRequest(`Endpoint ${endpointId} cannot ${action}: ${Object.keys(endpoint.actions).join(', ')}`);
 		const parsed = performance.now();
 		let began = parsed;
 		const value = await pool(serviceId, endpointId).run(async () => {

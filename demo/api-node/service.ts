@@ -19,16 +19,17 @@ export class Service {
 	constructor(
 		readonly id: string,
 		readonly authentication: Authentication,
+		/** One at least, the newest last. */
 		readonly generations: Generation[],
 	) {}
 
 	async authorize(authorization = ''): Promise<void> {
 		const { authentication } = this;
 		if (authentication.type === 'none') return;
-		const [scheme, value = ''] = authorization.split(' ', 2);
+		const [scheme = '', value = ''] = authorization.split(' ', 2);
 		if (authentication.type === 'apiKey') {
 			if (scheme.toLowerCase() !== 'basic') throw unauthorized(`Service ${this.id} needs an API key`);
-			const [key] = Buffer.from(value, 'base64').toString().split(':', 1);
+			const [key = ''] = Buffer.from(value, 'base64').toString().split(':', 1);
 			if (!authentication.keys.includes(key)) throw unauthorized(`Unknown API key for service ${this.id}`);
 			return;
 		}
@@ -46,7 +47,11 @@ export class Service {
 		}
 		let left = dispatchKey === null || dispatchKey === undefined ? Math.random() : share(String(dispatchKey));
 		const chosen = this.generations.find(({ probability }) => (left -= probability) < 0);
-		return chosen ?? this.generations[this.generations.length - 1];
+		return chosen ?? this.newest;
+	}
+
+	get newest(): Generation {
+		return this.generations.at(-1)!;
 	}
 
 	endpoint(generation: Generation, id: string): Endpoint {

@@ -38,7 +38,13 @@ export async function demoDatabase(customers: JsonObject[]): Promise<Database> {
 	const insert = database.prepare('INSERT INTO transactions VALUES (?, ?, ?, ?, ?)');
 	for (let id = 1; id <= 10_000; id++) {
 		const amount = ((id * 7_919) % 20_000) / 100;
-		insert.run([id, ids[id % ids.length], amount, merchants[id % merchants.length], id % 5 === 0 ? null : `No. ${id}`]);
+		insert.run([
+			id,
+			ids[id % ids.length]!,
+			amount,
+			merchants[id % merchants.length]!,
+			id % 5 === 0 ? null : `No. ${id}`,
+		]);
 	}
 	insert.free();
 	database.run('COMMIT');
@@ -74,7 +80,7 @@ function run(database: Database, transactions: string[][], parameters: Parameter
 function execute(database: Database, sql: string, parameters: Parameters): Outcome {
 	const statement = database.prepare(sql);
 	try {
-		const own = [...sql.matchAll(/:(\w+)/g)].map(([placeholder, name]) => [placeholder, parameters[name]]);
+		const own = [...sql.matchAll(/:(\w+)/g)].map(([placeholder, name]) => [placeholder, parameters[name!]]);
 		statement.bind(Object.fromEntries(own) as Parameters);
 		const rows: Array<Array<string | null>> = [];
 		while (statement.step()) rows.push(statement.get().map((cell) => (cell === null ? null : String(cell))));

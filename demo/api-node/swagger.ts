@@ -3,7 +3,7 @@ import type { Service } from './service';
 
 /** OpenAPI 2 of the endpoints that have documentation. */
 export function openApi(service: Service, pathPrefix: string): object {
-	const [newest] = service.generations.slice(-1);
+	const { newest } = service;
 	const documented = newest.endpoints.filter((endpoint) => endpoint.documented !== false);
 	const paths = documented.flatMap((endpoint) =>
 		Object.keys(endpoint.actions).map((action) => [

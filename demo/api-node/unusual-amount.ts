@@ -21,12 +21,13 @@ const fields: Field[] = [
 /** As custom Python models do: a result with keys of its own, and no prediction where none is possible. */
 const predict: Predict = ({ amount, merchant_category }) => {
 	const category = String(merchant_category);
-	const comparedWith = Object.hasOwn(usual, category) ? category : 'all';
+	const own = Object.hasOwn(usual, category) ? usual[category] : undefined;
+	const comparedWith = own ? category : 'all';
 	if (amount === null || amount === undefined) return { ignored: false, prediction: null, comparedWith };
 	if (typeof amount !== 'number' || amount <= 0) {
 		throw badRequest(`Feature 'amount' must be a number above 0, not ${JSON.stringify(amount)}`);
 	}
-	const [mean, deviation] = comparedWith === 'all' ? overall : usual[comparedWith];
+	const [mean, deviation] = own ?? overall;
 	const distance = (Math.log(amount) - mean) / deviation;
 	return { ignored: false, prediction: Math.abs(distance) > 2 ? 'unusual' : 'usual', distance, comparedWith };
 };

@@ -28,7 +28,7 @@ export class N8nRest {
 		if (!answer.ok) answer = await post(`${url}/rest/login`, { emailOrLdapLoginId: email, password });
 		const cookie = answer.headers.getSetCookie().find((value) => value.startsWith('n8n-auth='));
 		if (!answer.ok || cookie === undefined) throw new Error(`n8n refused to sign in ${email}: ${await answer.text()}`);
-		return new N8nRest(url, installation, cookie.split(';')[0]);
+		return new N8nRest(url, installation, cookie.split(';', 1)[0]!);
 	}
 
 	async call<T>(method: string, path: string, body?: object): Promise<T> {

@@ -83,7 +83,7 @@ const predict = async (fields: IDataObject = {}, count = 1) =>
 /** The bearer tokens that the API node was shown. */
 const shown = () => proxy.requests.map(({ headers }) => headers.authorization);
 const storedToken = ({ credentials }: Awaited<ReturnType<typeof run>>) =>
-	(credentials.dataikuApiNodeOAuth2Api.oauthTokenData as IDataObject)?.access_token;
+	(credentials.dataikuApiNodeOAuth2Api?.oauthTokenData as IDataObject)?.access_token;
 
 it.each(nodeTypes)('lets %s in with a token that n8n fetches at the first use and keeps', async (type) => {
 	const { unit, options } = callOf(type);

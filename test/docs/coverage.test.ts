@@ -32,16 +32,16 @@ interface Row {
 	clientMethod?: string;
 }
 
-const quoted = (cell: string) => [...cell.matchAll(/`([^`]+)`/g)].map(([, text]) => text);
+const quoted = (cell: string) => [...cell.matchAll(/`([^`]+)`/g)].map(([, text]) => text!);
 
 const rows: Row[] = readFileSync(path.join(__dirname, '../../docs/coverage.md'), 'utf8')
 	.split('\n')
 	.filter((line) => line.startsWith('| `'))
 	.map((line) => {
-		const [method, parameter, node, field, client] = line.split('|').slice(1, -1);
+		const [method = '', parameter = '', node = '', field = '', client = ''] = line.split('|').slice(1, -1);
 		return {
-			method: quoted(method)[0],
-			parameter: quoted(parameter)[0],
+			method: quoted(method)[0]!,
+			parameter: quoted(parameter)[0]!,
 			node: quoted(node)[0] ?? 'all',
 			fields: quoted(field),
 			clientMethod: /`(\w+)\(/.exec(client)?.[1],

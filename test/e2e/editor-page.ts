@@ -18,7 +18,7 @@ export async function openBrowser({ cookie }: N8nRest, url: string): Promise<Bro
 		args: [...IN_A_CONTAINER, '--disable-component-update', '--disable-sync'],
 	});
 	const context = await browser.newContext({ viewport: { width: 1600, height: 900 } });
-	const [name, value] = cookie.split('=');
+	const [name, value] = cookie.split('=', 2) as [string, string];
 	await context.addCookies([{ name, value, url }]);
 	return context;
 }
@@ -29,7 +29,7 @@ export class EditorPage {
 
 	static async open(browser: BrowserContext, rest: N8nRest, url: string, nodes: INode[]): Promise<EditorPage> {
 		const connections = Object.fromEntries(
-			nodes.slice(1).map(({ name }, i) => [nodes[i].name, { main: [[{ node: name, type: 'main', index: 0 }]] }]),
+			nodes.slice(1).map(({ name }, i) => [nodes[i]!.name, { main: [[{ node: name, type: 'main', index: 0 }]] }]),
 		);
 		const { id } = await rest.call<{ id: string }>('POST', '/workflows', {
 			name: 'Test',

@@ -34,7 +34,7 @@ test('the batch example gives each of its twenty payments a score, riskiest firs
 	for (const { result } of payments) {
 		expect(result).toMatchObject({ ignored: false, prediction: expect.stringMatching(/^(fraud|legitimate)$/) });
 	}
-	const risks = payments.map(({ result }) => result.probas.fraud);
+	const risks = payments.map(({ result }) => result.probas.fraud!);
 	expect(risks).toEqual([...risks].sort((a, b) => b - a));
 });
 
@@ -64,7 +64,7 @@ test('the real-time example answers twenty callers at once, each with the score 
 	const answers = await Promise.all(
 		Array.from({ length: 20 }, async (_, i) => await (await post({ ...payment, amount: 10 * i })).json()),
 	);
-	const risks = (answers as Array<Scored['result']>).map(({ probas }) => probas.fraud);
+	const risks = (answers as Array<Scored['result']>).map(({ probas }) => probas.fraud!);
 	expect(new Set(risks).size).toBe(20);
 	expect(risks).toEqual([...risks].sort((a, b) => a - b));
 });
@@ -101,7 +101,7 @@ async function firstExecution(workflowId: string): Promise<string> {
 	const filter = encodeURIComponent(JSON.stringify({ workflowId }));
 	for (let waited = 0; waited < 20_000; waited += 200) {
 		const { results } = await rest.call<{ results: Array<{ id: string }> }>('GET', `/executions?filter=${filter}`);
-		if (results.length > 0) return results[0].id;
+		if (results[0]) return results[0].id;
 		await new Promise((resolve) => setTimeout(resolve, 200));
 	}
 	throw new Error('No execution within 20 seconds');
@@ -126,7 +126,7 @@ test('the forecast example writes one row per store and day, and no second one w
 	await rest.run('dataiku-forecast', 'Forecast the sales');
 	const run = await rest.run('dataiku-forecast', 'Forecast the sales');
 	expect(itemsOf(run, 'Dataiku Forecast')).toHaveLength(14);
-	const [{ id, projectId }] = itemsOf(run, 'Sales forecast table');
+	const [{ id, projectId }] = itemsOf(run, 'Sales forecast table') as [{ id: string; projectId: string }];
 	const { data } = await rest.call<{ data: Array<{ store: string; day: string; forecast: number }> }>(
 		'GET',
 		`/projects/${projectId}/data-tables/${id}/rows`,
@@ -140,7 +140,8 @@ test('the forecast example writes one row per store and day, and no second one w
 
 test('the campaign example sends coupons to those whom they change, and to nobody else', async () => {
 	const run = await rest.run('dataiku-campaign', 'Plan the campaign');
-	const [chosen, others] = ['Send a coupon', 'Leave alone'].map((node) => scored(itemsOf(run, node)));
+	const chosen = scored(itemsOf(run, 'Send a coupon'));
+	const others = scored(itemsOf(run, 'Leave alone'));
 	expect(chosen.length + others.length).toBe(8);
 	expect(chosen).not.toHaveLength(0);
 	expect(others).not.toHaveLength(0);

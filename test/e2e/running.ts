@@ -25,5 +25,5 @@ export function running() {
 export function itemsOf({ data }: IRun, node: string, output = 0): IDataObject[] {
 	const { error, runData } = data.resultData;
 	if (error) throw error;
-	return (runData[node]?.[0].data?.main[output] ?? []).map(({ json }) => json);
+	return (runData[node]?.[0]?.data?.main?.[output] ?? []).map(({ json }) => json);
 }

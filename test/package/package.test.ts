@@ -72,7 +72,7 @@ describe('the package', () => {
 		for (const file of client) {
 			const text = await readFile(join(installed, file), 'utf8');
 			const asked = [...text.matchAll(/(?:\brequire\(|\bimport\(|^(?:import|export|}).* from )['"]([^'"]+)['"]/gm)].map(
-				([, name]) => name,
+				([, name]) => name!,
 			);
 			expect(asked.filter((name) => !isBuiltin(name) && !/^(\.\.?\/|undici$)/.test(name))).toEqual([]);
 		}

@@ -75,7 +75,7 @@ async function serveChaos({ requests: expected, downMs }: Order) {
 		for (const { requests } of proxies) if (requests.length > 1_000) requests.splice(0);
 		if (++tally.requests >= nextDeath) {
 			nextDeath += expected / 5;
-			void die(proxies[tally.deaths % proxies.length]);
+			void die(proxies[tally.deaths % proxies.length]!);
 		}
 		const key = `${body.length} ${body.slice(0, 60)}`;
 		const times = hits.get(key) ?? 0;
@@ -161,7 +161,7 @@ async function soak(records: number): Promise<boolean> {
 			if (!outcome) counts.lost++;
 			else if (!outcome.error) {
 				if (outcome.result.id !== id || isBad(id)) counts.misplaced++;
-				if (++seen[outcome.result.id as number] > 1) counts.doubled++;
+				if (++seen[outcome.result.id as number]! > 1) counts.doubled++;
 			} else if (isBad(id) && outcome.error instanceof StatusError && outcome.error.status === 400) counts.refused++;
 			else {
 				counts.lost++;
@@ -204,7 +204,7 @@ async function soak(records: number): Promise<boolean> {
 
 async function throughput(): Promise<void> {
 	const { urls, child } = await startServers({ kind: 'apiNodes', requests: 0, downMs: 0 });
-	const [first, second, dead] = urls;
+	const [first, second, dead] = urls as [string, string, string];
 	const requests = 2_000;
 
 	const time = async (url: string[]) => {
@@ -243,7 +243,7 @@ async function throughput(): Promise<void> {
 		});
 	}
 	child.kill();
-	const best = (key: keyof (typeof rounds)[0]) => Math.min(...rounds.map((round) => round[key]));
+	const best = (key: keyof (typeof rounds)[number]) => Math.min(...rounds.map((round) => round[key]));
 	const ideal = (requests / 8) * 20;
 	for (const round of rounds) {
 		const [bare, one, two, oneOfThreeDead] = Object.values(round).map((ms) => `${ms.toFixed(0)} ms`);

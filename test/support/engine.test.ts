@@ -108,9 +108,9 @@ describe('runNode', () => {
 		const given = { data: Buffer.from('hello').toString('base64'), mimeType: 'text/plain' };
 		const { output } = await run('binary', { items: [{ json: {}, binary: { given } }] });
 
-		const { data } = output[0].binary ?? {};
+		const { data } = output[0]?.binary ?? {};
 		expect(data).toMatchObject({ fileName: 'made.txt', mimeType: 'text/plain' });
-		expect(Buffer.from(data.data, 'base64').toString()).toBe('hello!');
+		expect(Buffer.from(data!.data, 'base64').toString()).toBe('hello!');
 	});
 
 	it('runs the version it is asked for, the newest by default', async () => {

@@ -58,7 +58,7 @@ describe('forwardProxy', () => {
 		await expect(ask(plainTarget.url, new ProxyAgent({ uri: proxy.url, proxyTunnel: false }))).rejects.toThrow('407');
 		await ask(plainTarget.url, new ProxyAgent({ uri: proxy.urlWithAuth, proxyTunnel: false }));
 		expect(plainTarget.requests).toHaveLength(1);
-		expect(plainTarget.requests[0].headers).not.toHaveProperty('proxy-authorization');
+		expect(plainTarget.requests[0]?.headers).not.toHaveProperty('proxy-authorization');
 	});
 
 	it('refuses everything when it is told to forbid', async () => {

@@ -20,7 +20,7 @@ export function holtWinters(values: number[], period: number, horizon: number): 
 	let spread = 1;
 	return Array.from({ length: horizon }, (_, index) => {
 		const step = index + 1;
-		const mean = best.level + step * best.trend + best.seasons[(values.length + index) % season];
+		const mean = best.level + step * best.trend + best.seasons[(values.length + index) % season]!;
 		const deviation = Math.sqrt(variance * spread);
 		spread += (alpha * (1 + step * beta) + (step % season === 0 ? gamma : 0)) ** 2;
 		return { mean, deviation };
@@ -36,7 +36,7 @@ function grid(seasonal: boolean): Smoothing[] {
 /** The state after the last value, and the sum of squared one-step errors. */
 function smooth(values: number[], season: number, { alpha, beta, gamma }: Smoothing) {
 	const first = average(values.slice(0, season));
-	const drift = (values[values.length - 1] - values[0]) / (values.length - 1);
+	const drift = (values.at(-1)! - values[0]!) / (values.length - 1);
 	let trend = season > 1 ? (average(values.slice(season, 2 * season)) - first) / season : drift;
 	const centre = (season - 1) / 2;
 	const seasons = values.slice(0, season).map((value, index) => value - first - trend * (index - centre));
@@ -44,10 +44,10 @@ function smooth(values: number[], season: number, { alpha, beta, gamma }: Smooth
 	let error = 0;
 	values.slice(season).forEach((value, index) => {
 		const phase = index % season;
-		const residual = value - (level + trend + seasons[phase]);
+		const residual = value - (level + trend + seasons[phase]!);
 		level += trend + alpha * residual;
 		trend += alpha * beta * residual;
-		seasons[phase] += gamma * residual;
+		seasons[phase]! += gamma * residual;
 		error += residual ** 2;
 	});
 	return { level, trend, seasons, error };

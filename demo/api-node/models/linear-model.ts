@@ -44,6 +44,9 @@ export interface Score {
 	values: number[];
 }
 
+/** The score of a model with one output. */
+export const scoreOf = ({ values }: Score): number => values[0]!;
+
 /** A model made ready to score records, so that each of them costs little: batches bring many. */
 export function scorer({ base, features }: LinearModel): (record: JsonObject) => Score {
 	const none = base.map(() => 0);
@@ -56,7 +59,7 @@ export function scorer({ base, features }: LinearModel): (record: JsonObject) =>
 			const missing = value === null || value === undefined || value === '';
 			const added = (missing ? undefined : part(value)) ?? none;
 			parts.push(added);
-			for (let output = 0; output < values.length; output++) values[output] += added[output];
+			for (let output = 0; output < values.length; output++) values[output]! += added[output]!;
 		}
 		return { parts, values };
 	};
@@ -84,7 +87,7 @@ export function countUpTo(ascending: readonly number[], value: number): number {
 	let to = ascending.length;
 	while (from < to) {
 		const middle = (from + to) >> 1;
-		if (ascending[middle] <= value) from = middle + 1;
+		if (ascending[middle]! <= value) from = middle + 1;
 		else to = middle;
 	}
 	return from;

@@ -34,7 +34,7 @@ test.each([
 });
 
 test('Holt-Winters continues a line and a season exactly where nothing disturbs them', () => {
-	const value = (time: number) => 50 + 2 * time + [0, 10, -10, 5][time % 4];
+	const value = (time: number) => 50 + 2 * time + [0, 10, -10, 5][time % 4]!;
 	const past = Array.from({ length: 24 }, (_, time) => value(time));
 	holtWinters(past, 4, 8).forEach(({ mean, deviation }, step) => {
 		expect(mean).toBeCloseTo(value(24 + step), 6);
@@ -46,5 +46,5 @@ test('Holt-Winters knows less the further it looks', () => {
 	const past = Array.from({ length: 40 }, (_, time) => 100 + ((time * 37) % 17));
 	const deviations = holtWinters(past, 7, 14).map(({ deviation }) => deviation);
 	expect(deviations[0]).toBeGreaterThan(1);
-	for (let step = 1; step < deviations.length; step++) expect(deviations[step]).toBeGreaterThan(deviations[step - 1]);
+	for (let step = 1; step < deviations.length; step++) expect(deviations[step]).toBeGreaterThan(deviations[step - 1]!);
 });

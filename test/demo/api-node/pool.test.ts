@@ -15,17 +15,17 @@ describe("an endpoint's pool", () => {
 		const rejected = answers.filter(({ status }) => status === 503);
 		expect(answers.filter(({ status }) => status === 200)).toHaveLength(24);
 		expect(rejected).toHaveLength(6);
-		expect(rejected[0].body.message).toContain('queue of 16 is full');
-		expect(rejected[0].headers['dss-version']).toBeDefined();
+		expect(rejected[0]?.body.message).toContain('queue of 16 is full');
+		expect(rejected[0]?.headers['dss-version']).toBeDefined();
 		expect(node.pool('open', 'fraud')).toMatchObject({ peak: 8, rejected: 6, running: 0, waiting: 0 });
 	});
 
 	test('rejects a request that waited too long, and serves the next one', async () => {
 		node = await startApiNode({ latencyMs: 200, pool: { ceil: 1, queueTimeoutMs: 50 } });
-		const [first, second] = await many(2);
-		expect([first.status, second.status].sort()).toEqual([200, 503]);
-		expect([first, second].find(({ status }) => status === 503)?.body.message).toContain('50 ms');
-		expect((await many(1))[0].status).toBe(200);
+		const answers = await many(2);
+		expect(answers.map(({ status }) => status).sort()).toEqual([200, 503]);
+		expect(answers.find(({ status }) => status === 503)?.body.message).toContain('50 ms');
+		expect((await many(1))[0]?.status).toBe(200);
 	});
 
 	test('is its own: a busy endpoint does not hold up another', async () => {

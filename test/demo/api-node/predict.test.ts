@@ -44,9 +44,9 @@ describe('predict', () => {
 		const [first, second] = body.results;
 		expect(first).toMatchObject({ ignored: false, prediction: 'fraud', probaPercentile: 99 });
 		expect(second).toMatchObject({ ignored: false, prediction: 'legitimate' });
-		expect(second.probaPercentile).toBeLessThan(50);
+		expect(second?.probaPercentile).toBeLessThan(50);
 		for (const { probas } of body.results) expect(sum(probas)).toBeCloseTo(1, 12);
-		expect(first.probas.fraud).toBeGreaterThan(second.probas.fraud);
+		expect(first?.probas.fraud).toBeGreaterThan(second!.probas.fraud!);
 	});
 
 	test('a regression predicts a number', async () => {
@@ -93,7 +93,7 @@ describe('predict', () => {
 			{ country: 'XX', other: 1 },
 			{ country: 'constructor' },
 		]);
-		const base = 1 / (1 + Math.exp(-fraud.base[0]));
+		const base = 1 / (1 + Math.exp(-fraud.base[0]!));
 		for (const { probas } of body.results) expect(probas.fraud).toBeCloseTo(base, 12);
 	});
 
@@ -131,7 +131,7 @@ describe('predict', () => {
 describe('enrichment', () => {
 	test('adds what is known of the customer', async () => {
 		const { body } = await predictAll('fraud', [usual, { ...usual, customer_id: 'C003' }]);
-		expect(body.results[1].probas.fraud).toBeGreaterThan(body.results[0].probas.fraud * 2);
+		expect(body.results[1]?.probas.fraud).toBeGreaterThan(body.results[0]!.probas.fraud! * 2);
 	});
 
 	test('gives way to what was sent, unless that is null', async () => {
@@ -151,7 +151,7 @@ describe('enrichment', () => {
 		const { status, body } = await predictAll('fraud', [usual, { ...usual, customer_id: 'C007' }, usual]);
 		expect(status).toBe(200);
 		expect(body.results[1]).toEqual({ ignored: true, ignoreReason: 'MULTIPLE_LOOKUP_MATCHES' });
-		expect(body.results[2].ignored).toBe(false);
+		expect(body.results[2]?.ignored).toBe(false);
 	});
 
 	test('an unknown customer is imputed or ignored, as the endpoint is set up', async () => {
@@ -173,14 +173,14 @@ describe('explanations', () => {
 	test.each(['ICE', 'SHAPLEY'])('by %s add up to the log-odds above the average ones', async (method) => {
 		const explanations = { enabled: true, method, nExplanations: 20 };
 		const { result } = await predict('fraud', { ...risky, customer_id: 'C003' }, { explanations });
-		const logOdds = Math.log(result.probas.fraud / result.probas.legitimate);
+		const logOdds = Math.log(result.probas.fraud! / result.probas.legitimate!);
 		expect(Object.keys(result.explanations)).toHaveLength(fraud.features.length);
-		expect(sum(result.explanations)).toBeCloseTo(logOdds - fraud.base[0], 8);
+		expect(sum(result.explanations)).toBeCloseTo(logOdds - fraud.base[0]!, 8);
 	});
 
 	test('of a regression add up to what is above the average, in its unit', async () => {
 		const { result } = await predict('house_price', home, { explanations: { nExplanations: 9 } });
-		expect(sum(result.explanations)).toBeCloseTo(Number(result.prediction) - housePrice.base[0], 4);
+		expect(sum(result.explanations)).toBeCloseTo(Number(result.prediction) - housePrice.base[0]!, 4);
 	});
 
 	test('are as many as asked for, the strongest of either sign first', async () => {

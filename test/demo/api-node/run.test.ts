@@ -65,7 +65,7 @@ test('the chart is a PNG whose bars are as high as their values', async () => {
 	const pixels = inflateSync(png.subarray(data + 4, data + 4 + png.readUInt32BE(data - 4)));
 	expect(pixels).toHaveLength(height * (width + 1));
 	const barHeight = (x: number) =>
-		Array.from({ length: height }, (_, line) => pixels[line * (width + 1) + 1 + x]).filter((pixel) => pixel < 0xff)
+		Array.from({ length: height }, (_, line) => pixels[line * (width + 1) + 1 + x]!).filter((pixel) => pixel < 0xff)
 			.length;
 	expect([barHeight(0), barHeight(width / 2)]).toEqual([height / 2, height]);
 });

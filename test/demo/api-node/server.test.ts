@@ -99,7 +99,7 @@ describe('the API node', () => {
 		expect(node.requests.count({ endpoint: 'fraud' })).toBe(2);
 		expect(node.requests.count({ service: 'open', status: 200 })).toBe(1);
 		expect(node.requests.last).toMatchObject({ service: 'demo', action: 'predict', status: 401 });
-		expect(node.requests.recent[0].body).toEqual({ ...record, context: { origin: 'test' } });
+		expect(node.requests.recent[0]?.body).toEqual({ ...record, context: { origin: 'test' } });
 	});
 });
 
@@ -196,9 +196,9 @@ describe("a service's OpenAPI", () => {
 	test('tells the features of an endpoint with their types and examples', async () => {
 		const { body } = await get(node, 'open');
 		expect(body).toMatchObject({ swagger: '2.0', basePath: '/public/api/v1/open' });
-		const { summary, parameters } = body.paths['/fraud/predict'].post;
+		const { summary, parameters } = body.paths['/fraud/predict']!.post;
 		expect(summary).toContain('fraud');
-		expect(parameters[0].schema).toMatchObject({
+		expect(parameters[0]?.schema).toMatchObject({
 			properties: {
 				features: {
 					properties: {
@@ -220,9 +220,9 @@ describe("a service's OpenAPI", () => {
 			Object.fromEntries(Object.entries(properties).map(([name, schema]) => [name, own(schema as object)]));
 		// A single day is no past, and the others fail by design.
 		const failing = ['/store_sales/forecast', '/monthly_visitors/forecast', '/failing/run', '/status/run'];
-		const paths = Object.keys(body.paths).filter((path) => !failing.includes(path));
-		for (const path of paths) {
-			const answer = await ask(node, `open${path}`, own(body.paths[path].post.parameters[0].schema) ?? {});
+		const paths = Object.entries(body.paths).filter(([path]) => !failing.includes(path));
+		for (const [path, { post }] of paths) {
+			const answer = await ask(node, `open${path}`, own(post.parameters[0]!.schema) ?? {});
 			expect([path, answer.status]).toEqual([path, 200]);
 		}
 		expect(paths.length).toBeGreaterThan(25);

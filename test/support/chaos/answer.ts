@@ -35,7 +35,7 @@ export async function askUpstream(
 	signal: AbortSignal,
 ): Promise<WireAnswer> {
 	const { statusCode, headers, body } = await request(new URL(asked.path, upstream), {
-		method: asked.method as Dispatcher.HttpMethod,
+		method: asked.method,
 		headers: withoutConnectionHeaders(asked.headers),
 		body: asked.body === '' ? null : asked.body,
 		dispatcher,

@@ -25,8 +25,8 @@ export interface NodePackage {
 	/** Finds nodes by their full name, `package.node`, as a workflow has it. */
 	types: INodeTypes;
 	/** The full name for a short or a full one. */
-	fullName(type: string): string;
-	credentialType(name: string): ICredentialType;
+	fullName: (type: string) => string;
+	credentialType: (name: string) => ICredentialType;
 }
 
 const packages = new Map<string, Promise<NodePackage>>();

@@ -143,7 +143,7 @@ export async function runNode(options: RunNodeOptions): Promise<NodeRun> {
 		return {
 			output: task?.data?.main?.[0] ?? [],
 			errorOutput: task?.data?.main?.[1] ?? [],
-			error: (task?.error ?? (cancelled ? undefined : data.resultData.error)) as ExecutionBaseError | undefined,
+			error: task?.error ?? (cancelled ? undefined : data.resultData.error),
 			hints: task?.hints ?? [],
 			status: status ?? lastStatus,
 			cancelled,
@@ -163,7 +163,7 @@ const at = (column: number) => ({ id: String(column), position: [column * 200, 0
 
 function newestVersion({ version, defaultVersion }: { version?: number | number[]; defaultVersion?: number }): number {
 	if (defaultVersion !== undefined) return defaultVersion;
-	return Array.isArray(version) ? version[version.length - 1] : (version ?? 1);
+	return [version ?? 1].flat().at(-1)!;
 }
 
 const PARTS_OF_AN_ITEM = new Set(['json', 'binary', 'pairedItem', 'error']);
@@ -171,5 +171,5 @@ const PARTS_OF_AN_ITEM = new Set(['json', 'binary', 'pairedItem', 'error']);
 function toItem(item: IDataObject | INodeExecutionData): INodeExecutionData {
 	const isItem =
 		typeof item.json === 'object' && item.json !== null && Object.keys(item).every((key) => PARTS_OF_AN_ITEM.has(key));
-	return isItem ? (item as INodeExecutionData) : { json: item as IDataObject };
+	return isItem ? (item as INodeExecutionData) : { json: item };
 }

@@ -168,9 +168,9 @@ export class StoredCredentials extends ICredentialsHelper {
 				resolved(name),
 				resolved(value),
 			]);
-			return [part, { ...present, ...Object.fromEntries(added) }];
+			return [part, { ...present, ...(Object.fromEntries(added) as Record<string, string>) }];
 		});
-		return Object.assign(options, Object.fromEntries(additions));
+		return Object.assign(options, Object.fromEntries(additions) as Record<string, object>);
 	}
 
 	override async preAuthentication(

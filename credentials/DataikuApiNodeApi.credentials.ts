@@ -1,5 +1,21 @@
-import type { Icon, ICredentialType, INodeProperties } from 'n8n-workflow';
+import type {
+	Icon,
+	ICredentialDataDecryptedObject,
+	ICredentialType,
+	IHttpRequestOptions,
+	INodeProperties,
+} from 'n8n-workflow';
 import { instanceProperties, tlsProperties } from '../nodes/shared/description/credentialProperties';
+
+const text = (value: unknown): string => (typeof value === 'string' ? value.trim() : '');
+
+/** What the API node is shown, if anything: HTTP Basic with the key as user and an empty password, or the token. */
+function authorization({ authentication, ...secrets }: ICredentialDataDecryptedObject): string | undefined {
+	const [apiKey, bearerToken] = [text(secrets.apiKey), text(secrets.bearerToken)];
+	if (authentication === 'apiKey' && apiKey !== '') return `Basic ${Buffer.from(`${apiKey}:`).toString('base64')}`;
+	if (authentication === 'bearerToken' && bearerToken !== '') return `Bearer ${bearerToken}`;
+	return undefined;
+}
 
 export class DataikuApiNodeApi implements ICredentialType {
 	name = 'dataikuApiNodeApi';
@@ -41,4 +57,17 @@ export class DataikuApiNodeApi implements ICredentialType {
 		},
 		...tlsProperties,
 	];
+
+	/**
+	 * Lets n8n's HTTP Request node use the credential; our nodes have a client of their own. A function, as n8n's declarative
+	 * way would send an empty header where there is nothing to send.
+	 */
+	async authenticate(
+		credentials: ICredentialDataDecryptedObject,
+		requestOptions: IHttpRequestOptions,
+	): Promise<IHttpRequestOptions> {
+		const value = authorization(credentials);
+		if (value === undefined) return requestOptions;
+		return { ...requestOptions, headers: { ...requestOptions.headers, Authorization: value } };
+	}
 }

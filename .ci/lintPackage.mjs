@@ -2,6 +2,8 @@
  * `npm run lint:package`: n8n's own scan of community packages, and publint, on what `npm pack` makes. n8n's tool takes only
  * names of published packages, so its rules are run here as it runs them: on the sources that the provenance statement will
  * name, and on the tarball's JavaScript and manifest.
+ *
+ * npm builds nothing here, as .npmrc keeps it from running prepack: the script does.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -65,7 +67,7 @@ async function scan(folder, patterns) {
 
 const temporary = mkdtempSync(path.join(tmpdir(), 'lint-package-'));
 try {
-	// By its script, as only a shell could start npm by its name on Windows. It builds the package first.
+	// By its script, as only a shell could start npm by its name on Windows.
 	const npm = process.env.npm_execpath;
 	if (npm === undefined) throw new Error('Start this as `npm run lint:package`');
 	const pack = [npm, 'pack', '--silent', '--pack-destination', temporary];

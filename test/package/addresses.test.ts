@@ -1,0 +1,62 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+const root = resolve(__dirname, '../..');
+const read = (file: string) => readFileSync(resolve(root, file), 'utf8');
+const { author, bugs, homepage, repository } = JSON.parse(read('package.json')) as {
+	author: { email: string };
+	homepage: string;
+	bugs: { url: string };
+	repository: { url: string };
+};
+
+/** The one address that the others are held to, as `owner/repository`. */
+const [, ours = ''] = /^git\+https:\/\/github\.com\/([\w.-]+\/[\w.-]+)\.git$/.exec(repository.url) ?? [];
+const files = [
+	'README.md',
+	'CHANGELOG.md',
+	'SECURITY.md',
+	'.github/ISSUE_TEMPLATE/config.yml',
+	'.github/workflows/publish.yml',
+];
+
+test('package.json names a repository on GitHub, whose pages the other addresses in it are', () => {
+	expect(ours).not.toBe('');
+	expect({ homepage, bugs: bugs.url }).toEqual({
+		homepage: `https://github.com/${ours}#readme`,
+		bugs: `https://github.com/${ours}/issues`,
+	});
+});
+
+test.each(files)('%s names the repository, and no other one', (file) => {
+	const addresses = /(?:github\.com\/|githubusercontent\.com\/|github\.repository == ')([\w.-]+\/[\w.-]+)/g;
+	const named = [...read(file).matchAll(addresses)].map(([, repositoryName]) => repositoryName);
+	expect(new Set(named)).toEqual(new Set([ours]));
+});
+
+test.each([...files, 'CONTRIBUTING.md'])('%s links to files of the repository that are there', (file) => {
+	const links = [
+		...read(file).matchAll(/https:\/\/(?:raw\.githubusercontent|github)\.com\/[\w.-]+\/[\w.-]+\/([^\s)]*)/g),
+	];
+	const paths = links.flatMap(([, rest = '']) => /^(?:(?:blob|tree)\/)?HEAD\/(.+)$/.exec(rest)?.[1] ?? []);
+	expect(paths.filter((path) => !existsSync(resolve(root, path)))).toEqual([]);
+});
+
+test("the README has no relative link or picture, which npm's page and n8n would not find", () => {
+	const targets = [...read('README.md').matchAll(/\]\(([^)\s]+)|^\[[^\]]+\]: (\S+)$/gm)].map(
+		([, inline, reference]) => inline ?? reference,
+	);
+	expect(targets.length).toBeGreaterThan(5);
+	expect(targets.filter((target) => !target?.startsWith('https://'))).toEqual([]);
+});
+
+test('every reference in the README leads somewhere', () => {
+	const text = read('README.md');
+	const defined = [...text.matchAll(/^\[([^\]]+)\]: /gm)].map(([, label]) => label);
+	const used = [...text.matchAll(/\]\[([^\]]+)\]/g)].map(([, label]) => label);
+	expect(new Set(used)).toEqual(new Set(defined));
+});
+
+test('the mail address for weaknesses is the author’s', () => {
+	expect(read('SECURITY.md').match(/[\w.-]+@[\w.-]+\w/g)).toEqual([author.email]);
+});

@@ -37,16 +37,6 @@ export default tseslint.config(
 		rules: notFrom([['**/client/**'], "Go through the client's door: import from 'client' itself."]),
 	},
 	{
-		// What a caller sends may be an object where text is due: that it then reads [object Object] is the demo's answer to it.
-		files: ['demo/**/*.ts', 'test/**/*.ts'],
-		rules: { '@typescript-eslint/no-base-to-string': 'off' },
-	},
-	{
-		// jest's asymmetric matchers, such as expect.any(Number), have the type any.
-		files: ['test/**/*.ts'],
-		rules: { '@typescript-eslint/no-unsafe-assignment': 'off' },
-	},
-	{
 		// noUncheckedIndexedAccess is off until the client and the nodes are ready for it, and without it the assertions that it
 		// asks for look unnecessary. Delete this block when it is on.
 		files: ['**/*.ts'],
@@ -70,6 +60,16 @@ export default tseslint.config(
 				'unbound-method',
 			].map((rule) => [`@typescript-eslint/${rule}`, 'warn']),
 		),
+	},
+	{
+		// What a caller sends may be an object where text is due: that it then reads [object Object] is the demo's answer to it.
+		files: ['demo/**/*.ts', 'test/**/*.ts'],
+		rules: { '@typescript-eslint/no-base-to-string': 'off' },
+	},
+	{
+		// jest's asymmetric matchers, such as expect.any(Number), have the type any.
+		files: ['test/**/*.ts'],
+		rules: { '@typescript-eslint/no-unsafe-assignment': 'off' },
 	},
 	{
 		files: ['client/**/*.ts', 'nodes/**/*.ts', 'credentials/**/*.ts', 'package.json'],

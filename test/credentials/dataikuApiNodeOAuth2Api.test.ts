@@ -51,7 +51,7 @@ const credential = (fields: IDataObject = {}): { dataikuApiNodeOAuth2Api: ICrede
 		clientId: 'client',
 		clientSecret,
 		...fields,
-	} as ICredentialDataDecryptedObject,
+	},
 });
 const stored = (token: string, more: IDataObject = {}) => ({
 	oauthTokenData: { access_token: token, token_type: 'bearer', ...more },

@@ -15,7 +15,7 @@ async function sentWith(credential: IDataObject, helper: string) {
 		type: 'httpRequest',
 		packageRoot,
 		parameters: { helper, nodeCredentialType: 'dataikuApiNodeApi', url: `${server.url}/public/api/v1/demo/swagger` },
-		credentials: { dataikuApiNodeApi: { url: server.url, serviceId: 'demo', ...credential } as Record<string, string> },
+		credentials: { dataikuApiNodeApi: { url: server.url, serviceId: 'demo', ...credential } },
 	});
 	if (error) throw error;
 	expect(output).toMatchObject([{ json: { answered: true } }]);

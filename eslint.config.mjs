@@ -37,31 +37,6 @@ export default tseslint.config(
 		rules: notFrom([['**/client/**'], "Go through the client's door: import from 'client' itself."]),
 	},
 	{
-		// noUncheckedIndexedAccess is off until the client and the nodes are ready for it, and without it the assertions that it
-		// asks for look unnecessary. Delete this block when it is on.
-		files: ['**/*.ts'],
-		rules: { '@typescript-eslint/no-unnecessary-type-assertion': 'off' },
-	},
-	{
-		// Not yet clean: warnings, until the client and the nodes have been gone through. Delete this block then.
-		files: ['client/**/*.ts', 'nodes/**/*.ts', 'test/{client,credentials,nodes}/**/*.ts'],
-		rules: Object.fromEntries(
-			[
-				'no-base-to-string',
-				'no-duplicate-type-constituents',
-				'no-redundant-type-constituents',
-				'no-unsafe-argument',
-				'no-unsafe-assignment',
-				'no-unsafe-call',
-				'no-unsafe-member-access',
-				'no-unsafe-return',
-				'only-throw-error',
-				'prefer-promise-reject-errors',
-				'unbound-method',
-			].map((rule) => [`@typescript-eslint/${rule}`, 'warn']),
-		),
-	},
-	{
 		// What a caller sends may be an object where text is due: that it then reads [object Object] is the demo's answer to it.
 		files: ['demo/**/*.ts', 'test/**/*.ts'],
 		rules: { '@typescript-eslint/no-base-to-string': 'off' },

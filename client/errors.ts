@@ -32,9 +32,7 @@ export class ApiNodeError extends Error implements ErrorDetails {
 
 	constructor(message: string, details: ErrorDetails = {}) {
 		super(message);
-		for (const [key, value] of Object.entries(details)) {
-			if (value !== undefined) Object.assign(this, { [key]: value });
-		}
+		Object.assign(this, Object.fromEntries(Object.entries(details).filter(([, value]) => value !== undefined)));
 	}
 
 	/** The API node's own message as Dataiku's Python client shows it: `errorType: detail`. */

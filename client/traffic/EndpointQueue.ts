@@ -35,7 +35,7 @@ export interface Slot {
 interface Waiter {
 	readonly call: QueuedCall;
 	readonly since: number;
-	enter(slot: Slot): void;
+	readonly enter: (slot: Slot) => void;
 }
 
 /** One caller at one endpoint: its calls that wait, those in flight, and since when nothing it asks for is answered. */

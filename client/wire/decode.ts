@@ -21,7 +21,10 @@ export async function decoded(response: WireResponse, maxOutputLength: number): 
 	try {
 		return { ...response, body: await decode(response.body, { maxOutputLength }) };
 	} catch (error) {
-		const tooLarge = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
-		throw new ExchangeFailure(tooLarge ? new ExchangeTooLarge() : (error as Error), true);
+		throw undecodable(error as NodeJS.ErrnoException);
 	}
+}
+
+function undecodable(error: NodeJS.ErrnoException): ExchangeFailure {
+	return new ExchangeFailure(error.code === 'ERR_BUFFER_TOO_LARGE' ? new ExchangeTooLarge() : error, true);
 }

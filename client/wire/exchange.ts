@@ -88,7 +88,7 @@ export function exchange(dispatcher: Dispatcher, request: WireRequest, limits: E
 			},
 			onResponseStart(_controller, statusCode, responseHeaders) {
 				status = statusCode;
-				headers = responseHeaders as IncomingHttpHeaders;
+				headers = responseHeaders;
 			},
 			onResponseData(_controller, chunk) {
 				bytes += chunk.length;

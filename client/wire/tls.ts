@@ -19,10 +19,12 @@ export interface TlsOptions {
 function pem(text: string | undefined): string | undefined {
 	return text
 		?.trim()
-		.replace(/(-----BEGIN [A-Z0-9 ]+-----)([^-]+)(-----END [A-Z0-9 ]+-----)\s*/g, (_all, begin, body, end) =>
-			/^[^\n]*:/.test(body.trim())
-				? `${begin}${body}${end}\n`
-				: `${begin}\n${body.trim().replace(/\s+/g, '\n')}\n${end}\n`,
+		.replace(
+			/(-----BEGIN [A-Z0-9 ]+-----)([^-]+)(-----END [A-Z0-9 ]+-----)\s*/g,
+			(_all, begin: string, body: string, end: string) =>
+				/^[^\n]*:/.test(body.trim())
+					? `${begin}${body}${end}\n`
+					: `${begin}\n${body.trim().replace(/\s+/g, '\n')}\n${end}\n`,
 		);
 }
 

@@ -69,7 +69,7 @@ const outputs: Record<string, ForecastOutput> = {
 			},
 			of: steps[0]!.timeseriesIdentifier,
 		})),
-	fullResponse: (results, response) => [{ json: { results: results as unknown as IDataObject[], ...response } }],
+	fullResponse: (results, response) => [{ json: { results: results, ...response } }],
 };
 
 /** The same for a number and its text: the API node may respond with `"7"` for a store that was sent as 7. */

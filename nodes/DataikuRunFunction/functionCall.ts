@@ -29,7 +29,7 @@ export function functionCall(context: IExecuteFunctions): (execution: Execution)
 		const outputOf = execution.parameters.reader<string>('output', 'withInput');
 		const splitArray = flag(execution.parameters.reader('options.splitArray', false));
 		return async (itemIndex, endpointId, record, options) => {
-			const source = execution.items[itemIndex];
+			const source = execution.items[itemIndex]!;
 			const output = outputOf(itemIndex);
 			const toJson = outputNamed(outputs, output);
 			const item = (value: unknown, response: unknown = value) =>

@@ -72,7 +72,7 @@ const outputs: Record<string, QueryOutput> = {
 			},
 			updated,
 		),
-	perQuery: (response) => known(response, ({ columns, rows }) => [{ columns, rows: rows as string[][] }], updated),
+	perQuery: (response) => known(response, ({ columns, rows }) => [{ columns, rows: rows }], updated),
 	fullResponse: (response) => [(isObject(response) ? response : { result: response }) as IDataObject],
 };
 

@@ -42,7 +42,7 @@ export class Execution {
 		private readonly options: ExecutionOptions,
 	) {
 		this.items = context.getInputData();
-		this.output = new Array(this.items.length);
+		this.output = this.items.map(() => undefined);
 		this.parameters = new Parameters(context);
 		this.continueOnFail = context.continueOnFail();
 		this.session = connection.client.session({

@@ -1,5 +1,5 @@
 import { type CallOptions, type DispatchOptions, type ExplanationOptions, InvalidCallError } from '../../client';
-import { choice, combine, type Parameters, type Reader } from './parameters';
+import { choice, combine, type Parameters, type Reader, textOf } from './parameters';
 
 /** Where a request goes and how: items that agree in all of it may share one. */
 export interface Target extends CallOptions, DispatchOptions {
@@ -23,12 +23,11 @@ const optionalNumber = (value: unknown) => {
 	return number === 0 ? undefined : number;
 };
 
-const optionalText = (value: unknown) =>
-	value === undefined || value === null || value === '' ? undefined : String(value);
+const optionalText = (value: unknown) => textOf(value) || undefined;
 
 export function endpointReader(parameters: Parameters): Reader<string> {
 	const endpointId = parameters.reader<unknown>('endpointId', '', { extractValue: true });
-	return combine([endpointId], (i) => String(endpointId(i) ?? ''));
+	return combine([endpointId], (i) => textOf(endpointId(i)));
 }
 
 /**

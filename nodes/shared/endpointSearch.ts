@@ -33,7 +33,7 @@ export function endpointsOf(openApi: JsonObject, actions: readonly string[]): Do
 	const found = new Map<string, DocumentedEndpoint>();
 	for (const [path, methods] of Object.entries((openApi.paths ?? {}) as Record<string, JsonObject>)) {
 		const [action, segment] = path.split('/').reverse();
-		if (!segment || !actions.includes(action)) continue;
+		if (!segment || !action || !actions.includes(action)) continue;
 		const id = idOf(segment);
 		const { summary } = (methods?.post ?? {}) as { summary?: unknown };
 		found.set(id, { id, summary: found.get(id)?.summary ?? (typeof summary === 'string' ? summary : undefined) });

@@ -1,4 +1,4 @@
-import { type INode, type INodeExecutionData, type JsonObject as N8nJson, NodeApiError } from 'n8n-workflow';
+import { type INode, type INodeExecutionData, NodeApiError } from 'n8n-workflow';
 import { ApiNodeError, type ErrorDetails } from '../../client';
 
 /** Which item failed, and at which endpoint. */
@@ -19,9 +19,7 @@ const detailNames = ['status', 'errorType', 'detail', 'instance', 'attempts', 'd
 /** Of an error, what may be told: nothing that could carry a secret. */
 function detailsOf(error: unknown): ErrorDetails {
 	if (!(error instanceof ApiNodeError)) return {};
-	return Object.fromEntries(
-		detailNames.filter((name) => error[name] !== undefined).map((name) => [name, error[name]]),
-	) as ErrorDetails;
+	return Object.fromEntries(detailNames.filter((name) => error[name] !== undefined).map((name) => [name, error[name]]));
 }
 
 const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`);
@@ -39,7 +37,9 @@ export function explain(error: unknown, { itemIndex, endpointId }: Place, untrie
 		untried
 			? 'Every record that was sent alone was refused in these words, so the rest were not sent one by one.'
 			: undefined,
-		error instanceof Error && 'description' in error ? String(error.description ?? '') : undefined,
+		error instanceof Error && 'description' in error && typeof error.description === 'string'
+			? error.description
+			: undefined,
 	];
 	const description = sentences.filter(Boolean).join(' ') || undefined;
 	return { message: `${where}: ${what}`, description, details };
@@ -51,7 +51,7 @@ export function explain(error: unknown, { itemIndex, endpointId }: Place, untrie
  */
 export function toNodeError(node: INode, { message, description, details }: Failure, itemIndex: number): NodeApiError {
 	const httpCode = details.status === undefined ? undefined : String(details.status);
-	const error = new NodeApiError(node, { message } as N8nJson, { message, description, httpCode, itemIndex });
+	const error = new NodeApiError(node, { message }, { message, description, httpCode, itemIndex });
 	// The id of an endpoint may hold such a name, too: "deeperModel" holds EPERM.
 	return Object.assign(error, { message });
 }

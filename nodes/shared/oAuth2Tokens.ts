@@ -15,7 +15,7 @@ interface TokenData {
 function expiryOf({ access_token: token = '', n8n_expires_at: noted }: TokenData): number {
 	const notedExpiry = noted ? Number(noted) / 1000 : Infinity;
 	try {
-		const { exp } = JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString()) as { exp?: unknown };
+		const { exp } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { exp?: unknown };
 		return typeof exp === 'number' ? exp : notedExpiry;
 	} catch {
 		return notedExpiry;

@@ -18,6 +18,6 @@ export function successItem(json: IDataObject, itemIndex: number, source?: INode
 
 /** The way to make output that a parameter names; an expression can name anything. */
 export function outputNamed<Make>(outputs: Record<string, Make>, name: string): Make {
-	if (Object.hasOwn(outputs, name)) return outputs[name];
+	if (Object.hasOwn(outputs, name)) return outputs[name]!;
 	throw new InvalidCallError(`"Output" must be one of ${Object.keys(outputs).join(', ')}, not '${name}'`);
 }

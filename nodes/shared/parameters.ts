@@ -57,6 +57,10 @@ export function choice<Value extends string>(
 	});
 }
 
+/** Text for a value that an expression gave: an object is shown as JSON, so that an error says what it was. */
+export const textOf = (value: unknown): string =>
+	typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value);
+
 /** Reads a yes or no, which an expression may give as text. */
 export function flag(reader: Reader<unknown>): Reader<boolean> {
 	return combine([reader], (i) => reader(i) === true || reader(i) === 'true');

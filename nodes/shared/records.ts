@@ -6,7 +6,7 @@ import {
 } from 'n8n-workflow';
 import { InvalidCallError, type JsonObject } from '../../client';
 import { isObject } from './isObject';
-import { choice, type Parameters } from './parameters';
+import { choice, type Parameters, textOf } from './parameters';
 
 /** Makes the record of an item; throws InvalidCallError saying what is wrong with it. */
 export type RecordReader = (itemIndex: number) => JsonObject;
@@ -35,7 +35,7 @@ function readerFor(source: string, parameters: Parameters, items: readonly INode
 
 /** Names in a comma-separated list. */
 export const columnNames = (list: unknown): string[] =>
-	String(list ?? '')
+	textOf(list)
 		.split(',')
 		.map((name) => name.trim())
 		.filter(Boolean);
@@ -45,7 +45,7 @@ function inputItem(parameters: Parameters, items: readonly INodeExecutionData[])
 	const includeFields = parameters.reader('includeFields', '');
 	const excludeFields = parameters.reader('excludeFields', '');
 	return (i) => {
-		const { json } = items[i];
+		const { json } = items[i]!;
 		if (include(i) === 'selected') {
 			const selected = columnNames(includeFields(i));
 			if (selected.length === 0) throw new InvalidCallError('No field is named in "Fields to Include"');
@@ -71,7 +71,7 @@ function selection(json: JsonObject, paths: readonly string[]): JsonObject {
 		let value: unknown = keys.length > 0 ? json : undefined;
 		for (const key of keys) value = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 		if (value === undefined) continue;
-		const name = keys[keys.length - 1];
+		const name = keys.at(-1)!;
 		if (Object.hasOwn(record, name)) {
 			throw new InvalidCallError(`Two of the fields in "Fields to Include" would be sent as '${name}'`, {
 				advice: 'Take the features from "Fields Below", where each gets a name of its own.',
@@ -88,6 +88,7 @@ function selection(json: JsonObject, paths: readonly string[]): JsonObject {
 /** A copy that lacks the field at the end of the keys; copied no deeper than these go. */
 function without(holder: JsonObject, [key, ...deeper]: string[]): JsonObject {
 	const rest = { ...holder };
+	if (key === undefined) return rest;
 	const inner = rest[key];
 	if (deeper.length === 0) delete rest[key];
 	else if (isObject(inner)) rest[key] = without(inner, deeper);

@@ -10,7 +10,7 @@ import {
 import { batchSizeReader, explanationReader, type Target, targetReader } from './callSettings';
 import { Execution } from './Execution';
 import { outputNamed, successItem } from './outputItems';
-import { choice, combine, type Parameters } from './parameters';
+import { choice, combine, type Parameters, textOf } from './parameters';
 import { contextReader } from './records';
 
 /** Items that wait for their batch to fill; when every item has a target of its own, the oldest batches go early. */
@@ -114,7 +114,9 @@ function emitter(execution: Execution, outputs: Outputs) {
 		const { ignored, ignoreReason } = outcome.result;
 		if (ignored === true && ignoredRecords(itemIndex) !== 'keep') {
 			if (ignoredRecords(itemIndex) === 'drop') return undefined;
-			throw new ApiNodeError('The API node ignored the record', { detail: String(ignoreReason ?? 'no reason given') });
+			throw new ApiNodeError('The API node ignored the record', {
+				detail: textOf(ignoreReason) || 'no reason given',
+			});
 		}
 		const output = outputOf(itemIndex);
 		const source = items[itemIndex]!;

@@ -127,7 +127,7 @@ export function recordProperties(what: string): INodeProperties[] {
 	];
 }
 
-const outputDescriptions: Record<string, Omit<INodePropertyOptions, 'value'>> = {
+const outputDescriptions = {
 	withInput: { name: 'Input and Result', description: "The input item's fields, and the result beside them" },
 	enrich: { name: 'Input, Enriched', description: "The input item's fields, and those that were looked up among them" },
 	resultOnly: { name: 'Result Only', description: "The result's fields alone" },
@@ -136,10 +136,10 @@ const outputDescriptions: Record<string, Omit<INodePropertyOptions, 'value'>> = 
 	perRow: { name: 'Item per Row', description: "The row's columns as fields" },
 	perQuery: { name: 'Item per Query', description: 'Columns and rows as lists' },
 	fullResponse: { name: 'Full Response', description: 'The whole response: result, timing and API context' },
-};
+} satisfies Record<string, Omit<INodePropertyOptions, 'value'>>;
 
 /** The `output` parameter; the first one named is the default. */
-export function outputProperty(...outputs: Array<keyof typeof outputDescriptions & string>): INodeProperties {
+export function outputProperty(...outputs: Array<keyof typeof outputDescriptions>): INodeProperties {
 	const property: INodeProperties = {
 		displayName: 'Output',
 		name: 'output',
@@ -150,7 +150,7 @@ export function outputProperty(...outputs: Array<keyof typeof outputDescriptions
 	return {
 		...property,
 		options: outputs.map((value) => ({ value, ...outputDescriptions[value] })),
-		default: outputs[0],
+		default: outputs[0]!,
 	};
 }
 

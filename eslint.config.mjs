@@ -15,7 +15,7 @@ const aboveTraffic = [
 ];
 
 export default tseslint.config(
-	{ ignores: ['dist/', '.runtime/', 'node_modules/', 'test/support/fixture/', 'coverage/'] },
+	{ ignores: ['dist/', '.runtime/', 'node_modules/', 'test/support/fixture/', 'test/package/types/', 'coverage/'] },
 	{
 		files: ['**/*.ts'],
 		extends: [tseslint.configs.recommendedTypeChecked],

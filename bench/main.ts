@@ -2,11 +2,11 @@
  * `npm run bench`: the package against its peers, in one run on one machine. Prints tables of times; with `--write`, also
  * writes them to docs/benchmarks.md with a chart.
  */
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import { installN8n } from '../demo/n8n/installation';
 import { type ApiNodes, startApiNodes } from './apiNodes';
 import { chart } from './chart';
@@ -26,6 +26,19 @@ async function engineTimes(node: string, apiNodes: ApiNodes): Promise<Record<str
 	return JSON.parse(output.trim().split('\n').at(-1)!) as Record<string, number>;
 }
 
+/** The first call of a fresh process: the median of many processes, by turns. */
+async function firstCalls(node: string, { urls }: ApiNodes): Promise<Record<string, number>> {
+	const samples = { client: [] as number[], undici: [] as number[] };
+	for (let round = 0; round < 15; round++) {
+		for (const peer of ['client', 'undici'] as const) {
+			const args = [path.join(__dirname, 'firstCall.cjs'), peer, urls[0]];
+			samples[peer].push(Number((await promisify(execFile)(node, args)).stdout));
+		}
+	}
+	const median = (times: number[]) => times.sort((a, b) => a - b)[times.length >> 1]!;
+	return { 'first client': median(samples.client), 'first undici': median(samples.undici) };
+}
+
 async function main() {
 	const { values } = parseArgs({ options: { write: { type: 'boolean', default: false } } });
 	const { node: newerNode } = await installN8n({ report: console.error });
@@ -35,7 +48,7 @@ async function main() {
 		for (const node of [process.execPath, newerNode]) {
 			const version = (await versionOf(node)).split('.', 1)[0]!;
 			console.error(`Node.js ${version}`);
-			measured.engine[version] = await engineTimes(node, apiNodes);
+			measured.engine[version] = { ...(await engineTimes(node, apiNodes)), ...(await firstCalls(node, apiNodes)) };
 		}
 		const made = tables(measured);
 		for (const table of made) console.log(printed(table));

@@ -146,6 +146,12 @@ export function tables({ engine, webhooks }: Measured): ResultTable[] {
 			]),
 		},
 		{
+			title: 'First call of a fresh process',
+			note: 'From before the client is loaded to the response; the peer loads undici as its documentation says, and makes the same request. Node.js modules that n8n has loaded itself are loaded before.',
+			head: ['', 'Node.js', 'the client', 'bare undici'],
+			rows: rows([['One record', own('first client'), to('first undici', 'first client')]]),
+		},
+		{
 			title: 'Inside n8n',
 			note: 'Growth: time per item at 200,000 (for 1,000 of them) to that at 20,000. Expression: what one expression per item adds for 20,000 items, to what getNodeParameter itself takes for it in the same engine. Pause: the longest of the event loop in a run of 200,000 items, with the Predict node, to that with a node that hands them on as they are: the engine goes through all items in one go, before a node and after it.',
 			head: ['', 'Node.js', 'growth', 'expression', 'pause', 'pause, empty node'],

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -153,21 +153,7 @@ describe('the client, in plain Node', () => {
 	});
 
 	it('has types, by which a call that is wrong does not compile', async () => {
-		const source = `
-			import { ApiNodeClient, StatusError, type PredictionResult } from 'n8n-nodes-dataiku/client';
-			export async function score(url: string): Promise<Array<PredictionResult['prediction']>> {
-				const client = new ApiNodeClient({ url: [url], serviceId: 'demo', bearerToken: 't', tls: { rejectUnauthorized: false } });
-				const { results, apiContext } = await client.predictRecords('fraud', [{ features: {} }], { explanationMethod: 'ICE' });
-				const generation: string | undefined = apiContext?.serviceGeneration;
-				const { data } = await client.lookupRecord('customer', {});
-				const { rows = [] } = await client.sqlQuery('q');
-				const cell: string | null = rows[0][0];
-				// @ts-expect-error no such method of explaining
-				await client.predictRecord('fraud', {}, { explanationMethod: 'LIME' });
-				return [new StatusError('x', { status: 404 }).status, generation, data, cell, ...results.map((result) => result.prediction)];
-			}
-		`;
-		await writeFile(join(folder, 'calls.ts'), source);
+		await cp(join(__dirname, 'types/client.ts'), join(folder, 'client.ts'));
 		const tsc = require.resolve('typescript/bin/tsc');
 		const strict = [
 			'--noEmit',
@@ -181,7 +167,7 @@ describe('the client, in plain Node', () => {
 			'node',
 		];
 		const typeRoots = ['--typeRoots', join(OUR_PACKAGE, 'node_modules/@types')];
-		const said = await exec(process.execPath, [tsc, ...strict, ...typeRoots, 'calls.ts'], { cwd: folder }).catch(
+		const said = await exec(process.execPath, [tsc, ...strict, ...typeRoots, 'client.ts'], { cwd: folder }).catch(
 			(error: { stdout: string }) => error,
 		);
 		expect(said.stdout).toBe('');

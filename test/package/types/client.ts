@@ -1,0 +1,83 @@
+/** What the types of the client promise. Compiled against the packed package by package.test.ts, not with the other sources. */
+import {
+	ApiNodeClient,
+	ApiNodeError,
+	CancelledError,
+	type ClientEvent,
+	type FunctionResponse,
+	type PredictionResult,
+	RawResponse,
+	type RecordOutcome,
+	type Session,
+	StatusError,
+} from 'n8n-nodes-dataiku/client';
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+const holds = <Claim extends true>(): Claim | undefined => undefined;
+
+export async function methods(url: string): Promise<unknown[]> {
+	const client = new ApiNodeClient({
+		url: [url],
+		serviceId: 'demo',
+		bearerToken: 't',
+		tls: { rejectUnauthorized: false },
+	});
+	const { results, apiContext } = await client.predictRecords('fraud', [{ features: {} }], {
+		explanationMethod: 'ICE',
+	});
+	const generation: string | undefined = apiContext?.serviceGeneration;
+	const predictions: Array<PredictionResult['prediction']> = results.map(({ prediction }) => prediction);
+	const { data } = await client.lookupRecord('customer', {});
+	const { rows = [] } = await client.sqlQuery('q', {}, { repeatable: true });
+	const cell: string | null | undefined = rows[0]?.[0];
+	// @ts-expect-error no such method of explaining
+	await client.predictRecord('fraud', {}, { explanationMethod: 'LIME' });
+	// @ts-expect-error only queries and functions may write
+	await client.predictRecord('fraud', {}, { repeatable: true });
+	// @ts-expect-error the service is missing
+	new ApiNodeClient({ url });
+	return [generation, predictions, data, cell];
+}
+
+export async function functions(client: ApiNodeClient) {
+	const sum = await client.runFunction<FunctionResponse<number>>('add', { a: 1, b: 2 });
+	holds<Same<typeof sum, FunctionResponse<number> | RawResponse | null>>();
+	const unknown = await client.runFunction('any');
+	holds<Same<typeof unknown, FunctionResponse<unknown> | RawResponse | null>>();
+}
+
+export async function batches(client: ApiNodeClient): Promise<RecordOutcome[]> {
+	await client.settle('lookup', 'customer', [{ data: { id: 1 }, context: {} }], { batchSize: 1, maxConcurrency: 2 });
+	await client.settle('forecast', 'sales', [[{ date: '2026-01-01' }]], { identifierColumns: ['store'] });
+	// @ts-expect-error records of a prediction have features
+	await client.settle('predict', 'fraud', [{ data: {} }]);
+	// @ts-expect-error a query is not settled
+	await client.settle('sqlQuery', 'q', [{}]);
+	const outcomes = await client.settle('predict', 'fraud', [{ features: {} }], { onOutcome: (_index: number) => {} });
+	for (const outcome of outcomes) {
+		if (outcome.error) holds<Same<typeof outcome.untried, true | undefined>>();
+		else holds<Same<typeof outcome.error, undefined>>();
+	}
+	return outcomes;
+}
+
+export function sessions(client: ApiNodeClient): Session {
+	const tokens = { get: async () => 'token', renew: async (_refused: string) => undefined };
+	const onEvent = (event: ClientEvent) => {
+		if (event.type === 'pause') holds<Same<typeof event.pauseMs, number>>();
+		// @ts-expect-error only a split counts records
+		else if (event.type === 'retry') return event.records;
+		return undefined;
+	};
+	const session = client.session({ signal: new AbortController().signal, tokens, onEvent });
+	session.stop();
+	return session;
+}
+
+export function errors(error: unknown): string | number | undefined {
+	if (error instanceof StatusError) return error.status satisfies number;
+	if (error instanceof CancelledError) return undefined;
+	// @ts-expect-error an error is not changed after it was thrown
+	if (error instanceof ApiNodeError) error.advice = 'another';
+	return error instanceof ApiNodeError ? (error.advice ?? error.serverMessage) : undefined;
+}

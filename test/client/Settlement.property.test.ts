@@ -50,13 +50,13 @@ async function twoInstances() {
 	let bad = new Set<number>();
 	let status = 400;
 	const refuses = (id: number) => (bad.has(id) ? dssError(status, `Record ${id} is bad`) : undefined);
-	const both = [await stage.scoring({ refuses }), await stage.scoring({ refuses })];
+	const both = [await stage.scoring({ refuses }), await stage.scoring({ refuses })] as const;
 	return {
 		both,
-		script(fault: (request: ChaosRequest) => Fault | undefined) {
+		script: (fault: (request: ChaosRequest) => Fault | undefined) => {
 			for (const server of both) server.setFault(fault);
 		},
-		async run({ records, batchSize, ...judgement }: Batch) {
+		run: async ({ records, batchSize, ...judgement }: Batch) => {
 			bad = new Set(judgement.bad);
 			({ status } = judgement);
 			const from = both.map(({ requests }) => requests.length);

@@ -41,7 +41,7 @@ async function judge() {
 	return {
 		server,
 		client,
-		async settle(n: number, badOnes: Iterable<number>, how: { status?: number; words?: Words } = {}) {
+		settle: async (n: number, badOnes: Iterable<number>, how: { status?: number; words?: Words } = {}) => {
 			bad = new Set(badOnes);
 			({ status = 400, words = ownWords } = how);
 			const from = server.requests.length;
@@ -336,7 +336,7 @@ describe('A body that is too large', () => {
 		records[6] = { features: { id: 6, text: 'x'.repeat(2_000) } };
 		const outcomes = await client.settle('predict', 'e', records);
 		expect(outcomes.map(({ error }) => error !== undefined)).toEqual(range(0, 10).map((id) => id === 6));
-		expect(outcomes[6].error).toMatchObject({
+		expect(outcomes[6]!.error).toMatchObject({
 			name: 'StatusError',
 			message: `127.0.0.1:${server.port} refused the request as too large (413)`,
 		});

@@ -365,7 +365,8 @@ describe('an answer that cannot be used', () => {
 		['a list for an answer', '[]', 'no list of results for one record'],
 	])('is given to no record that is settled: %s', async (_name, body, words) => {
 		const { client } = await stage.chaosAndClient({ respond: () => ({ body }) });
-		const [{ error }] = await client.settle('predict', 'e', [{ features: {} }]);
+		const [outcome] = await client.settle('predict', 'e', [{ features: {} }]);
+		const { error } = outcome!;
 		expect(error).toMatchObject({ name: 'ResponseError', reason: 'misfit' });
 		expect(error!.message).toBe(`The response does not fit the request: ${words}`);
 		expect(error!.advice).toContain('No result was assigned');
@@ -437,7 +438,7 @@ describe('an answer that cannot be used', () => {
 				respond: () => ({ body: gzipSync('{"result":{}}'), headers: { 'content-encoding': encoding } }),
 			});
 			expect(await client.predictRecord('e', {})).toEqual({ result: {} });
-			expect(chaos.requests[0].headers['accept-encoding']).toBe('identity');
+			expect(chaos.requests[0]!.headers['accept-encoding']).toBe('identity');
 		},
 	);
 

@@ -124,7 +124,7 @@ describe('parseJson', () => {
 		'[12345678901234567890"a"]',
 		'12345678901234567890 12345678901234567890',
 	])('refuses %j, which is not JSON', (broken) => {
-		expect(() => JSON.parse(broken)).toThrow(SyntaxError);
+		expect((): unknown => JSON.parse(broken)).toThrow(SyntaxError);
 		expect(() => parseJson(broken)).toThrow(SyntaxError);
 	});
 

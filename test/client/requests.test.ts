@@ -12,7 +12,7 @@ async function sent(call: (client: ApiNodeClient) => Promise<unknown>): Promise<
 	const { chaos, client } = await stage.chaosAndClient({ respond: () => answer }, { serviceId: 'svc' });
 	await call(client);
 	expect(chaos.requests).toHaveLength(1);
-	return chaos.requests[0];
+	return chaos.requests[0]!;
 }
 
 interface PythonBody {
@@ -194,7 +194,7 @@ describe('lets itself in', () => {
 	const authorization = async (options: { apiKey?: string; bearerToken?: string }) => {
 		const { chaos, client } = await stage.chaosAndClient({ respond: () => answer }, options);
 		await client.predictRecord('e', {});
-		return chaos.requests[0].headers.authorization;
+		return chaos.requests[0]!.headers.authorization;
 	};
 
 	test('with an API key as the user name of HTTP Basic and a blank password', async () => {
@@ -244,7 +244,7 @@ describe('addresses', () => {
 	const pathFor = async (urlPath: string, serviceId: string, endpointId: string) => {
 		const chaos = await stage.chaos({ respond: () => answer });
 		await stage.client({ url: chaos.url + urlPath, serviceId }).predictRecord(endpointId, {});
-		return chaos.requests[0].path;
+		return chaos.requests[0]!.path;
 	};
 
 	test.each([
@@ -277,7 +277,10 @@ describe('addresses', () => {
 		['a list', (urls: string[]) => urls],
 		['one text with commas', (urls: string[]) => ` ${urls.join(' , ')}, `],
 	])('spreads calls over instances given as %s, each with its own prefix', async (_name, given) => {
-		const instances = [await stage.chaos({ respond: () => answer }), await stage.chaos({ respond: () => answer })];
+		const instances = [
+			await stage.chaos({ respond: () => answer }),
+			await stage.chaos({ respond: () => answer }),
+		] as const;
 		const client = stage.client({ url: given([instances[0].url, `${instances[1].url}/behind`]) });
 
 		for (let i = 0; i < 60; i++) await client.predictRecord('e', {});

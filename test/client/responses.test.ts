@@ -113,7 +113,7 @@ describe('gives the whole answer of', () => {
 		const answer = await client.sqlQuery('add_payment', { customer_id: 'C001', amount: 3 });
 		expect(answer).toMatchObject({ updatedRows: 1 });
 		expect((await client.sqlQuery('payments')).rows).toEqual([
-			['1', 'C001', '3.0'].map((cell) => expect.stringContaining(cell.split('.')[0])),
+			['1', 'C001', '3.0'].map((cell): unknown => expect.stringContaining(cell.split('.')[0]!)),
 		]);
 	});
 

@@ -10,7 +10,7 @@ export const nodeTypes = (
 	JSON.parse(readFileSync(join(OUR_PACKAGE, 'package.json'), 'utf8')) as { n8n: { nodes: string[] } }
 ).n8n.nodes
 	.map((path) => /(\w)(\w+)\.node\.js$/.exec(path)!.slice(1))
-	.map(([first, rest]) => first.toLowerCase() + rest);
+	.map(([first = '', rest = '']) => first.toLowerCase() + rest);
 
 export const demoKey = 'demo-key';
 
@@ -57,7 +57,7 @@ export interface Call {
 	endpointId: string;
 	options?: IDataObject;
 	/** Items that make one result together; different for each `n`. */
-	unit(n: number): IDataObject[];
+	unit: (n: number) => IDataObject[];
 	/** The same, refused by the API node. */
 	bad: IDataObject[];
 	/** An answer that lacks a result, where the API has results to count. */

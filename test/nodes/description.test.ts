@@ -121,8 +121,8 @@ describe.each(nodeTypes)('%s', (type) => {
 		// n8n leaves a node of the category AI out of the panel: its tool variant is there instead.
 		expect(codex?.categories).not.toContain('AI');
 		expect(codex?.alias).toContain('dataiku');
-		expect(codex?.resources?.primaryDocumentation?.[0].url).toMatch(/^https:\/\/doc\.dataiku\.com\/.+\.html$/);
-		expect(codex?.resources?.credentialDocumentation?.[0].url).toMatch(/^https:\/\/doc\.dataiku\.com\/.+\.html$/);
+		expect(codex?.resources?.primaryDocumentation?.[0]?.url).toMatch(/^https:\/\/doc\.dataiku\.com\/.+\.html$/);
+		expect(codex?.resources?.credentialDocumentation?.[0]?.url).toMatch(/^https:\/\/doc\.dataiku\.com\/.+\.html$/);
 	});
 
 	it('can be a tool, and no parameter has a name that n8n takes for tools', () => {
@@ -141,7 +141,7 @@ describe.each(nodeTypes)('%s', (type) => {
 			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: { show: { authentication: ['oAuth2'] } } },
 		]);
 		const { methods } = nodes.types.getByNameAndVersion(nodes.fullName(type));
-		const { testedBy } = credentials[0];
+		const { testedBy } = credentials[0]!;
 		expect(Object.keys(methods?.credentialTest ?? {})).toEqual([testedBy]);
 	});
 
@@ -150,16 +150,16 @@ describe.each(nodeTypes)('%s', (type) => {
 		const defaults = (all: INodeProperties[]) => Object.fromEntries(all.map((each) => [each.name, each.default]));
 		const options = properties.find(({ name }) => name === 'options');
 
-		expect(defaults(properties)).toEqual({ ...common, ...contract[type].parameters });
-		expect(defaults(optionsOf(options!))).toEqual({ ...commonOptions, ...contract[type].options });
+		expect(defaults(properties)).toEqual({ ...common, ...contract[type]!.parameters });
+		expect(defaults(optionsOf(options!))).toEqual({ ...commonOptions, ...contract[type]!.options });
 		// A name that stands twice, for two sets of conditions, would hide behind the other.
-		expect(properties).toHaveLength(Object.keys({ ...common, ...contract[type].parameters }).length);
+		expect(properties).toHaveLength(Object.keys({ ...common, ...contract[type]!.parameters }).length);
 	});
 
 	it('takes the values of the contract, and no others', () => {
 		for (const property of descriptionOf(type).properties.filter((each) => each.type === 'options')) {
 			const { name } = property;
-			expect([name, valuesOf(property)]).toEqual([name, name === 'output' ? contract[type].outputs : values[name]]);
+			expect([name, valuesOf(property)]).toEqual([name, name === 'output' ? contract[type]!.outputs : values[name]]);
 		}
 	});
 
@@ -170,7 +170,7 @@ describe.each(nodeTypes)('%s', (type) => {
 			['id', 'string'],
 		]);
 		const { methods } = nodes.types.getByNameAndVersion(nodes.fullName(type));
-		expect(Object.keys(methods?.listSearch ?? {})).toEqual([modes[0].typeOptions?.searchListMethod]);
+		expect(Object.keys(methods?.listSearch ?? {})).toEqual([modes[0]!.typeOptions?.searchListMethod]);
 	});
 });
 
@@ -227,7 +227,7 @@ async function evaluated(type: string, text: string, parameters: object): Promis
 	const workflow = new Workflow({ nodes: [node], connections: {}, active: false, nodeTypes: nodes.types });
 	await workflow.expression.acquireIsolate();
 	try {
-		return workflow.expression.getSimpleParameterValue(workflow.nodes.Node, text, 'internal', {});
+		return workflow.expression.getSimpleParameterValue(workflow.nodes.Node!, text, 'internal', {});
 	} finally {
 		await workflow.expression.releaseIsolate();
 	}

@@ -71,12 +71,12 @@ describe.each(nodeTypes)('%s', (type) => {
 				pairedItem: { item: last[1] },
 			},
 		]);
-		expect(failed[0].json).toMatchObject({
+		expect(failed[0]!.json).toMatchObject({
 			error: expect.stringContaining(`Item ${last[1]}, endpoint '${endpointId}': `) as string,
 			details: { status: expect.any(Number) as number, errorType: expect.any(String) as string },
 		});
 		expect(jsonOf(output.filter((item) => !failed.includes(item)))).toEqual(jsonOf(good.output));
-		expect(hints[0].message).toContain(`1 of ${items.length} items failed`);
+		expect(hints[0]!.message).toContain(`1 of ${items.length} items failed`);
 	});
 
 	it('moves a failed item to the error output with its input, and leaves every other', async () => {
@@ -92,7 +92,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect(errorOutput).toEqual([
 			{
 				json: {
-					...items[last[1]],
+					...items[last[1]!],
 					error: expect.stringContaining(`Item ${last[1]}, endpoint '${endpointId}': `) as string,
 					details: expect.any(Object) as object,
 				},
@@ -220,7 +220,7 @@ describe.each(nodeTypes)('%s', (type) => {
 			url: proxy.url,
 			options,
 			parameters: { recordSource: 'json', recordJson: '={{ $json.record }}' },
-			items: records.map((record) => ({ record })) as IDataObject[],
+			items: records.map((record) => ({ record })),
 			onError: 'continueRegularOutput',
 		});
 

@@ -15,8 +15,8 @@ it('20,000 records come through faults and dying instances: none lost, doubled o
 	expect(stdout).toMatch(/^met: (?=.*\d 503)(?=.*\d reset)(?=.*\d delay)(?=.*\d truncated).*[1-9] deaths$/m);
 	expect(Number(/^retried (\d+)/m.exec(stdout)?.[1])).toBeGreaterThan(10);
 
-	const heap = /^heap in MiB, by tenths: (.*)$/m.exec(stdout)![1].split(' ').map(Number);
+	const heap = /^heap in MiB, by tenths: (.*)$/m.exec(stdout)![1]!.split(' ').map(Number);
 	expect(heap).toHaveLength(10);
 	expect(Math.min(...heap)).toBeGreaterThan(0);
-	expect(heap[9] - heap[1]).toBeLessThan(3);
+	expect(heap[9]! - heap[1]!).toBeLessThan(3);
 }, 90_000);

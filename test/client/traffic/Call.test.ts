@@ -77,12 +77,12 @@ const lasting: Record<string, Case> = {
 
 /** Every operation, and whether the API node may get it twice. */
 type Call = (client: ApiNodeClient, options: CallOptions) => Promise<unknown>;
-const repeatableCalls: Record<string, Call> = {
+const repeatableCalls = {
 	'a prediction': (client, options) => client.predictRecord('e', { id: 1 }, options),
 	'a prediction of several records': (client, options) =>
 		client.predictRecords('e', [{ features: { id: 1 } }], options),
 	'a query that may repeat': (client, options) => client.sqlQuery('e', { id: 1 }, { ...options, repeatable: true }),
-};
+} satisfies Record<string, Call>;
 const unrepeatableCalls: Record<string, Call> = {
 	'a query': (client, options) => client.sqlQuery('e', { id: 1 }, options),
 	'a query that may not repeat': (client, options) =>
@@ -306,7 +306,7 @@ describe('Where nothing can have been sent, a query is tried as often as a predi
 		const lookup: LookupFunction = (hostname, _options, found) => {
 			const unknown = Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}`), { code: 'ENOTFOUND' });
 			if (++lookups <= 3) found(unknown, '', 0);
-			else found(null, [{ address: '127.0.0.1', family: 4 }] as unknown as string, 4);
+			else found(null, [{ address: '127.0.0.1', family: 4 }], 4);
 		};
 		const client = stage.client({ url: `http://node.invalid:${server.port}`, lookup });
 		await call(client, {});
@@ -323,7 +323,7 @@ describe('Where nothing can have been sent, a query is tried as often as a predi
 		const server = await stage.scoring();
 		let lookups = 0;
 		const lookup: LookupFunction = (_hostname, _options, found) => {
-			if (++lookups > 2) found(null, [{ address: '127.0.0.1', family: 4 }] as unknown as string, 4);
+			if (++lookups > 2) found(null, [{ address: '127.0.0.1', family: 4 }], 4);
 		};
 		const client = stage.client({ url: `http://node.invalid:${server.port}`, lookup, connectTimeout: 100 });
 		await call(client, {});

@@ -25,7 +25,7 @@ function memory() {
 		caller: new Caller({}),
 		stopping: new Cancellation(),
 		maxConcurrency: 1_000,
-		tried: new Set([instances.all[1]]),
+		tried: new Set([instances.all[1]!]),
 		left: 120_000,
 		notAnswered: () => new Error('not answered'),
 	};
@@ -35,7 +35,7 @@ function memory() {
 	return {
 		out,
 		/** Requests that fail one after the other at the first instance. */
-		async fail(times: number, failure: ApiNodeError, how?: { timeout?: number; ofFunction?: boolean }) {
+		fail: async (times: number, failure: ApiNodeError, how?: { timeout?: number; ofFunction?: boolean }) => {
 			for (let i = 0; i < times; i++) {
 				const slot = await enter();
 				clock.advance(10);
@@ -43,8 +43,8 @@ function memory() {
 			}
 		},
 		/** How many requests the first instance takes at a time. */
-		room() {
-			const [pool] = endpoint.queue.pools;
+		room: () => {
+			const pool = endpoint.queue.pools[0]!;
 			let more = 0;
 			while (pool.hasRoom(pool.inFlight + 1, clock.now()) && more < 100) {
 				pool.enter();

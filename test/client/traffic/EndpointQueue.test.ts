@@ -18,7 +18,7 @@ it.each([0, 1, 2, 3, 4])(
 	'lets a call in that finds the endpoint paused, although the pause ends while it looks (%d readings of the clock before)',
 	async (readings) => {
 		let read = () => 1_000_000;
-		const clock = { now: () => read(), after: systemClock.after };
+		const clock = { ...systemClock, now: () => read() };
 		const callbacks = { checkAlive: jest.fn(), onOut: jest.fn(), onBack: jest.fn() };
 		const queue = new EndpointQueue(new Instances([{ host: 'one' } as Connections], clock, callbacks), clock);
 		const call = aCall();

@@ -9,7 +9,7 @@ beforeEach(() => stage.jitter(0.5));
 /** Lets what has been answered be noticed. */
 const settled = async () => await new Promise(setImmediate);
 
-function instancesOf(...names: string[]) {
+function instancesOf<Names extends string[]>(...names: Names) {
 	const clock = new ManualClock();
 	const liveness = new Map<Instance, Liveness>();
 	const checks: string[] = [];
@@ -27,7 +27,7 @@ function instancesOf(...names: string[]) {
 	const available = () => all.available().map(({ host }) => host);
 	return {
 		all,
-		instances: all.all,
+		instances: all.all as { [Index in keyof Names]: Instance },
 		clock,
 		checks,
 		onOut,
@@ -35,7 +35,7 @@ function instancesOf(...names: string[]) {
 		available,
 		says: (checked: Instance, what: Liveness) => void liveness.set(checked, what),
 		/** Time passes, somebody asks for an instance, and the check that this sets off comes to its end. */
-		async after(ms: number) {
+		after: async (ms: number) => {
 			clock.advance(ms);
 			all.available();
 			await settled();

@@ -19,7 +19,7 @@ function poolAndClock() {
 			pool.leave('down', { ...request, retryAfter, reduce }, clock.now()),
 		say: (request: Request) => pool.leave('none', { ...request, reduce: false }, clock.now()),
 		/** How many more requests it takes. */
-		room(most = 1_000) {
+		room: (most = 1_000) => {
 			const entered: Request[] = [];
 			while (pool.hasRoom(most, clock.now()) && entered.length < 2_000) entered.push(enter());
 			for (const request of entered) pool.leave('none', { ...request, reduce: false }, clock.now());

@@ -142,7 +142,7 @@ describe.each(calls)('%s ends at once when it is cancelled', (name, call) => {
 		const instances = [
 			await stage.chaos({ faults: { kind: 'silent' } }),
 			await stage.chaos({ faults: { kind: 'silent' } }),
-		];
+		] as const;
 		const client = stage.client({ url: instances.map(({ url }) => url) });
 		const asked = () => instances[0].requests.length + instances[1].requests.length;
 		await cancelled(

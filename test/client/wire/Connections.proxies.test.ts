@@ -63,7 +63,7 @@ describe('behind a proxy of the environment', () => {
 		expect(proxy.tunnels).toEqual([]);
 		expect(proxy.forwarded).toEqual(Array.from({ length: 3 }, () => `${plain.url}/public/api/v1/open/e/predict`));
 		expect(plain.requests.map(({ body }) => body)).toEqual([0, 1, 2].map((a) => JSON.stringify({ features: { a } })));
-		expect(plain.requests[0].headers.host).toBe(`127.0.0.1:${plain.port}`);
+		expect(plain.requests[0]!.headers.host).toBe(`127.0.0.1:${plain.port}`);
 	});
 
 	test('several instances, and several clients, are each asked by their own name', async () => {

@@ -144,7 +144,7 @@ describe('the look-up of names', () => {
 		const client = stage.client({ url: `http://api-node.example:${chaos.port}`, lookup });
 		expect(await client.predictRecord('e', {})).toEqual(answer.body);
 		expect(asked).toEqual(['api-node.example']);
-		expect(chaos.requests[0].headers.host).toBe(`api-node.example:${chaos.port}`);
+		expect(chaos.requests[0]!.headers.host).toBe(`api-node.example:${chaos.port}`);
 	});
 
 	test('may refuse an address, and nothing is sent there', async () => {

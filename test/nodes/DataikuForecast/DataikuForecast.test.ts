@@ -110,7 +110,7 @@ it('gives the whole answer of one request', async () => {
 	const { output } = await forecast(stores('Lyon', 'Paris'), {}, { output: 'fullResponse' });
 
 	expect(output).toHaveLength(1);
-	const { results, timing, apiContext } = output[0].json;
+	const { results, timing, apiContext } = output[0]!.json;
 	expect(results).toHaveLength(14);
 	expect(timing).toMatchObject({ wait: expect.any(Number) as number });
 	expect(apiContext).toMatchObject({ serviceId: 'demo', endpointId: 'store_sales' });
@@ -158,11 +158,11 @@ it('forecasts a series that nothing identifies', async () => {
 	const { output } = await forecast(visitors, {}, {}, { endpointId: 'monthly_visitors' });
 
 	expect(output).toHaveLength(12);
-	expect(Object.keys(output[0].json)).not.toContain('month');
-	expect(output[0].json).toMatchObject({ timeseriesIdentifier: {}, quantiles: [0.025, 0.5, 0.975] });
+	expect(Object.keys(output[0]!.json)).not.toContain('month');
+	expect(output[0]!.json).toMatchObject({ timeseriesIdentifier: {}, quantiles: [0.025, 0.5, 0.975] });
 	expect(pairsOf(output)).toEqual(Array.from({ length: 12 }, () => ({ item: 23 })));
 	const widths = jsonOf(output).map(({ quantilesValues }) => {
-		const [low, , high] = quantilesValues as number[];
+		const [low, , high] = quantilesValues as [number, number, number];
 		return high - low;
 	});
 	expect(widths).toEqual([...widths].sort((a, b) => a - b));
@@ -311,13 +311,13 @@ it('lets the series without a past fail alone among many', async () => {
 
 	const failed = output.filter(({ json }) => 'error' in json);
 	expect(failed.map(({ pairedItem }) => pairedItem)).toEqual([{ item: 42 }]);
-	expect(failed[0].json.error).toMatch(/store = "New" has no past/);
-	expect(output.indexOf(failed[0])).toBe(14);
+	expect(failed[0]!.json.error).toMatch(/store = "New" has no past/);
+	expect(output.indexOf(failed[0]!)).toBe(14);
 	const rest = output.filter((item) => item !== failed[0]);
 	expect(rest.map(({ json }) => json.store)).toEqual(
 		['Lyon', 'Paris', 'Lille'].flatMap((store) => Array<string>(7).fill(store)),
 	);
-	expect(hints[0].message).toMatch(/^1 of 64 items failed; .* sent again in parts/);
+	expect(hints[0]!.message).toMatch(/^1 of 64 items failed; .* sent again in parts/);
 });
 
 it('fails one item for a request in which the series are not told apart', async () => {
@@ -340,6 +340,6 @@ it('keeps each series of a request whole when it splits one that is too large', 
 	const { output, hints } = await forecast(items, byStore);
 
 	expect(output).toEqual(whole.output);
-	expect(hints[0].message).toMatch(/sent again in parts/);
+	expect(hints[0]!.message).toMatch(/sent again in parts/);
 	for (const { body } of wire(proxy).slice(1)) expect((body.items as []).length % 21).toBe(0);
 });

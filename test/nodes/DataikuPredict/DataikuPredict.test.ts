@@ -31,7 +31,8 @@ describe('explanations', () => {
 		['none where the number is set, but not that they are on', 'fraud', payment, { nExplanations: 2 }, 0],
 	])('are %s', async (_name, endpointId, item, parameters, count) => {
 		for (const batchSize of [1, 100]) {
-			const [{ explanations }] = await predict(endpointId, [item], parameters, { batchSize });
+			const [result] = await predict(endpointId, [item], parameters, { batchSize });
+			const { explanations } = result!;
 			expect(Object.keys(explanations ?? {})).toHaveLength(count);
 			expect(explanations === undefined).toBe(count === 0);
 		}
@@ -39,12 +40,12 @@ describe('explanations', () => {
 
 	it.each([1, 100])('are asked for in the words of the API, at batch size %d', async (batchSize) => {
 		const parameters = { explanations: 'on', explanationMethod: 'SHAPLEY', nExplanations: 4, nMonteCarloSteps: 1000 };
-		const [{ explanations }] = await predict('fraud', [payment], parameters, { batchSize });
+		const [result] = await predict('fraud', [payment], parameters, { batchSize });
 
 		expect(node.requests.last?.body).toMatchObject({
 			explanations: { enabled: true, method: 'SHAPLEY', nExplanations: 4, nMonteCarloSteps: 1000 },
 		});
-		expect(Object.values(explanations as Record<string, number>)).toHaveLength(4);
+		expect(Object.values(result!.explanations as Record<string, number>)).toHaveLength(4);
 	});
 });
 
@@ -57,8 +58,8 @@ it('leaves the result of each kind of model as it is', async () => {
 		probaPercentile: expect.any(Number) as number,
 	});
 	const [multiclass] = await predict('ticket_team', [{ channel: 'email', product: 'router', words: 80 }]);
-	expect(Object.keys(multiclass)).toEqual(['ignored', 'prediction', 'probas']);
-	expect(Object.keys(multiclass.probas as object)).toHaveLength(3);
+	expect(Object.keys(multiclass!)).toEqual(['ignored', 'prediction', 'probas']);
+	expect(Object.keys(multiclass!.probas as object)).toHaveLength(3);
 	const [regression] = await predict('house_price', [house], { explanations: 'off' });
 	expect(regression).toEqual({ ignored: false, prediction: expect.any(Number) as number });
 	const custom = await predict('unusual_amount', [{ amount: 9000, merchant_category: 'grocery' }, {}]);

@@ -19,6 +19,6 @@ it('gives the effect of the treatment on each record, whatever keys the result h
 		['ignored', 'predictedEffect', 'treatment', 'control', 'outcomes', 'propensity'],
 		['ignored', 'predictedEffect', 'treatment', 'control', 'outcomes', 'propensity'],
 	]);
-	expect(results[0].predictedEffect).not.toBe(results[1].predictedEffect);
+	expect(results[0]!.predictedEffect).not.toBe(results[1]!.predictedEffect);
 	expect(jsonOf(oneByOne.output)).toEqual(jsonOf(inBatch.output));
 });

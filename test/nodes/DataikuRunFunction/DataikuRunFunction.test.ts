@@ -135,7 +135,7 @@ describe('an answer that is not JSON', () => {
 
 			expect(error).toBeUndefined();
 			expect(jsonOf(items)).toEqual([{ ...(output === 'withInput' && item), contentType: 'image/png' }]);
-			const { data } = items[0].binary ?? {};
+			const { data } = items[0]!.binary ?? {};
 			expect(data).toMatchObject({ mimeType: 'image/png', fileExtension: 'png' });
 			expect(Buffer.from(data?.data ?? '', 'base64').subarray(0, 4)).toEqual(Buffer.from([0x89, 0x50, 0x4e, 0x47]));
 			expect(pairsOf(items)).toEqual([{ item: 0 }]);
@@ -149,7 +149,7 @@ describe('an answer that is not JSON', () => {
 			endpointId: 'chart',
 			items: [{ json: { values: [1] }, binary: { photo: file('mine'), data: file('old') } }],
 		});
-		expect(output[0].binary).toMatchObject({ photo: file('mine'), data: { mimeType: 'image/png' } });
+		expect(output[0]!.binary).toMatchObject({ photo: file('mine'), data: { mimeType: 'image/png' } });
 	});
 
 	it('is null when there is nothing', async () => {
@@ -166,14 +166,14 @@ describe('an answer that is not JSON', () => {
 	it('is handed on as bytes when its character set is unknown: the function has run', async () => {
 		proxy.setFault({ kind: 'answer', headers: { 'content-type': 'text/plain; charset=klingon' }, body: 'x' });
 		const { output } = await call('any', [{}], 'withInput');
-		expect(output[0].json).toEqual({ contentType: 'text/plain' });
-		expect(Buffer.from(output[0].binary!.data.data, 'base64').toString()).toBe('x');
+		expect(output[0]!.json).toEqual({ contentType: 'text/plain' });
+		expect(Buffer.from(output[0]!.binary!.data!.data, 'base64').toString()).toBe('x');
 	});
 
 	it('is null when there is nothing, although it was to be JSON', async () => {
 		proxy.setFault({ kind: 'answer', headers: { 'content-type': 'application/json' }, body: '' });
 		const { output } = await call('any', [{ a: 1 }], 'withInput');
-		expect(output[0].json).toEqual({ a: 1, result: null });
+		expect(output[0]!.json).toEqual({ a: 1, result: null });
 	});
 });
 

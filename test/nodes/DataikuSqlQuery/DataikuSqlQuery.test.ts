@@ -43,8 +43,8 @@ describe('a query', () => {
 
 	it('keeps columns of one name apart', async () => {
 		const { output } = await query('customer_orders', [{ customer_id: 'C001' }]);
-		expect(Object.keys(output[0].json)).toEqual(['id', 'name', 'city', 'id_2', 'amount', 'note']);
-		expect(output[0].json).toMatchObject({
+		expect(Object.keys(output[0]!.json)).toEqual(['id', 'name', 'city', 'id_2', 'amount', 'note']);
+		expect(output[0]!.json).toMatchObject({
 			id: 'C001',
 			name: 'Ana Costa',
 			id_2: expect.stringMatching(/^\d+$/) as string,
@@ -58,7 +58,7 @@ describe('a query', () => {
 	])('keeps the value of each column: %s', async (_name, columns, keys) => {
 		answer({ columns, rows: [columns.map((_column, n) => String(n))] });
 		const { output } = await query('any', [{}]);
-		expect(Object.entries(output[0].json)).toEqual(keys.map((key, n) => [key, String(n)]));
+		expect(Object.entries(output[0]!.json)).toEqual(keys.map((key, n) => [key, String(n)]));
 	});
 
 	it('takes columns that are described by objects', async () => {
@@ -81,20 +81,20 @@ describe('a query', () => {
 			jsonOf(
 				(await run('dataikuSqlQuery', { url: node.url, items: [item], parameters: { output: 'perQuery' } })).output,
 			)[0];
-		expect(jsonOf(output)).toEqual([await direct(items[0]), await direct(items[1]), await direct(items[2])]);
+		expect(jsonOf(output)).toEqual([await direct(items[0]!), await direct(items[1]!), await direct(items[2]!)]);
 		expect(pairsOf(output)).toEqual([{ item: 0 }, { item: 1 }, { item: 2 }]);
 	});
 
 	it('gives one item per query, with lists', async () => {
 		const { output } = await query('customer_orders', [{ customer_id: 'C001' }], { output: 'perQuery' });
 		expect(output).toHaveLength(1);
-		expect(output[0].json.columns).toEqual(['id', 'name', 'city', 'id', 'amount', 'note']);
-		expect(output[0].json.rows).toHaveLength(10);
+		expect(output[0]!.json.columns).toEqual(['id', 'name', 'city', 'id', 'amount', 'note']);
+		expect(output[0]!.json.rows).toHaveLength(10);
 	});
 
 	it('gives the whole answer', async () => {
 		const { output } = await query('customer_orders', [{ customer_id: 'C001' }], { output: 'fullResponse' });
-		expect(Object.keys(output[0].json).sort()).toEqual(['apiContext', 'columns', 'rows', 'timing']);
+		expect(Object.keys(output[0]!.json).sort()).toEqual(['apiContext', 'columns', 'rows', 'timing']);
 	});
 
 	it('gives no item for no row, and says so', async () => {
@@ -146,7 +146,9 @@ describe('a statement', () => {
 		proxy.setFault({ kind: 'reset', when: 'during' });
 		const { error } = await query('add_payment', [payment]);
 
-		expect(error?.message).toMatch(/^Item 0, endpoint 'add_payment': .* closed the connection without a complete response/);
+		expect(error?.message).toMatch(
+			/^Item 0, endpoint 'add_payment': .* closed the connection without a complete response/,
+		);
 		expect(proxy.requests).toHaveLength(1);
 		expect(await payments()).toHaveLength(1);
 	});
@@ -162,7 +164,7 @@ describe('a statement', () => {
 		const { output, hints } = await query('add_payment', [payment], {}, { repeatable: true });
 
 		expect(jsonOf(output)).toEqual([{ updatedRows: 1 }]);
-		expect(hints[0].message).toBe('1 request retried.');
+		expect(hints[0]!.message).toBe('1 request retried.');
 		expect(await payments()).toHaveLength(2);
 	});
 

@@ -28,7 +28,7 @@ const sent = () =>
 				(each) => each.features.amount,
 			),
 		}))
-		.sort((a, b) => a.amounts[0] - b.amounts[0]);
+		.sort((a, b) => a.amounts[0]! - b.amounts[0]!);
 
 const items = (key: string, ...values: unknown[]) =>
 	values.map((value, n) => ({ amount: n, ...(value !== undefined && { [key]: value }) })) as IDataObject[];
@@ -163,7 +163,7 @@ describe('items that differ in', () => {
 		expect(pairsOf(output)).toEqual(given.map((_item, item) => ({ item })));
 		// The answers are those of their own endpoint: only these three can be told apart.
 		for (const [n, { result }] of jsonOf(output).entries()) {
-			const expectedKey = { house_price: 'explanations', unusual_amount: 'comparedWith' }[String(given[n].endpoint)];
+			const expectedKey = { house_price: 'explanations', unusual_amount: 'comparedWith' }[String(given[n]!.endpoint)];
 			expect(Object.keys(result as object)).toContain(expectedKey ?? 'prediction');
 		}
 	});
@@ -215,8 +215,8 @@ describe('items that differ in', () => {
 
 		expect(proxy.requests).toHaveLength(1);
 		expect(pairsOf(output)).toEqual([{ item: 0 }, { item: 1 }, { item: 3 }]);
-		expect(output[0].json.result).toEqual({ ignored: true, ignoreReason: 'MULTIPLE_LOOKUP_MATCHES' });
-		expect(output[1].json.error).toBe(
+		expect(output[0]!.json.result).toEqual({ ignored: true, ignoreReason: 'MULTIPLE_LOOKUP_MATCHES' });
+		expect(output[1]!.json.error).toBe(
 			"Item 1, endpoint 'fraud_known_customers': The API node ignored the record. The response said: MULTIPLE_LOOKUP_MATCHES.",
 		);
 	});
@@ -241,7 +241,7 @@ it('keeps no more than 10,000 items waiting for their batch to fill, and the ord
 	expect(jsonOf(output).map(({ amount }) => amount)).toEqual(given.map(({ amount }) => amount));
 	// 200 batches of some 50 records; the oldest goes early, so that its late-comers need one more.
 	expect(proxy.requests).toHaveLength(201);
-	expect(sent()[0].amounts).toHaveLength(50);
+	expect(sent()[0]!.amounts).toHaveLength(50);
 }, 60_000);
 
 it('holds each item to its own time-out', async () => {
@@ -254,8 +254,8 @@ it('holds each item to its own time-out', async () => {
 		onError: 'continueRegularOutput',
 	});
 
-	expect(output[0].json.error).toMatch(/did not respond within \d+ ms/);
-	expect(output[1].json.result).toMatchObject({ ignored: false });
+	expect(output[0]!.json.error).toMatch(/did not respond within \d+ ms/);
+	expect(output[1]!.json.result).toMatchObject({ ignored: false });
 });
 
 it.each([
@@ -328,7 +328,7 @@ describe('a value that cannot be is named', () => {
 	it.each(nodeTypes)('by %s for the item that has it alone', async (type) => {
 		const { unit, options } = callOf(type);
 		const units = [unit(0), unit(1).map((item) => ({ ...item, bad: true })), unit(2)];
-		const lasts = [units[0].length - 1, units.flat().length - 1];
+		const lasts = [units[0]!.length - 1, units.flat().length - 1];
 		const { output } = await run(type, {
 			url: proxy.url,
 			items: units.flat(),
@@ -339,7 +339,8 @@ describe('a value that cannot be is named', () => {
 
 		const failed = output.filter(({ json }) => 'error' in json);
 		expect(failed).toHaveLength(unit(1).length);
-		for (const { json } of failed) expect(json.error).toMatch(/^Item \d+, endpoint '\w+': "Timeout" must be a whole number/);
+		for (const { json } of failed)
+			expect(json.error).toMatch(/^Item \d+, endpoint '\w+': "Timeout" must be a whole number/);
 		const pairs = pairsOf(output.filter((item) => !failed.includes(item)));
 		expect([...new Set(pairs.map((pair) => (pair as { item: number }).item))]).toEqual(lasts);
 	});

@@ -109,7 +109,7 @@ it('tells which instance was left out', async () => {
 
 	expect(output.filter(({ json }) => 'error' in json)).toEqual([]);
 	expect(hints).toHaveLength(1);
-	expect(hints[0].message).toMatch(
+	expect(hints[0]!.message).toMatch(
 		new RegExp(`^\\d+ requests? retried; instance 127\\.0\\.0\\.1:${dead.port} left out\\.$`),
 	);
 });

@@ -52,8 +52,8 @@ describe.each([
 	});
 
 	it('puts the context beside each record, where the action takes one', async () => {
-		await run(type, { ...scenario({ ...withContext, batchSize: 1 }), items: [records[0]] });
-		await run(type, { ...scenario(withContext), items: [records[0]] });
+		await run(type, { ...scenario({ ...withContext, batchSize: 1 }), items: [records[0]!] });
+		await run(type, { ...scenario(withContext), items: [records[0]!] });
 
 		expect(wire(proxy).map(({ body }) => body)).toEqual([
 			{ [key]: records[0], ...contextAlone, ...shared },
@@ -64,18 +64,20 @@ describe.each([
 	it.each([1, 100])(
 		'answers with the result beside the input, alone or in full, at batch size %d',
 		async (batchSize) => {
-			const all: Record<string, IDataObject[]> = {};
-			for (const output of ['withInput', 'resultOnly', 'fullResponse']) {
+			const madeWith = async (output: string) => {
 				const { output: made, error } = await run(type, scenario({ batchSize }, output));
 				expect(error).toBeUndefined();
-				all[output] = jsonOf(made);
-			}
-			const results = all.fullResponse.map(({ result }) => result as IDataObject);
+				return jsonOf(made);
+			};
+			const withInput = await madeWith('withInput');
+			const resultOnly = await madeWith('resultOnly');
+			const fullResponse = await madeWith('fullResponse');
+			const results = fullResponse.map(({ result }) => result as IDataObject);
 
 			expect(new Set(results.map((result) => JSON.stringify(result))).size).toBe(3);
-			expect(all.withInput).toEqual(records.map((record, n) => ({ ...record, result: results[n] })));
-			expect(all.resultOnly).toEqual(results);
-			for (const json of all.fullResponse) {
+			expect(withInput).toEqual(records.map((record, n) => ({ ...record, result: results[n] })));
+			expect(resultOnly).toEqual(results);
+			for (const json of fullResponse) {
 				expect(Object.keys(json).sort()).toEqual(['apiContext', 'result', 'timing']);
 				expect(json.apiContext).toMatchObject({ serviceId: 'demo', endpointId, ...answeredBy });
 			}
@@ -101,7 +103,7 @@ describe.each([
 		const body = `{"results": [${text}], "result": ${text}}`;
 		proxy.setFault({ kind: 'answer', headers: { 'content-type': 'application/json' }, body });
 		for (const batchSize of [1, 100]) {
-			const { output } = await run(type, { ...scenario({ batchSize }, 'resultOnly'), items: [records[0]] });
+			const { output } = await run(type, { ...scenario({ batchSize }, 'resultOnly'), items: [records[0]!] });
 			expect(jsonOf(output)).toEqual([
 				{
 					id: '9007199254740993',
@@ -149,14 +151,14 @@ describe.each([
 				},
 				pairedItem: { item: 1 },
 			});
-			expect(jsonOf([output[0], output[2]]).map(({ result }) => result)).toEqual([{ n: 0 }, { n: 2 }]);
+			expect(jsonOf([output[0]!, output[2]!]).map(({ result }) => result)).toEqual([{ n: 0 }, { n: 2 }]);
 		});
 	});
 
 	it('finds the bad records in a batch and loses no other', async () => {
 		const { bad } = callOf(type);
-		const good = Array.from({ length: 20 }, (_, n) => unit(n)[0]);
-		const items = good.map((item, n) => (n === 3 || n === 17 ? bad[0] : item));
+		const good = Array.from({ length: 20 }, (_, n) => unit(n)[0]!);
+		const items = good.map((item, n) => (n === 3 || n === 17 ? bad[0]! : item));
 		const { output } = await run(type, { ...scenario({}), items, onError: 'continueRegularOutput' });
 
 		expect(output.flatMap(({ json, pairedItem }) => ('error' in json ? [pairedItem] : []))).toEqual([

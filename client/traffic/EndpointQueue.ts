@@ -55,6 +55,12 @@ export class Turn {
 		this.failing = { since: goesOn ? this.failing!.since : now, last: now };
 	}
 
+	/** One of the caller's calls was not waited for any longer. */
+	gaveUp(silentMs: number, now: number): void {
+		if (this.failing) this.failing.last = now;
+		else if (silentMs >= patienceMs) this.failing = { since: now - silentMs, last: now };
+	}
+
 	/** When the caller stops waiting for the endpoint; undefined while that answers, to whomever. */
 	patienceEnds(answeredAt: number): number | undefined {
 		return this.failing && answeredAt < this.failing.since ? this.failing.since + patienceMs : undefined;
@@ -176,13 +182,18 @@ export class EndpointQueue {
 			const check = () => {
 				const now = this.clock.now();
 				const ms = this.givesUpAt(waiter, turn) - now;
-				if (ms <= 0) giveUp(call.notAnswered(now - Math.max(since, this.answeredAt)));
-				else stopTimer = this.clock.after(Math.min(ms, patienceMs), check);
+				if (ms > 0) {
+					stopTimer = this.clock.after(Math.min(ms, patienceMs), check);
+					return;
+				}
+				const silentMs = now - Math.max(since, this.answeredAt);
+				turn.gaveUp(silentMs, now);
+				giveUp(call.notAnswered(silentMs));
 			};
 			const place = turn.waiting.append(waiter);
 			turn.place ??= this.ring.append(turn);
 			const forget = call.stopping.onCancel(giveUp);
-			let stopTimer = this.clock.after(Math.min(call.left, patienceMs), check);
+			let stopTimer = this.clock.after(Math.min(this.givesUpAt(waiter, turn) - since, patienceMs), check);
 			this.admit();
 		});
 	}

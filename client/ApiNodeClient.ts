@@ -58,11 +58,6 @@ export class ApiNodeClient extends ApiNodeMethods {
 		return fitting(response, isObject(response));
 	}
 
-	/** Resolves when an instance responds to `GET /isAlive/`, which needs no key and proves nothing about a service. */
-	async isAlive(options: CallOptions = {}): Promise<void> {
-		await this.#transport.get('/isAlive/', { ...options, acceptAny: true }, this.sessionOfCall().caller);
-	}
-
 	/** Ends all calls, those that wait included, with a CancelledError, and closes all connections. */
 	async destroy(): Promise<void> {
 		await this.#transport.destroy();

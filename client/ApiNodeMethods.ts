@@ -246,6 +246,11 @@ export abstract class ApiNodeMethods {
 		return outcomes;
 	}
 
+	/** Resolves when an instance responds to `GET /isAlive/`, which needs no key and proves nothing about a service. */
+	async isAlive(options: CallOptions = {}): Promise<void> {
+		await this.#transport.get('/isAlive/', { ...options, acceptAny: true }, this.sessionOfCall().caller);
+	}
+
 	async #callOne(
 		operation: Operation,
 		endpointId: string,

@@ -105,11 +105,7 @@ describe('the test of the credential', () => {
 			(url) => url.replace('http', 'https'),
 			/closed the connection|certificate/,
 		],
-		[
-			'a host that does not exist',
-			() => 'http://apinode.invalid:1',
-			/could not be found|cannot be reached/,
-		],
+		['a host that does not exist', () => 'http://apinode.invalid:1', /could not be found|cannot be reached/],
 	])('says what is wrong with a URL: %s', async (_name, url, message) => {
 		const result = await test(url(node.url));
 		expect(result).toEqual({ status: 'Error', message: expect.stringMatching(message) as string });

@@ -70,10 +70,14 @@ describe("n8n's protection against requests to private addresses", () => {
 	});
 
 	it('keeps the test of a credential from one, too', async () => {
-		const test = async (url: string) => await testCredential({ type: 'dataikuApiNodeApi', data: credentialFor(url).dataikuApiNodeApi });
+		const test = async (url: string) =>
+			await testCredential({ type: 'dataikuApiNodeApi', data: credentialFor(url).dataikuApiNodeApi });
 
 		const { status, message } = await test(proxy.url);
-		expect([status, message]).toEqual(['Error', expect.stringContaining('n8n is not allowed to connect to 127.0.0.1:')]);
+		expect([status, message]).toEqual([
+			'Error',
+			expect.stringContaining('n8n is not allowed to connect to 127.0.0.1:'),
+		]);
 		expect(message).toMatch(settings);
 		expect(proxy.connections).toBe(0);
 		expect(await test(byName(node.url))).toMatchObject({ status: 'OK' });

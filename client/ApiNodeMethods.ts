@@ -7,7 +7,6 @@ import type { RawResponse } from './RawResponse';
 import { jsonText, recordBody, requestSettings } from './requestBody';
 import type { SessionState } from './SessionState';
 import { type Distribute, type RecordOutcome, settleBatch } from './Settlement';
-import { rethrowLater } from './traffic/cancellation';
 import type { CallOptions, Transport } from './traffic/Transport';
 import type {
 	DispatchOptions,
@@ -29,6 +28,7 @@ import type {
 	RecordsResponse,
 	UnrepeatableOptions,
 } from './types';
+import { warnOf } from './warnOf';
 import { endpointPath } from './wire/location';
 
 /** Operations on records, which have no side effects. */
@@ -197,7 +197,7 @@ export abstract class ApiNodeMethods {
 			try {
 				onOutcome?.(index, outcome);
 			} catch (error) {
-				rethrowLater(error);
+				warnOf(error);
 			}
 		};
 

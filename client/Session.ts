@@ -29,7 +29,10 @@ export class Session extends ApiNodeMethods {
 		await this.#state.room(most);
 	}
 
-	/** Does what adds calls to the session. While it goes on, no batch is given up for want of others to show it wrong. */
+	/**
+	 * Does what adds calls to the session. While it goes on, no batch is given up for want of others to show it wrong, so that
+	 * `add` must not wait for the outcomes of what it adds.
+	 */
 	async during<Value>(add: () => Promise<Value>): Promise<Value> {
 		return await this.#state.during(add);
 	}

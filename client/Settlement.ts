@@ -46,8 +46,8 @@ interface Part {
 	records: readonly number[];
 	/** Half of a request whose response did not fit. */
 	afterMisfit?: boolean;
-	/** Half of a request that may have made the worker die. */
-	afterCrash?: boolean;
+	/** Half of a request that may have made the worker die, and when that was. */
+	crashedAt?: number;
 }
 
 const wordsOf = (error: ApiNodeError) => error.serverMessage ?? error.message;
@@ -121,18 +121,24 @@ class Settlement {
 		let successes = 0;
 		for (;;) {
 			while (open.length > 0) {
-				const part = open.pop()!;
-				const error = await this.attempt(part);
-				if (!error || part.records.length === 1) continue;
-				if (!this.maySplit(error, part)) this.fail(part, error);
-				else if (wordsOf(error) !== this.refusals.verdict || part.records.length <= 2) {
-					open.push(...this.halves(part, error));
-				} else {
-					const rest = await this.represented(part, error);
-					if (rest.held) {
-						held.push({ part: rest.part, error });
-						({ successes } = this.refusals);
-					} else open.push(...this.halves(rest.part, error));
+				const parts = this.next(open);
+				const errors = await Promise.all(parts.map(async (part) => await this.attempt(part)));
+				for (const [n, part] of parts.entries()) {
+					const error = errors[n];
+					if (!error) continue;
+					if (part.records.length === 1) {
+						if (this.mayBeDown(part, error)) open.unshift(part);
+						else this.failAlone(part, error);
+					} else if (!this.maySplit(error, part)) this.fail(part, error);
+					else if (wordsOf(error) !== this.refusals.verdict || part.records.length <= 2) {
+						open.push(...this.halves(part, error));
+					} else {
+						const rest = await this.represented(part, error);
+						if (rest.held) {
+							held.push({ part: rest.part, error });
+							({ successes } = this.refusals);
+						} else open.push(...this.halves(rest.part, error));
+					}
 				}
 			}
 			if (held.length === 0) return;
@@ -146,7 +152,26 @@ class Settlement {
 		for (const { part, error } of held) this.fail(part, error, true);
 	}
 
-	/** @returns why the part failed; a record by itself has its outcome then */
+	/** After a crash, both halves at once: when one of them is served, the other is to blame, and not the endpoint. */
+	private next(open: Part[]): Part[] {
+		const part = open.pop()!;
+		const other = part.crashedAt !== undefined && open.at(-1)?.crashedAt === part.crashedAt ? open.pop() : undefined;
+		return other ? [part, other] : [part];
+	}
+
+	/** A record that seems to make the worker die is tried again later, as long as nobody else was answered since, either. */
+	private mayBeDown({ crashedAt }: Part, error: ApiNodeError): boolean {
+		if (crashedAt === undefined || !this.isCrash(error)) return false;
+		const { path } = this.batch;
+		return this.transport.answeredAt(path) < crashedAt && !this.transport.hasGivenUp(path, this.session.caller);
+	}
+
+	private failAlone(part: Part, error: ApiNodeError): void {
+		if (blamesARecord(error)) this.refusals.refused(wordsOf(error));
+		this.fail(part, error);
+	}
+
+	/** @returns why the part failed */
 	private async attempt(part: Part): Promise<ApiNodeError | undefined> {
 		try {
 			this.assign(part, await this.send(part));
@@ -155,10 +180,6 @@ class Settlement {
 		} catch (failure) {
 			const error = failure as ApiNodeError;
 			if (error instanceof CancelledError || error instanceof InvalidCallError) throw error;
-			if (part.records.length === 1) {
-				if (blamesARecord(error)) this.refusals.refused(wordsOf(error));
-				this.fail(part, error);
-			}
 			return error;
 		}
 	}
@@ -171,13 +192,15 @@ class Settlement {
 		for (let n = 0; n < 2 && refused === n; n++) {
 			const [record] = rest.splice(Math.floor(Math.random() * rest.length), 1);
 			this.splitting = true;
-			const failure = await this.attempt({ records: [record!] });
+			const alone = { records: [record!] };
+			const failure = await this.attempt(alone);
+			if (failure) this.failAlone(alone, failure);
 			if (failure && wordsOf(failure) === words && this.refusals.verdict === words) refused++;
 		}
 		return { part: { ...part, records: rest }, held: refused === 2 };
 	}
 
-	private async send({ records, afterCrash }: Part): Promise<unknown> {
+	private async send({ records, crashedAt }: Part): Promise<unknown> {
 		const { operation, path, single, settings } = this.batch;
 		const texts = records.map((n) => this.batch.records[n]!);
 		const body = single ? recordBody(texts[0]!, settings) : recordsBody(texts, settings);
@@ -189,7 +212,7 @@ class Settlement {
 				body,
 				repeatable: operation.repeatable,
 				divisible: records.length > 1,
-				part: afterCrash,
+				part: crashedAt !== undefined,
 				// A 500 that came back was repeated already; its parts are not, so that finding a bad record stays cheap.
 				serverErrors: this.splitting ? 1 : 0,
 			},
@@ -234,9 +257,12 @@ class Settlement {
 	}
 
 	/** The second half first, as the last part in is the first one out. */
-	private halves({ records, afterCrash }: Part, error: ApiNodeError): Part[] {
+	private halves({ records, crashedAt }: Part, error: ApiNodeError): Part[] {
 		const middle = Math.ceil(records.length / 2);
-		const marks = { afterMisfit: error instanceof ResponseError, afterCrash: afterCrash || this.isCrash(error) };
+		const marks = {
+			afterMisfit: error instanceof ResponseError,
+			crashedAt: this.isCrash(error) ? this.transport.now() : crashedAt,
+		};
 		const endpoint = this.batch.path.split('/').slice(-2).join('/');
 		this.splitting = true;
 		this.session.caller.emit({ type: 'split', endpoint, records: records.length, error });

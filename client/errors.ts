@@ -42,9 +42,9 @@ export class ApiNodeError extends Error implements ErrorDetails {
 	}
 
 	/** The same error with other advice; the original is left as it is, since several records may share it. */
-	withAdvice(advice: string): this {
+	withAdvice(advice: string, attempts = this.attempts): this {
 		const copy = Object.create(Object.getPrototypeOf(this) as object, Object.getOwnPropertyDescriptors(this)) as this;
-		return Object.assign(copy, { advice });
+		return Object.assign(copy, { advice, ...(attempts !== undefined && { attempts }) });
 	}
 }
 

@@ -53,7 +53,8 @@ export class Call implements QueuedCall {
 	) {
 		this.maxConcurrency = limits.maxConcurrency;
 		this.left = limits.deadline;
-		this.history = { timeouts: request.part ? 1 : 0, serverErrors: request.serverErrors ?? 0 };
+		// The halves of a batch are its second attempt: it may have taken too long for one of its records.
+		this.history = { timeouts: request.part || request.divisible ? 1 : 0, serverErrors: request.serverErrors ?? 0 };
 		this.stopping = caller.stopping;
 		this.cancellation = caller.cancellation;
 		if (limits.signal) {
@@ -111,7 +112,8 @@ export class Call implements QueuedCall {
 		if (this.isOwn(failure)) this.ownFailures++;
 		this.failedAt = now;
 		// An attempt that the deadline cut short says less than what came before it.
-		if (this.left <= 0 && failure instanceof TimeoutError && this.failure) throw tooLate(this.failure, 0, 0);
+		if (this.left <= 0 && failure instanceof TimeoutError && this.failure)
+			throw this.failure.withAdvice('No time was left for another try.', this.attempts);
 		this.failure = failure;
 		if (this.stopping.reason) throw failure;
 		if (!isRetryable(failure, this.request.repeatable, this.history)) throw failure;
@@ -137,7 +139,7 @@ export class Call implements QueuedCall {
 	 * nobody, which is waited for. A host name that does not exist will not be there in a while.
 	 */
 	private isOwn(failure: ApiNodeError): boolean {
-		if (this.request.divisible && mayBeCausedByRecord(failure)) return true;
+		if ((this.request.divisible || this.request.part) && mayBeCausedByRecord(failure)) return true;
 		return this.ownFailures === 0 || failure.code === 'ENOTFOUND' || this.endpoint.queue.answeredAt > this.failedAt;
 	}
 

@@ -1,5 +1,6 @@
 import { type ApiNodeError, CancelledError } from '../errors';
-import { Cancellation, onAbort, rethrowLater } from './cancellation';
+import { warnOf } from '../warnOf';
+import { Cancellation, onAbort } from './cancellation';
 
 /** A bearer token that can be renewed, as OAuth2 access tokens can. */
 export interface TokenSource {
@@ -33,12 +34,11 @@ export interface CallerOptions {
 	onEvent?: Listener;
 }
 
-/** A listener that throws does no harm to a call. */
 export function tell(listener: Listener | undefined, event: ClientEvent): void {
 	try {
 		listener?.(event);
 	} catch (error) {
-		rethrowLater(error);
+		warnOf(error);
 	}
 }
 

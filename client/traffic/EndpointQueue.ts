@@ -47,23 +47,26 @@ export class Turn {
 	leftAt = -Infinity;
 	/** Retries that an empty budget does not take from a caller that has just begun. */
 	ownRetries = 3;
-	private failing: { since: number; last: number } | undefined;
+	private failing: { since: number; last: number; longest: number } | undefined;
 
 	/** A request sent at `startedAt` failed because the endpoint did not answer. */
 	failed(startedAt: number, now: number, answeredAt: number): void {
 		const goesOn = this.failing && answeredAt < this.failing.since && startedAt - this.failing.last < patienceMs;
-		this.failing = { since: goesOn ? this.failing!.since : now, last: now };
+		const { since, longest } = goesOn ? this.failing! : { since: now, longest: 0 };
+		this.failing = { since, last: now, longest: Math.max(longest, now - startedAt) };
 	}
 
 	/** One of the caller's calls was not waited for any longer. */
 	gaveUp(silentMs: number, now: number): void {
 		if (this.failing) this.failing.last = now;
-		else if (silentMs >= patienceMs) this.failing = { since: now - silentMs, last: now };
+		else if (silentMs >= patienceMs) this.failing = { since: now - silentMs, last: now, longest: 0 };
 	}
 
 	/** When the caller stops waiting for the endpoint; undefined while that answers, to whomever. */
 	patienceEnds(answeredAt: number): number | undefined {
-		return this.failing && answeredAt < this.failing.since ? this.failing.since + patienceMs : undefined;
+		if (!this.failing || answeredAt >= this.failing.since) return undefined;
+		// An attempt that hangs as long as that leaves time for another: one record may be to blame.
+		return this.failing.since + patienceMs + this.failing.longest;
 	}
 
 	/** A failure of long ago says nothing about a call that comes now. */

@@ -154,6 +154,15 @@ export class Transport {
 		return this.memoryOf(endpoint).bodySize.bytes;
 	}
 
+	/** When an endpoint last answered, whomever; on the clock of {@link now}. */
+	answeredAt(endpoint: string): number {
+		return this.memoryOf(endpoint).queue.answeredAt;
+	}
+
+	now(): number {
+		return this.clock.now();
+	}
+
 	/** Whether a caller has given up waiting for an endpoint that answers nobody. */
 	hasGivenUp(endpoint: string, caller: Caller): boolean {
 		const { queue } = this.memoryOf(endpoint);

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers';
 import { CancelledError } from '../errors';
 import type { Clock } from './clock';
 
@@ -67,11 +66,4 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
 	}
 	callbacks.add(callback);
 	return () => callbacks.delete(callback);
-}
-
-/** Reports what a listener of the user's threw where it cannot harm a call: as an uncaught exception of its own. */
-export function rethrowLater(error: unknown): void {
-	setImmediate(() => {
-		throw error;
-	});
 }

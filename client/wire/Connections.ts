@@ -80,6 +80,7 @@ export class Connections {
 	/** Closes every connection, those in use too. */
 	async destroy(): Promise<void> {
 		this.destroyed = true;
+		for (const socket of this.connecting) socket.destroy();
 		await this.dispatcher.destroy();
 	}
 

@@ -1,0 +1,145 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { CancelledError, type ClientEvent } from '../../../client';
+import { eventLog, failureOf, range, recordsOf, refusal, Scene, scoredIn, type Server, until } from './harness';
+
+const scene = new Scene();
+
+const slow = async (ms = 100) =>
+	await scene.serverAndClient(async () => {
+		await wait(ms);
+		return undefined;
+	});
+
+/** Fails if anything arrives from now on. */
+async function expectSilence(server: Server): Promise<void> {
+	const { length } = server.asked();
+	await wait(150);
+	expect(server.asked()).toHaveLength(length);
+}
+
+it.each(['sqlQuery', 'runFunction', 'predictRecord'] as const)(
+	'A session that is stopped sends no %s that waits, and lets those on the wire end',
+	async (method) => {
+		const { server, client } = await slow();
+		const session = client.session();
+		const calls = Promise.allSettled(range(50).map(async (id) => await session[method]('endpoint', { id })));
+		await until(() => server.asked().length === 2);
+		session.stop();
+		await expectSilence(server);
+		const outcomes = await calls;
+
+		expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
+		for (const outcome of outcomes) {
+			if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(CancelledError);
+		}
+		expect(await failureOf(session[method]('endpoint', { id: 99 }))).toBeInstanceOf(CancelledError);
+		await expectSilence(server);
+	},
+);
+
+it('A session that is stopped sends nothing again either: no retry, no half of a batch', async () => {
+	const { server, client } = await scene.serverAndClient(async ({ endpoint }) => {
+		await wait(50);
+		return endpoint === 'busy' ? refusal('Busy', 503) : refusal();
+	});
+	const session = client.session();
+	const refused = failureOf(session.settle('predict', 'refusing', recordsOf(100)));
+	const busy = session.settle('predict', 'busy', recordsOf(100));
+	await until(() => server.asked().length >= 2);
+	session.stop();
+	await expectSilence(server);
+	expect(await refused).toBeInstanceOf(CancelledError);
+	// What was on the wire came to its end, and that was it.
+	expect((await busy).map(({ error }) => error?.status)).toEqual(Array(100).fill(503));
+});
+
+it('A session that is stopped leaves other sessions alone', async () => {
+	const { client } = await slow(10);
+	const [stopped, other] = [client.session(), client.session()];
+	const lost = stopped.settle('predict', 'model', recordsOf(1_000));
+	const kept = other.settle('predict', 'model', recordsOf(1_000));
+	stopped.stop();
+	expect(await failureOf(lost)).toBeInstanceOf(CancelledError);
+	expect(scoredIn(await kept)).toHaveLength(1_000);
+});
+
+it('destroy() ends queued, pausing, held back and in-flight calls at once with a CancelledError', async () => {
+	const { server, client } = await scene.serverAndClient();
+	server.setFault(({ path }) =>
+		path.includes('/silent/')
+			? { kind: 'silent' }
+			: { kind: 'answer', ...refusal('No', path.includes('/refusing/') ? 400 : 503) },
+	);
+	const { events, onEvent } = eventLog();
+	const session = client.session({ onEvent });
+	const held = session.during(async () => {
+		const settled = session.settle('predict', 'refusing', recordsOf(1_000));
+		await wait(400);
+		return await Promise.race([settled, wait(20_000, 'never')]);
+	});
+	const calls = [
+		...range(50).map(async (id) => await client.predictRecord('silent', { id })),
+		...range(5).map(async (id) => await session.predictRecord('busy', { id })),
+		session.runFunction('silent'),
+		client.settle('predict', 'silent', recordsOf(1_000)),
+		held,
+	];
+	const settled = Promise.allSettled(calls);
+	await until(() => events.some(({ type }: ClientEvent) => type === 'retry'));
+	await wait(400);
+	const startedAt = performance.now();
+	await client.destroy();
+	const outcomes = await settled;
+
+	expect(performance.now() - startedAt).toBeLessThan(1_000);
+	for (const outcome of outcomes) {
+		expect(outcome).toMatchObject({ status: 'rejected', reason: { name: 'CancelledError' } });
+	}
+	await expectSilence(server);
+	await until(() => server.openSockets() === 0);
+	expect(await failureOf(client.predictRecord('model', {}))).toMatchObject({ message: 'The client was destroyed' });
+	expect(await failureOf(session.sqlQuery('model'))).toMatchObject({ message: 'The client was destroyed' });
+	expect(await failureOf(client.isAlive())).toBeInstanceOf(CancelledError);
+	expect(await failureOf(client.openApi())).toBeInstanceOf(CancelledError);
+});
+
+describe('Aborting what waits', () => {
+	/** ms that it takes to end so many calls that wait, and afterwards one call still to be served. */
+	async function abortTime(count: number, signals: 'session' | 'own'): Promise<number> {
+		const { server, client } = await scene.serverAndClient();
+		server.setFault(({ body }) => (body.includes('"late"') ? undefined : { kind: 'silent' }));
+		const stop = new AbortController();
+		const session = client.session(signals === 'session' ? { signal: stop.signal } : {});
+		const controllers: AbortController[] = [];
+		let cancelled = 0;
+		for (const id of range(count)) {
+			const own = signals === 'own' ? new AbortController() : undefined;
+			if (own) controllers.push(own);
+			session.predictRecord('model', { id }, { signal: own?.signal }).catch((error: unknown) => {
+				if (error instanceof CancelledError) cancelled++;
+			});
+		}
+		await until(() => server.asked().length === 2);
+		const startedAt = performance.now();
+		stop.abort();
+		for (const controller of controllers) controller.abort();
+		while (cancelled < count) await wait(1);
+		const took = performance.now() - startedAt;
+
+		// Nothing of them is counted as in flight: as many as at the start go out at once.
+		const late = range(2).map(async (n) => await client.predictRecord('model', { id: n, late: 'late' }));
+		expect((await Promise.all(late)).map(({ result }) => result)).toEqual([{ id: 0 }, { id: 1 }]);
+		return took;
+	}
+
+	it.each(['session', 'own'] as const)(
+		'costs 100,000 calls some ten times what it costs 10,000 (their signal: %s)',
+		async (signals) => {
+			await abortTime(2_000, signals);
+			const few = await abortTime(10_000, signals);
+			const many = await abortTime(100_000, signals);
+			expect(many).toBeLessThan(16 * Math.max(few, 50));
+		},
+		30_000,
+	);
+});

@@ -1,0 +1,210 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Session, SettleOptions } from '../../../client';
+import { random, range, recordsOf, refusal, refusing, Scene, scoredIn } from './harness';
+
+const scene = new Scene();
+/** Which records represent others is random: RUNS=20 tries the same more often. */
+const runs = range(Number(process.env.RUNS ?? 2));
+
+/** Settles records as an execution does: in batches of 100, as soon as there is room. */
+async function settleAll(session: Session, endpoint: string, ids: readonly number[], options: SettleOptions = {}) {
+	const batches = range(Math.ceil(ids.length / 100)).map((n) => ids.slice(100 * n, 100 * n + 100));
+	const outcomes = await session.during(async () => {
+		const all: Array<ReturnType<Session['settle']>> = [];
+		for (const batch of batches) {
+			await session.room(8);
+			all.push(session.settle('predict', endpoint, recordsOf(batch), options));
+		}
+		return all;
+	});
+	return (await Promise.all(outcomes)).flat();
+}
+
+const everyHundredth = (id: number) => id % 100 === 37;
+
+describe('A verdict belongs to what requests share', () => {
+	it('gives up no good record of an endpoint because another one refuses everything', async () => {
+		const { server, client } = await scene.serverAndClient(({ endpoint, ids }) =>
+			endpoint === 'broken' || ids.some(everyHundredth) ? refusal() : undefined,
+		);
+		const session = client.session();
+		const ids = range(400);
+
+		expect(scoredIn(await settleAll(session, 'broken', range(100)))).toEqual([]);
+		expect(scoredIn(await settleAll(session, 'fine', ids))).toEqual(ids.filter((id) => !everyHundredth(id)));
+		expect(server.sentAgain).toEqual([]);
+	});
+
+	it('nor when both are called at the same time', async () => {
+		const { client } = await scene.serverAndClient(({ endpoint, ids }) =>
+			endpoint === 'broken' || ids.some(everyHundredth) ? refusal() : undefined,
+		);
+		const session = client.session();
+		const ids = range(1_000);
+		const [refused, fine] = await Promise.all([settleAll(session, 'broken', ids), settleAll(session, 'fine', ids)]);
+
+		expect(scoredIn(refused)).toEqual([]);
+		expect(scoredIn(fine)).toEqual(ids.filter((id) => !everyHundredth(id)));
+	});
+
+	it.each<[string, SettleOptions, SettleOptions]>([
+		['generation', { forcedGeneration: 'old' }, { forcedGeneration: 'new' }],
+		['dispatch key', { dispatchKey: 'old' }, { dispatchKey: 'new' }],
+		['explanation setting', { withExplanations: true }, { withExplanations: false }],
+		['service', { serviceId: 'old' }, { serviceId: 'new' }],
+	])('nor for another %s', async (_what, broken, fine) => {
+		const server = await scene.server();
+		server.setFault(({ path, body }) => {
+			const isBroken = path.includes('/old/') || /"old"|"enabled":true/.test(body);
+			return isBroken || /"id":\d*37\b/.test(body) ? { kind: 'answer', ...refusal() } : undefined;
+		});
+		const session = scene.client(server).session();
+		const ids = range(400);
+		const refused = await settleAll(session, 'model', ids, broken);
+		const scored = await settleAll(session, 'model', ids, fine);
+
+		expect(scoredIn(refused)).toEqual([]);
+		expect(scoredIn(scored)).toEqual(ids.filter((id) => !everyHundredth(id)));
+	});
+
+	it.each<[string, [string, SettleOptions], [string, SettleOptions]]>([
+		['endpoint', ['broken', {}], ['fine', {}]],
+		['generation', ['model', { forcedGeneration: 'old' }], ['model', { forcedGeneration: 'new' }]],
+	])(
+		'and what refuses everything stays cheap beside another %s that scores everything',
+		async (_what, broken, fine) => {
+			const { server, client } = await scene.serverAndClient(async ({ endpoint, generation }) => {
+				await wait(2);
+				return endpoint === 'broken' || generation === 'old' ? refusal() : undefined;
+			});
+			const session = client.session();
+			const ids = range(3_000);
+			const [refused, scored] = await Promise.all([
+				session.settle('predict', broken[0], recordsOf(ids), broken[1]),
+				session.settle('predict', fine[0], recordsOf(ids), { ...fine[1], batchSize: 10 }),
+			]);
+
+			expect(scoredIn(refused)).toEqual([]);
+			expect(scoredIn(scored)).toEqual(ids);
+			expect(server.asked().length - 300).toBeLessThanOrEqual(400);
+		},
+	);
+
+	it('nor for another session', async () => {
+		const { client } = await scene.serverAndClient(refusing((id) => id >= 1_000 || everyHundredth(id)));
+		const ids = range(400);
+		const others = range(1_400, 1_000);
+		const [refused, fine] = await Promise.all([
+			settleAll(client.session(), 'model', others),
+			settleAll(client.session(), 'model', ids),
+		]);
+
+		expect(scoredIn(refused, others)).toEqual([]);
+		expect(scoredIn(fine)).toEqual(ids.filter((id) => !everyHundredth(id)));
+	});
+});
+
+describe.each([100, 800, 2_000])('Of 5,000 records with the first %d bad and one in a hundred after them', (first) => {
+	it.each(runs)('every good one is scored, and none sent again after it had an outcome (run %d)', async (seed) => {
+		const chance = random(first + seed);
+		const bad = new Set(range(5_000).filter((id) => id < first || chance() < 0.01));
+		const { server, client } = await scene.serverAndClient(refusing((id) => bad.has(id)));
+		const ids = range(5_000);
+		const outcomes = await settleAll(client.session(), 'model', ids);
+
+		expect(scoredIn(outcomes)).toEqual(ids.filter((id) => !bad.has(id)));
+		expect(server.sentAgain).toEqual([]);
+		// Taking everything apart: two requests for each bad record of a range that holds nothing else, 15 for one that stands alone.
+		expect(server.asked().length).toBeLessThan(50 + 2 * first + 15 * (bad.size - first) + 100);
+	});
+
+	it('every good one is scored in one call of `settle`, too', async () => {
+		const bad = (id: number) => id < first || everyHundredth(id);
+		const { server, client } = await scene.serverAndClient(refusing(bad));
+		const ids = range(5_000);
+
+		expect(scoredIn(await client.settle('predict', 'model', recordsOf(ids)))).toEqual(ids.filter((id) => !bad(id)));
+		expect(server.sentAgain).toEqual([]);
+	});
+});
+
+describe('Bad records among good ones', () => {
+	it.each(range(5 * runs.length))('nine of a hundred cost none of the other 91 (run %d)', async () => {
+		const bad = [0, 1, 2, 3, 5, 8, 15, 30, 60];
+		const { server, client } = await scene.serverAndClient(refusing((id) => bad.includes(id)));
+		const outcomes = await client.settle('predict', 'model', recordsOf(100));
+
+		expect(scoredIn(outcomes)).toEqual(range(100).filter((id) => !bad.includes(id)));
+		expect(server.sentAgain).toEqual([]);
+		for (const id of bad) expect(outcomes[id]).not.toHaveProperty('untried');
+	});
+
+	it('a 500 of one record in each batch is found after another endpoint failed so throughout', async () => {
+		const failed = refusal('Scoring failed', 500);
+		const { client } = await scene.serverAndClient(({ endpoint, ids }) =>
+			endpoint === 'broken' || ids.some(everyHundredth) ? failed : undefined,
+		);
+		const session = client.session();
+		await settleAll(session, 'broken', range(100));
+		const ids = range(300);
+
+		expect(scoredIn(await settleAll(session, 'fine', ids))).toEqual(ids.filter((id) => !everyHundredth(id)));
+	});
+
+	it('a good record is scored although it is the last of a session whose other records are all bad', async () => {
+		const { server, client } = await scene.serverAndClient(refusing((id) => id !== 4_900));
+		const outcomes = await settleAll(client.session(), 'model', range(4_901));
+
+		expect(scoredIn(outcomes)).toEqual([4_900]);
+		expect(server.sentAgain).toEqual([]);
+	});
+});
+
+describe('An endpoint that refuses everything', () => {
+	it.each(runs)('costs at most 600 requests for 50 batches, and no record two (run %d)', async () => {
+		const { server, client } = await scene.serverAndClient(() => refusal());
+		const outcomes = await settleAll(client.session(), 'model', range(5_000));
+
+		expect(scoredIn(outcomes)).toEqual([]);
+		expect(server.asked().length).toBeLessThanOrEqual(600);
+		expect(server.sentAgain).toEqual([]);
+		const untried = outcomes.filter((outcome) => 'untried' in outcome).length;
+		const alone = server.asked().filter(({ body }) => body.split('"id"').length === 2).length;
+		expect(untried).toBe(5_000 - alone);
+	});
+
+	it('costs no more when the batches come one by one', async () => {
+		const { server, client } = await scene.serverAndClient(() => refusal());
+		const session = client.session();
+		for (const n of range(50)) await session.settle('predict', 'model', recordsOf(range(100 * n + 100, 100 * n)));
+
+		expect(server.asked().length).toBeLessThanOrEqual(600);
+	});
+
+	it('costs no more at 500, although that is tried again once', async () => {
+		const { server, client } = await scene.serverAndClient(() => refusal('Scoring failed', 500));
+		const random = jest.spyOn(Math, 'random').mockReturnValue(0.01);
+		scene.atEnd(() => random.mockRestore());
+		expect(scoredIn(await settleAll(client.session(), 'model', range(5_000)))).toEqual([]);
+		expect(server.asked().length).toBeLessThanOrEqual(600);
+	}, 30_000);
+});
+
+it('A range held back keeps its outcome until its session has nothing else to do', async () => {
+	let recovered = false;
+	const { client } = await scene.serverAndClient(() => (recovered ? undefined : refusal()));
+	const session = client.session();
+	const outcomes = await session.during(async () => {
+		const settled = session.settle('predict', 'model', recordsOf(100));
+		let over = false;
+		void settled.then(() => (over = true));
+		await wait(300);
+		expect(over).toBe(false);
+		recovered = true;
+		await session.settle('predict', 'model', recordsOf([1_000]));
+		return settled;
+	});
+	// Those that stood alone while it refused them keep that; all others are scored.
+	expect(scoredIn(outcomes).length).toBeGreaterThan(80);
+	expect(outcomes.some((outcome) => 'untried' in outcome)).toBe(false);
+});

@@ -1,0 +1,113 @@
+import type { IDataObject } from 'n8n-workflow';
+import { type ApiNode, startApiNode } from '../../../demo/api-node';
+import { refusal, Scene } from '../../client/session/harness';
+import { chaosProxy, type ChaosProxy } from '../../support/chaosProxy';
+import { jsonOf, run, storeHistory } from '../demo';
+
+const scene = new Scene();
+let node: ApiNode;
+let proxy: ChaosProxy;
+beforeAll(async () => (node = await startApiNode()));
+afterAll(async () => await node.close());
+beforeEach(async () => {
+	proxy = await chaosProxy({ upstream: node.url });
+	scene.atEnd(async () => await proxy.close());
+});
+
+const stores = ['A', 'B', 'C'];
+const history = () => stores.flatMap((store) => storeHistory(store));
+
+const forecast = async (items: IDataObject[], parameters: IDataObject = {}, identifierColumns = 'store') =>
+	await run('dataikuForecast', {
+		url: proxy.url,
+		items,
+		parameters: { output: 'perStep', identifierColumns, ...parameters },
+		options: { identifierColumns },
+		onError: 'continueRegularOutput',
+	});
+
+/** The stores that were forecast. */
+const forecastStores = (output: Array<{ json: IDataObject }>) =>
+	new Set(jsonOf(output as never).flatMap(({ store, error }) => (error ? [] : [store])));
+
+describe('A forecast under "continue" whose series lost a line', () => {
+	const broken: Record<string, IDataObject> = {
+		'an expression that throws': { recordSource: 'json', recordJson: '={{ $json.broken ? missing.name : $json }}' },
+		'JSON that is none': { recordSource: 'json', recordJson: '={{ $json.broken ? "{" : $json }}' },
+		'a list': { recordSource: 'json', recordJson: '={{ $json.broken ? [1] : $json }}' },
+	};
+
+	it.each(Object.keys(broken))('fails for that series and for no other (%s)', async (what) => {
+		const items = history();
+		const lost = items.findIndex(({ store }) => store === 'B') + 3;
+		items[lost] = { ...items[lost], broken: true };
+		const { output, hints } = await forecast(items, broken[what]);
+
+		expect(forecastStores(output)).toEqual(new Set(['A', 'C']));
+		const failed = output.filter(({ json }) => json.error);
+		const last = items.findLastIndex(({ store }) => store === 'B');
+		expect(failed.map(({ pairedItem }) => pairedItem)).toEqual([{ item: lost }, { item: last }]);
+		expect(failed[1]!.json.error).toMatch(new RegExp(`Item ${lost}, a line of this series, could not be read`));
+		for (const { body } of proxy.requests) expect(body).not.toContain('"B"');
+		expect(hints[0]?.message).toMatch(/2 of \d+ items failed/);
+	});
+
+	it('fails as a whole when no column tells its series apart', async () => {
+		const items = storeHistory('A');
+		items[4] = { ...items[4], broken: true };
+		const { output } = await forecast(items, broken['JSON that is none'], '');
+
+		expect(output.filter(({ json }) => !json.error)).toEqual([]);
+		expect(proxy.requests).toEqual([]);
+	});
+
+	it('says so when it is unknown which series that is', async () => {
+		const items = history();
+		delete items[5]!.store;
+		const { output, hints } = await forecast(items);
+
+		expect(output.filter(({ json }) => json.error).map(({ pairedItem }) => pairedItem)).toEqual([{ item: 5 }]);
+		expect(hints.map(({ message }) => message).join(' ')).toMatch(/may lack this line/);
+	});
+
+	it('stops with the line that could not be read under "stop"', async () => {
+		const items = history();
+		items[5] = { ...items[5], broken: true };
+		const { error } = await run('dataikuForecast', {
+			url: proxy.url,
+			items,
+			parameters: broken['JSON that is none'],
+			options: { identifierColumns: 'store' },
+		});
+		expect(error?.message).toMatch(/^Item 5, /);
+		expect(proxy.requests).toEqual([]);
+	});
+});
+
+describe('Advice on dates', () => {
+	const withoutDates = [
+		{ store: 'A', sales: 1 },
+		{ store: 'B', sales: 2 },
+	];
+	const advice = /No record carries a date/;
+
+	it.each([401, 403, 404, 429, 503])('is not given on a %d', async (status) => {
+		proxy.setFault({ kind: 'answer', ...refusal('No', status), headers: { 'retry-after': '1000' } });
+		const { output } = await forecast(withoutDates, {});
+		expect(output).toHaveLength(2);
+		for (const { error } of jsonOf(output)) expect(error).not.toMatch(advice);
+	});
+
+	it('is given on a 400 to the series without one, and to no other that shares the error', async () => {
+		proxy.setFault({ kind: 'answer', ...refusal('Missing column') });
+		const many = Array.from({ length: 40 }, (_, n) => [
+			{ store: `S${n}`, sales: 1, ...(n % 2 === 1 && { date: '2026-05-01' }) },
+		]).flat();
+		const { output } = await forecast(many);
+		expect(output).toHaveLength(40);
+		for (const [n, { error, details }] of jsonOf(output).entries()) {
+			expect([n, advice.test(String(error))]).toEqual([n, n % 2 === 0]);
+			expect([n, advice.test(JSON.stringify(details))]).toEqual([n, n % 2 === 0]);
+		}
+	});
+});

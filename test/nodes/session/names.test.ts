@@ -1,0 +1,96 @@
+import type { IDataObject, NodeEgressFilter } from 'n8n-workflow';
+import { clientFor } from '../../../nodes/shared/connection';
+import { read, Scene } from '../../client/session/harness';
+import { jsonOf, run } from '../demo';
+
+const scene = new Scene();
+
+describe('Names that every JavaScript object has', () => {
+	const names = ['constructor', 'toString', 'hasOwnProperty', 'valueOf', '__proto__'];
+
+	it.each(names)('%s is no output of a node', async (name) => {
+		const server = await scene.server();
+		for (const type of ['dataikuPredict', 'dataikuLookup', 'dataikuSqlQuery', 'dataikuRunFunction']) {
+			const { output } = await run(type, {
+				url: server.url,
+				items: [{ id: 1, name }],
+				endpointId: 'endpoint',
+				parameters: { output: '={{ $json.name }}' },
+				onError: 'continueRegularOutput',
+			});
+			expect([type, jsonOf(output)]).toEqual([
+				type,
+				[expect.objectContaining({ error: expect.stringMatching(/"Output" must be one of .*, not '/) as string })],
+			]);
+		}
+	});
+
+	const send = async (item: IDataObject, parameters: IDataObject) => {
+		const server = await scene.server();
+		const { error } = await run('dataikuRunFunction', {
+			url: server.url,
+			items: [item],
+			endpointId: 'f',
+			parameters: { recordSource: 'inputItem', ...parameters },
+		});
+		return { error: error?.message, sent: server.asked().map((request) => read(request).body) };
+	};
+
+	it.each(names.filter((name) => name !== '__proto__'))(
+		'%s is a field where an item has it, and none where not',
+		async (name) => {
+			const selected = { include: 'selected', includeFields: name };
+			expect(await send({ [name]: 7, other: 1 }, selected)).toEqual({ error: undefined, sent: [{ [name]: 7 }] });
+			expect(await send({ other: 1 }, selected)).toEqual({
+				error: expect.stringContaining('The item has none of the fields') as string,
+				sent: [],
+			});
+			expect(await send({ a: { [name]: 7 } }, { include: 'selected', includeFields: `a.${name}` })).toEqual({
+				error: undefined,
+				sent: [{ [name]: 7 }],
+			});
+			expect(await send({ a: {} }, { include: 'selected', includeFields: `a.${name}` })).toEqual({
+				error: expect.stringContaining('The item has none of the fields') as string,
+				sent: [],
+			});
+			expect(await send({ [name]: 7, other: 1 }, { include: 'except', excludeFields: name })).toEqual({
+				error: undefined,
+				sent: [{ other: 1 }],
+			});
+		},
+	);
+});
+
+describe("The client of an execution under n8n's egress policy", () => {
+	const credential = (url: string) => ({ url, serviceId: 's', authentication: 'none' });
+	/** A policy that forbids whatever address a name stands for. */
+	const forbidding = (): NodeEgressFilter =>
+		({
+			validateUrl: async () => await Promise.resolve({ ok: true }),
+			createSecureLookup: () => (_host: string, _options: unknown, callback: (error: Error) => void) =>
+				callback(Object.assign(new Error('The address is blocked'), { code: 'EBLOCKED' })),
+		}) as unknown as NodeEgressFilter;
+
+	it.each(['without it first', 'with it first'])('is none that is used without it (%s)', async (order) => {
+		const server = await scene.server();
+		const url = server.url.replace('127.0.0.1', 'localhost');
+		const ask = async (egress?: NodeEgressFilter) => {
+			const client = clientFor(credential(url), egress);
+			scene.atEnd(async () => await client.destroy());
+			return await client.runFunction('f', {}, { deadline: 300 }).then(
+				() => 'served',
+				() => 'refused',
+			);
+		};
+		const first = order.startsWith('without');
+		const outcomes = [await ask(first ? undefined : forbidding()), await ask(first ? forbidding() : undefined)];
+		expect(outcomes).toEqual(first ? ['served', 'refused'] : ['refused', 'served']);
+	});
+
+	it('is the same for the next execution of the same kind', async () => {
+		const server = await scene.server();
+		expect(clientFor(credential(server.url))).toBe(clientFor(credential(server.url)));
+		expect(clientFor(credential(server.url), forbidding())).toBe(clientFor(credential(server.url), forbidding()));
+		expect(clientFor(credential(server.url), forbidding())).not.toBe(clientFor(credential(server.url)));
+	});
+});

@@ -7,7 +7,7 @@ import type { QueuedCall, Slot } from './EndpointQueue';
 import type { Instance, Instances } from './Instances';
 import { backoff, type CallHistory, isRetryable, maxAttempts, mayBeCausedByRecord, patienceMs } from './retryPolicy';
 
-export interface CallLimits {
+interface CallLimits {
 	maxConcurrency: number;
 	/** Milliseconds for all attempts, the pauses between them, and waiting for an endpoint that does not answer. */
 	deadline: number;

@@ -39,7 +39,7 @@ interface Waiter {
 }
 
 /** One caller at one endpoint: its calls that wait, those in flight, and since when nothing it asks for is answered. */
-export class Turn {
+class Turn {
 	readonly waiting = new LinkedList<Waiter>();
 	readonly inFlight = new Map<PipelinePool, number>();
 	place: Place<Turn> | undefined;

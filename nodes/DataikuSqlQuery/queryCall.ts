@@ -14,7 +14,7 @@ interface Table {
 type QueryOutput = (response: unknown) => IDataObject[];
 
 /** Names of columns as keys of one object: those of the same name are told apart as `id`, `id_2`, `id_3`. */
-export function distinctColumns(names: readonly string[]): string[] {
+function distinctColumns(names: readonly string[]): string[] {
 	const taken = new Set(names);
 	const seen = new Set<string>();
 	return names.map((name) => {

@@ -12,7 +12,7 @@ import { recordReader } from './records';
 const longestTurn = 10;
 
 /** How a node ends that stops on errors. */
-export interface ExecutionOptions {
+interface ExecutionOptions {
 	/** Requests on the wire may come to their end: breaking them off would leave it open what they did. */
 	finishRequests?: boolean;
 }

@@ -29,7 +29,7 @@ function idOf(segment: string): string {
 }
 
 /** The endpoints with a given action in a service's OpenAPI 2 document, whose paths end in `/<endpoint>/<action>`. */
-export function endpointsOf(openApi: JsonObject, actions: readonly string[]): DocumentedEndpoint[] {
+function endpointsOf(openApi: JsonObject, actions: readonly string[]): DocumentedEndpoint[] {
 	const found = new Map<string, DocumentedEndpoint>();
 	for (const [path, methods] of Object.entries((openApi.paths ?? {}) as Record<string, JsonObject>)) {
 		const [action, segment] = path.split('/').reverse();

@@ -8,7 +8,7 @@ export interface Place {
 }
 
 /** A failure in the words of the editor: what happened, and below it what was said and what to do. */
-export interface Failure {
+interface Failure {
 	message: string;
 	description?: string;
 	details: ErrorDetails;

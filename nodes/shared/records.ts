@@ -9,7 +9,7 @@ import { isObject } from './isObject';
 import { choice, type Parameters, textOf } from './parameters';
 
 /** Makes the record of an item; throws InvalidCallError saying what is wrong with it. */
-export type RecordReader = (itemIndex: number) => JsonObject;
+type RecordReader = (itemIndex: number) => JsonObject;
 
 export function recordReader(parameters: Parameters, items: readonly INodeExecutionData[]): RecordReader {
 	const sources = choice(parameters.reader('recordSource', 'inputItem'), 'Take ... From', [

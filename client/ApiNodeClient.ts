@@ -1,11 +1,8 @@
-import { ApiNodeMethods, fitting } from './ApiNodeMethods';
-import { isObject } from './json';
+import { ApiNodeMethods } from './ApiNodeMethods';
 import { Session } from './Session';
 import { SessionState } from './SessionState';
 import type { CallerOptions } from './traffic/Caller';
-import { type CallOptions, Transport, type TransportOptions } from './traffic/Transport';
-import type { JsonObject } from './types';
-import { servicePath } from './wire/location';
+import { Transport, type TransportOptions } from './traffic/Transport';
 
 export interface ApiNodeClientOptions extends TransportOptions {
 	/** The service whose endpoints are called. */
@@ -48,14 +45,6 @@ export class ApiNodeClient extends ApiNodeMethods {
 	/** Groups the calls of one execution. */
 	session(options: SessionOptions = {}): Session {
 		return new Session(this.#transport, this.#serviceId, new SessionState(options, this.#onEvent));
-	}
-
-	/** The service's OpenAPI 2 document, which an API node serves for endpoints that have documentation. */
-	async openApi(options: CallOptions & Pick<SessionOptions, 'tokens'> = {}): Promise<JsonObject> {
-		const path = `${servicePath(options.serviceId ?? this.#serviceId)}/swagger`;
-		const { caller } = new SessionState({ tokens: options.tokens }, this.#onEvent);
-		const response = await this.#transport.get(path, options, caller);
-		return fitting(response, isObject(response));
 	}
 
 	/** Ends all calls, those that wait included, with a CancelledError, and closes all connections. */

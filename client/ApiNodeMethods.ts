@@ -29,7 +29,7 @@ import type {
 	UnrepeatableOptions,
 } from './types';
 import { warnOf } from './warnOf';
-import { endpointPath } from './wire/location';
+import { endpointPath, servicePath } from './wire/location';
 
 /** Operations on records, which have no side effects. */
 export type RecordOperation = 'predict' | 'predictEffect' | 'lookup' | 'forecast';
@@ -246,6 +246,13 @@ export abstract class ApiNodeMethods {
 		return outcomes;
 	}
 
+	/** The service's OpenAPI 2 document, which an API node serves for endpoints that have documentation. */
+	async openApi(options: CallOptions = {}): Promise<JsonObject> {
+		const path = `${servicePath(options.serviceId ?? this.#serviceId)}/swagger`;
+		const response = await this.#transport.get(path, options, this.sessionOfCall().caller);
+		return fitting(response, isObject(response));
+	}
+
 	/** Resolves when an instance responds to `GET /isAlive/`, which needs no key and proves nothing about a service. */
 	async isAlive(options: CallOptions = {}): Promise<void> {
 		await this.#transport.get('/isAlive/', { ...options, acceptAny: true }, this.sessionOfCall().caller);
@@ -328,7 +335,7 @@ function recordText(operation: RecordOperation, record: unknown): string {
 	return jsonText(record);
 }
 
-export function fitting<Response>(response: unknown, fits: boolean): Response {
+function fitting<Response>(response: unknown, fits: boolean): Response {
 	if (fits) return response as Response;
 	const advice = 'Check that the endpoint is of the kind that this method calls.';
 	throw new ResponseError('The response does not fit the request', { advice }, 'misfit');

@@ -46,7 +46,7 @@ export function endpointSearch(operation: NodeOperation) {
 	return async function searchEndpoints(this: ILoadOptionsFunctions, filter = ''): Promise<INodeListSearchResult> {
 		try {
 			const { client, tokens } = await connect(this);
-			const endpoints = endpointsOf(await client.openApi({ tokens }), actionsOf[operation]);
+			const endpoints = endpointsOf(await client.session({ tokens }).openApi(), actionsOf[operation]);
 			const wanted = endpoints.filter(({ id, summary }) =>
 				`${id} ${summary ?? ''}`.toLowerCase().includes(filter.toLowerCase()),
 			);

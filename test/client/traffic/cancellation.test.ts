@@ -38,7 +38,7 @@ const calls: Array<[string, Call]> = [
 		'settle',
 		async (client, options) => await caller(client, options).settle('predict', 'e', [record, record], options),
 	],
-	['openApi', async (client, options) => await client.openApi(options)],
+	['openApi', async (client, options) => await caller(client, options).openApi(options)],
 ];
 
 async function cancelled(

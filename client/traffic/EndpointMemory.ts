@@ -64,6 +64,6 @@ export class EndpointMemory {
 			this.budget.succeeded();
 			this.bodySize.accepted(bodySize);
 		} else if (status === 413) this.bodySize.refused(bodySize);
-		this.queue.leave(call, slot);
+		this.queue.leave(call, slot, failure !== undefined);
 	}
 }

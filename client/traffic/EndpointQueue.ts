@@ -123,11 +123,18 @@ export class EndpointQueue {
 		return this.wait(call, turn, now);
 	}
 
-	leave(call: QueuedCall, { pool, turn }: Slot): void {
+	/**
+	 * Gives the room back.
+	 *
+	 * @param failed the next in line is let in a moment later, when the failure has come through to whoever made the call:
+	 *   he may want nothing more to be sent
+	 */
+	leave(call: QueuedCall, { pool, turn }: Slot, failed = false): void {
 		turn.inFlight.set(pool, turn.inFlight.get(pool)! - 1);
 		turn.leftAt = this.clock.now();
 		this.allow(call.maxConcurrency, -1);
-		this.admit();
+		if (failed) this.clock.after(0, this.admit);
+		else this.admit();
 	}
 
 	turnOf(caller: Caller): Turn {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers';
 import { Refusals } from './Refusals';
 import { Caller } from './traffic/Caller';
 import type { Cancellation } from './traffic/cancellation';
@@ -27,25 +28,32 @@ export class SessionState {
 		return refusals;
 	}
 
-	/** Does a piece of the session's work. */
+	/**
+	 * Does a piece of the session's work. One that fails gives its room back a moment later, when its failure has come through
+	 * to whoever waits for it: he may want nothing more to be sent.
+	 */
 	async work<Value>(work: () => Promise<Value>): Promise<Value> {
-		this.working++;
-		try {
-			return await work();
-		} finally {
-			this.working--;
-			this.pieceEnded();
-		}
+		return await this.counted('working', work);
 	}
 
 	/** Does what adds to the session's work: while it goes on, that is not at its end. */
 	async during<Value>(add: () => Promise<Value>): Promise<Value> {
-		this.adding++;
-		try {
-			return await add();
-		} finally {
-			this.adding--;
+		return await this.counted('adding', add);
+	}
+
+	private async counted<Value>(counter: 'working' | 'adding', run: () => Promise<Value>): Promise<Value> {
+		const end = () => {
+			this[counter]--;
 			this.pieceEnded();
+		};
+		this[counter]++;
+		try {
+			const value = await run();
+			end();
+			return value;
+		} catch (error) {
+			setImmediate(end);
+			throw error;
 		}
 	}
 

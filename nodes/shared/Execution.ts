@@ -127,10 +127,7 @@ export class Execution {
 	 * @param maxConcurrency requests in flight per instance
 	 */
 	async start(maxConcurrency: number, job: () => Promise<void>): Promise<void> {
-		const most = maxConcurrency * this.connection.instances;
-		// A call gives its room back some moments before its failure is known here: nothing may be sent in between.
-		if (this.options.finishRequests) while (this.running.size >= most) await Promise.race(this.running);
-		else await this.session.room(most);
+		await this.session.room(maxConcurrency * this.connection.instances);
 		this.check();
 		const promise = job()
 			.catch((error: unknown) => this.endWith(error))

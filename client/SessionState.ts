@@ -46,14 +46,15 @@ export class SessionState {
 			this[counter]--;
 			this.pieceEnded();
 		};
+		let failed = true;
 		this[counter]++;
 		try {
 			const value = await run();
-			end();
+			failed = false;
 			return value;
-		} catch (error) {
-			setImmediate(end);
-			throw error;
+		} finally {
+			if (failed) setImmediate(end);
+			else end();
 		}
 	}
 

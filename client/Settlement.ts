@@ -142,14 +142,17 @@ class Settlement {
 				}
 			}
 			if (held.length === 0) return;
-			const reopened =
-				this.refusals.successes > successes ||
-				(await this.session.heldBack(this.refusals, this.session.caller.stopping));
-			if (!reopened) break;
+			if (this.refusals.successes === successes && !(await this.isReopened())) break;
 			open = held.flatMap(({ part, error }) => this.halves(part, error));
 			held = [];
 		}
 		for (const { part, error } of held) this.fail(part, error, true);
+	}
+
+	/** Waits for a success, or for the end of the session's other work. */
+	private async isReopened(): Promise<boolean> {
+		const { stopping, end } = this.session.caller.scope(this.options.signal);
+		return await this.session.heldBack(this.refusals, stopping).finally(end);
 	}
 
 	/** After a crash, both halves at once: when one of them is served, the other is to blame, and not the endpoint. */

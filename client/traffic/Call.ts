@@ -1,6 +1,6 @@
-import { type ApiNodeError, CancelledError, ConnectionError, StatusError, TimeoutError } from '../errors';
-import type { Caller } from './Caller';
-import { Cancellation, onAbort } from './cancellation';
+import { type ApiNodeError, ConnectionError, StatusError, TimeoutError } from '../errors';
+import type { Caller, CallScope } from './Caller';
+import type { Cancellation } from './cancellation';
 import type { Clock } from './clock';
 import type { EndpointMemory } from './EndpointMemory';
 import type { QueuedCall, Slot } from './EndpointQueue';
@@ -11,8 +11,6 @@ interface CallLimits {
 	maxConcurrency: number;
 	/** Milliseconds for all attempts, the pauses between them, and waiting for an endpoint that does not answer. */
 	deadline: number;
-	/** Ends this call alone. */
-	signal?: AbortSignal;
 }
 
 export interface CallRequest {
@@ -30,10 +28,7 @@ export interface CallRequest {
 export class Call implements QueuedCall {
 	readonly maxConcurrency: number;
 	readonly tried = new Set<Instance>();
-	/** Ends what is not on the wire. */
 	readonly stopping: Cancellation;
-	/** Ends the request on the wire, too. */
-	readonly cancellation: Cancellation;
 	attempts = 0;
 	left: number;
 	private readonly history: CallHistory;
@@ -41,12 +36,12 @@ export class Call implements QueuedCall {
 	private ownFailures = 0;
 	private failedAt = Infinity;
 	private failure: ApiNodeError | undefined;
-	private readonly forget: Array<() => void> = [];
 
 	constructor(
 		private readonly endpoint: EndpointMemory,
 		private readonly instances: Instances,
 		readonly caller: Caller,
+		scope: CallScope,
 		private readonly request: CallRequest,
 		limits: CallLimits,
 		private readonly clock: Clock,
@@ -55,12 +50,7 @@ export class Call implements QueuedCall {
 		this.left = limits.deadline;
 		// The halves of a batch are its second attempt: it may have taken too long for one of its records.
 		this.history = { timeouts: request.part || request.divisible ? 1 : 0, serverErrors: request.serverErrors ?? 0 };
-		this.stopping = caller.stopping;
-		this.cancellation = caller.cancellation;
-		if (limits.signal) {
-			this.stopping = this.endedBy(limits.signal, caller.stopping);
-			this.cancellation = this.endedBy(limits.signal, caller.cancellation);
-		}
+		this.stopping = scope.stopping;
 	}
 
 	/** Milliseconds for the attempt that is about to start. */
@@ -68,21 +58,6 @@ export class Call implements QueuedCall {
 		this.attempts++;
 		this.left -= slot.silentMs;
 		return Math.max(1, Math.min(timeout, Math.ceil(this.left)));
-	}
-
-	end(): void {
-		for (const forget of this.forget) forget();
-	}
-
-	/** A call with a signal of its own ends with that, and with its caller. */
-	private endedBy(signal: AbortSignal, ofCaller: Cancellation): Cancellation {
-		const own = new Cancellation();
-		if (signal.aborted) own.cancel(new CancelledError());
-		this.forget.push(
-			onAbort(signal, () => own.cancel(new CancelledError())),
-			ofCaller.onCancel((reason) => own.cancel(reason)),
-		);
-		return own;
 	}
 
 	notAnswered(silentMs: number): ApiNodeError {

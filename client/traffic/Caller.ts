@@ -42,6 +42,15 @@ export function tell(listener: Listener | undefined, event: ClientEvent): void {
 	}
 }
 
+/** What ends a call, until it has ended by itself. */
+export interface CallScope {
+	/** Ends what is not on the wire. */
+	readonly stopping: Cancellation;
+	/** Ends the request on the wire, too. */
+	readonly cancellation: Cancellation;
+	readonly end: () => void;
+}
+
 /** Who calls: a session, as the traffic code sees it. */
 export class Caller {
 	readonly tokens?: TokenSource;
@@ -65,22 +74,44 @@ export class Caller {
 	/**
 	 * A call begins. While there are any, the caller is among `present`, through which a client that is destroyed reaches it.
 	 *
+	 * @param signal ends this call alone
 	 * @throws CancelledError when nothing may be sent any more
 	 */
-	begin(present: Set<Caller>): void {
+	begin(present: Set<Caller>, signal?: AbortSignal): CallScope {
 		if (this.signal?.aborted) this.cancel(new CancelledError());
 		if (this.stopping.reason) throw this.stopping.reason;
-		if (this.calls++ > 0) return;
-		present.add(this);
-		const forget = this.signal && onAbort(this.signal, () => this.cancel(new CancelledError()));
-		this.leave = () => {
-			present.delete(this);
-			forget?.();
+		if (this.calls++ === 0) {
+			present.add(this);
+			const forget = this.signal && onAbort(this.signal, () => this.cancel(new CancelledError()));
+			this.leave = () => {
+				present.delete(this);
+				forget?.();
+			};
+		}
+		const scope = this.scope(signal);
+		const end = () => {
+			scope.end();
+			if (--this.calls === 0) this.leave();
 		};
+		return { ...scope, end };
 	}
 
-	end(): void {
-		if (--this.calls === 0) this.leave();
+	/** What ends something that the caller does: the caller itself, and a signal if it has one of its own. */
+	scope(signal?: AbortSignal): CallScope {
+		const { stopping, cancellation } = this;
+		if (!signal) return { stopping, cancellation, end: () => {} };
+		const own = { stopping: new Cancellation(), cancellation: new Cancellation() };
+		const abort = () => {
+			own.stopping.cancel(new CancelledError());
+			own.cancellation.cancel(new CancelledError());
+		};
+		if (signal.aborted) abort();
+		const forget = [
+			onAbort(signal, abort),
+			stopping.onCancel((reason) => own.stopping.cancel(reason)),
+			cancellation.onCancel((reason) => own.cancellation.cancel(reason)),
+		];
+		return { ...own, end: () => forget.forEach((each) => each()) };
 	}
 
 	cancel(reason: CancelledError): void {

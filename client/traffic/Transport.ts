@@ -10,7 +10,7 @@ import type { ExchangeFailure, ExchangeLimits, WireResponse } from '../wire/exch
 import { parseLocations } from '../wire/location';
 import { type AttemptContext, contentType, fromExchangeFailure, fromStatus, notJson } from '../wire/toClientError';
 import { Call, type CallRequest } from './Call';
-import { type Caller, type ClientEvent, tell } from './Caller';
+import { type Caller, type CallScope, type ClientEvent, tell, type TokenSource } from './Caller';
 import { systemClock } from './clock';
 import { EndpointMemory } from './EndpointMemory';
 import { type Instance, Instances, type Liveness } from './Instances';
@@ -100,51 +100,62 @@ export class Transport {
 	async send(request: ApiRequest, options: CallOptions, caller: Caller): Promise<unknown> {
 		const limits = limitsOf(options);
 		const endpoint = this.memoryOf(request.endpoint);
-		this.begin(caller);
-		const call = new Call(endpoint, this.instances, caller, request, limits, this.clock);
+		const scope = this.begin(caller, options.signal);
+		const call = new Call(endpoint, this.instances, caller, scope, request, limits, this.clock);
+		const { tokens } = caller;
 		const bodySize = Buffer.byteLength(request.body);
 		let renewed = false;
 		try {
 			for (;;) {
 				const slot = await endpoint.queue.enter(call);
 				const timeout = call.start(slot, limits.timeout);
-				const attempt = await this.attempt(slot.pool.instance, request, { ...limits, timeout }, call);
+				const { attempts } = call;
+				const attempt = await this.attempt(
+					slot.pool.instance,
+					request,
+					{ ...limits, timeout, attempts },
+					tokens,
+					scope,
+				);
 				const { failure, token } = attempt;
 				endpoint.report(call, slot, { failure, timeout, bodySize, ofFunction: request.ofFunction ?? false });
 				if (!failure) return attempt.response;
 				if (!(failure instanceof ApiNodeError) || failure instanceof CancelledError) throw failure;
 				if (token !== undefined && !renewed && failure instanceof StatusError && failure.status === 401) {
 					renewed = true;
-					await call.stopping.unlessCancelled(caller.tokens!.renew(token));
+					await scope.stopping.unlessCancelled(tokens!.renew(token));
 					// A function may have chosen the 401 after acting: then the new token is for the next call.
 					if (request.repeatable) continue;
 				}
 				const pause = call.pauseBeforeRetry(failure, slot);
-				if (pause > 0) await call.stopping.sleep(pause, this.clock);
+				if (pause > 0) await scope.stopping.sleep(pause, this.clock);
 			}
 		} finally {
-			call.end();
-			caller.end();
+			scope.end();
 		}
 	}
 
 	/** A GET to the first instance that responds to it. */
 	async get(path: string, options: CallOptions & { acceptAny?: boolean }, caller: Caller): Promise<unknown> {
 		const limits = limitsOf(options);
-		this.begin(caller);
-		const call = new Call(this.memoryOf(path), this.instances, caller, { repeatable: true }, limits, this.clock);
+		const scope = this.begin(caller, options.signal);
 		let failure: Error | undefined;
 		try {
 			for (const instance of this.instances.available()) {
-				call.attempts = 1;
-				const attempt = await this.attempt(instance, { path, ofFunction: options.acceptAny }, limits, call);
+				const { acceptAny } = options;
+				const attempt = await this.attempt(
+					instance,
+					{ path, acceptAny },
+					{ ...limits, attempts: 1 },
+					caller.tokens,
+					scope,
+				);
 				failure = attempt.failure;
 				if (!failure) return attempt.response;
 				if (failure instanceof CancelledError) break;
 			}
 		} finally {
-			call.end();
-			caller.end();
+			scope.end();
 		}
 		throw failure!;
 	}
@@ -176,28 +187,33 @@ export class Transport {
 		await Promise.all(this.instances.all.map(async ({ connections }) => await connections.destroy()));
 	}
 
-	private begin(caller: Caller): void {
+	private begin(caller: Caller, signal: AbortSignal | undefined): CallScope {
 		if (this.destroyed) throw this.destroyed;
-		caller.begin(this.callers);
+		return caller.begin(this.callers, signal);
 	}
 
 	/** Never throws: an outcome is reported whatever it is. */
 	private async attempt(
-		instance: Instance,
-		request: { path: string; body?: string; ofFunction?: boolean },
+		{ connections }: Instance,
+		request: ExchangedRequest,
 		limits: AttemptLimits,
-		call: Call,
+		tokens: TokenSource | undefined,
+		{ stopping, cancellation }: CallScope,
 	): Promise<{ response?: unknown; failure?: ApiNodeError; token?: string }> {
 		let token: string | undefined;
 		try {
 			// Here and not before the call waits for its turn: a token may expire meanwhile.
-			const { tokens } = call.caller;
-			token = tokens && (await call.stopping.unlessCancelled(tokens.get()));
-			if (call.stopping.reason) throw call.stopping.reason;
+			token = tokens && (await stopping.unlessCancelled(tokens.get()));
+			if (stopping.reason) throw stopping.reason;
 			const { headers, redact } = token === undefined ? this.authorization : tokenAuthorization(token);
-			const context = { ...limits, connections: instance.connections, attempts: call.attempts, redact };
-			const onCancel = call.cancellation.onCancel;
-			return { token, response: await exchangeJson(request, headers, { ...limits, onCancel }, context) };
+			const { onCancel } = cancellation;
+			const response = await exchangeJson(
+				request,
+				headers,
+				{ ...limits, onCancel },
+				{ ...limits, connections, redact },
+			);
+			return { token, response };
 		} catch (error) {
 			return { token, failure: error as ApiNodeError };
 		}
@@ -219,11 +235,21 @@ export class Transport {
 	}
 }
 
-type AttemptLimits = Pick<ExchangeLimits, 'timeout' | 'maxResponseBytes'>;
+type AttemptLimits = Pick<AttemptContext, 'timeout' | 'maxResponseBytes' | 'attempts'>;
+
+interface ExchangedRequest {
+	path: string;
+	/** A GET without one. */
+	body?: string;
+	/** A function's: its response may be anything, and its status its own. */
+	ofFunction?: boolean;
+	/** Whether the response may be anything. */
+	acceptAny?: boolean;
+}
 
 /** @throws ApiNodeError */
 async function exchangeJson(
-	{ path, body, ofFunction }: { path: string; body?: string; ofFunction?: boolean },
+	{ path, body, ofFunction = false, acceptAny = ofFunction }: ExchangedRequest,
 	headers: Record<string, string>,
 	limits: Omit<ExchangeLimits, 'connectTimeout'>,
 	context: AttemptContext,
@@ -235,10 +261,8 @@ async function exchangeJson(
 	} catch (failure) {
 		throw fromExchangeFailure(failure as ExchangeFailure, context);
 	}
-	if (response.status < 200 || response.status > 299) {
-		throw fromStatus(response, context, ofFunction && body !== undefined);
-	}
-	if (ofFunction) {
+	if (response.status < 200 || response.status > 299) throw fromStatus(response, context, ofFunction);
+	if (acceptAny) {
 		const type = contentType(response);
 		if (!type.includes('json')) {
 			const charset = /charset="?([^";,\s]{1,40})/i.exec(response.headers['content-type'] ?? '')?.[1];
@@ -266,10 +290,10 @@ async function checkAlive(connections: Connections): Promise<Liveness> {
 
 /** @throws InvalidCallError for a value with which no call could succeed */
 function limitsOf(options: CallOptions) {
-	const { timeout = 30_000, maxConcurrency = 8, maxResponseBytes = 64 * 2 ** 20, signal } = options;
+	const { timeout = 30_000, maxConcurrency = 8, maxResponseBytes = 64 * 2 ** 20 } = options;
 	checkRange('timeout', timeout, 1, longestTimer);
 	checkRange('deadline', options.deadline, 1);
 	checkRange('maxConcurrency', maxConcurrency, 1);
 	checkRange('maxResponseBytes', maxResponseBytes, 1, kMaxLength);
-	return { timeout, maxConcurrency, maxResponseBytes, signal, deadline: options.deadline ?? 4 * timeout };
+	return { timeout, maxConcurrency, maxResponseBytes, deadline: options.deadline ?? 4 * timeout };
 }

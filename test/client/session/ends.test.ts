@@ -103,6 +103,28 @@ it('destroy() ends queued, pausing, held back and in-flight calls at once with a
 	expect(await failureOf(client.openApi())).toBeInstanceOf(CancelledError);
 });
 
+it('A batch that is held back ends with its own signal, although its session has other work under way', async () => {
+	const { server, client } = await scene.serverAndClient(({ endpoint }) =>
+		endpoint === 'model' ? refusal() : undefined,
+	);
+	server.setFault(({ path }) => (path.includes('/slow/') ? { kind: 'silent' } : undefined));
+	const session = client.session();
+	const other = failureOf(session.predictRecord('slow', { id: 1 }));
+	const own = new AbortController();
+	const batch = failureOf(session.settle('predict', 'model', recordsOf(100), { signal: own.signal }));
+	let asked = -1;
+	while (asked < server.asked().length) {
+		asked = server.asked().length;
+		await wait(200);
+	}
+	own.abort();
+
+	expect(await batch).toMatchObject({ name: 'CancelledError' });
+	session.stop();
+	await client.destroy();
+	await other;
+});
+
 // Each was looked up among all that wait, once: 16 s for these, in one go.
 it.each(['session', 'own'] as const)(
 	'Aborting 100,000 calls that wait ends all of them, and leaves room for the next (their signal: %s)',

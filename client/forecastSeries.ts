@@ -3,8 +3,11 @@ import { isObject } from './json';
 import type { Distribute } from './Settlement';
 import type { JsonObject } from './types';
 
-/** The same for a number and its text: the API node may respond with `"7"` for a store that was sent as 7. */
-function seriesKey(columns: readonly string[], values: JsonObject): string {
+/**
+ * What tells a series from others: the values of its identifier columns. The same for a number and its text, since the API
+ * node may respond with `"7"` for a store that was sent as 7.
+ */
+export function seriesKey(columns: readonly string[], values: JsonObject): string {
 	const texts = columns.map((column) => String(values[column]));
 	return texts.length === 1 ? texts[0]! : JSON.stringify(texts);
 }

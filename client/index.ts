@@ -11,6 +11,8 @@ export {
 	StatusError,
 	TimeoutError,
 } from './errors';
+export { seriesKey } from './forecastSeries';
+export { type Operation, operations } from './operations';
 export { RawResponse } from './RawResponse';
 export type { Session } from './Session';
 export type { RecordOutcome } from './Settlement';

@@ -5,6 +5,7 @@ import {
 	InvalidCallError,
 	type JsonObject,
 	type RecordOutcome,
+	seriesKey,
 	StatusError,
 } from '../../client';
 import { positive, type Target, targetReader } from '../shared/callSettings';
@@ -72,12 +73,6 @@ const outputs: Record<string, ForecastOutput> = {
 	fullResponse: (results, response) => [{ json: { results: results, ...response } }],
 };
 
-/** The same for a number and its text: the API node may respond with `"7"` for a store that was sent as 7. */
-function seriesKey(columns: readonly string[], values: JsonObject): string {
-	const texts = columns.map((column) => String(values[column]));
-	return texts.length === 1 ? texts[0]! : JSON.stringify(texts);
-}
-
 /** All items are the history: told apart by identifier columns and spread over requests, or sent in one. */
 export async function forecastItems(context: IExecuteFunctions): Promise<INodeExecutionData[][]> {
 	return await Execution.run(context, async (execution) => {
@@ -131,19 +126,20 @@ async function readSeries(execution: Execution): Promise<SeriesGroup[]> {
 		},
 		(itemIndex) => unread.push(itemIndex),
 	);
-	for (const itemIndex of unread) failWithout(execution, itemIndex, groups.values());
-	return [...groups.values()];
+	const all = [...groups.values()];
+	for (const itemIndex of unread) failWithout(execution, itemIndex, all);
+	return all;
 }
 
 /** A forecast from a history that lacks a line looks like any other: the series that lost one fails. */
-function failWithout(execution: Execution, unread: number, groups: Iterable<SeriesGroup>): void {
+function failWithout(execution: Execution, unread: number, groups: readonly SeriesGroup[]): void {
 	const { json } = execution.items[unread]!;
-	for (const { target, series } of groups) {
+	const tells = ({ target }: SeriesGroup) => target.identifierColumns.every((column) => json[column] != null);
+	if (!groups.every(tells)) {
+		execution.remark('An item could not be read, and its series is unknown: a forecast may lack this line');
+	}
+	for (const { target, series } of groups.filter(tells)) {
 		const { endpointId, identifierColumns: columns } = target;
-		if (columns.some((column) => json[column] === undefined || json[column] === null)) {
-			execution.remark('An item could not be read, and its series is unknown: a forecast may lack this line');
-			continue;
-		}
 		const key = seriesKey(columns, json);
 		const lost = series.get(key);
 		if (!lost) continue;

@@ -15,8 +15,6 @@ type Context = IExecuteFunctions | ILoadOptionsFunctions;
 export interface Connection {
 	client: ApiNodeClient;
 	tokens?: TokenSource;
-	/** The service of the credential. */
-	serviceId: string;
 	/** Number of instances that share the work. */
 	instances: number;
 }
@@ -68,7 +66,6 @@ export async function connect(context: Context): Promise<Connection> {
 	return {
 		client,
 		tokens: oAuth2 ? oAuth2Tokens(context, type, credential) : undefined,
-		serviceId: text(credential.serviceId),
 		instances: client.origins.length,
 	};
 }

@@ -1,19 +1,9 @@
 import type { ILoadOptionsFunctions, INodeListSearchResult } from 'n8n-workflow';
 import { NodeOperationError } from 'n8n-workflow';
-import { ApiNodeError, type JsonObject, StatusError } from '../../client';
+import { ApiNodeError, type JsonObject, type Operation, operations, StatusError } from '../../client';
 import { connect } from './connection';
 
-/** The last part of an endpoint's path, for one record and for several, by which its kind is told. */
-const actionsOf = {
-	predict: ['predict', 'predict-multi'],
-	predictEffect: ['predict-effect', 'predict-effect-multi'],
-	lookup: ['lookup', 'lookup-multi'],
-	forecast: ['forecast'],
-	sqlQuery: ['query'],
-	runFunction: ['run'],
-};
-
-export type NodeOperation = keyof typeof actionsOf;
+export type NodeOperation = keyof typeof operations;
 
 interface DocumentedEndpoint {
 	id: string;
@@ -43,10 +33,11 @@ function endpointsOf(openApi: JsonObject, actions: readonly string[]): Documente
 
 /** The method behind "From List" of a node's endpoint. */
 export function endpointSearch(operation: NodeOperation) {
+	const { action, batchAction = action }: Operation = operations[operation];
 	return async function searchEndpoints(this: ILoadOptionsFunctions, filter = ''): Promise<INodeListSearchResult> {
 		try {
 			const { client, tokens } = await connect(this);
-			const endpoints = endpointsOf(await client.session({ tokens }).openApi(), actionsOf[operation]);
+			const endpoints = endpointsOf(await client.session({ tokens }).openApi(), [action, batchAction]);
 			const wanted = endpoints.filter(({ id, summary }) =>
 				`${id} ${summary ?? ''}`.toLowerCase().includes(filter.toLowerCase()),
 			);

@@ -1,5 +1,6 @@
 /** A smaller body that is refused with 413 is no sign of a limit on the way: proxies commonly allow 1 MB. */
 const leastLearntFrom = 64 * 1024;
+/** A success: 35 of them double the limit, so that a limit that still holds costs a refusal in so many requests. */
 const growth = 1.02;
 
 /** Bytes that a body to an endpoint may have, learnt from 413; grows back, as what refused one may be gone. */

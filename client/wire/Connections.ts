@@ -48,9 +48,8 @@ export class Connections {
 	) {
 		this.host = location.host;
 		const { tls = {}, lookup, connectTimeout } = options;
-		const overTls = location.origin.startsWith('https:');
 		this.socketOptions = {
-			...tlsSocketOptions(tls, overTls),
+			...tlsSocketOptions(tls),
 			...(lookup && { lookup: refusing(lookup) }),
 			timeout: connectTimeout,
 		};

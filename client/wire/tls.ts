@@ -57,10 +57,9 @@ function trusted(): readonly string[] {
 /**
  * Options for Node's TLS sockets, with a context that all connections share: Node would read the certificates anew for each.
  *
- * @param overTls whether any socket will need the context, which takes some milliseconds to make
  * @throws InvalidCallError naming the text that is not PEM, or what the client certificate lacks
  */
-export function tlsSocketOptions(options: TlsOptions, overTls: boolean) {
+export function tlsSocketOptions(options: TlsOptions) {
 	const [ca, cert, key] = [pem(options.ca), pem(options.cert), pem(options.key)];
 	const passphrase = options.passphrase || undefined;
 	if (ca) check('certificate of the authority', () => certificatesIn(ca));
@@ -74,11 +73,9 @@ export function tlsSocketOptions(options: TlsOptions, overTls: boolean) {
 	if (cert && key && !certificatesIn(cert)[0]!.checkPrivateKey(createPrivateKey({ key, passphrase }))) {
 		throw new InvalidCallError('The private key does not belong to the client certificate');
 	}
-	const rejectUnauthorized = options.rejectUnauthorized ?? true;
-	if (!overTls) return { rejectUnauthorized };
 	const secureContext = createSecureContext({
 		...(ca && { ca: [...trusted(), ca] }),
 		...(cert && { cert, key, passphrase }),
 	});
-	return { secureContext, rejectUnauthorized };
+	return { secureContext, rejectUnauthorized: options.rejectUnauthorized ?? true };
 }

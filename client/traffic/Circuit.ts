@@ -9,49 +9,45 @@ const longestRetryAfterMs = 60_000;
  * `halfOpen`: one request at a time, the probe. Ends with its outcome: closed, or open for longer.
  */
 type CircuitState =
-	| { name: 'closed'; failures: number }
-	| { name: 'open'; until: number; openedAt: number; openings: number }
-	| { name: 'halfOpen'; openedAt: number; openings: number };
+	| { name: 'closed'; failures: number; failingSince: number }
+	| { name: 'open'; until: number; openedAt: number; openings: number; failingSince: number }
+	| { name: 'halfOpen'; probing: boolean; openedAt: number; openings: number; failingSince: number };
 
 /** Whether an endpoint on one instance may be asked, and when again after it failed. */
 export class Circuit {
-	private state: CircuitState = { name: 'closed', failures: 0 };
-	/** Start of the failures that are not over yet. */
-	private failingSince = 0;
-	private probing = false;
+	private state: CircuitState = { name: 'closed', failures: 0, failingSince: Infinity };
 
 	get closed(): boolean {
 		return this.state.name === 'closed';
 	}
 
 	/** When an open circuit lets a probe through; undefined when it is not open. */
-	get opensAt(): number | undefined {
+	get resumesAt(): number | undefined {
 		return this.state.name === 'open' ? this.state.until : undefined;
 	}
 
 	admits(now: number): boolean {
 		if (this.state.name === 'closed') return true;
 		if (this.state.name === 'open' && now >= this.state.until) {
-			this.state = { ...this.state, name: 'halfOpen' };
-			this.probing = false;
+			const { openedAt, openings, failingSince } = this.state;
+			this.state = { name: 'halfOpen', probing: false, openedAt, openings, failingSince };
 		}
-		return this.state.name === 'halfOpen' && !this.probing;
+		return this.state.name === 'halfOpen' && !this.state.probing;
 	}
 
 	/** A request passes. @returns whether it is the probe */
 	pass(): boolean {
-		if (this.state.name === 'closed') return false;
-		return (this.probing = true);
+		if (this.state.name !== 'halfOpen') return false;
+		return (this.state.probing = true);
 	}
 
 	answered(): void {
-		this.state = { name: 'closed', failures: 0 };
-		this.probing = false;
+		this.state = { name: 'closed', failures: 0, failingSince: Infinity };
 	}
 
 	/** The request came to nothing that says anything about the endpoint. */
 	passedWithoutWord(probe: boolean): void {
-		if (probe) this.probing = false;
+		if (probe && this.state.name === 'halfOpen') this.state.probing = false;
 	}
 
 	/**
@@ -62,14 +58,14 @@ export class Circuit {
 	 */
 	failed(startedAt: number, now: number, retryAfter = 0): number | undefined {
 		const { state } = this;
-		if (state.name === 'closed' && state.failures === 0) this.failingSince = now;
+		const failingSince = Math.min(state.failingSince, now);
 		// An endpoint that has been down for longer than anybody waits would hold up those who come by asking for more.
-		const heeded = retryAfter <= longestRetryAfterMs && now - this.failingSince < patienceMs ? retryAfter : 0;
+		const heeded = retryAfter <= longestRetryAfterMs && now - failingSince < patienceMs ? retryAfter : 0;
 		if (state.name === 'closed') {
 			const failures = state.failures + 1;
-			if (failures >= failuresToOpen) return this.open(now, Math.max(backoff(1), heeded), 1);
-			if (heeded > 0) return this.open(now, heeded, 0);
-			this.state = { name: 'closed', failures };
+			if (failures >= failuresToOpen) return this.open(now, Math.max(backoff(1), heeded), 1, failingSince);
+			if (heeded > 0) return this.open(now, heeded, 0, failingSince);
+			this.state = { name: 'closed', failures, failingSince };
 			return undefined;
 		}
 		if (state.name === 'open') {
@@ -78,13 +74,12 @@ export class Circuit {
 		}
 		// One that was under way when the circuit opened is no news.
 		if (startedAt < state.openedAt) return undefined;
-		this.probing = false;
 		const openings = state.openings + 1;
-		return this.open(now, Math.max(backoff(openings), heeded), openings);
+		return this.open(now, Math.max(backoff(openings), heeded), openings, failingSince);
 	}
 
-	private open(now: number, ms: number, openings: number): number {
-		this.state = { name: 'open', until: now + ms, openedAt: now, openings };
+	private open(now: number, ms: number, openings: number, failingSince: number): number {
+		this.state = { name: 'open', until: now + ms, openedAt: now, openings, failingSince };
 		return ms;
 	}
 }

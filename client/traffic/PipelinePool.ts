@@ -23,7 +23,7 @@ export class PipelinePool {
 
 	/** When the paused pool may be asked again; undefined when it is not paused. */
 	get resumesAt(): number | undefined {
-		return this.circuit.opensAt;
+		return this.circuit.resumesAt;
 	}
 
 	/** Whether it is paused, or lets through single probes only. */

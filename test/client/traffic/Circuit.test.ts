@@ -24,7 +24,7 @@ describe('A circuit', () => {
 	it('stays closed after two failures in a row', () => {
 		const { circuit, fail, admits } = circuitAndClock();
 		expect(fail(2)).toEqual([undefined, undefined]);
-		expect([circuit.closed, admits(), circuit.opensAt]).toEqual([true, true, undefined]);
+		expect([circuit.closed, admits(), circuit.resumesAt]).toEqual([true, true, undefined]);
 	});
 
 	it('takes an answer between them for the end of the row', () => {
@@ -60,7 +60,7 @@ describe('A circuit', () => {
 		const sentTogether = clock.now();
 		clock.advance(20);
 		for (let i = 0; i < 5; i++) circuit.failed(sentTogether, clock.now());
-		expect(Math.round(circuit.opensAt! - clock.now())).toBe(250);
+		expect(Math.round(circuit.resumesAt! - clock.now())).toBe(250);
 		clock.advance(250);
 		circuit.admits(clock.now());
 		circuit.pass();
@@ -75,7 +75,7 @@ describe('A circuit', () => {
 		const pauses: unknown[] = [];
 		for (let probe = 0; probe < 8; probe++) {
 			pauses.push(...fail());
-			clock.advance(Math.ceil(circuit.opensAt! - clock.now()));
+			clock.advance(Math.ceil(circuit.resumesAt! - clock.now()));
 			admits();
 			circuit.pass();
 		}
@@ -86,7 +86,7 @@ describe('A circuit', () => {
 		const { circuit, fail, admits } = circuitAndClock();
 		fail(3);
 		circuit.answered();
-		expect([circuit.closed, circuit.opensAt, admits()]).toEqual([true, undefined, true]);
+		expect([circuit.closed, circuit.resumesAt, admits()]).toEqual([true, undefined, true]);
 	});
 
 	it('lets through single probes for as long as it fails, be it for hours', () => {
@@ -104,7 +104,7 @@ describe('Retry-After', () => {
 	it('opens it with the first failure, for as long as it says, until a probe is answered', () => {
 		const { circuit, clock, fail, admits } = circuitAndClock();
 		expect(fail(1, 7_000)).toEqual([7_000]);
-		expect([admits(), circuit.opensAt! - clock.now()]).toEqual([false, 7_000]);
+		expect([admits(), circuit.resumesAt! - clock.now()]).toEqual([false, 7_000]);
 		clock.advance(7_000);
 		expect([admits(), circuit.pass(), admits()]).toEqual([true, true, false]);
 	});
@@ -114,7 +114,7 @@ describe('Retry-After', () => {
 		fail(1, 7_000);
 		fail(1, 9_000);
 		fail(1, 1_000);
-		expect(circuit.opensAt! - clock.now()).toBe(9_000);
+		expect(circuit.resumesAt! - clock.now()).toBe(9_000);
 	});
 
 	it('of more than a minute does not open it: that ends only the call that got it', () => {

@@ -7,7 +7,7 @@ import type { RawResponse } from './RawResponse';
 import { jsonText, recordBody, requestSettings } from './requestBody';
 import type { SessionState } from './SessionState';
 import { type Distribute, type RecordOutcome, settleBatch } from './Settlement';
-import type { CallOptions, Transport } from './traffic/Transport';
+import type { ApiRequest, CallOptions, Transport } from './traffic/Transport';
 import type {
 	DispatchOptions,
 	EffectOptions,
@@ -305,17 +305,20 @@ export abstract class ApiNodeMethods {
 			repeatable: options.repeatable ?? false,
 			ofFunction: operation === 'runFunction',
 		};
-		const session = this.sessionOfCall();
-		return await session.work(async () => await this.#transport.send(request, options, session.caller));
+		return await this.#send(request, options);
 	}
 
 	async #call(operation: Operation, endpointId: string, body: string, options: CallOptions): Promise<JsonObject> {
 		const path = this.#endpointPath(endpointId, options);
 		const { action, repeatable } = operation;
-		const request = { path: `${path}/${action}`, endpoint: path, body, repeatable };
-		const session = this.sessionOfCall();
-		const response = await session.work(async () => await this.#transport.send(request, options, session.caller));
+		const response = await this.#send({ path: `${path}/${action}`, endpoint: path, body, repeatable }, options);
 		return fitting(response, isObject(response));
+	}
+
+	async #send(request: Omit<ApiRequest, 'order'>, options: CallOptions): Promise<unknown> {
+		const session = this.sessionOfCall();
+		const ordered = { ...request, order: session.nextOrder() };
+		return await session.work(async () => await this.#transport.send(ordered, options, session.caller));
 	}
 
 	#endpointPath(endpointId: string, options: CallOptions): string {

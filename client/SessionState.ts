@@ -10,6 +10,7 @@ import type { Cancellation } from './traffic/cancellation';
 export class SessionState {
 	readonly caller: Caller;
 	private readonly refusals = new Map<string, Refusals>();
+	private pieces = 0;
 	private working = 0;
 	private adding = 0;
 	/** Woken when a piece of work ends. */
@@ -19,6 +20,11 @@ export class SessionState {
 
 	constructor(...options: ConstructorParameters<typeof Caller>) {
 		this.caller = new Caller(...options);
+	}
+
+	/** Numbers the pieces of the session's work in their order. */
+	nextOrder(): number {
+		return this.pieces++;
 	}
 
 	/** What was refused to this session where requests share this, their path and settings. */

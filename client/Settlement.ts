@@ -81,6 +81,7 @@ export async function settleBatch(
 
 class Settlement {
 	private readonly refusals: Refusals;
+	private readonly order: number;
 	private splitting = false;
 
 	constructor(
@@ -89,6 +90,7 @@ class Settlement {
 		private readonly session: SessionState,
 		private readonly options: CallOptions,
 	) {
+		this.order = session.nextOrder();
 		this.refusals = session.refusalsOf(`${batch.path} ${JSON.stringify(batch.settings)}`);
 	}
 
@@ -214,6 +216,7 @@ class Settlement {
 				endpoint: path,
 				body,
 				repeatable: operation.repeatable,
+				order: this.order,
 				divisible: records.length > 1,
 				part: crashedAt !== undefined,
 				// A 500 that came back was repeated already; its parts are not, so that finding a bad record stays cheap.

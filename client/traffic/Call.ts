@@ -22,11 +22,14 @@ export interface CallRequest {
 	part?: boolean;
 	/** Times that the API node responded 500 to the request that this is a part of. */
 	serverErrors?: number;
+	/** Number of the piece of its caller's work that it belongs to. */
+	order: number;
 }
 
 /** One call through all of its attempts: what it has been through, and whether it is made again. */
 export class Call implements QueuedCall {
 	readonly maxConcurrency: number;
+	readonly order: number;
 	readonly tried = new Set<Instance>();
 	readonly stopping: Cancellation;
 	attempts = 0;
@@ -47,6 +50,7 @@ export class Call implements QueuedCall {
 		private readonly clock: Clock,
 	) {
 		this.maxConcurrency = limits.maxConcurrency;
+		this.order = request.order;
 		this.left = limits.deadline;
 		// The halves of a batch are its second attempt: it may have taken too long for one of its records.
 		this.history = { timeouts: request.part || request.divisible ? 1 : 0, serverErrors: request.serverErrors ?? 0 };

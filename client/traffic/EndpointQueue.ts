@@ -17,6 +17,8 @@ export interface QueuedCall {
 	readonly tried: ReadonlySet<Instance>;
 	/** Milliseconds that are left of its deadline. */
 	readonly left: number;
+	/** Number of the piece of its caller's work that it belongs to. */
+	readonly order: number;
 	/** The error with which it gives up waiting for an endpoint that does not answer. */
 	notAnswered(silentMs: number): Error;
 }
@@ -47,7 +49,21 @@ class Turn {
 	leftAt = -Infinity;
 	/** Retries that an empty budget does not take from a caller that has just begun. */
 	ownRetries = 3;
+	/** Failures that have not yet come through to whoever made the call: he may want nothing more to be sent. */
+	unheard = 0;
 	private failing: { since: number; last: number; longest: number } | undefined;
+
+	/**
+	 * Puts a call in line: behind older work, and before younger. So a batch that is taken apart, or sent again, is settled
+	 * before others are begun, and what it shows of the endpoint counts for them.
+	 */
+	line(waiter: Waiter): Place<Waiter> {
+		const { order } = waiter.call;
+		const { last } = this.waiting;
+		let behind = last && last.value.call.order > order ? this.waiting.first : undefined;
+		while (behind && behind.value.call.order <= order) behind = behind.behind;
+		return this.waiting.append(waiter, behind);
+	}
 
 	/** A request sent at `startedAt` failed because the endpoint did not answer. */
 	failed(startedAt: number, now: number, answeredAt: number): void {
@@ -78,7 +94,7 @@ class Turn {
 
 /**
  * Where the calls to one endpoint wait for room. Callers take turns, one request each, however many calls each of them has
- * waiting; the calls of one caller are served in the order in which they came. A caller that has as many requests in
+ * waiting; the calls of one caller are served in the order of its work. A caller that has as many requests in
  * flight as it allows keeps its place and is passed over.
  */
 export class EndpointQueue {
@@ -126,15 +142,20 @@ export class EndpointQueue {
 	/**
 	 * Gives the room back.
 	 *
-	 * @param failed the next in line is let in a moment later, when the failure has come through to whoever made the call:
-	 *   he may want nothing more to be sent
+	 * @param failed the caller's next request is let in a moment later, when the failure has come through to him
 	 */
 	leave(call: QueuedCall, { pool, turn }: Slot, failed = false): void {
 		turn.inFlight.set(pool, turn.inFlight.get(pool)! - 1);
 		turn.leftAt = this.clock.now();
 		this.allow(call.maxConcurrency, -1);
-		if (failed) this.clock.after(0, this.admit);
-		else this.admit();
+		if (failed) {
+			turn.unheard++;
+			this.clock.soon(() => {
+				turn.unheard--;
+				this.admit();
+			});
+		}
+		this.admit();
 	}
 
 	turnOf(caller: Caller): Turn {
@@ -200,7 +221,7 @@ export class EndpointQueue {
 				turn.gaveUp(silentMs, now);
 				giveUp(call.notAnswered(silentMs));
 			};
-			const place = turn.waiting.append(waiter);
+			const place = turn.line(waiter);
 			turn.place ??= this.ring.append(turn);
 			const forget = call.stopping.onCancel(giveUp);
 			let stopTimer = this.clock.after(Math.min(this.givesUpAt(waiter, turn) - since, patienceMs), check);
@@ -243,8 +264,9 @@ export class EndpointQueue {
 		return open;
 	}
 
-	/** The least loaded pool that the caller may use, of instances not yet tried if there are any; ties at random. */
+	/** The least loaded pool that the caller may use now, of instances not yet tried if there are any; ties at random. */
 	private choose(call: QueuedCall, turn: Turn, open: readonly PipelinePool[]): PipelinePool | undefined {
+		if (turn.unheard > 0) return undefined;
 		const { maxConcurrency, tried } = call;
 		const allowed = open.filter((pool) => (turn.inFlight.get(pool) ?? 0) < maxConcurrency);
 		const fresh = tried.size > 0 ? allowed.filter((pool) => !tried.has(pool.instance)) : allowed;

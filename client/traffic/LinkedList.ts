@@ -9,13 +9,16 @@ export interface Place<Value> {
 /** A queue from whose middle an entry is taken at the same cost however many wait: 100,000 calls may be cancelled at once. */
 export class LinkedList<Value> {
 	first: Place<Value> | undefined;
-	private last: Place<Value> | undefined;
+	last: Place<Value> | undefined;
 
-	append(value: Value): Place<Value> {
-		const place: Place<Value> = { value, before: this.last, listed: true };
-		if (this.last) this.last.behind = place;
+	/** @param behind the place to stand before; without one, the end of the list */
+	append(value: Value, behind?: Place<Value>): Place<Value> {
+		const before = behind ? behind.before : this.last;
+		const place: Place<Value> = { value, before, behind, listed: true };
+		if (before) before.behind = place;
 		else this.first = place;
-		this.last = place;
+		if (behind) behind.before = place;
+		else this.last = place;
 		return place;
 	}
 

@@ -45,7 +45,7 @@ export interface CallOptions {
 	serviceId?: string;
 }
 
-interface ApiRequest extends CallRequest {
+export interface ApiRequest extends CallRequest {
 	path: string;
 	/** Path of the endpoint, whose queue and limits the request shares with all others to it. */
 	endpoint: string;

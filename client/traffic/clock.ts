@@ -1,4 +1,4 @@
-import { clearTimeout, setTimeout } from 'node:timers';
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 
 /** Time as the traffic code sees it; a simulation brings a clock of its own. */
 export interface Clock {
@@ -6,6 +6,8 @@ export interface Clock {
 	now(): number;
 	/** Calls back after some milliseconds; the returned function takes that back. */
 	after(ms: number, callback: () => void): () => void;
+	/** Calls back when all that follows from what is going on now has happened. */
+	soon(callback: () => void): void;
 }
 
 export const systemClock: Clock = {
@@ -14,4 +16,5 @@ export const systemClock: Clock = {
 		const timer = setTimeout(callback, ms);
 		return () => clearTimeout(timer);
 	},
+	soon: (callback) => void setImmediate(callback),
 };

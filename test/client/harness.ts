@@ -137,6 +137,8 @@ export class ManualClock implements Clock {
 		return this.time;
 	}
 
+	soon = (callback: () => void) => void this.after(0, callback);
+
 	after(ms: number, callback: () => void): () => void {
 		const timer = { at: this.time + ms, callback };
 		this.timers.add(timer);

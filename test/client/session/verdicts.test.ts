@@ -173,6 +173,16 @@ describe('An endpoint that refuses everything', () => {
 		expect(untried).toBe(5_000 - alone);
 	});
 
+	it('costs no more when all batches come at once', async () => {
+		const { server, client } = await scene.serverAndClient(() => refusal());
+		const session = client.session();
+		await Promise.all(
+			range(50).map(async (n) => await session.settle('predict', 'model', recordsOf(range(100 * n + 100, 100 * n)))),
+		);
+
+		expect(server.asked().length).toBeLessThanOrEqual(600);
+	});
+
 	it('costs no more when the batches come one by one', async () => {
 		const { server, client } = await scene.serverAndClient(() => refusal());
 		const session = client.session();

@@ -163,11 +163,11 @@ describe('While nobody is answered', () => {
 		stage.jitter(0.02);
 		const server = await stage.scoring({ faults: fault });
 		const { error, retries } = await fail(repeatableCalls['a prediction'], server, { deadline: 1_000 });
-		// the last attempt may be cut short by the deadline
+		// The deadline may cut the last attempt short, even before the server has read it.
 		expect(error.name).toMatch(new RegExp(`${name}|TimeoutError`));
 		if (error.name === name) expect(error.message).toMatch(words);
-		expect(error.attempts).toBe(server.requests.length);
-		expect(retries).toBe(server.requests.length - 1);
+		expect(retries).toBe(error.attempts! - 1);
+		expect([0, 1]).toContain(error.attempts! - server.requests.length);
 		expect(server.requests.length).toBeGreaterThan(4);
 	});
 

@@ -27,6 +27,7 @@ function memory() {
 		maxConcurrency: 1_000,
 		tried: new Set([instances.all[1]!]),
 		left: 120_000,
+		order: 0,
 		notAnswered: () => new Error('not answered'),
 	};
 	const enter = async () => await endpoint.queue.enter(call);
@@ -40,6 +41,7 @@ function memory() {
 				const slot = await enter();
 				clock.advance(10);
 				report(slot, failure, how);
+				clock.advance(0);
 			}
 		},
 		/** How many requests the first instance takes at a time. */

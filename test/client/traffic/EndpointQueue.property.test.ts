@@ -14,6 +14,8 @@ class Simulation implements Clock {
 
 	now = () => this.time;
 
+	soon = (callback: () => void) => void this.after(0, callback);
+
 	after(ms: number, callback: () => void): () => void {
 		const timer = { at: this.time + Math.max(0, ms), callback };
 		this.timers.push(timer);
@@ -158,6 +160,7 @@ class World {
 			maxConcurrency,
 			tried: new Set<Instance>(),
 			left: 120_000,
+			order: this.fates.length,
 			notAnswered: (ms) => new Error(`not answered for ${ms}`),
 		};
 		this.count(maxConcurrency, 1);

@@ -5,12 +5,13 @@ import { EndpointQueue, type QueuedCall } from '../../../client/traffic/Endpoint
 import { Instances } from '../../../client/traffic/Instances';
 import type { Connections } from '../../../client/wire/Connections';
 
-const aCall = (): QueuedCall => ({
-	caller: new Caller({}),
+const aCall = (order = 0, caller = new Caller({})): QueuedCall => ({
+	caller,
 	stopping: new Cancellation(),
 	maxConcurrency: 8,
 	tried: new Set(),
 	left: 120_000,
+	order,
 	notAnswered: () => new Error('not answered'),
 });
 
@@ -36,3 +37,25 @@ it.each([0, 1, 2, 3, 4])(
 	},
 	2_000,
 );
+
+it('Of the calls of one caller, those of older work are served first, and of the same work those that came first', async () => {
+	const callbacks = { checkAlive: jest.fn(), onOut: jest.fn(), onBack: jest.fn() };
+	const instances = new Instances([{ host: 'one' } as Connections], systemClock, callbacks);
+	const queue = new EndpointQueue(instances, systemClock);
+	const caller = new Caller({});
+	const served: string[] = [];
+	const serve = async (order: number, name: string) => {
+		const call = aCall(order, caller);
+		const slot = await queue.enter(call);
+		served.push(`${order}${name}`);
+		await Promise.resolve();
+		slot.pool.leave('none', { ...slot, reduce: false }, systemClock.now());
+		queue.leave(call, slot);
+	};
+	// The limit starts at two: those go out at once.
+	const first = [serve(5, 'a'), serve(6, 'a')];
+	const others = [3, 7, 1, 3, 5, 1, 7, 4].map(async (order, n) => await serve(order, String(n)));
+	await Promise.all([...first, ...others]);
+
+	expect(served).toEqual(['5a', '6a', '12', '15', '30', '33', '47', '54', '71', '76']);
+});

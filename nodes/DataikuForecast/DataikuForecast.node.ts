@@ -4,13 +4,14 @@ import {
 	commonDescription,
 	dispatchOptions,
 	endpointProperties,
+	identifierColumnsProperty,
 	optionsProperty,
 	outputProperty,
 	recordProperties,
 	subtitle,
 	withKey,
 	withOAuth2,
-	seriesOptions,
+	seriesPerRequestOption,
 } from '../shared/description/nodeProperties';
 import { methodsOf } from '../shared/nodeMethods';
 import { forecastItems } from './forecastItems';
@@ -33,8 +34,9 @@ export class DataikuForecast implements INodeType {
 		properties: [
 			...endpointProperties,
 			...recordProperties('Records'),
-			outputProperty('perStep', 'perSeries', 'fullResponse'),
-			optionsProperty([...callOptions, ...dispatchOptions, ...seriesOptions]),
+			identifierColumnsProperty,
+			outputProperty('flat', 'perStep', 'perSeries', 'fullResponse'),
+			optionsProperty([...callOptions, ...dispatchOptions, seriesPerRequestOption]),
 		],
 	};
 

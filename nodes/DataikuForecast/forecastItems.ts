@@ -51,7 +51,23 @@ function bySeries(results: ForecastResult[]): ForecastResult[][] {
 	return [...groups.values()];
 }
 
+const withoutEmpty = (columns: JsonObject) =>
+	Object.fromEntries(
+		Object.entries(columns).filter(([, value]) => value !== undefined && value !== null),
+	) as IDataObject;
+
 const outputs: Record<string, ForecastOutput> = {
+	flat: (results) =>
+		results.map(({ timeseriesIdentifier, time, forecast, quantiles, quantilesValues, ignored, ignoreReason }) => ({
+			json: withoutEmpty({
+				...timeseriesIdentifier,
+				time,
+				forecast,
+				...Object.fromEntries((quantiles ?? []).map((q, n) => [`quantile_${q}`, quantilesValues?.[n]])),
+				...(ignored === true && { ignored, ignoreReason }),
+			}),
+			of: timeseriesIdentifier,
+		})),
 	perStep: (results) =>
 		results.map((result) => ({
 			json: { ...(result.timeseriesIdentifier as IDataObject), ...(result as IDataObject) },
@@ -88,7 +104,7 @@ export async function forecastItems(context: IExecuteFunctions): Promise<INodeEx
 
 function forecastTargetReader({ parameters }: Execution) {
 	const target = targetReader(parameters);
-	const identifierColumns = parameters.reader<unknown>('options.identifierColumns', '');
+	const identifierColumns = parameters.reader<unknown>('identifierColumns', '');
 	const most = parameters.reader<unknown>('options.seriesPerRequest', 100);
 	const seriesPerRequest = positive(most, 'Series per Request');
 	return combine<ForecastTarget>([target, identifierColumns, most], (i) => ({
@@ -106,29 +122,37 @@ async function readSeries(execution: Execution): Promise<SeriesGroup[]> {
 
 	await execution.forEach(
 		targetOf,
-		(itemIndex, target, record) => {
+		(itemIndex, target, records) => {
 			const { identifierColumns: columns } = target;
-			const missing = columns.find((column) => record[column] === undefined || record[column] === null);
-			if (missing !== undefined) {
-				throw new InvalidCallError(`The record has no '${missing}', which is one of the identifier columns`, {
-					advice: 'Without it, the series that the record belongs to is unknown.',
-				});
-			}
+			for (const record of records) checkIdentified(record, columns);
 			const name = targetOf.constant ? '' : JSON.stringify(target);
 			let group = groups.get(name);
 			if (!group) groups.set(name, (group = { target, series: new Map() }));
-			const key = seriesKey(columns, record);
-			let series = group.series.get(key);
-			if (!series) group.series.set(key, (series = { columns, records: [], itemIndexes: [] }));
-			series.records.push(record);
-			series.itemIndexes.push(itemIndex);
+			for (const record of records) {
+				const key = seriesKey(columns, record);
+				let series = group.series.get(key);
+				if (!series) group.series.set(key, (series = { columns, records: [], itemIndexes: [] }));
+				series.records.push(record);
+				series.itemIndexes.push(itemIndex);
+			}
 			return undefined;
 		},
-		(itemIndex) => unread.push(itemIndex),
+		{
+			recordOf: execution.records.list,
+			unread: (itemIndex) => unread.push(itemIndex),
+		},
 	);
 	const all = [...groups.values()];
 	for (const itemIndex of unread) failWithout(execution, itemIndex, all);
 	return all;
+}
+
+function checkIdentified(record: JsonObject, columns: readonly string[]): void {
+	const missing = columns.find((column) => record[column] === undefined || record[column] === null);
+	if (missing === undefined) return;
+	throw new InvalidCallError(`The record has no '${missing}', which is one of the identifier columns`, {
+		advice: 'Without it, the series that the record belongs to is unknown.',
+	});
 }
 
 /** A forecast from a history that lacks a line looks like any other: the series that lost one fails. */
@@ -157,7 +181,7 @@ async function send(execution: Execution, target: ForecastTarget, series: readon
 	const outcomes = await execution.session
 		.settle('forecast', endpointId, records, target)
 		.catch((error: unknown) => series.map((): RecordOutcome => ({ error: error as ApiNodeError })));
-	const outputOf = execution.parameters.reader<string>('output', 'perStep');
+	const outputOf = execution.parameters.reader<string>('output', 'flat');
 
 	outcomes.forEach((outcome, n) => {
 		const { itemIndexes } = series[n]!;

@@ -1,24 +1,28 @@
-import type { IDataObject, IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
+import type { IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
+import type { JsonObject } from '../../client';
 import {
 	batchOptions,
 	callOptions,
+	columnPrefixOption,
 	commonDescription,
 	endpointProperties,
 	ignoredRecordsProperty,
 	optionsProperty,
 	outputProperty,
 	recordProperties,
+	resultFieldOption,
 	subtitle,
 	withKey,
 	withOAuth2,
 } from '../shared/description/nodeProperties';
 import { methodsOf } from '../shared/nodeMethods';
+import { prefixed } from '../shared/flatResult';
 import { type Outputs, recordOutputs, settleItems } from '../shared/settleItems';
 
 /** The looked-up columns go among the input's fields; a record that was ignored says so there. */
-const enrich: Outputs[string] = (input, { result: { data, ignored, ignoreReason } }) => ({
+const enrich: Outputs[string] = (input, { result: { data, ignored, ignoreReason } }, { columnPrefix }) => ({
 	...input,
-	...(data as IDataObject | undefined),
+	...prefixed((data ?? {}) as JsonObject, columnPrefix),
 	...(ignored === true && { ignored, ignoreReason: ignoreReason as string }),
 });
 
@@ -42,7 +46,7 @@ export class DataikuLookup implements INodeType {
 			...recordProperties('Keys'),
 			outputProperty('enrich', 'withInput', 'resultOnly', 'fullResponse'),
 			ignoredRecordsProperty,
-			optionsProperty([...callOptions, ...batchOptions]),
+			optionsProperty([...callOptions, ...batchOptions, resultFieldOption, columnPrefixOption]),
 		],
 	};
 

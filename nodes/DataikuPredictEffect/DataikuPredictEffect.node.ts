@@ -2,6 +2,7 @@ import type { IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-wor
 import {
 	batchOptions,
 	callOptions,
+	columnPrefixOption,
 	commonDescription,
 	dispatchOptions,
 	endpointProperties,
@@ -9,6 +10,7 @@ import {
 	optionsProperty,
 	outputProperty,
 	recordProperties,
+	resultFieldOption,
 	subtitle,
 	withKey,
 	withOAuth2,
@@ -34,9 +36,9 @@ export class DataikuPredictEffect implements INodeType {
 		properties: [
 			...endpointProperties,
 			...recordProperties('Features'),
-			outputProperty('withInput', 'resultOnly', 'fullResponse'),
+			outputProperty('flat', 'withInput', 'resultOnly', 'fullResponse'),
 			ignoredRecordsProperty,
-			optionsProperty([...callOptions, ...batchOptions, ...dispatchOptions]),
+			optionsProperty([...callOptions, ...batchOptions, ...dispatchOptions, resultFieldOption, columnPrefixOption]),
 		],
 	};
 

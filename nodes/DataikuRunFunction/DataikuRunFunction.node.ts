@@ -6,6 +6,7 @@ import {
 	optionsProperty,
 	outputProperty,
 	recordProperties,
+	resultFieldOption,
 	subtitle,
 	withKey,
 	withOAuth2,
@@ -34,7 +35,7 @@ export class DataikuRunFunction implements INodeType {
 			...endpointProperties,
 			...recordProperties('Arguments'),
 			outputProperty('withInput', 'resultOnly', 'fullResponse'),
-			optionsProperty([...callOptions, repeatableOption, splitArrayOption]),
+			optionsProperty([...callOptions, repeatableOption, resultFieldOption, splitArrayOption]),
 		],
 	};
 

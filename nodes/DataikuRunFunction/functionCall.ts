@@ -4,7 +4,7 @@ import { isObject } from '../shared/isObject';
 import type { ItemCall } from '../shared/callItems';
 import type { Execution } from '../shared/Execution';
 import { flag } from '../shared/parameters';
-import { outputNamed, successItem } from '../shared/outputItems';
+import { outputNamed, outputNamesReader, successItem } from '../shared/outputItems';
 
 /** The function's value: in `response`, beside `timing` and `apiContext`; a function that responds by itself has no envelope. */
 export function valueOf(response: unknown): unknown {
@@ -12,12 +12,12 @@ export function valueOf(response: unknown): unknown {
 	return enveloped ? response.response : response;
 }
 
-type FunctionOutput = (input: IDataObject, value: unknown, response: unknown) => IDataObject;
+type FunctionOutput = (input: IDataObject, value: unknown, response: unknown, resultField: string) => IDataObject;
 
 const objectOf = (value: unknown) => (isObject(value) ? value : { result: value }) as IDataObject;
 
 const outputs: Record<string, FunctionOutput> = {
-	withInput: (input, value) => ({ ...input, result: value as IDataObject }),
+	withInput: (input, value, _response, resultField) => ({ ...input, [resultField]: value as IDataObject }),
 	resultOnly: (_input, value) => objectOf(value),
 	fullResponse: (_input, _value, response) => objectOf(response),
 };
@@ -27,13 +27,19 @@ const isText = /^text\/|[/+]xml$|^application\/(javascript|x-www-form-urlencoded
 export function functionCall(context: IExecuteFunctions): (execution: Execution) => ItemCall {
 	return (execution) => {
 		const outputOf = execution.parameters.reader<string>('output', 'withInput');
+		const namesOf = outputNamesReader(execution.parameters);
 		const splitArray = flag(execution.parameters.reader('options.splitArray', false));
 		return async (itemIndex, endpointId, record, options) => {
 			const source = execution.items[itemIndex]!;
 			const output = outputOf(itemIndex);
 			const toJson = outputNamed(outputs, output);
+			const { resultField } = namesOf(itemIndex);
 			const item = (value: unknown, response: unknown = value) =>
-				successItem(toJson(source.json, value, response), itemIndex, output === 'withInput' ? source : undefined);
+				successItem(
+					toJson(source.json, value, response, resultField),
+					itemIndex,
+					output === 'withInput' ? source : undefined,
+				);
 
 			const response = await execution.session.runFunction<unknown>(endpointId, record, options);
 			if (response instanceof RawResponse) return [await rawItem(context, response, item)];
@@ -62,10 +68,11 @@ async function rawItem(
 ): Promise<INodeExecutionData> {
 	const { contentType, data } = response;
 	if (data.length === 0) return item(null);
-	const made = item(isText.test(contentType) ? textOf(response) : undefined);
+	const text = isText.test(contentType) ? textOf(response) : undefined;
+	const made = item(text);
 	made.json.contentType = contentType;
-	if (made.json.result !== undefined) return made;
-	delete made.json.result;
+	if (text !== undefined) return made;
 	const file = await context.helpers.prepareBinaryData(data, undefined, contentType || undefined);
-	return { ...made, binary: { ...made.binary, data: file } };
+	const json = Object.fromEntries(Object.entries(made.json).filter(([, value]) => value !== undefined));
+	return { ...made, json, binary: { ...made.binary, data: file } };
 }

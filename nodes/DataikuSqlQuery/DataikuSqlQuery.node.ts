@@ -6,6 +6,7 @@ import {
 	optionsProperty,
 	outputProperty,
 	recordProperties,
+	rowOptions,
 	subtitle,
 	withKey,
 	withOAuth2,
@@ -33,7 +34,7 @@ export class DataikuSqlQuery implements INodeType {
 			...endpointProperties,
 			...recordProperties('Parameters'),
 			outputProperty('perRow', 'perQuery', 'fullResponse'),
-			optionsProperty([...callOptions, repeatableOption]),
+			optionsProperty([...callOptions, repeatableOption, ...rowOptions]),
 		],
 	};
 

@@ -4,14 +4,19 @@ import { isObject } from '../shared/isObject';
 import type { ItemCall } from '../shared/callItems';
 import type { Execution } from '../shared/Execution';
 import { outputNamed, successItem } from '../shared/outputItems';
+import { flag } from '../shared/parameters';
 
 interface Table {
 	columns: string[];
 	rows: unknown[][];
 }
 
-/** What a response is turned into, one JSON object per item. */
-type QueryOutput = (response: unknown) => IDataObject[];
+/**
+ * What a response is turned into, one JSON object per item.
+ *
+ * @param cell converts each value of a row
+ */
+type QueryOutput = (response: unknown, cell?: (value: unknown) => unknown) => IDataObject[];
 
 /** Names of columns as keys of one object: those of the same name are told apart as `id`, `id_2`, `id_3`. */
 function distinctColumns(names: readonly string[]): string[] {
@@ -63,25 +68,44 @@ function known<Output>(
 const updated = (updatedRows: unknown): IDataObject[] => [{ updatedRows: updatedRows as number }];
 
 const outputs: Record<string, QueryOutput> = {
-	perRow: (response) =>
+	perRow: (response, cell) =>
 		known(
 			response,
 			({ columns, rows }) => {
 				const keys = distinctColumns(columns);
-				return rows.map((row) => objectOf(keys, row));
+				return rows.map((row) => objectOf(keys, cell ? row.map(cell) : row));
 			},
 			updated,
 		),
-	perQuery: (response) => known(response, ({ columns, rows }) => [{ columns, rows: rows }], updated),
+	perQuery: (response, cell) =>
+		known(
+			response,
+			({ columns, rows }) => [{ columns, rows: cell ? rows.map((row) => row.map(cell)) : rows }],
+			updated,
+		),
 	fullResponse: (response) => [(isObject(response) ? response : { result: response }) as IDataObject],
 };
 
+/** A text that a number holds exactly becomes one: `12.50` does, `007` and `12345678901234567890` do not. */
+function numberIfExact(value: unknown): unknown {
+	if (typeof value !== 'string' || !/^-?(0|[1-9]\d*)(\.\d+)?$/.test(value)) return value;
+	const shortest = value.includes('.') ? value.replace(/\.?0+$/, '') : value;
+	return String(Number(value)) === shortest ? Number(value) : value;
+}
+
 export function queryCall(execution: Execution): ItemCall {
-	const outputOf = execution.parameters.reader<string>('output', 'perRow');
+	const { parameters, items } = execution;
+	const outputOf = parameters.reader<string>('output', 'perRow');
+	const keepInput = flag(parameters.reader('options.keepInput', false));
+	const convertNumbers = flag(parameters.reader('options.convertNumbers', false));
 	return async (itemIndex, endpointId, record, options) => {
 		const output = outputNamed(outputs, outputOf(itemIndex));
-		const rows = output(await execution.session.sqlQuery(endpointId, record, options));
+		const response = await execution.session.sqlQuery(endpointId, record, options);
+		const rows = output(response, convertNumbers(itemIndex) ? numberIfExact : undefined);
 		if (rows.length === 0) execution.remark('The query found no row');
-		return rows.map((json) => successItem(json, itemIndex));
+		if (!keepInput(itemIndex)) return rows.map((json) => successItem(json, itemIndex));
+		const source = items[itemIndex]!;
+		// Twice: the row's columns come first, and win.
+		return rows.map((json) => successItem({ ...json, ...source.json, ...json }, itemIndex, source));
 	};
 }

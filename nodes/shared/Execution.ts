@@ -1,12 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
-import { CancelledError, type ClientEvent, type JsonObject, type Session } from '../../client';
+import { CancelledError, type ClientEvent, type Session } from '../../client';
 import { endpointReader, type Target } from './callSettings';
 import { type Connection, connect } from './connection';
-import { runHints } from './hints';
+import { type Remark, runHints } from './hints';
 import { errorItem, explain, type Place, toNodeError } from './nodeErrors';
 import { Parameters, type Reader } from './parameters';
-import { recordReader } from './records';
+import { Records } from './records';
 
 /** Work done without a break for the event loop, in ms: other workflows run in the same process. */
 const longestTurn = 10;
@@ -24,12 +24,13 @@ interface ExecutionOptions {
 export class Execution {
 	readonly items: INodeExecutionData[];
 	readonly parameters: Parameters;
+	readonly records: Records;
 	readonly session: Session;
 	/** What the client did beyond sending each request once. */
 	readonly counts = { retries: 0, splits: 0, instancesOut: new Set<string>() };
 	private readonly stop = new AbortController();
 	private readonly output: Array<INodeExecutionData | INodeExecutionData[] | undefined>;
-	private readonly remarks = new Map<string, number>();
+	private readonly remarks = new Map<string, Remark>();
 	private readonly running = new Set<Promise<void>>();
 	private readonly continueOnFail: boolean;
 	private failed = 0;
@@ -44,6 +45,7 @@ export class Execution {
 		this.items = context.getInputData();
 		this.output = this.items.map(() => undefined);
 		this.parameters = new Parameters(context);
+		this.records = new Records(this.parameters, this.items);
 		this.continueOnFail = context.continueOnFail();
 		this.session = connection.client.session({
 			signal: this.stop.signal,
@@ -65,7 +67,9 @@ export class Execution {
 		} catch (error) {
 			// Thrown under "continue", it would make n8n hand on the input as if it were the result.
 			if (context.continueOnFail()) {
-				return [context.getInputData().map((_item, i) => errorItem(explain(error, { itemIndex: i }), i))];
+				const failed = (_item: unknown, i: number) =>
+					errorItem(explain(error, { itemIndex: i }), i, keptInput(context, i));
+				return [context.getInputData().map(failed)];
 			}
 			throw toNodeError(
 				context.getNode(),
@@ -96,14 +100,14 @@ export class Execution {
 	 * throws. The event loop gets its turns in between.
 	 *
 	 * @param visit may return a promise, for which the next item waits
+	 * @param recordOf makes an item's record
 	 * @param unread told of each item that failed, under "continue"
 	 */
-	async forEach<ItemTarget extends Target>(
+	async forEach<ItemTarget extends Target, Made>(
 		targetOf: Reader<ItemTarget>,
-		visit: (itemIndex: number, target: ItemTarget, record: JsonObject) => Promise<void> | undefined,
-		unread?: (itemIndex: number) => void,
+		visit: (itemIndex: number, target: ItemTarget, record: Made) => Promise<void> | undefined,
+		{ recordOf, unread }: { recordOf: (itemIndex: number) => Made; unread?: (itemIndex: number) => void },
 	): Promise<void> {
-		const recordOf = recordReader(this.parameters, this.items);
 		for (let i = 0; i < this.items.length; i++) {
 			// To await a turn for every item would cost each of them one.
 			if (performance.now() - this.turnSince >= longestTurn) await this.giveTurn();
@@ -135,9 +139,10 @@ export class Execution {
 		this.running.add(promise);
 	}
 
-	/** Puts out what an item became; nothing for an item that is dropped. */
+	/** Puts out what an item became, behind what it became before; nothing for an item that is dropped. */
 	emit(itemIndex: number, output: INodeExecutionData | INodeExecutionData[]): void {
-		this.output[itemIndex] = output;
+		const before = this.output[itemIndex];
+		this.output[itemIndex] = before ? [before, output].flat() : output;
 	}
 
 	/**
@@ -150,12 +155,19 @@ export class Execution {
 		const failure = explain(error, place, untried);
 		if (!this.continueOnFail) throw toNodeError(this.context.getNode(), failure, place.itemIndex);
 		this.failed++;
-		this.output[place.itemIndex] = errorItem(failure, place.itemIndex);
+		this.emit(place.itemIndex, errorItem(failure, place.itemIndex, keptInput(this.context, place.itemIndex)));
 	}
 
-	/** Counts something that the person at the editor might wonder about. */
-	remark(what: string): void {
-		this.remarks.set(what, (this.remarks.get(what) ?? 0) + 1);
+	/**
+	 * Counts something that the person at the editor might wonder about.
+	 *
+	 * @param example which item or value it was, in a few words
+	 */
+	remark(what: string, example?: string): void {
+		let remark = this.remarks.get(what);
+		if (!remark) this.remarks.set(what, (remark = { count: 0, examples: new Set() }));
+		remark.count++;
+		if (example && remark.examples.size < 3) remark.examples.add(example);
 	}
 
 	/** The node fails with the first error; what it has not sent yet is not sent any more. */
@@ -193,7 +205,9 @@ export class Execution {
 
 	private finish(): INodeExecutionData[][] {
 		this.check();
-		const hints = runHints(this.counts, this.failed, this.items.length, this.remarks);
+		const unmatched = this.records.unmatchedNames;
+		const notes = unmatched.length > 0 ? [`No item has a field of the name ${unmatched.join(', ')}`] : [];
+		const hints = runHints(this.counts, this.failed, this.items.length, this.remarks, notes);
 		if (hints.length > 0) {
 			this.context.addExecutionHints?.(...hints);
 			const { name } = this.context.getNode();
@@ -206,4 +220,9 @@ export class Execution {
 		}
 		return [items];
 	}
+}
+
+/** The input item whose fields stay beside an error: on the error output, n8n adds them itself. */
+function keptInput(context: IExecuteFunctions, itemIndex: number): INodeExecutionData | undefined {
+	return context.getNode().onError === 'continueErrorOutput' ? undefined : context.getInputData()[itemIndex];
 }

@@ -1,6 +1,6 @@
 import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 import type { JsonObject, UnrepeatableOptions } from '../../client';
-import { targetReader } from './callSettings';
+import { type Target, targetReader } from './callSettings';
 import { Execution } from './Execution';
 import { flag } from './parameters';
 
@@ -24,7 +24,7 @@ export async function callItems(
 	const work = async (execution: Execution) => {
 		const repeatable = flag(execution.parameters.reader('options.repeatable', false));
 		const call = prepare(execution);
-		await execution.forEach(targetReader(execution.parameters), (itemIndex, target, record) => {
+		const visit = (itemIndex: number, target: Target, record: JsonObject) => {
 			const { endpointId, maxConcurrency } = target;
 			const options = { ...target, repeatable: repeatable(itemIndex) };
 			return execution.start(maxConcurrency, async () => {
@@ -34,7 +34,8 @@ export async function callItems(
 					execution.fail(error, { itemIndex, endpointId });
 				}
 			});
-		});
+		};
+		await execution.forEach(targetReader(execution.parameters), visit, { recordOf: execution.records.of });
 	};
 	return await Execution.run(context, work, { finishRequests: true });
 }

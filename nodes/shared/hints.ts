@@ -4,16 +4,24 @@ import type { Execution } from './Execution';
 const counted = (count: number, one: string, many: string) =>
 	`${count.toLocaleString('en')} ${count === 1 ? one : many}`;
 
+/** Something that happened to a number of items, and some of them. */
+export interface Remark {
+	count: number;
+	examples: Set<string>;
+}
+
 /**
  * What the person at the editor should know about a run that did not go all by itself; nothing when it did.
  *
- * @param remarks other things to mention, and how often they happened
+ * @param remarks other things to mention of items
+ * @param notes other things to mention of the run
  */
 export function runHints(
 	done: Execution['counts'],
 	failed: number,
 	items: number,
-	remarks: ReadonlyMap<string, number>,
+	remarks: ReadonlyMap<string, Remark>,
+	notes: readonly string[],
 ): NodeExecutionHint[] {
 	const { retries, splits, instancesOut } = done;
 	const troubles = [
@@ -23,8 +31,11 @@ export function runHints(
 		instancesOut.size > 0 &&
 			`${instancesOut.size === 1 ? 'instance' : 'instances'} ${[...instancesOut].join(', ')} left out`,
 	].filter((part) => part !== false);
-	const remarked = [...remarks].map(([what, count]) => `${what} (${counted(count, 'item', 'items')})`);
+	const remarked = [...remarks].map(([what, { count, examples }]) => {
+		const named = [...examples, ...(examples.size > 0 && count > examples.size ? ['...'] : [])].join('; ');
+		return `${what} (${counted(count, 'item', 'items')}${named && `: ${named}`})`;
+	});
 	const hint = (parts: string[], type: NodeExecutionHint['type']): NodeExecutionHint[] =>
 		parts.length > 0 ? [{ message: `${parts.join('; ')}.`, type, location: 'outputPane' }] : [];
-	return [...hint(troubles, 'warning'), ...hint(remarked, 'info')];
+	return [...hint(troubles, 'warning'), ...hint([...remarked, ...notes], 'info')];
 }

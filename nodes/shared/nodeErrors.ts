@@ -1,5 +1,5 @@
 import { type INode, type INodeExecutionData, NodeApiError } from 'n8n-workflow';
-import { ApiNodeError, type ErrorDetails } from '../../client';
+import { ApiNodeError, type ErrorDetails, StatusError } from '../../client';
 
 /** Which item failed, and at which endpoint. */
 export interface Place {
@@ -24,14 +24,35 @@ function detailsOf(error: unknown): ErrorDetails {
 
 const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`);
 
+/** A Java class, or the number that a record had inside its batch: they say nothing to whoever built the workflow. */
+const preamble = /^(?:(?:[a-z_][\w$]*\.)*[A-Z][\w$]*(?:Exception|Error):|item \d+:)\s*/i;
+
+function withoutPreamble(text: string): string {
+	const rest = text.replace(preamble, '');
+	return rest === text || rest === '' ? text : withoutPreamble(rest);
+}
+
+/** Said before a record is looked at, by the API node or by a proxy: our own words say more. */
+const beforeTheRecord = new Set([401, 403, 407, 413, 429, 502, 503, 504]);
+
+/** What the API node, or a function, said of the request itself. */
+function ownSentence(error: unknown): string | undefined {
+	if (!(error instanceof StatusError) || !error.detail || beforeTheRecord.has(error.status)) return undefined;
+	return withoutPreamble(error.detail);
+}
+
+/**
+ * A failure in words: first what the API node said, or else what happened; then which item and endpoint it was. Host, status
+ * and what to do stand below.
+ */
 export function explain(error: unknown, { itemIndex, endpointId }: Place, untried = false): Failure {
-	const where = endpointId ? `Item ${itemIndex}, endpoint '${endpointId}'` : `Item ${itemIndex}`;
 	const what = error instanceof Error ? error.message : String(error);
+	const own = ownSentence(error);
+	const where = endpointId ? `item ${itemIndex}, endpoint '${endpointId}'` : `item ${itemIndex}`;
 	const details = detailsOf(error);
 	const sentences = [
-		error instanceof ApiNodeError && error.serverMessage
-			? sentence(`The response said: ${error.serverMessage}`)
-			: undefined,
+		own && sentence(what),
+		!own && details.detail && sentence(`The response said: ${withoutPreamble(details.detail)}`),
 		details.advice,
 		details.attempts && details.attempts > 1 ? `Tried ${details.attempts} times.` : undefined,
 		untried
@@ -42,25 +63,35 @@ export function explain(error: unknown, { itemIndex, endpointId }: Place, untrie
 			: undefined,
 	];
 	const description = sentences.filter(Boolean).join(' ') || undefined;
-	return { message: `${where}: ${what}`, description, details };
+	return { message: `${(own ?? what).replace(/\.$/, '')} (${where})`, description, details };
 }
 
 /**
- * n8n shows the message in bold and the description below it, and hands both to an AI agent. What the server said goes into
- * the description: n8n replaces a message that contains the name of a system error, even inside another word.
+ * n8n shows the message in bold and the description below it; an AI agent is given the message alone. n8n replaces a message
+ * that contains the name of a system error, even inside another word, as it builds the error.
  */
 export function toNodeError(node: INode, { message, description, details }: Failure, itemIndex: number): NodeApiError {
 	const httpCode = details.status === undefined ? undefined : String(details.status);
 	const error = new NodeApiError(node, { message }, { message, description, httpCode, itemIndex });
-	// The id of an endpoint may hold such a name, too: "deeperModel" holds EPERM.
 	return Object.assign(error, { message });
 }
 
 /**
- * The item that stands in for a failed one under "continue". n8n takes it to the error output only with no other key than
- * these, and merges the input's fields back in when `pairedItem` is an object.
+ * The item that stands in for a failed one under "continue".
+ *
+ * @param source the input item, whose fields stay beside the error on the regular output. n8n takes an item to the error
+ *   output only without them, and merges them back in there when `pairedItem` is an object.
  */
-export function errorItem({ message, description, details }: Failure, itemIndex: number): INodeExecutionData {
+export function errorItem(
+	{ message, description, details }: Failure,
+	itemIndex: number,
+	source?: INodeExecutionData,
+): INodeExecutionData {
 	const error = description ? `${message}. ${description}` : message;
-	return { json: { error, details: { ...details } }, pairedItem: { item: itemIndex } };
+	const item: INodeExecutionData = {
+		json: { ...source?.json, error, details: { ...details } },
+		pairedItem: { item: itemIndex },
+	};
+	if (source?.binary) item.binary = source.binary;
+	return item;
 }

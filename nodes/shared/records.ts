@@ -2,35 +2,84 @@ import {
 	type AssignmentCollectionValue,
 	type FieldType,
 	type INodeExecutionData,
+	type ResourceMapperValue,
 	validateFieldType,
 } from 'n8n-workflow';
 import { InvalidCallError, type JsonObject } from '../../client';
 import { isObject } from './isObject';
-import { choice, type Parameters, textOf } from './parameters';
+import { choice, type Parameters, type Reader, textOf } from './parameters';
 
 /** Makes the record of an item; throws InvalidCallError saying what is wrong with it. */
 type RecordReader = (itemIndex: number) => JsonObject;
 
-export function recordReader(parameters: Parameters, items: readonly INodeExecutionData[]): RecordReader {
-	const sources = choice(parameters.reader('recordSource', 'inputItem'), 'Take ... From', [
-		'inputItem',
-		'fields',
-		'json',
-	]);
-	const readers: Record<string, RecordReader> = {};
-	return (itemIndex) => {
-		const source = sources(itemIndex);
-		return (readers[source] ??= readerFor(source, parameters, items))(itemIndex);
+/** The records of a node's items, by its parameters. */
+export class Records {
+	private readonly sourceOf: Reader<string>;
+	private readonly readers: Record<string, RecordReader> = {};
+	private readonly named = new NamedFields();
+	private json: Reader<unknown> | undefined;
+
+	constructor(
+		private readonly parameters: Parameters,
+		private readonly items: readonly INodeExecutionData[],
+	) {
+		const sources = ['mapping', 'inputItem', 'fields', 'json'];
+		this.sourceOf = choice(parameters.reader('recordSource', 'mapping'), 'Take ... From', sources);
+	}
+
+	/** An item's record, for queries and functions: these may need nothing. */
+	readonly of = (itemIndex: number): JsonObject => {
+		const source = this.sourceOf(itemIndex);
+		return (this.readers[source] ??= this.readerFor(source))(itemIndex);
 	};
+
+	/** An item's record, for models and lookups: of an empty one, a model would make a confident score. */
+	readonly filled = (itemIndex: number): JsonObject => checkFilled(this.of(itemIndex));
+
+	/** The records of an item whose JSON may be a list. */
+	readonly list = (itemIndex: number): JsonObject[] => {
+		if (this.sourceOf(itemIndex) !== 'json') return [this.filled(itemIndex)];
+		const list = parse((this.json ??= this.parameters.reader<unknown>('recordJson', ''))(itemIndex), 'record');
+		if (!Array.isArray(list)) return [checkFilled(toObject(list, 'record'))];
+		if (list.length === 0) throw new InvalidCallError('The list holds no record');
+		return list.map((record: unknown, n) => checkFilled(toObject(record, `record ${n} of the list`)));
+	};
+
+	/** Names in "Fields to Include" and "Fields to Exclude" that no item had. */
+	get unmatchedNames(): string[] {
+		return this.named.unmatched;
+	}
+
+	private readerFor(source: string): RecordReader {
+		const { parameters, items, named } = this;
+		if (source === 'mapping') return mappedFields(parameters, items);
+		if (source === 'fields') return assignedFields(parameters);
+		if (source === 'json') {
+			const recordJson = parameters.reader<unknown>('recordJson', '');
+			return (i) => parseObject(recordJson(i), 'record');
+		}
+		return inputItem(parameters, items, named);
+	}
 }
 
-function readerFor(source: string, parameters: Parameters, items: readonly INodeExecutionData[]): RecordReader {
-	if (source === 'fields') return assignedFields(parameters);
-	if (source === 'json') {
-		const recordJson = parameters.reader<unknown>('recordJson', '');
-		return (i) => parseObject(recordJson(i), 'record');
+function checkFilled(record: JsonObject): JsonObject {
+	if (Object.keys(record).length > 0) return record;
+	throw new InvalidCallError('The record is empty', {
+		advice: 'Nothing of this item would be sent: check where its record is taken from.',
+	});
+}
+
+/** Which of the fields that a person named were in an item at all. */
+class NamedFields {
+	private readonly names = new Map<string, boolean>();
+
+	note(name: string, found: boolean): void {
+		if (found || !this.names.has(name)) this.names.set(name, found || this.names.get(name) === true);
 	}
-	return inputItem(parameters, items);
+
+	get unmatched(): string[] {
+		return [...this.names].filter(([, found]) => !found).map(([name]) => name);
+	}
 }
 
 /** Names in a comma-separated list. */
@@ -40,7 +89,7 @@ export const columnNames = (list: unknown): string[] =>
 		.map((name) => name.trim())
 		.filter(Boolean);
 
-function inputItem(parameters: Parameters, items: readonly INodeExecutionData[]): RecordReader {
+function inputItem(parameters: Parameters, items: readonly INodeExecutionData[], named: NamedFields): RecordReader {
 	const include = choice(parameters.reader('include', 'all'), 'Include', ['all', 'selected', 'except']);
 	const includeFields = parameters.reader('includeFields', '');
 	const excludeFields = parameters.reader('excludeFields', '');
@@ -49,10 +98,14 @@ function inputItem(parameters: Parameters, items: readonly INodeExecutionData[])
 		if (include(i) === 'selected') {
 			const selected = columnNames(includeFields(i));
 			if (selected.length === 0) throw new InvalidCallError('No field is named in "Fields to Include"');
-			return selection(json, selected);
+			return selection(json, selected, named);
 		}
 		if (include(i) === 'except') {
-			return columnNames(excludeFields(i)).reduce<JsonObject>((rest, path) => without(rest, keysOf(rest, path)), json);
+			return columnNames(excludeFields(i)).reduce<JsonObject>((rest, path) => {
+				const keys = keysOf(rest, path);
+				named.note(path, valueAt(json, keys) !== undefined);
+				return without(rest, keys);
+			}, json);
 		}
 		return json;
 	};
@@ -62,14 +115,20 @@ function inputItem(parameters: Parameters, items: readonly INodeExecutionData[])
 const keysOf = (json: JsonObject, path: string): string[] =>
 	Object.hasOwn(json, path) ? [path] : path.split(/[.[\]"']+/).filter(Boolean);
 
+function valueAt(json: JsonObject, keys: readonly string[]): unknown {
+	// A lone dot leads nowhere.
+	let value: unknown = keys.length > 0 ? json : undefined;
+	for (const key of keys) value = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+	return value;
+}
+
 /** The fields that there are of those named; a nested one goes by its own name, as a model knows nothing of nesting. */
-function selection(json: JsonObject, paths: readonly string[]): JsonObject {
+function selection(json: JsonObject, paths: readonly string[], named: NamedFields): JsonObject {
 	const record: JsonObject = {};
 	for (const path of new Set(paths)) {
 		const keys = keysOf(json, path);
-		// A lone dot leads nowhere.
-		let value: unknown = keys.length > 0 ? json : undefined;
-		for (const key of keys) value = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+		const value = valueAt(json, keys);
+		named.note(path, value !== undefined);
 		if (value === undefined) continue;
 		const name = keys.at(-1)!;
 		if (Object.hasOwn(record, name)) {
@@ -93,6 +152,29 @@ function without(holder: JsonObject, [key, ...deeper]: string[]): JsonObject {
 	if (deeper.length === 0) delete rest[key];
 	else if (isObject(inner)) rest[key] = without(inner, deeper);
 	return rest;
+}
+
+/**
+ * The form that is built from the service's OpenAPI document: fields of the same name as in the item, or mapped one by one.
+ * Where the form knows its fields, only these are sent; where there is no document, all of the item's are.
+ */
+function mappedFields(parameters: Parameters, items: readonly INodeExecutionData[]): RecordReader {
+	const { schema } = (parameters.rawValue('mapping') ?? {}) as Partial<ResourceMapperValue>;
+	const known = schema?.length ? schema.filter(({ removed }) => !removed).map(({ id }) => id) : undefined;
+	const mode = parameters.reader('mapping.mappingMode', 'autoMapInputData');
+	const modes = choice(mode, 'Mapping Mode', ['autoMapInputData', 'defineBelow']);
+	let values: Reader<JsonObject | null> | undefined;
+	return (i) => {
+		const { json } = items[i]!;
+		if (modes(i) === 'defineBelow') {
+			// Not before: n8n checks the values against the schema as it reads them, and fails on none.
+			values ??= parameters.reader<JsonObject | null>('mapping.value', null);
+			// What nobody filled in arrives as null.
+			return Object.fromEntries(Object.entries(values(i) ?? {}).filter(([, value]) => value !== null));
+		}
+		if (!known) return json;
+		return Object.fromEntries(known.filter((name) => Object.hasOwn(json, name)).map((name) => [name, json[name]]));
+	};
 }
 
 /** The fields of an assignment collection, converted to the type chosen for each as n8n's Edit Fields does. */
@@ -135,25 +217,27 @@ export function contextReader(parameters: Parameters): (itemIndex: number) => Js
  *
  * @param what the thing's name, for the error
  */
-function parseObject(given: unknown, what: string): JsonObject {
-	let value = given;
-	if (typeof given === 'string') {
-		if (given.trim() === '') throw new InvalidCallError(`The ${what} is empty: it must be a JSON object`);
-		try {
-			value = JSON.parse(given);
-		} catch {
-			throw notJson(what);
-		}
+const parseObject = (given: unknown, what: string): JsonObject => toObject(parse(given, what), what);
+
+function parse(given: unknown, what: string): unknown {
+	if (typeof given !== 'string') return given;
+	if (given.trim() === '') throw new InvalidCallError(`The ${what} is empty: it must be a JSON object`);
+	try {
+		return JSON.parse(given);
+	} catch {
+		throw notJson(given, what);
 	}
+}
+
+function toObject(value: unknown, what: string): JsonObject {
 	if (isObject(value)) return value;
-	const kind = Array.isArray(value)
-		? 'a list'
-		: value === null || value === undefined
-			? 'nothing'
-			: `a ${typeof value}`;
+	const kind = Array.isArray(value) ? 'a list' : (value ?? null) === null ? 'nothing' : `a ${typeof value}`;
 	throw new InvalidCallError(`The ${what} is ${kind}: it must be a JSON object`);
 }
 
-function notJson(what: string): InvalidCallError {
-	return new InvalidCallError(`The ${what} is not valid JSON: it must be a JSON object such as {"age": 42}`);
+function notJson(given: string, what: string): InvalidCallError {
+	const advice = given.includes('{{') ? 'To use {{ }}, switch the field from "Fixed" to "Expression".' : undefined;
+	return new InvalidCallError(`The ${what} is not valid JSON: it must be a JSON object such as {"age": 42}`, {
+		advice,
+	});
 }

@@ -3,15 +3,20 @@ import {
 	ApiNodeError,
 	type ExplanationOptions,
 	type FeaturesRecord,
+	type JsonObject,
 	type LookupRecord,
 	type RecordOperation,
 	type RecordOutcome,
 } from '../../client';
 import { batchSizeReader, explanationReader, type Target, targetReader } from './callSettings';
 import { Execution } from './Execution';
-import { outputNamed, successItem } from './outputItems';
+import { flatResult, prefixed } from './flatResult';
+import { outputNamed, outputNamesReader, type OutputNames, successItem } from './outputItems';
 import { choice, combine, type Parameters, textOf } from './parameters';
 import { contextReader } from './records';
+
+/** Outputs that hold nothing of the input item, its binary data included. */
+const withoutInput = new Set(['resultOnly', 'fullResponse']);
 
 /** Items that wait for their batch to fill; when every item has a target of its own, the oldest batches go early. */
 const mostOpenItems = 10_000;
@@ -28,17 +33,27 @@ interface Batch {
 }
 
 /** The item's JSON for a result, by the node's `output` parameter. */
-export type Outputs = Record<string, (input: IDataObject, outcome: Success) => IDataObject>;
+export type Outputs = Record<string, (input: IDataObject, outcome: Success, names: OutputNames) => IDataObject>;
 type Success = Extract<RecordOutcome, { error?: undefined }>;
 
 const asJson = (value: unknown) => value as IDataObject;
 
 /** The outputs of all nodes with one result per item. */
 export const recordOutputs = {
-	withInput: (input, { result }) => ({ ...input, result: asJson(result) }),
+	withInput: (input, { result }, { resultField }) => ({ ...input, [resultField]: asJson(result) }),
 	resultOnly: (_input, { result }) => ({ ...asJson(result) }),
 	fullResponse: (_input, { result, response }) => ({ result: asJson(result), ...asJson(response) }),
 } satisfies Outputs;
+
+/** The outputs of nodes that predict; the first is the default. */
+export const predictionOutputs: Outputs = {
+	flat: (input, { result }, { columnPrefix }) => {
+		const columns = prefixed(flatResult(result), columnPrefix) as IDataObject;
+		// Twice: the answer comes first, and wins where the input has a field of the same name.
+		return { ...columns, ...input, ...columns };
+	},
+	...recordOutputs,
+};
 
 /**
  * Predict, Predict Effect and Lookup: cuts the items into batches, sends them, and gives each item its result. Items that
@@ -47,7 +62,7 @@ export const recordOutputs = {
 export async function settleItems(
 	context: IExecuteFunctions,
 	operation: Exclude<RecordOperation, 'forecast'>,
-	outputs: Outputs = recordOutputs,
+	outputs = predictionOutputs,
 ): Promise<INodeExecutionData[][]> {
 	return await Execution.run(context, async (execution) => {
 		const { parameters } = execution;
@@ -61,7 +76,8 @@ export async function settleItems(
 		const send = (name: string, { target, indexes, records }: Batch) => {
 			open.delete(name);
 			openItems -= indexes.length;
-			const onOutcome = (n: number, outcome: RecordOutcome) => emit(indexes[n]!, outcome, target.endpointId);
+			const onOutcome = (n: number, outcome: RecordOutcome) =>
+				emit(indexes[n]!, outcome, target.endpointId, records[n]![key]);
 			return execution.start(target.maxConcurrency, async () => {
 				try {
 					await execution.session.settle(operation, target.endpointId, records, { ...target, onOutcome });
@@ -71,7 +87,7 @@ export async function settleItems(
 			});
 		};
 
-		await execution.forEach(targetOf, (itemIndex, target, record) => {
+		const visit = (itemIndex: number, target: BatchTarget, record: JsonObject) => {
 			// The action for one record takes no context for effects.
 			const takesContext = operation !== 'predictEffect' || target.batchSize > 1;
 			const recordContext = takesContext ? contextOf(itemIndex) : undefined;
@@ -84,7 +100,8 @@ export async function settleItems(
 			openItems++;
 			if (batch.records.length >= target.batchSize) return send(name, batch);
 			return openItems >= mostOpenItems ? send(...open.entries().next().value!) : undefined;
-		});
+		};
+		await execution.forEach(targetOf, visit, { recordOf: execution.records.filled });
 		for (const [name, batch] of open) await send(name, batch);
 	});
 }
@@ -100,37 +117,45 @@ function batchTargetReader(parameters: Parameters) {
 	}));
 }
 
+/** Enough of a record to find it by. */
+const inShort = (record: JsonObject) =>
+	Object.entries(record)
+		.slice(0, 2)
+		.map(([name, value]) => `${name} ${textOf(value).slice(0, 40)}`)
+		.join(', ');
+
 /** Puts out what becomes of an item's record. */
 function emitter(execution: Execution, outputs: Outputs) {
 	const { items, parameters } = execution;
 	const outputOf = parameters.reader<string>('output', Object.keys(outputs)[0]!);
+	const namesOf = outputNamesReader(parameters);
 	const ignoredRecords = choice(parameters.reader('ignoredRecords', 'keep'), 'Ignored Records', [
 		'keep',
 		'error',
 		'drop',
 	]);
 
-	const itemOf = (itemIndex: number, outcome: Success): INodeExecutionData | undefined => {
-		const { ignored, ignoreReason } = outcome.result;
-		if (ignored === true && ignoredRecords(itemIndex) !== 'keep') {
-			if (ignoredRecords(itemIndex) === 'drop') return undefined;
-			throw new ApiNodeError('The API node ignored the record', {
-				detail: textOf(ignoreReason) || 'no reason given',
-			});
+	const itemOf = (itemIndex: number, outcome: Success, record: JsonObject): INodeExecutionData | undefined => {
+		if (outcome.result.ignored === true) {
+			const reason = textOf(outcome.result.ignoreReason) || 'no reason given';
+			const choice = ignoredRecords(itemIndex);
+			if (choice === 'error') throw new ApiNodeError('The API node ignored the record', { detail: reason });
+			execution.remark(`Ignored by the API node: ${reason}`, inShort(record));
+			if (choice === 'drop') return undefined;
 		}
 		const output = outputOf(itemIndex);
 		const source = items[itemIndex]!;
-		const json = outputNamed(outputs, output)(source.json, outcome);
-		return successItem(json, itemIndex, output === 'withInput' || output === 'enrich' ? source : undefined);
+		const json = outputNamed(outputs, output)(source.json, outcome, namesOf(itemIndex));
+		return successItem(json, itemIndex, withoutInput.has(output) ? undefined : source);
 	};
 
-	return (itemIndex: number, outcome: RecordOutcome, endpointId: string): void => {
+	return (itemIndex: number, outcome: RecordOutcome, endpointId: string, record: JsonObject): void => {
 		const place = { itemIndex, endpointId };
 		try {
 			if (outcome.error) return execution.fail(outcome.error, place, outcome.untried);
 			let item: INodeExecutionData | undefined;
 			try {
-				item = itemOf(itemIndex, outcome);
+				item = itemOf(itemIndex, outcome, record);
 			} catch (error) {
 				return execution.fail(error, place);
 			}

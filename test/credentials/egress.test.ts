@@ -20,8 +20,8 @@ const byName = (url: string) => url.replace('127.0.0.1', 'localhost');
 
 describe("n8n's protection against requests to private addresses", () => {
 	it.each(nodeTypes)('keeps %s from one, in words that name the settings', async (type) => {
-		const { unit, options } = callOf(type);
-		const { error } = await run(type, { url: proxy.url, items: unit(0), options });
+		const { unit, parameters } = callOf(type);
+		const { error } = await run(type, { url: proxy.url, items: unit(0), parameters });
 
 		expect(error?.message).toBe(`n8n is not allowed to connect to 127.0.0.1:${proxy.port}`);
 		expect(error?.description).toMatch(settings);

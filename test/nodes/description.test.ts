@@ -31,62 +31,64 @@ const allParameters = (properties: INodeProperties[]): INodeProperties[] =>
 // The names and defaults that saved workflows rely on.
 const common = {
 	authentication: 'apiKey',
-	endpointId: { mode: 'id', value: '' },
-	recordSource: 'inputItem',
+	endpointId: { mode: 'list', value: '' },
+	recordSource: 'mapping',
+	mapping: { mappingMode: 'autoMapInputData', value: null },
 	include: 'all',
 	includeFields: '',
 	excludeFields: '',
 	fields: {},
-	recordJson: '',
+	recordJson: '={{ $json }}',
 	options: {},
 };
 const commonOptions = { serviceId: '', timeout: 30000, maxConcurrency: 8 };
 const dispatch = { forcedGeneration: '', dispatchKey: '' };
 const batch = { batchSize: 100, contextJson: '' };
+const names = { resultField: 'result', columnPrefix: '' };
 const repeatable = { repeatable: false };
 
 const contract: Record<string, { parameters: object; options: object; outputs: string[] }> = {
 	dataikuPredict: {
 		parameters: {
-			output: 'withInput',
+			output: 'flat',
 			ignoredRecords: 'keep',
 			explanations: 'endpointDefault',
 			explanationMethod: '',
-			nExplanations: 0,
-			nMonteCarloSteps: 0,
+			nExplanations: '',
+			nMonteCarloSteps: '',
 		},
-		options: { ...batch, ...dispatch },
-		outputs: ['withInput', 'resultOnly', 'fullResponse'],
+		options: { ...batch, ...dispatch, ...names },
+		outputs: ['flat', 'withInput', 'resultOnly', 'fullResponse'],
 	},
 	dataikuPredictEffect: {
-		parameters: { output: 'withInput', ignoredRecords: 'keep' },
-		options: { ...batch, ...dispatch },
-		outputs: ['withInput', 'resultOnly', 'fullResponse'],
+		parameters: { output: 'flat', ignoredRecords: 'keep' },
+		options: { ...batch, ...dispatch, ...names },
+		outputs: ['flat', 'withInput', 'resultOnly', 'fullResponse'],
 	},
 	dataikuLookup: {
 		parameters: { output: 'enrich', ignoredRecords: 'keep' },
-		options: batch,
+		options: { ...batch, ...names },
 		outputs: ['enrich', 'withInput', 'resultOnly', 'fullResponse'],
 	},
 	dataikuForecast: {
-		parameters: { output: 'perStep' },
-		options: { ...dispatch, identifierColumns: '', seriesPerRequest: 100 },
-		outputs: ['perStep', 'perSeries', 'fullResponse'],
+		parameters: { identifierColumns: '', output: 'flat' },
+		options: { ...dispatch, seriesPerRequest: 100 },
+		outputs: ['flat', 'perStep', 'perSeries', 'fullResponse'],
 	},
 	dataikuSqlQuery: {
 		parameters: { output: 'perRow' },
-		options: repeatable,
+		options: { ...repeatable, convertNumbers: false, keepInput: false },
 		outputs: ['perRow', 'perQuery', 'fullResponse'],
 	},
 	dataikuRunFunction: {
 		parameters: { output: 'withInput' },
-		options: { ...repeatable, splitArray: false },
+		options: { ...repeatable, splitArray: false, resultField: 'result' },
 		outputs: ['withInput', 'resultOnly', 'fullResponse'],
 	},
 };
 const values: Record<string, unknown[]> = {
 	authentication: ['apiKey', 'oAuth2'],
-	recordSource: ['inputItem', 'fields', 'json'],
+	recordSource: ['mapping', 'inputItem', 'fields', 'json'],
 	include: ['all', 'selected', 'except'],
 	ignoredRecords: ['keep', 'error', 'drop'],
 	explanations: ['endpointDefault', 'on', 'off'],

@@ -36,11 +36,11 @@ const sourcesOf = (items: INodeExecutionData[]) => [
 const failedOf = (items: INodeExecutionData[]) => items.filter(({ json }) => 'error' in json);
 
 describe.each(nodeTypes)('%s', (type) => {
-	const { endpointId, options = {}, unit, bad, short, single, anyAnswer } = callOf(type);
+	const { endpointId, parameters = {}, unit, bad, short, single, anyAnswer } = callOf(type);
 
 	it('pairs each output item with its input item, in the order of the input', async () => {
 		const { items, last } = unitsOf([unit(0), unit(1), unit(2), unit(3)]);
-		const { output, error, hints } = await run(type, { url: proxy.url, items, options });
+		const { output, error, hints } = await run(type, { url: proxy.url, items, parameters });
 
 		expect({ error, hints }).toEqual({ error: undefined, hints: [] });
 		expect(sourcesOf(output)).toEqual(last);
@@ -54,11 +54,11 @@ describe.each(nodeTypes)('%s', (type) => {
 
 	it('puts an error in the place of a failed item, and keeps every other, when it continues', async () => {
 		const { items, last } = unitsOf([unit(0), bad, unit(1), unit(2)]);
-		const good = await run(type, { url: proxy.url, items: [unit(0), unit(1), unit(2)].flat(), options });
+		const good = await run(type, { url: proxy.url, items: [unit(0), unit(1), unit(2)].flat(), parameters });
 		const { output, error, status, hints } = await run(type, {
 			url: proxy.url,
 			items,
-			options,
+			parameters,
 			onError: 'continueRegularOutput',
 		});
 
@@ -67,12 +67,16 @@ describe.each(nodeTypes)('%s', (type) => {
 		const failed = failedOf(output);
 		expect(failed).toEqual([
 			{
-				json: { error: expect.any(String) as string, details: expect.any(Object) as object },
+				json: {
+					...items[last[1]!],
+					error: expect.any(String) as string,
+					details: expect.any(Object) as object,
+				},
 				pairedItem: { item: last[1] },
 			},
 		]);
 		expect(failed[0]!.json).toMatchObject({
-			error: expect.stringContaining(`Item ${last[1]}, endpoint '${endpointId}': `) as string,
+			error: expect.stringContaining(`(item ${last[1]}, endpoint '${endpointId}')`) as string,
 			details: { status: expect.any(Number) as number, errorType: expect.any(String) as string },
 		});
 		expect(jsonOf(output.filter((item) => !failed.includes(item)))).toEqual(jsonOf(good.output));
@@ -84,7 +88,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		const { output, errorOutput } = await run(type, {
 			url: proxy.url,
 			items,
-			options,
+			parameters,
 			onError: 'continueErrorOutput',
 		});
 
@@ -93,7 +97,7 @@ describe.each(nodeTypes)('%s', (type) => {
 			{
 				json: {
 					...items[last[1]!],
-					error: expect.stringContaining(`Item ${last[1]}, endpoint '${endpointId}': `) as string,
+					error: expect.stringContaining(`(item ${last[1]}, endpoint '${endpointId}')`) as string,
 					details: expect.any(Object) as object,
 				},
 				pairedItem: { item: last[1] },
@@ -108,13 +112,13 @@ describe.each(nodeTypes)('%s', (type) => {
 			body: { errorType: 'Odd', message: `Refused with ${headers.authorization} of ${demoKey}` },
 		}));
 		const { items, last } = unitsOf([unit(0)]);
-		const { output, error, status } = await run(type, { url: proxy.url, items, options });
+		const { output, error, status } = await run(type, { url: proxy.url, items, parameters });
 
 		expect({ output, status }).toEqual({ output: [], status: 'error' });
 		expect(error).toMatchObject({
 			name: 'NodeApiError',
-			message: `Item ${last[0]}, endpoint '${endpointId}': 127.0.0.1:${proxy.port} refused the request (422)`,
-			description: 'The response said: Odd: Refused with Basic *** of ***.',
+			message: `Refused with Basic *** of *** (item ${last[0]}, endpoint '${endpointId}')`,
+			description: `127.0.0.1:${proxy.port} refused the request (422).`,
 			context: { itemIndex: last[0] },
 			httpCode: '422',
 		});
@@ -124,16 +128,17 @@ describe.each(nodeTypes)('%s', (type) => {
 
 	it('stops at the failed item, whichever it is', async () => {
 		const { items, last } = unitsOf([unit(0), unit(1), bad]);
-		const { output, error } = await run(type, { url: proxy.url, items, options });
+		const { output, error } = await run(type, { url: proxy.url, items, parameters });
 
 		expect(output).toEqual([]);
-		expect(error?.message).toMatch(new RegExp(`^Item ${last[2]}, endpoint '${endpointId}': `));
-		expect(error?.description).toMatch(/The response said: \w+Exception: /);
+		expect(error?.message).toMatch(new RegExp(`\\(item ${last[2]}, endpoint '${endpointId}'\\)$`));
+		expect(error?.description).toMatch(/^127\.0\.0\.1:\d+ (refused|failed on) the request \(\d+\)\./);
+		expect(`${error?.message} ${error?.description}`).not.toMatch(/Exception/);
 	});
 
 	it('keeps its message when n8n finds the name of a system error in it', async () => {
-		const { error } = await run(type, { url: proxy.url, items: unit(0), options, endpointId: 'deeperModel' });
-		expect(error?.message).toMatch(/^Item \d+, endpoint 'deeperModel': .* does not know this service or endpoint/);
+		const { error } = await run(type, { url: proxy.url, items: unit(0), parameters, endpointId: 'deeperModel' });
+		expect(error?.message).toMatch(/\(item \d+, endpoint 'deeperModel'\)$/);
 	});
 
 	describe.each<[string, { key?: string; endpoint?: string; fault?: Fault }, RegExp, RegExp]>([
@@ -141,8 +146,8 @@ describe.each(nodeTypes)('%s', (type) => {
 		[
 			'an unknown endpoint',
 			{ endpoint: 'nowhere' },
-			/does not know this service or endpoint \(404\)/,
 			/no endpoint "nowhere"/,
+			/does not know this service or endpoint \(404\)/,
 		],
 		...(anyAnswer
 			? []
@@ -170,7 +175,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		const scenario = () => {
 			const { items, last } = unitsOf([unit(0), unit(1)]);
 			const credentials = credentialFor(proxy.url, { apiKey: key });
-			return { last, run: { url: proxy.url, endpointId: endpoint, options, items, credentials } };
+			return { last, run: { url: proxy.url, endpointId: endpoint, parameters, items, credentials } };
 		};
 		beforeEach(() => proxy.setFault(fault));
 
@@ -179,7 +184,7 @@ describe.each(nodeTypes)('%s', (type) => {
 			const { error } = await run(type, asked);
 
 			expect(error?.message).toMatch(message);
-			expect(error?.message).toMatch(new RegExp(`^Item (${last.join('|')}), endpoint '${endpoint}': `));
+			expect(error?.message).toMatch(new RegExp(`\\(item (${last.join('|')}), endpoint '${endpoint}'\\)$`));
 			expect(error?.description).toMatch(description);
 			expectNoSecret({ ...error, node: undefined });
 		});
@@ -190,8 +195,8 @@ describe.each(nodeTypes)('%s', (type) => {
 
 			expect(status).toBe('success');
 			expect(pairsOf(output)).toEqual(last.map((item) => ({ item })));
-			for (const { json } of output) {
-				expect(Object.keys(json)).toEqual(['error', 'details']);
+			for (const [n, { json }] of output.entries()) {
+				expect(Object.keys(json)).toEqual([...Object.keys(asked.items[last[n]!]!), 'error', 'details']);
 				expect(json.error).toMatch(message);
 				expect(json.error).toMatch(description);
 				expectNoSecret(json);
@@ -218,16 +223,20 @@ describe.each(nodeTypes)('%s', (type) => {
 		const records = [['[1]', '"text"', '', '{"a":', null, undefined], unit(0), [7], unit(1)].flat();
 		const { output } = await run(type, {
 			url: proxy.url,
-			options,
-			parameters: { recordSource: 'json', recordJson: '={{ $json.record }}' },
+			parameters: { ...parameters, recordSource: 'json', recordJson: '={{ $json.record }}' },
 			items: records.map((record) => ({ record })),
 			onError: 'continueRegularOutput',
 		});
 
 		const size = unit(0).length;
 		const failed = failedOf(output);
-		expect(failed.map(({ pairedItem, json }) => [pairedItem, String(json.error).replace(/^.*?: /, '')])).toEqual([
-			[{ item: 0 }, 'The record is a list: it must be a JSON object'],
+		expect(failed.map(({ pairedItem, json }) => [pairedItem, String(json.error).replace(/ \(item .*/, '')])).toEqual([
+			[
+				{ item: 0 },
+				type === 'dataikuForecast'
+					? 'The record 0 of the list is a number: it must be a JSON object'
+					: 'The record is a list: it must be a JSON object',
+			],
 			[{ item: 1 }, 'The record is a string: it must be a JSON object'],
 			[{ item: 2 }, 'The record is empty: it must be a JSON object'],
 			[{ item: 3 }, 'The record is not valid JSON: it must be a JSON object such as {"age": 42}'],
@@ -244,7 +253,8 @@ describe.each(nodeTypes)('%s', (type) => {
 		const { cancelled, error, output, timing } = await run(type, {
 			url: proxy.url,
 			items: units.flat(),
-			options: { ...options, ...(!single && type !== 'dataikuForecast' && { batchSize: 2 }), seriesPerRequest: 2 },
+			parameters,
+			options: { ...(!single && type !== 'dataikuForecast' && { batchSize: 2 }), seriesPerRequest: 2 },
 			cancelAfter: 150,
 			onError: 'continueRegularOutput',
 		});
@@ -267,14 +277,15 @@ it.each(['stopWorkflow', 'continueRegularOutput'] as const)('meets a refused con
 	const runs = nodeTypes.map(async (type) => {
 		const { items, last } = unitsOf([callOf(type).unit(0)]);
 		// A call waits for an endpoint that refuses, as long as four time-outs allow.
-		const options = { ...callOf(type).options, timeout: 200 };
-		const { output, error } = await run(type, { url: proxy.url, items, options, onError });
+		const { parameters } = callOf(type);
+		const options = { timeout: 200 };
+		const { output, error } = await run(type, { url: proxy.url, items, parameters, options, onError });
 		const said = error ? [error.message, error.description].join('. ') : output.map(({ json }) => json.error).join();
-		return [type, said, `Item ${last[0]}, endpoint '${callOf(type).endpointId}': `];
+		return [type, said, `(item ${last[0]}, endpoint '${callOf(type).endpointId}')`];
 	});
 
 	for (const [type, said, place] of await Promise.all(runs)) {
-		const what = `${place}127.0.0.1:${proxy.port} refused the connection: nothing listens there. Check the URL`;
+		const what = `127.0.0.1:${proxy.port} refused the connection: nothing listens there ${place}. Check the URL`;
 		expect([type, said]).toEqual([type, expect.stringContaining(what)]);
 	}
 });

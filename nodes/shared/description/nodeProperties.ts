@@ -36,7 +36,7 @@ export const endpointProperties: INodeProperties[] = [
 		displayName: 'Endpoint',
 		name: 'endpointId',
 		type: 'resourceLocator',
-		default: { mode: 'id', value: '' },
+		default: { mode: 'list', value: '' },
 		required: true,
 		description: 'The endpoint of the service to call',
 		modes: [
@@ -67,11 +67,34 @@ export function recordProperties(what: string): INodeProperties[] {
 			name: 'recordSource',
 			type: 'options',
 			options: [
+				{
+					name: 'Form Below',
+					value: 'mapping',
+					description: `The ${what.toLowerCase()} that the endpoint documents, filled by name or one by one`,
+				},
 				{ name: 'Input Item', value: 'inputItem', description: "The input item's fields, under their own names" },
 				{ name: 'Fields Below', value: 'fields', description: 'Fields named and filled one by one' },
 				{ name: 'JSON', value: 'json', description: 'A JSON object, as text or from an expression' },
 			],
-			default: 'inputItem',
+			default: 'mapping',
+		},
+		{
+			displayName: what,
+			name: 'mapping',
+			type: 'resourceMapper',
+			noDataExpression: true,
+			default: { mappingMode: 'autoMapInputData', value: null },
+			typeOptions: {
+				loadOptionsDependsOn: ['endpointId.value'],
+				resourceMapper: {
+					resourceMapperMethod: 'getFields',
+					mode: 'map',
+					fieldWords: { singular: what.toLowerCase().replace(/s$/, ''), plural: what.toLowerCase() },
+					addAllFields: true,
+					supportAutoMap: true,
+				},
+			},
+			displayOptions: { show: { recordSource: ['mapping'] } },
 		},
 		{
 			displayName: 'Include',
@@ -118,9 +141,8 @@ export function recordProperties(what: string): INodeProperties[] {
 			displayName: 'JSON',
 			name: 'recordJson',
 			type: 'json',
-			default: '',
+			default: '={{ $json }}',
 			required: true,
-			placeholder: 'e.g. {"amount": 412.5, "country": "FR"}',
 			description: 'One JSON object for each item',
 			displayOptions: { show: { recordSource: ['json'] } },
 		},
@@ -128,10 +150,14 @@ export function recordProperties(what: string): INodeProperties[] {
 }
 
 const outputDescriptions = {
+	flat: {
+		name: 'Columns',
+		description: "The answer as columns, first of all; then the input item's fields, if there is one item for each",
+	},
 	withInput: { name: 'Input and Result', description: "The input item's fields, and the result beside them" },
 	enrich: { name: 'Input, Enriched', description: "The input item's fields, and those that were looked up among them" },
 	resultOnly: { name: 'Result Only', description: "The result's fields alone" },
-	perStep: { name: 'Item per Series and Step', description: 'Forecast, quantiles and time of one step' },
+	perStep: { name: 'Item per Series and Step', description: 'The result of each step as the API node gives it' },
 	perSeries: { name: 'Item per Series', description: 'Lists of forecasts, quantiles and times' },
 	perRow: { name: 'Item per Row', description: "The row's columns as fields" },
 	perQuery: { name: 'Item per Query', description: 'Columns and rows as lists' },
@@ -249,6 +275,24 @@ export const dispatchOptions: INodeProperties[] = [
 	},
 ];
 
+/** What the fields that a node adds are called. */
+export const resultFieldOption: INodeProperties = {
+	displayName: 'Result Field',
+	name: 'resultField',
+	type: 'string',
+	default: 'result',
+	description: 'With the output "Input and Result": the field that the result goes into',
+};
+
+export const columnPrefixOption: INodeProperties = {
+	displayName: 'Column Prefix',
+	name: 'columnPrefix',
+	type: 'string',
+	default: '',
+	placeholder: 'e.g. fraud_',
+	description: 'What the names of the added columns begin with, so that they replace none of the input',
+};
+
 /** For endpoints that may write. */
 export const repeatableOption: INodeProperties = {
 	displayName: 'Safe to Repeat',
@@ -267,24 +311,42 @@ export const splitArrayOption: INodeProperties = {
 	description: 'Whether each element of a list that the function returns becomes an item of its own',
 };
 
-/** How the history of several series is told apart. */
-export const seriesOptions: INodeProperties[] = [
+/** What of a query's rows goes into the items. */
+export const rowOptions: INodeProperties[] = [
 	{
-		displayName: 'Identifier Columns',
-		name: 'identifierColumns',
-		type: 'string',
-		default: '',
-		placeholder: 'e.g. store, product',
+		displayName: 'Convert Numbers',
+		name: 'convertNumbers',
+		type: 'boolean',
+		default: false,
 		description:
-			'Columns that tell series apart, separated by commas, as in the model. Named here, many series are spread over several requests and fail one by one. Empty: one request for all items.',
-		requiresDataPath: 'multiple',
+			'Whether a value that is text becomes a number where a number holds it exactly: "12.50" does, "007" and integers of more than 15 digits do not',
 	},
 	{
-		displayName: 'Series per Request',
-		name: 'seriesPerRequest',
-		type: 'number',
-		typeOptions: { minValue: 1 },
-		default: 100,
-		description: 'With identifier columns: the most series in one request',
+		displayName: 'Keep Input',
+		name: 'keepInput',
+		type: 'boolean',
+		default: false,
+		description: "Whether the input item's fields stay beside the columns of each row",
 	},
 ];
+
+/** How the history of several series is told apart. */
+export const identifierColumnsProperty: INodeProperties = {
+	displayName: 'Identifier Columns',
+	name: 'identifierColumns',
+	type: 'string',
+	default: '',
+	placeholder: 'e.g. store, product',
+	description:
+		'Columns that tell series apart, separated by commas, as in the model. Named here, many series are spread over several requests and fail one by one. Empty: one request for all items.',
+	requiresDataPath: 'multiple',
+};
+
+export const seriesPerRequestOption: INodeProperties = {
+	displayName: 'Series per Request',
+	name: 'seriesPerRequest',
+	type: 'number',
+	typeOptions: { minValue: 1 },
+	default: 100,
+	description: 'With identifier columns: the most series in one request',
+};

@@ -82,8 +82,26 @@ it('takes columns for columns where n8n would take their names for those of a fa
 	const { output, errorOutput } = await run('dataikuLookup', {
 		url: proxy.url,
 		items: [{}],
+		parameters: { recordSource: 'json', recordJson: '{"customer_id": "C001"}' },
 		onError: 'continueErrorOutput',
 	});
 	await proxy.close();
 	expect({ output: jsonOf(output), errorOutput }).toEqual({ output: [{ result: data }], errorOutput: [] });
+});
+
+it('puts a prefix before the columns that it adds, so that none replaces a field', async () => {
+	const item = { customer_id: 'C001', city: 'Elsewhere' };
+	const columns = Object.fromEntries(Object.entries(ana).map(([name, value]) => [`customer_${name}`, value]));
+	expect(await lookUp('customer', [item], {}, { columnPrefix: 'customer_' })).toEqual([{ ...item, ...columns }]);
+});
+
+it('says which keys found nothing', async () => {
+	const items = ['C001', 'C998', 'C999'].map((customer_id) => ({ customer_id }));
+	const { hints } = await run('dataikuLookup', { url: node.url, endpointId: 'known_customer', items });
+	expect(hints).toMatchObject([
+		{
+			message: 'Ignored by the API node: NO_LOOKUP_MATCH (2 items: customer_id C998; customer_id C999).',
+			type: 'info',
+		},
+	]);
 });

@@ -62,7 +62,7 @@ it('leaves the result of each kind of model as it is', async () => {
 	expect(Object.keys(multiclass!.probas as object)).toHaveLength(3);
 	const [regression] = await predict('house_price', [house], { explanations: 'off' });
 	expect(regression).toEqual({ ignored: false, prediction: expect.any(Number) as number });
-	const custom = await predict('unusual_amount', [{ amount: 9000, merchant_category: 'grocery' }, {}]);
+	const custom = await predict('unusual_amount', [{ amount: 9000, merchant_category: 'grocery' }, { amount: null }]);
 	expect(custom).toMatchObject([
 		{ prediction: 'unusual', comparedWith: 'grocery' },
 		{ prediction: null, comparedWith: 'all' },
@@ -77,7 +77,7 @@ it('meets the same generation for the same dispatch key, and the forced one what
 			endpointId: 'fraud_changed',
 			items: keys,
 			options,
-			parameters: { output: 'fullResponse', include: 'except', excludeFields: 'key' },
+			parameters: { output: 'fullResponse', recordSource: 'inputItem', include: 'except', excludeFields: 'key' },
 		});
 		return jsonOf(output).map(({ apiContext }) => (apiContext as IDataObject).serviceGeneration);
 	};
@@ -96,7 +96,7 @@ it('says what the API node says about a generation that it does not have', async
 		items: [payment],
 		options: { forcedGeneration: 'v9' },
 	});
-	expect(error?.description).toContain('Service demo has no generation "v9"');
+	expect(error?.message).toMatch(/^Service demo has no generation "v9" \(/);
 });
 
 it('brings a list of 5,000 items back whole and in order', async () => {
@@ -105,4 +105,62 @@ it('brings a list of 5,000 items back whole and in order', async () => {
 
 	expect(jsonOf(output).map(({ amount }) => amount)).toEqual(items.map(({ amount }) => amount));
 	expect(node.requests.count({ action: 'predict-multi', status: 200 })).toBe(50);
+});
+
+describe('as columns, which is the default', () => {
+	const columns = async (endpointId: string, item: IDataObject, parameters: IDataObject = {}, options = {}) => {
+		const { output } = await run('dataikuPredict', {
+			url: node.url,
+			endpointId,
+			items: [item],
+			options,
+			parameters: { output: undefined, ...parameters },
+		});
+		return output[0]!.json;
+	};
+
+	it('gives the prediction first, then probabilities, explanations, what else came, and the input', async () => {
+		const json = await columns('fraud', payment, { explanations: 'on', nExplanations: 2 });
+		const [prediction, ...names] = Object.keys(json);
+		expect(prediction).toBe('prediction');
+		expect(names.slice(0, 2)).toEqual(['proba_legitimate', 'proba_fraud']);
+		expect(names.slice(2, 4)).toEqual([
+			expect.stringMatching(/^explanation_(amount|hour|country|merchant_category|card_present)$/),
+			expect.stringMatching(/^explanation_/),
+		]);
+		expect(names.slice(4)).toEqual(['probaPercentile', ...Object.keys(payment)]);
+		expect(json).toMatchObject({ ...payment, prediction: 'fraud' });
+	});
+
+	it('lets the answer win where the input has a field of its name, or gives it a prefix', async () => {
+		const item = { ...payment, prediction: 'mine', ignored: 'mine' };
+		expect(await columns('fraud', item)).toMatchObject({ prediction: 'fraud', ignored: 'mine' });
+		expect(await columns('fraud', item, {}, { columnPrefix: 'fraud_' })).toMatchObject({
+			...item,
+			fraud_prediction: 'fraud',
+			fraud_proba_fraud: expect.any(Number) as number,
+		});
+	});
+
+	it('keeps the keys of a custom model, and a null for a prediction', async () => {
+		expect(await columns('unusual_amount', { amount: null })).toMatchObject({ prediction: null, comparedWith: 'all' });
+	});
+
+	it('says that a record was ignored, and why, only of one that was', async () => {
+		const ignored = await columns('fraud_known_customers', { ...payment, customer_id: 'C007' });
+		expect(Object.entries(ignored).slice(0, 2)).toEqual([
+			['ignored', true],
+			['ignoreReason', 'MULTIPLE_LOOKUP_MATCHES'],
+		]);
+		expect(await columns('fraud', payment)).not.toHaveProperty('ignored');
+	});
+});
+
+it('puts the result in the field that is named', async () => {
+	const { output } = await run('dataikuPredict', {
+		url: node.url,
+		items: [payment],
+		options: { resultField: 'score' },
+	});
+	expect(jsonOf(output)).toEqual([{ ...payment, score: expect.objectContaining({ prediction: 'fraud' }) as object }]);
 });

@@ -179,17 +179,12 @@ describe('an answer that is not JSON', () => {
 
 describe('a status that the function chose', () => {
 	it.each<[string, IDataObject, RegExp, RegExp]>([
-		[
-			'a text',
-			{ status: 422, body: 'Unknown order' },
-			/The function responded with status 422/,
-			/The response said: Unknown order\./,
-		],
+		['a text', { status: 422, body: 'Unknown order' }, /^Unknown order/, /The function responded with status 422/],
 		[
 			'a message',
 			{ status: 404, body: { message: 'No such order' } },
+			/^No such order/,
 			/The function responded with status 404/,
-			/The response said: No such order\./,
 		],
 		[
 			'any JSON',
@@ -200,7 +195,7 @@ describe('a status that the function chose', () => {
 	])('is shown as its word, and the call is not repeated: %s', async (_name, item, message, description) => {
 		const { error } = await call('status', [item]);
 		expect(error?.message).toMatch(message);
-		expect(error?.message).toMatch(/^Item 0, endpoint 'status': /);
+		expect(error?.message).toMatch(/ \(item 0, endpoint 'status'\)$/);
 		expect(error?.description).toMatch(description);
 		expect(proxy.requests).toHaveLength(1);
 	});
@@ -213,7 +208,8 @@ describe('a status that the function chose', () => {
 
 it('tells what a function raised as the API node tells it', async () => {
 	const { error } = await call('failing', [{ message: 'no such customer' }]);
-	expect(error?.description).toBe('The response said: PythonFunctionException: ValueError: no such customer.');
+	expect(error?.message).toBe("no such customer (item 0, endpoint 'failing')");
+	expect(error?.description).toMatch(/ failed on the request \(500\)\.$/);
 	expect(proxy.requests).toHaveLength(1);
 });
 

@@ -147,7 +147,7 @@ describe('a statement', () => {
 		const { error } = await query('add_payment', [payment]);
 
 		expect(error?.message).toMatch(
-			/^Item 0, endpoint 'add_payment': .* closed the connection without a complete response/,
+			/ closed the connection without a complete response \(item 0, endpoint 'add_payment'\)$/,
 		);
 		expect(proxy.requests).toHaveLength(1);
 		expect(await payments()).toHaveLength(1);
@@ -178,7 +178,7 @@ describe('a statement', () => {
 			endpointId: 'add_payment',
 			items,
 			options: { repeatable: '={{ $json.safe }}', maxConcurrency: 4 },
-			parameters: { include: 'except', excludeFields: 'safe' },
+			parameters: { recordSource: 'inputItem', include: 'except', excludeFields: 'safe' },
 			onError: 'continueRegularOutput',
 		});
 
@@ -188,10 +188,12 @@ describe('a statement', () => {
 
 	it('that fails half-way says why and is not tried again', async () => {
 		const { error } = await query('transfer', [{ from: 'C001', to: 'C002', amount: 500 }]);
-		expect(error?.description).toMatch(/^The response said: SQLException: CHECK constraint failed/);
+		expect(error?.message).toMatch(/^CHECK constraint failed/);
 		expect(proxy.requests).toHaveLength(1);
 
-		expect((await query('settle', [{ customer_id: 'C001' }])).error?.description).toMatch(/SQLException/);
+		expect((await query('settle', [{ customer_id: 'C001' }])).error?.description).toMatch(
+			/failed on the request \(500\)/,
+		);
 		expect(await payments()).toHaveLength(1);
 	});
 
@@ -200,7 +202,7 @@ describe('a statement', () => {
 		const items = [payment, { ...payment, amount: -1 }];
 		const { error } = await query('add_payment', items);
 
-		expect(error?.message).toMatch(/^Item 1/);
+		expect(error?.message).toMatch(/\(item 1, /);
 		expect(await payments()).toHaveLength(1);
 	});
 });
@@ -219,7 +221,7 @@ describe('an answer of an unknown shape', () => {
 		expect(jsonOf((await query('any', [{}], { output: 'fullResponse' })).output)).toEqual([full]);
 		for (const output of ['perRow', 'perQuery']) {
 			const { error } = await query('any', [{}], { output });
-			expect(error?.message).toMatch(/^Item 0, endpoint 'any': The response holds neither columns and rows nor/);
+			expect(error?.message).toMatch(/^The response holds neither columns and rows nor .* \(item 0, endpoint 'any'\)$/);
 			expect(error?.description).toMatch(/Set "Output" to "Full Response" to get it as it came/);
 		}
 	});
@@ -233,4 +235,44 @@ it('runs queries in parallel up to the limit', async () => {
 	expect(output).toHaveLength(40);
 	expect(proxy.requests).toHaveLength(40);
 	expect(Math.max(...proxy.requests.map(({ outstanding }) => outstanding))).toBe(4);
+});
+
+it('keeps the input beside each row on demand, the columns first and winning', async () => {
+	answer({
+		columns: ['id', 'total'],
+		rows: [
+			['1', '9'],
+			['2', null],
+		],
+	});
+	const { output } = await query('any', [{ customer: 'C001', id: 'mine' }], {}, { keepInput: true });
+	expect(jsonOf(output).map((json) => Object.entries(json))).toEqual([
+		[
+			['id', '1'],
+			['total', '9'],
+			['customer', 'C001'],
+		],
+		[
+			['id', '2'],
+			['total', null],
+			['customer', 'C001'],
+		],
+	]);
+});
+
+it('makes numbers of texts that a number holds exactly, and of no other, on demand', async () => {
+	const exact = ['0', '-3', '12.50', '0.1', '9007199254740991', '1234567.000'];
+	const other = ['007', '9007199254740993', '0.12345678901234567890', '1e3', '+1', '-0', ' 1', '', '1.', 'Infinity'];
+	for (const output of ['perRow', 'perQuery']) {
+		answer({ columns: ['exact', 'other'], rows: [...exact, ...other].map((text, n) => [exact[n] ?? null, text]) });
+		const { output: items } = await query('any', [{}], { output }, { convertNumbers: true });
+		const rows =
+			output === 'perRow'
+				? jsonOf(items)
+				: (items[0]!.json.rows as unknown[][]).map(([e, o]) => ({ exact: e, other: o }));
+		expect(rows.map((row) => row.exact).filter((value) => value !== null)).toEqual(exact.map(Number));
+		expect(rows.slice(exact.length).map((row) => row.other)).toEqual(other);
+	}
+	answer({ columns: ['n'], rows: [['1']] });
+	expect(jsonOf((await query('any', [{}])).output)).toEqual([{ n: '1' }]);
 });

@@ -43,7 +43,7 @@ describe('Predict with records that are refused', () => {
 			options: { forcedGeneration: '={{ $json.generation }}' },
 			onError: 'continueRegularOutput',
 		});
-		const scored = items.filter(({ id }, n) => made[n]!.json.id === id);
+		const scored = items.filter(({ id }, n) => !made[n]!.json.error && made[n]!.json.id === id);
 		expect(scored).toEqual(items.filter(({ id, generation }) => generation === 'new' && !bad(id)));
 	});
 
@@ -131,7 +131,7 @@ describe.each(['dataikuSqlQuery', 'dataikuRunFunction'])('%s under "stop"', (typ
 				options: { maxConcurrency },
 			});
 
-			expect(error?.message).toMatch(/^Item 3, endpoint 'endpoint': /);
+			expect(error?.message).toMatch(/ \(item 3, endpoint 'endpoint'\)$/);
 			expect(made).toEqual([]);
 			await wait(250);
 			expect(node.brokenOff).toEqual([]);

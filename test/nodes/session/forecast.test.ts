@@ -21,8 +21,7 @@ const forecast = async (items: IDataObject[], parameters: IDataObject = {}, iden
 	await run('dataikuForecast', {
 		url: proxy.url,
 		items,
-		parameters: { output: 'perStep', identifierColumns, ...parameters },
-		options: { identifierColumns },
+		parameters: { identifierColumns, ...parameters },
 		onError: 'continueRegularOutput',
 	});
 
@@ -76,10 +75,9 @@ describe('A forecast under "continue" whose series lost a line', () => {
 		const { error } = await run('dataikuForecast', {
 			url: proxy.url,
 			items,
-			parameters: broken['JSON that is none'],
-			options: { identifierColumns: 'store' },
+			parameters: { ...broken['JSON that is none'], identifierColumns: 'store' },
 		});
-		expect(error?.message).toMatch(/^Item 5, /);
+		expect(error?.message).toMatch(/ \(item 5, /);
 		expect(proxy.requests).toEqual([]);
 	});
 });

@@ -39,21 +39,30 @@ describe('Names that every JavaScript object has', () => {
 	it.each(names.filter((name) => name !== '__proto__'))(
 		'%s is a field where an item has it, and none where not',
 		async (name) => {
-			const selected = { include: 'selected', includeFields: name };
+			const selected = { recordSource: 'inputItem', include: 'selected', includeFields: name };
 			expect(await send({ [name]: 7, other: 1 }, selected)).toEqual({ error: undefined, sent: [{ [name]: 7 }] });
 			expect(await send({ other: 1 }, selected)).toEqual({
 				error: expect.stringContaining('The item has none of the fields') as string,
 				sent: [],
 			});
-			expect(await send({ a: { [name]: 7 } }, { include: 'selected', includeFields: `a.${name}` })).toEqual({
+			expect(
+				await send(
+					{ a: { [name]: 7 } },
+					{ recordSource: 'inputItem', include: 'selected', includeFields: `a.${name}` },
+				),
+			).toEqual({
 				error: undefined,
 				sent: [{ [name]: 7 }],
 			});
-			expect(await send({ a: {} }, { include: 'selected', includeFields: `a.${name}` })).toEqual({
+			expect(
+				await send({ a: {} }, { recordSource: 'inputItem', include: 'selected', includeFields: `a.${name}` }),
+			).toEqual({
 				error: expect.stringContaining('The item has none of the fields') as string,
 				sent: [],
 			});
-			expect(await send({ [name]: 7, other: 1 }, { include: 'except', excludeFields: name })).toEqual({
+			expect(
+				await send({ [name]: 7, other: 1 }, { recordSource: 'inputItem', include: 'except', excludeFields: name }),
+			).toEqual({
 				error: undefined,
 				sent: [{ other: 1 }],
 			});

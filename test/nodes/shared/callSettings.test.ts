@@ -117,13 +117,13 @@ describe('items that differ in', () => {
 		],
 		[
 			'explanations',
-			{ explanations: '={{ $json.explain }}', explanationMethod: 'ICE', nExplanations: 2, nMonteCarloSteps: 50 },
+			{ explanations: '={{ $json.explain }}', explanationMethod: 'SHAPLEY', nExplanations: 2, nMonteCarloSteps: 50 },
 			{},
 			items('explain', 'on', 'off', 'endpointDefault', 'on'),
 			[
 				{
 					path: multi,
-					shared: { explanations: { enabled: true, method: 'ICE', nExplanations: 2, nMonteCarloSteps: 50 } },
+					shared: { explanations: { enabled: true, method: 'SHAPLEY', nExplanations: 2, nMonteCarloSteps: 50 } },
 					amounts: [0, 3],
 				},
 				{ path: multi, shared: { explanations: { enabled: false } }, amounts: [1] },
@@ -209,7 +209,12 @@ describe('items that differ in', () => {
 			url: proxy.url,
 			endpointId: 'fraud_known_customers',
 			items: [...given, { customer_id: 'C001', ignored: 'drop' }],
-			parameters: { ignoredRecords: '={{ $json.ignored }}', include: 'except', excludeFields: 'ignored' },
+			parameters: {
+				ignoredRecords: '={{ $json.ignored }}',
+				recordSource: 'inputItem',
+				include: 'except',
+				excludeFields: 'ignored',
+			},
 			onError: 'continueRegularOutput',
 		});
 
@@ -217,7 +222,7 @@ describe('items that differ in', () => {
 		expect(pairsOf(output)).toEqual([{ item: 0 }, { item: 1 }, { item: 3 }]);
 		expect(output[0]!.json.result).toEqual({ ignored: true, ignoreReason: 'MULTIPLE_LOOKUP_MATCHES' });
 		expect(output[1]!.json.error).toBe(
-			"Item 1, endpoint 'fraud_known_customers': The API node ignored the record. The response said: MULTIPLE_LOOKUP_MATCHES.",
+			"The API node ignored the record (item 1, endpoint 'fraud_known_customers'). The response said: MULTIPLE_LOOKUP_MATCHES.",
 		);
 	});
 
@@ -250,7 +255,7 @@ it('holds each item to its own time-out', async () => {
 		url: proxy.url,
 		items: [{ ms: 100 }, { ms: 5000 }],
 		options: { timeout: '={{ $json.ms }}', maxConcurrency: 2 },
-		parameters: { recordSource: 'json', recordJson: '{}' },
+		parameters: { recordSource: 'json', recordJson: '{"amount": 1}' },
 		onError: 'continueRegularOutput',
 	});
 
@@ -278,7 +283,7 @@ describe('a value that cannot be is named', () => {
 		['Batch Size', {}, { batchSize: 1.5 }, /"Batch Size" must be a whole number above 0, not '1.5'/],
 		['Batch Size of 0', {}, { batchSize: 0 }, /"Batch Size" must be a whole number above 0, not '0'/],
 		['Max Concurrency', {}, { maxConcurrency: -1 }, /"Max Concurrency" must be a whole number above 0, not '-1'/],
-		['Output', { output: 'xml' }, {}, /"Output" must be one of withInput, resultOnly, fullResponse, not 'xml'/],
+		['Output', { output: 'xml' }, {}, /"Output" must be one of flat, withInput, resultOnly, fullResponse, not 'xml'/],
 		['Output of an object', { output: 'toString' }, {}, /"Output" must be one of/],
 		[
 			'Explanations',
@@ -301,7 +306,7 @@ describe('a value that cannot be is named', () => {
 		],
 		[
 			'Monte Carlo Steps',
-			{ ...on, nMonteCarloSteps: 24 },
+			{ ...on, explanationMethod: 'SHAPLEY', nMonteCarloSteps: 24 },
 			{},
 			/Monte Carlo steps must be a whole number from 25 to 1000/,
 		],
@@ -322,25 +327,25 @@ describe('a value that cannot be is named', () => {
 
 		expect(plain.error?.message).toMatch(message);
 		expect(evaluated.error?.message).toMatch(message);
-		expect(evaluated.error?.message).toMatch(/^Item 0/);
+		expect(evaluated.error?.message).toMatch(/\(item 0\b/);
 	});
 
 	it.each(nodeTypes)('by %s for the item that has it alone', async (type) => {
-		const { unit, options } = callOf(type);
+		const { unit, parameters } = callOf(type);
 		const units = [unit(0), unit(1).map((item) => ({ ...item, bad: true })), unit(2)];
 		const lasts = [units[0]!.length - 1, units.flat().length - 1];
 		const { output } = await run(type, {
 			url: proxy.url,
 			items: units.flat(),
-			options: { ...options, timeout: '={{ $json.bad ? "never" : 30000 }}' },
-			parameters: { include: 'except', excludeFields: 'bad' },
+			options: { timeout: '={{ $json.bad ? "never" : 30000 }}' },
+			parameters: { ...parameters, recordSource: 'inputItem', include: 'except', excludeFields: 'bad' },
 			onError: 'continueRegularOutput',
 		});
 
 		const failed = output.filter(({ json }) => 'error' in json);
 		expect(failed).toHaveLength(unit(1).length);
 		for (const { json } of failed)
-			expect(json.error).toMatch(/^Item \d+, endpoint '\w+': "Timeout" must be a whole number/);
+			expect(json.error).toMatch(/^"Timeout" must be a whole number .* \(item \d+, endpoint '\w+'\)/);
 		const pairs = pairsOf(output.filter((item) => !failed.includes(item)));
 		expect([...new Set(pairs.map((pair) => (pair as { item: number }).item))]).toEqual(lasts);
 	});

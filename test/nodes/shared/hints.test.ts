@@ -38,9 +38,9 @@ function debugLog(): string[] {
 const hint = (message: string) => ({ message, type: 'warning', location: 'outputPane' });
 
 it.each(nodeTypes)('%s says nothing when all went well', async (type) => {
-	const { unit, options } = callOf(type);
+	const { unit, parameters } = callOf(type);
 	const logged = debugLog();
-	const { hints, error } = await run(type, { url: proxy.url, items: [...unit(0), ...unit(1)], options });
+	const { hints, error } = await run(type, { url: proxy.url, items: [...unit(0), ...unit(1)], parameters });
 
 	expect({ error, hints }).toEqual({ error: undefined, hints: [] });
 	expect(logged).toEqual([]);
@@ -118,5 +118,5 @@ it('is not told about the retries of a run that failed', async () => {
 	proxy.setFault(inOrder({ kind: 'answer', status: 503 }));
 	const { hints, error } = await run('dataikuPredict', { url: proxy.url, items: [bad] });
 	expect(hints).toEqual([]);
-	expect(error?.message).toMatch(/^Item 0/);
+	expect(error?.message).toMatch(/\(item 0, /);
 });

@@ -40,18 +40,22 @@ describe('a record is made of', () => {
 		['the whole input item', {}, items],
 		[
 			'the selected fields that the item has',
-			{ include: 'selected', includeFields: 'amount, extra ,' },
+			{ recordSource: 'inputItem', include: 'selected', includeFields: 'amount, extra ,' },
 			[{ amount: 1 }, { amount: 2, extra: null }],
 		],
 		[
 			'all fields but some',
-			{ include: 'except', excludeFields: 'country,note, missing' },
+			{ recordSource: 'inputItem', include: 'except', excludeFields: 'country,note, missing' },
 			[{ amount: 1 }, { amount: 2, extra: null }],
 		],
-		['all fields where none is excepted', { include: 'except' }, items],
+		['all fields where none is excepted', { recordSource: 'inputItem', include: 'except' }, items],
 		[
 			'nested fields under their own names, as dragged from a webhook',
-			{ include: 'selected', includeFields: 'body.amount, body["card country"], body.none, note' },
+			{
+				recordSource: 'inputItem',
+				include: 'selected',
+				includeFields: 'body.amount, body["card country"], body.none, note',
+			},
 			[
 				{ amount: 1, 'card country': 'FR' },
 				{ amount: 2, note: null },
@@ -60,19 +64,20 @@ describe('a record is made of', () => {
 		],
 		[
 			'a field whose name holds a dot',
-			{ include: 'selected', includeFields: 'body.amount' },
+			{ recordSource: 'inputItem', include: 'selected', includeFields: 'body.amount' },
 			[{ 'body.amount': 3 }, { amount: 4 }],
 			[{ 'body.amount': 3, body: { amount: 9 } }, { body: { amount: 4 } }],
 		],
 		[
 			'all but a nested field',
-			{ include: 'except', excludeFields: 'body.name, query.none' },
+			{ recordSource: 'inputItem', include: 'except', excludeFields: 'body.name, query.none' },
 			[{ body: { amount: 1 } }, { body: 'none' }],
 			[{ body: { amount: 1, name: 'Ann' } }, { body: 'none' }],
 		],
 		[
 			'what an expression selects for each item',
 			{
+				recordSource: 'inputItem',
 				include: '={{ $json.note ? "selected" : "except" }}',
 				includeFields: '={{ "note" }}',
 				excludeFields: '={{ "country" }}',
@@ -159,7 +164,6 @@ describe('a record is made of', () => {
 			},
 			[{ amount: 1 }, { amount: 2 }],
 		],
-		['no field at all', assigned(), [{}, {}]],
 	])('%s', async (_name, parameters, expected, given = items) => {
 		expect(await sent(parameters, given)).toEqual({ records: expected, errors: [] });
 	});
@@ -167,7 +171,7 @@ describe('a record is made of', () => {
 
 it('leaves the input item as it was', async () => {
 	const given = [{ amount: 1, country: 'FR' }];
-	await sent({ include: 'except', excludeFields: 'amount' }, given);
+	await sent({ recordSource: 'inputItem', include: 'except', excludeFields: 'amount' }, given);
 	expect(given).toEqual([{ amount: 1, country: 'FR' }]);
 	expect(arrived()).toEqual([{ country: 'FR' }]);
 });
@@ -187,12 +191,16 @@ describe('an item fails alone, saying why, for', () => {
 		],
 		[
 			'no field selected',
-			{ include: 'selected', includeFields: '={{ $itemIndex === 1 ? " , " : "amount" }}' },
+			{ recordSource: 'inputItem', include: 'selected', includeFields: '={{ $itemIndex === 1 ? " , " : "amount" }}' },
 			/No field is named in "Fields to Include"/,
 		],
 		[
 			'none of the fields selected, as where a name is mistyped',
-			{ include: 'selected', includeFields: '={{ $itemIndex === 1 ? "amout, body.amount, ." : "amount" }}' },
+			{
+				recordSource: 'inputItem',
+				include: 'selected',
+				includeFields: '={{ $itemIndex === 1 ? "amout, body.amount, ." : "amount" }}',
+			},
 			/The item has none of the fields in "Fields to Include" \(amout, body\.amount, \.\)/,
 		],
 		[
@@ -203,30 +211,31 @@ describe('an item fails alone, saying why, for', () => {
 		[
 			'a source that does not exist',
 			{ recordSource: '={{ $itemIndex === 1 ? "elsewhere" : "inputItem" }}' },
-			/"Take ... From" must be one of inputItem, fields, json, not 'elsewhere'/,
+			/"Take ... From" must be one of mapping, inputItem, fields, json, not 'elsewhere'/,
 		],
+		['no field at all', { recordSource: '={{ $itemIndex === 1 ? "fields" : "inputItem" }}' }, /^The record is empty/],
 		[
 			'a choice of fields that does not exist',
-			{ include: '={{ $itemIndex === 1 ? "some" : "all" }}' },
+			{ recordSource: 'inputItem', include: '={{ $itemIndex === 1 ? "some" : "all" }}' },
 			/"Include" must be one of all, selected, except, not 'some'/,
 		],
 	])('%s', async (_name, parameters, message) => {
 		const { records, errors } = await sent(parameters, given);
 		expect(records).toHaveLength(2);
 		expect(errors).toEqual([expect.stringMatching(message)]);
-		expect(errors[0]).toMatch(/^Item 1, endpoint 'fraud': /);
+		expect(errors[0]).toMatch(/ \(item 1, endpoint 'fraud'\)/);
 	});
 });
 
 it('fails an item of which two fields would be sent under the same name, and no other', async () => {
-	const { records, errors } = await sent({ include: 'selected', includeFields: 'amount, amount, old.amount' }, [
-		{ amount: 1, old: { amount: 2 } },
-		{ amount: 3 },
-	]);
+	const { records, errors } = await sent(
+		{ recordSource: 'inputItem', include: 'selected', includeFields: 'amount, amount, old.amount' },
+		[{ amount: 1, old: { amount: 2 } }, { amount: 3 }],
+	);
 	expect(records).toEqual([{ amount: 3 }]);
 	expect(errors).toEqual([
 		expect.stringMatching(
-			/^Item 0, endpoint 'fraud': Two of the fields in "Fields to Include" would be sent as 'amount'/,
+			/^Two of the fields in "Fields to Include" would be sent as 'amount' \(item 0, endpoint 'fraud'\)/,
 		),
 	]);
 });
@@ -234,4 +243,72 @@ it('fails an item of which two fields would be sent under the same name, and no 
 it('sends what a date is as the text that a model can read', async () => {
 	const { records } = await sent(assigned(['when', '2024-05-01T10:00:00Z', 'dateTime']), [{}]);
 	expect(Date.parse((records as [{ when: string }])[0].when)).toBe(Date.parse('2024-05-01T10:00:00Z'));
+});
+
+describe('the form below', () => {
+	const schema = ['amount', 'country'].map((id) => ({
+		id,
+		displayName: id,
+		required: false,
+		defaultMatch: false,
+		display: true,
+	}));
+	const mapping = (fields: IDataObject) => ({ recordSource: 'mapping', mapping: fields });
+
+	it.each<[string, IDataObject, unknown[]]>([
+		['all fields of the item where no document is known', { mappingMode: 'autoMapInputData', value: null }, items],
+		[
+			'the fields that the form knows',
+			{ mappingMode: 'autoMapInputData', value: null, schema },
+			[
+				{ amount: 1, country: 'FR' },
+				{ amount: 2, country: 'ES' },
+			],
+		],
+		[
+			'those that were not taken out of it',
+			{ mappingMode: 'autoMapInputData', value: null, schema: [schema[0], { ...schema[1], removed: true }] },
+			[{ amount: 1 }, { amount: 2 }],
+		],
+		[
+			'what was filled in one by one, and no field left empty',
+			{ mappingMode: 'defineBelow', value: { amount: '={{ $json.amount * 2 }}', country: null }, schema },
+			[{ amount: 2 }, { amount: 4 }],
+		],
+	])('sends %s', async (_name, fields, expected) => {
+		expect(await sent(mapping(fields))).toEqual({ records: expected, errors: [] });
+	});
+
+	it('fails an item of which it would send nothing', async () => {
+		const { records, errors } = await sent(mapping({ mappingMode: 'autoMapInputData', value: null, schema }), [
+			{ amuont: 1 },
+			{ amount: 2 },
+		]);
+		expect(records).toEqual([{ amount: 2 }]);
+		expect(errors).toEqual([expect.stringMatching(/^The record is empty \(item 0, endpoint 'fraud'\)/)]);
+	});
+
+	it.each([null, undefined, '', {}])('takes %j for the form as the editor leaves it', async (given) => {
+		const { records } = await sent({ recordSource: 'mapping', mapping: given });
+		expect(records).toEqual(items);
+	});
+});
+
+describe('a name that no item has is mentioned, in', () => {
+	it.each<[string, IDataObject]>([
+		['Fields to Include', { include: 'selected', includeFields: 'amount, extra, cuontry' }],
+		['Fields to Exclude', { include: 'except', excludeFields: 'extra, cuontry' }],
+	])('%s', async (_name, parameters) => {
+		const { hints } = await run('dataikuPredict', {
+			url: node.url,
+			items,
+			parameters: { recordSource: 'inputItem', ...parameters },
+		});
+		expect(hints).toMatchObject([{ message: 'No item has a field of the name cuontry.', type: 'info' }]);
+	});
+});
+
+it('says what to switch where an expression was typed as plain text', async () => {
+	const { errors } = await sent({ recordSource: 'json', recordJson: '{"amount": {{ $json.amount }} }' });
+	expect(errors[0]).toMatch(/not valid JSON.*To use \{\{ \}\}, switch the field from "Fixed" to "Expression"/);
 });

@@ -133,7 +133,9 @@ describe.each([
 		it('keeps it with its reason', async () => {
 			const { output, hints } = await runWith('keep');
 			expect(jsonOf(output).map(({ result }) => result)).toEqual([{ n: 0 }, ignored, { n: 2 }]);
-			expect(hints).toEqual([]);
+			expect(hints.map(({ message }) => message)).toEqual([
+				expect.stringMatching(/^Ignored by the API node: MULTIPLE_LOOKUP_MATCHES \(1 item: /),
+			]);
 		});
 
 		it('drops it', async () => {
@@ -146,7 +148,8 @@ describe.each([
 			const { output } = await runWith('error');
 			expect(output[1]).toEqual({
 				json: {
-					error: `Item 1, endpoint '${endpointId}': The API node ignored the record. The response said: MULTIPLE_LOOKUP_MATCHES.`,
+					...jsonOf([output[1]!])[0],
+					error: `The API node ignored the record (item 1, endpoint '${endpointId}'). The response said: MULTIPLE_LOOKUP_MATCHES.`,
 					details: { detail: 'MULTIPLE_LOOKUP_MATCHES' },
 				},
 				pairedItem: { item: 1 },

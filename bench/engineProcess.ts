@@ -197,7 +197,7 @@ async function otherOperations() {
 	const bodies = Array.from({ length: 10 }, (_, n) =>
 		JSON.stringify({ items: history.slice(n * perRequest, (n + 1) * perRequest) }),
 	);
-	const columns = { options: { identifierColumns: 'store' } };
+	const columns = { identifierColumns: 'store' };
 	await compare({
 		'sql node': async () => await ours('dataikuSqlQuery', 'all_transactions', [{}], {}),
 		'sql http': async () => await httpRequest([{}], query, '{}'),

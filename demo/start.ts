@@ -27,7 +27,9 @@ interface ScoredPayment {
 	amount: number;
 	country: string;
 	merchant_category: string;
-	result?: { prediction: string; probas: { fraud: number }; ignored: boolean };
+	prediction?: string;
+	proba_fraud?: number;
+	ignored?: true;
 }
 
 interface Options {
@@ -109,9 +111,9 @@ async function scorePayments({ rest }: Demo): Promise<void> {
 		style: { head: [], border: [], compact: true },
 	});
 	let scored = 0;
-	for (const { payment_id, amount, country, merchant_category, result } of payments) {
-		if (result?.prediction && !result.ignored) scored++;
-		const score = [result?.prediction ?? 'none', result?.probas?.fraud.toFixed(3) ?? ''];
+	for (const { payment_id, amount, country, merchant_category, prediction, proba_fraud, ignored } of payments) {
+		if (prediction && !ignored) scored++;
+		const score = [prediction ?? 'none', proba_fraud?.toFixed(3) ?? ''];
 		table.push([payment_id, amount.toFixed(2), country, merchant_category, ...score]);
 	}
 	console.log(table.toString());

@@ -14,7 +14,9 @@ interface Scored {
 	ticket: string;
 	order: string;
 	customer: string;
-	result: { prediction: string; predictedEffect: number; probas: Record<string, number>; ignored: boolean };
+	prediction: string;
+	proba_fraud: number;
+	predictedEffect: number;
 }
 
 const scored = (items: object[]) => items as Scored[];
@@ -31,10 +33,11 @@ test('the batch example gives each of its twenty payments a score, riskiest firs
 	const run = await rest.run('dataiku-batch', 'Score the payments');
 	const payments = scored(itemsOf(run, 'Riskiest first'));
 	expect(new Set(payments.map(({ payment_id }) => payment_id)).size).toBe(20);
-	for (const { result } of payments) {
-		expect(result).toMatchObject({ ignored: false, prediction: expect.stringMatching(/^(fraud|legitimate)$/) });
+	for (const json of payments) {
+		expect(json.prediction).toMatch(/^(fraud|legitimate)$/);
+		expect(Object.keys(json)[0]).toBe('prediction');
 	}
-	const risks = payments.map(({ result }) => result.probas.fraud!);
+	const risks = payments.map(({ proba_fraud }) => proba_fraud);
 	expect(risks).toEqual([...risks].sort((a, b) => b - a));
 });
 
@@ -43,9 +46,9 @@ test("the batch example runs from n8n's command line, with the same scores", asy
 		await n8n.execute('dataiku-batch'),
 		await rest.run('dataiku-batch', 'Score the payments'),
 	];
-	const predictions = scored(itemsOf(fromCommandLine, 'Riskiest first')).map(({ result }) => result.prediction);
+	const predictions = scored(itemsOf(fromCommandLine, 'Riskiest first')).map(({ prediction }) => prediction);
 	expect(predictions).toHaveLength(20);
-	expect(predictions).toEqual(scored(itemsOf(fromEditor, 'Riskiest first')).map(({ result }) => result.prediction));
+	expect(predictions).toEqual(scored(itemsOf(fromEditor, 'Riskiest first')).map(({ prediction }) => prediction));
 });
 
 test('the real-time example answers a posted payment with its score', async () => {
@@ -64,7 +67,7 @@ test('the real-time example answers twenty callers at once, each with the score 
 	const answers = await Promise.all(
 		Array.from({ length: 20 }, async (_, i) => await (await post({ ...payment, amount: 10 * i })).json()),
 	);
-	const risks = (answers as Array<Scored['result']>).map(({ probas }) => probas.fraud!);
+	const risks = (answers as Array<{ probas: { fraud: number } }>).map(({ probas }) => probas.fraud);
 	expect(new Set(risks).size).toBe(20);
 	expect(risks).toEqual([...risks].sort((a, b) => a - b));
 });
@@ -74,7 +77,7 @@ test('the scheduled example hands each ticket to the team that the model picks',
 	const all = scored(itemsOf(run, 'Dataiku Predict'));
 	expect(all).toHaveLength(6);
 	for (const team of ['billing', 'sales', 'technical']) {
-		const expected = all.filter(({ result }) => result.prediction === team).map(({ ticket }) => ticket);
+		const expected = all.filter(({ prediction }) => prediction === team).map(({ ticket }) => ticket);
 		expect(scored(itemsOf(run, `To ${team}`)).map(({ ticket }) => ticket)).toEqual(expected);
 		expect(expected).not.toHaveLength(0);
 	}
@@ -119,7 +122,7 @@ test('the enriching example scores orders of known customers and gives the doubt
 		['O-4', 'Ben Weiss'],
 		['O-5', undefined],
 	]);
-	expect(scored(orders).map(({ result }) => result.prediction)).toContain('fraud');
+	expect(scored(orders).map(({ prediction }) => prediction)).toContain('fraud');
 });
 
 test('the forecast example writes one row per store and day, and no second one when it runs again', async () => {
@@ -145,8 +148,8 @@ test('the campaign example sends coupons to those whom they change, and to nobod
 	expect(chosen.length + others.length).toBe(8);
 	expect(chosen).not.toHaveLength(0);
 	expect(others).not.toHaveLength(0);
-	expect(Math.min(...chosen.map(({ result }) => result.predictedEffect))).toBeGreaterThan(5);
-	expect(Math.max(...others.map(({ result }) => result.predictedEffect))).toBeLessThanOrEqual(5);
+	expect(Math.min(...chosen.map(({ predictedEffect }) => predictedEffect))).toBeGreaterThan(5);
+	expect(Math.max(...others.map(({ predictedEffect }) => predictedEffect))).toBeLessThanOrEqual(5);
 });
 
 test('the query example answers with the rows, and with an empty list when there are none', async () => {

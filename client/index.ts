@@ -12,7 +12,11 @@ export {
 	TimeoutError,
 } from './errors';
 export { seriesKey } from './forecastSeries';
-export { type Operation, operations } from './operations';
+export type { EndpointSchema, FieldSchema, FieldType } from './openapi/EndpointSchema';
+export { type Misfit, misfitCheck } from './openapi/misfits';
+export { misfitWords } from './openapi/misfitWords';
+export { type DocumentedEndpoint, ServiceDocument } from './openapi/ServiceDocument';
+export { type Operation, type OperationName, operations } from './operations';
 export { RawResponse } from './RawResponse';
 export type { Session } from './Session';
 export type { RecordOutcome } from './Settlement';

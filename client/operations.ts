@@ -23,3 +23,5 @@ export const operations = {
 	sqlQuery: { action: 'query', repeatable: false },
 	runFunction: { action: 'run', repeatable: false },
 } as const satisfies Record<string, Operation>;
+
+export type OperationName = keyof typeof operations;

@@ -1,0 +1,106 @@
+import { isObject } from '../json';
+import type { OperationName } from '../operations';
+import type { JsonObject } from '../types';
+import { listOf, own, type SchemaParts } from './SchemaParts';
+import { shortened } from './shortened';
+
+const fieldTypes = ['number', 'integer', 'string', 'boolean', 'array', 'object'] as const;
+export type FieldType = (typeof fieldTypes)[number];
+
+/** A feature, lookup key, column of a history, named parameter or argument. What is left out, the document does not say. */
+export interface FieldSchema {
+	readonly name: string;
+	readonly type?: FieldType;
+	/** At most 1,000 characters. */
+	readonly description?: string;
+	/** Not empty. */
+	readonly enum?: readonly unknown[];
+	readonly example?: unknown;
+	readonly default?: unknown;
+	readonly required: boolean;
+	/** The document itself allows null. */
+	readonly nullable: boolean;
+}
+
+/** What a service's document says of the records of an endpoint. */
+export interface EndpointSchema {
+	readonly id: string;
+	readonly operation: OperationName;
+	/** In the order of the document; at most 5,000. */
+	readonly fields: readonly FieldSchema[];
+	/** The document says which fields are required, be it none. */
+	readonly requiredKnown: boolean;
+	/** There are no other fields. False where a part of the document could not be read. */
+	readonly complete: boolean;
+	/** A whole record, or what examples there are of its fields. */
+	readonly example?: JsonObject;
+}
+
+const mostFields = 5_000;
+
+/** @param nodes the schema of one record */
+export function recordSchema(
+	nodes: readonly unknown[],
+	document: SchemaParts,
+): Omit<EndpointSchema, 'id' | 'operation'> {
+	const parts = document.of(nodes);
+	const lists = parts.map((part) => own(part, 'required')).filter((list) => Array.isArray(list));
+	const required = new Set<unknown>(lists.flat());
+	const nodesOf = new Map<string, unknown[]>();
+	for (const part of parts) {
+		const properties = own(part, 'properties');
+		if (!isObject(properties)) continue;
+		for (const name of Object.keys(properties)) nodesOf.set(name, [...(nodesOf.get(name) ?? []), properties[name]]);
+	}
+	for (const name of required) if (typeof name === 'string' && !nodesOf.has(name)) nodesOf.set(name, []);
+	const fields = [...nodesOf]
+		.slice(0, mostFields)
+		.map(([name, schemas]) => fieldSchema(name, document.of(schemas), required.has(name), document));
+	return {
+		fields,
+		requiredKnown: lists.length > 0,
+		complete: document.areComplete(parts) && nodesOf.size <= mostFields,
+		example: recordExample(parts, fields),
+	};
+}
+
+function fieldSchema(name: string, parts: JsonObject[], required: boolean, document: SchemaParts): FieldSchema {
+	const types = [last(parts, 'type')].flat();
+	const values = listOf(last(parts, 'enum'));
+	const description = last(parts, 'description');
+	const known = document.areComplete(parts);
+	return {
+		name,
+		type: known ? typeIn(types.filter((type) => type !== 'null')) : undefined,
+		description: typeof description === 'string' ? shortened(description, 1_000) : undefined,
+		enum: known && values.length > 0 ? values : undefined,
+		example: exampleIn(parts),
+		default: last(parts, 'default'),
+		required,
+		nullable:
+			types.includes('null') ||
+			values.includes(null) ||
+			last(parts, 'nullable') === true ||
+			last(parts, 'x-nullable') === true,
+	};
+}
+
+/** The last part is a schema's own, the others are what it builds on. */
+function last(parts: readonly JsonObject[], key: string): unknown {
+	return parts.map((part) => own(part, key)).findLast((value) => value !== undefined);
+}
+
+function typeIn([type, ...others]: unknown[]): FieldType | undefined {
+	return others.length === 0 ? fieldTypes.find((known) => known === type) : undefined;
+}
+
+function exampleIn(parts: readonly JsonObject[]): unknown {
+	return last(parts, 'example') ?? listOf(last(parts, 'examples'))[0];
+}
+
+function recordExample(parts: readonly JsonObject[], fields: readonly FieldSchema[]): JsonObject | undefined {
+	const whole = exampleIn(parts);
+	if (isObject(whole)) return whole;
+	const examples = fields.filter(({ example }) => example !== undefined);
+	return examples.length > 0 ? Object.fromEntries(examples.map(({ name, example }) => [name, example])) : undefined;
+}

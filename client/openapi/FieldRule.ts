@@ -1,0 +1,88 @@
+import { isObject } from '../json';
+import type { JsonObject } from '../types';
+import type { FieldSchema, FieldType } from './EndpointSchema';
+import { own } from './SchemaParts';
+
+/** Integers that JavaScript's numbers cannot hold: the client reads them as text. */
+const longInteger = /^-?\d{16,}$/;
+
+const fits: Record<FieldType, (value: unknown) => boolean> = {
+	number: Number.isFinite,
+	integer: Number.isInteger,
+	string: (value) => typeof value === 'string',
+	boolean: (value) => typeof value === 'boolean',
+	array: Array.isArray,
+	object: isObject,
+};
+
+const booleans = new Map<string, unknown>([
+	['true', true],
+	['false', false],
+]);
+
+/** Makes the texts of a list of values; lists may be long, and fields may share one. */
+export function listedTexts() {
+	const known = new Map<readonly unknown[], ReadonlySet<string> | undefined>();
+	return (values: readonly unknown[] | undefined): ReadonlySet<string> | undefined => {
+		if (values && !known.has(values))
+			known.set(values, values.some(isCompound) ? undefined : new Set(values.map(String)));
+		return values && known.get(values);
+	};
+}
+
+/** A date, for one, which JSON has as text. */
+function isWrittenOtherwise(value: unknown): boolean {
+	return isObject(value) && typeof value.toJSON === 'function';
+}
+
+function isCompound(value: unknown): value is object {
+	return typeof value === 'object' && value !== null;
+}
+
+/** What a document says of the values of a field, made ready to judge many of them. */
+export class FieldRule {
+	/** A record has these names from its prototype. */
+	readonly #inherited: boolean;
+	readonly #isEmptyMissing: boolean;
+	readonly #fits: (value: unknown) => boolean;
+
+	/**
+	 * @param listed the values of the field's `enum`, as texts
+	 * @param readsTexts a text that reads as a number or a boolean counts as such, and an empty one as missing where it is no value
+	 */
+	constructor(
+		readonly field: FieldSchema,
+		private readonly listed: ReadonlySet<string> | undefined,
+		private readonly readsTexts: boolean,
+	) {
+		const { name, type = 'string' } = field;
+		this.#fits = field.type ? fits[field.type] : () => true;
+		this.#inherited = name in Object.prototype;
+		this.#isEmptyMissing = readsTexts && (type !== 'string' || listed?.has('') === false);
+	}
+
+	/** Undefined where the record has no such field. */
+	valueIn(record: JsonObject): unknown {
+		return this.#inherited ? own(record, this.field.name) : record[this.field.name];
+	}
+
+	verdictOn(value: unknown): 'missing' | 'type' | 'enum' | undefined {
+		if (value === null) return this.field.nullable ? undefined : 'missing';
+		if (value === undefined || (value === '' && this.#isEmptyMissing)) return 'missing';
+		const read = typeof value === 'string' ? this.#read(value) : value;
+		if (!this.#fits(read)) return isWrittenOtherwise(value) ? undefined : 'type';
+		return !this.listed || this.#isListed(read) || this.#isListed(value) ? undefined : 'enum';
+	}
+
+	#isListed(value: unknown): boolean {
+		return !isCompound(value) && this.listed!.has(String(value));
+	}
+
+	#read(text: string): unknown {
+		const { type } = this.field;
+		if (type === 'boolean' && this.readsTexts) return booleans.get(text) ?? text;
+		const isNumber = type === 'number' || type === 'integer';
+		const isRead = isNumber && (longInteger.test(text) || (this.readsTexts && text.trim() !== ''));
+		return isRead ? Number(text) : text;
+	}
+}

@@ -1,0 +1,57 @@
+/** Records have few names between them: more than these are not remembered. */
+const mostRemembered = 1_000;
+
+/**
+ * Finds which of some names another name may be meant for: the same but for case and separators first, then the misspelt. Names
+ * that differ in a number or a short word (`lag_1`, `lag_2`; `min_price`, `max_price`) are different names.
+ */
+export function closeNames(names: readonly string[]): (name: string) => readonly string[] {
+	const candidates = names.map((name) => ({ name, words: wordsOf(name) }));
+	const remembered = new Map<string, readonly string[]>();
+	const find = (name: string): string[] => {
+		const words = wordsOf(name);
+		if (words.length === 0) return [];
+		const same = candidates.filter((other) => other.words.join('') === words.join(''));
+		const misspelt = candidates.filter((other) => !same.includes(other) && areMisspelt(words, other.words));
+		return [...same, ...misspelt].map((found) => found.name);
+	};
+	return (name) => {
+		const known = remembered.get(name);
+		if (known) return known;
+		const found = find(name);
+		if (remembered.size < mostRemembered) remembered.set(name, found);
+		return found;
+	};
+}
+
+function wordsOf(name: string): string[] {
+	const parted = name.replace(/(\p{Ll})(\p{Lu})/gu, '$1 $2').toLowerCase();
+	return parted.match(/[\p{L}\p{M}]+|\p{N}+/gu) ?? [];
+}
+
+function areMisspelt(words: string[], others: string[]): boolean {
+	if (words.length !== others.length) return isMisspelt(words.join(''), others.join(''));
+	return words.every((word, i) => isMisspelt(word, others[i]!));
+}
+
+function isMisspelt(word: string, other: string): boolean {
+	const length = Math.max(word.length, other.length);
+	const tolerated = /\p{N}/u.test(word + other) || length < 4 ? 0 : length < 9 ? 1 : 2;
+	return Math.abs(word.length - other.length) <= tolerated && areWithin(tolerated, word, other);
+}
+
+/** Whether so many letters at most were added, left out, replaced or swapped with the next. */
+function areWithin(edits: number, word: string, other: string): boolean {
+	let same = 0;
+	while (same < word.length && word[same] === other[same]) same++;
+	const [a, b] = [word.slice(same), other.slice(same)];
+	if (a === b) return true;
+	if (edits === 0) return false;
+	const areSwapped = a[0] === b[1] && a[1] === b[0];
+	return (
+		areWithin(edits - 1, a.slice(1), b.slice(1)) ||
+		areWithin(edits - 1, a.slice(1), b) ||
+		areWithin(edits - 1, a, b.slice(1)) ||
+		(areSwapped && areWithin(edits - 1, a.slice(2), b.slice(2)))
+	);
+}

@@ -1,0 +1,77 @@
+import type { JsonObject } from '../types';
+import { closeNames } from './closeNames';
+import type { EndpointSchema, FieldType } from './EndpointSchema';
+import { FieldRule, listedTexts } from './FieldRule';
+
+/** What of a record does not fit the document. */
+export type Misfit =
+	/** A required field without a value. */
+	| { readonly kind: 'missing'; readonly field: string }
+	| { readonly kind: 'type'; readonly field: string; readonly value: unknown; readonly type: FieldType }
+	/** A value that is not one of those listed. */
+	| { readonly kind: 'enum'; readonly field: string; readonly value: unknown; readonly enum: readonly unknown[] }
+	/** The record has none of the documented fields. */
+	| { readonly kind: 'none'; readonly fields: readonly string[] }
+	/** An unknown field that is likely meant for one without a value. */
+	| { readonly kind: 'unknown'; readonly field: string; readonly suggestion: string };
+
+const none: readonly Misfit[] = Object.freeze([]);
+const noNames: readonly string[] = [];
+
+/**
+ * Makes a check of records out of what a document says of them. A null is a missing value, unless the document itself allows
+ * null. Where the document is not `complete`, no name is taken for unknown.
+ *
+ * Data from files and forms are texts: one that reads as a number or a boolean counts as such, and an empty one as missing where
+ * it is no value. Not for functions, whose code may add or compare.
+ */
+export function misfitCheck(schema: EndpointSchema): (record: JsonObject) => readonly Misfit[] {
+	const { fields, operation, complete } = schema;
+	if (fields.length === 0) return () => none;
+	const mayBeEmpty = operation === 'runFunction' || operation === 'sqlQuery';
+	const names = fields.map(({ name }) => name);
+	const known = new Set(names);
+	const closeTo = closeNames(names);
+	const suggestionsFor = (key: string) => (known.has(key) ? noNames : closeTo(key));
+	const textsOf = listedTexts();
+	const rules = fields.map((field) => new FieldRule(field, textsOf(field.enum), operation !== 'runFunction'));
+
+	/** In detail, for a record that may have misfits. */
+	function misfitsOf(record: JsonObject): readonly Misfit[] {
+		const keys = Object.keys(record);
+		const missing = new Set<string>();
+		const wrong: Misfit[] = [];
+		for (const rule of rules) {
+			const { name: field, type, enum: listed } = rule.field;
+			const value = rule.valueIn(record);
+			const kind = rule.verdictOn(value);
+			if (kind === 'missing') missing.add(field);
+			if (kind === 'type') wrong.push({ kind, field, value, type: type! });
+			if (kind === 'enum') wrong.push({ kind, field, value, enum: listed! });
+		}
+		const unknown = (complete ? keys : []).flatMap((field) => {
+			const suggestion = suggestionsFor(field).find((name) => missing.has(name));
+			return suggestion === undefined ? [] : [{ kind: 'unknown' as const, field, suggestion }];
+		});
+		const isForeign = complete && !keys.some((key) => known.has(key)) && !(mayBeEmpty && keys.length === 0);
+		if (isForeign) return [{ kind: 'none', fields: names }, ...unknown];
+		const meant = new Set(unknown.map(({ suggestion }) => suggestion));
+		const lacking = fields.filter(({ name, required }) => required && missing.has(name) && !meant.has(name));
+		return [...lacking.map(({ name: field }) => ({ kind: 'missing' as const, field })), ...wrong, ...unknown];
+	}
+
+	/** Most records fit: what tells them takes no memory. */
+	function mayHaveMisfits(record: JsonObject): boolean {
+		let missing = 0;
+		for (const rule of rules) {
+			const verdict = rule.verdictOn(rule.valueIn(record));
+			if (verdict === 'missing' && !rule.field.required) missing++;
+			else if (verdict !== undefined) return true;
+		}
+		if (missing === rules.length) return true;
+		if (missing > 0) for (const key in record) if (suggestionsFor(key).length > 0) return true;
+		return false;
+	}
+
+	return (record) => (mayHaveMisfits(record) ? misfitsOf(record) : none);
+}

@@ -38,7 +38,7 @@ export function misfitCheck(schema: EndpointSchema): (record: JsonObject) => rea
 
 	/** In detail, for a record that may have misfits. */
 	function misfitsOf(record: JsonObject): readonly Misfit[] {
-		const keys = Object.keys(record);
+		const keys = Object.keys(record).filter((key) => record[key] !== undefined);
 		const missing = new Set<string>();
 		const wrong: Misfit[] = [];
 		for (const rule of rules) {

@@ -1,0 +1,234 @@
+import { InvalidCallError, type OperationName, ServiceDocument } from '../../../client';
+import { Stage } from '../harness';
+import { features, named, schemaOf, typesIn, version2, version3 } from './documents';
+
+const stage = new Stage();
+const number = { type: 'number' };
+const amount = { properties: { amount: number } };
+
+describe("the embedded API node's document", () => {
+	const read = async () => {
+		const { url } = await stage.node();
+		return new ServiceDocument(await stage.client({ url }).openApi());
+	};
+
+	it('tells the fields of every endpoint, in order, with what is said of them', async () => {
+		const document = await read();
+		expect(document.endpoints.length).toBeGreaterThan(25);
+		expect(document.schemaOf('fraud', 'predict')).toMatchObject({
+			id: 'fraud',
+			operation: 'predict',
+			requiredKnown: false,
+			complete: true,
+			example: { amount: 412.5, country: 'US' },
+		});
+		expect(document.schemaOf('fraud', 'predict')!.fields.slice(0, 3)).toEqual([
+			{
+				name: 'amount',
+				type: 'number',
+				description: 'Amount in euros',
+				example: 412.5,
+				required: false,
+				nullable: false,
+			},
+			expect.objectContaining({ name: 'hour', type: 'integer' }),
+			expect.objectContaining({ name: 'country', type: 'string', enum: ['DE', 'ES', 'FR', 'GB', 'IT', 'US'] }),
+		]);
+	});
+
+	it.each<[OperationName, string, string[], string[]]>([
+		['predict', 'unusual_amount', ['amount', 'merchant_category'], []],
+		['predictEffect', 'coupon_effect', ['age', 'visits'], []],
+		['lookup', 'price', ['country', 'sku'], ['country', 'sku']],
+		['forecast', 'store_sales', ['date', 'store', 'sales', 'promo'], ['date', 'store']],
+		['sqlQuery', 'transfer', ['from', 'to', 'amount'], ['from', 'to', 'amount']],
+		['runFunction', 'add', ['a', 'b'], []],
+		['runFunction', 'echo', [], []],
+	])('%s of %s', async (operation, id, names, required) => {
+		const { fields, requiredKnown } = (await read()).schemaOf(id, operation)!;
+		expect(fields.map(({ name }) => name)).toEqual(expect.arrayContaining(names));
+		expect(fields.filter((field) => field.required).map(({ name }) => name)).toEqual(required);
+		expect(requiredKnown).toBe(required.length > 0);
+	});
+});
+
+describe('endpoints', () => {
+	it('are those with an action of the API node, each operation once, sorted by id', () => {
+		const { endpoints } = new ServiceDocument(
+			version2({
+				'/b/predict': {},
+				'/b/predict-multi': {},
+				'/public/api/v1/s/a/lookup-multi': {},
+				'/b/predict-effect': {},
+				'/c/train': {},
+				'/predict': {},
+				predict: {},
+				'': {},
+			}),
+		);
+		expect(named(endpoints)).toEqual(['lookup a', 'predict b', 'predictEffect b']);
+	});
+
+	it('have ids as they are called, not as a URL has them', () => {
+		const { endpoints } = new ServiceDocument(
+			version2({ '/my%20model/predict': {}, '/100%/run': {}, '/a%2Fb/query': {} }),
+		);
+		expect(named(endpoints)).toEqual(['runFunction 100%', 'sqlQuery a/b', 'predict my model']);
+	});
+
+	it('take summary and description from the first action that has one, cut at a sensible length', () => {
+		const paths = {
+			'/a/predict': { post: { summary: '', description: 7 } },
+			'/a/predict-multi': { post: { summary: 's'.repeat(500), description: '😀'.repeat(5_000) } },
+		};
+		const [{ summary, description } = {}] = new ServiceDocument({ swagger: '2.0', paths }).endpoints;
+		expect(summary).toBe(`${'s'.repeat(199)}…`);
+		expect(description).toBe(`${'😀'.repeat(499)}…`);
+	});
+
+	it('are unknown by another id or operation', () => {
+		const document = new ServiceDocument(version2({ '/a/predict': features(amount) }));
+		expect(document.schemaOf('a', 'lookup')).toBeUndefined();
+		expect(document.schemaOf('b', 'predict')).toBeUndefined();
+		expect(document.schemaOf('__proto__', 'predict')).toBeUndefined();
+	});
+});
+
+describe.each([
+	['OpenAPI 2', version2],
+	['OpenAPI 3', version3],
+])('%s: the record lies', (_name, document) => {
+	const list = (items: unknown) => ({ properties: { items: { type: 'array', items } } });
+	it.each<[OperationName, string, unknown]>([
+		['predict', 'predict', features(amount)],
+		['predict', 'predict-multi', list(features(amount))],
+		['predictEffect', 'predict-effect', features(amount)],
+		['predictEffect', 'predict-effect-multi', list(features(amount))],
+		['lookup', 'lookup', { properties: { data: amount } }],
+		['lookup', 'lookup-multi', list({ properties: { data: amount } })],
+		['forecast', 'forecast', list(amount)],
+		['sqlQuery', 'query', amount],
+		['runFunction', 'run', amount],
+	])('for %s by %s where its body has it', (operation, action, body) => {
+		const schema = new ServiceDocument(document({ [`/e/${action}`]: body })).schemaOf('e', operation)!;
+		expect(typesIn(schema)).toEqual([['amount', 'number']]);
+	});
+});
+
+describe('a schema', () => {
+	it('is that of the first action that tells fields', () => {
+		const bodies = {
+			'/e/predict': features({}),
+			'/e/predict-multi': { properties: { items: { items: features(amount) } } },
+		};
+		expect(typesIn(new ServiceDocument(version2(bodies)).schemaOf('e', 'predict')!)).toEqual([['amount', 'number']]);
+	});
+
+	it('is the same object each time', () => {
+		const document = new ServiceDocument(version2({ '/e/predict': features(amount) }));
+		expect(document.schemaOf('e', 'predict')).toBe(document.schemaOf('e', 'predict'));
+	});
+
+	it('may lie behind references: of the path, the parameter, the request body and the schemas', () => {
+		const parameter = { in: 'body', schema: { $ref: '#/definitions/Body' } };
+		const more = {
+			definitions: { Body: features({ $ref: '#/definitions/a~1b~0c%20d' }), 'a/b~c d': amount },
+			parameters: { Body: parameter },
+			components: {
+				requestBodies: { Body: { content: { 'application/json; charset=utf-8': { schema: parameter.schema } } } },
+			},
+		};
+		const post = {
+			parameters: [{ in: 'header', schema: features({ properties: { no: {} } }) }, { $ref: '#/parameters/Body' }],
+		};
+		const paths = {
+			'/two/predict': { post },
+			'/of-path/predict': { post: {}, parameters: [parameter] },
+			'/alias/predict': { $ref: '#/paths/~1two~1predict' },
+			'/three/predict': { post: { requestBody: { $ref: '#/components/requestBodies/Body' } } },
+		};
+		const document = new ServiceDocument({ swagger: '2.0', paths, ...more });
+		for (const id of ['two', 'of-path', 'alias', 'three']) {
+			expect([id, typesIn(document.schemaOf(id, 'predict')!)]).toEqual([id, [['amount', 'number']]]);
+		}
+	});
+
+	it('merges allOf, in which what comes last and what stands beside counts more', () => {
+		const { fields, requiredKnown } = schemaOf(
+			{
+				allOf: [{ $ref: '#/definitions/Base' }, { required: ['b'] }],
+				properties: { b: { $ref: '#/definitions/Text', description: 'own' }, c: {} },
+			},
+			{
+				definitions: {
+					Base: { properties: { a: { type: 'integer' }, b: { description: 'base' } }, required: ['a'] },
+					Text: { type: 'string', description: 'any text', example: 'x' },
+				},
+			},
+		);
+		expect(fields).toMatchObject([
+			{ name: 'a', type: 'integer', required: true },
+			{ name: 'b', type: 'string', description: 'own', example: 'x', required: true },
+			{ name: 'c', required: false },
+		]);
+		expect(requiredKnown).toBe(true);
+	});
+
+	it.each<[string, object, string | undefined, boolean]>([
+		['a list with null', { type: ['number', 'null'] }, 'number', true],
+		['nullable', { type: 'string', nullable: true }, 'string', true],
+		['x-nullable', { type: 'boolean', 'x-nullable': true }, 'boolean', true],
+		['an enum with null', { enum: ['a', null] }, undefined, true],
+		['several types', { type: ['number', 'string'] }, undefined, false],
+		['a type that JSON does not have', { type: 'date' }, undefined, false],
+		['an odd type', { type: { toString: 1 } }, undefined, false],
+		['oneOf', { type: 'number', oneOf: [{}] }, undefined, false],
+		['anyOf', { type: 'number', anyOf: [{}] }, undefined, false],
+		['a reference to elsewhere', { type: 'number', $ref: 'http://elsewhere/a.json' }, undefined, false],
+	])('knows the type of %s, or that it is unknown', (_name, property, type, nullable) => {
+		expect(schemaOf({ properties: { a: property } }).fields).toMatchObject([{ name: 'a', type, nullable }]);
+	});
+
+	it('has fields of which only the name is known, as they are required', () => {
+		const { fields } = schemaOf({ properties: { a: number }, required: ['b', 7, 'a'] });
+		expect(fields.map(({ name, required }) => [name, required])).toEqual([
+			['a', true],
+			['b', true],
+		]);
+	});
+
+	it('takes an empty list of required fields for knowledge, and an odd one for none', () => {
+		expect(schemaOf({ ...amount, required: [] }).requiredKnown).toBe(true);
+		expect(schemaOf({ ...amount, required: 'amount' }).requiredKnown).toBe(false);
+	});
+
+	it.each<[string, object, unknown]>([
+		['the record', { ...amount, example: { amount: 1, more: 2 } }, { amount: 1, more: 2 }],
+		['the fields', { properties: { a: { example: 0 }, b: { examples: ['x', 'y'] }, c: {} } }, { a: 0, b: 'x' }],
+		['the fields, if that of the record is odd', { properties: { a: { example: 0 } }, example: 'a=0' }, { a: 0 }],
+		['nothing', amount, undefined],
+	])('has an example from %s', (_name, schema, example) => {
+		expect(schemaOf(schema).example).toEqual(example);
+	});
+
+	it('keeps a default, and cuts a long description', () => {
+		const { fields } = schemaOf({ properties: { a: { default: 0, description: 'd'.repeat(2_000) } } });
+		expect(fields).toMatchObject([{ default: 0, description: `${'d'.repeat(999)}…` }]);
+	});
+});
+
+describe('a document that is none', () => {
+	it.each<[string, unknown, RegExp]>([
+		['nothing', undefined, /No OpenAPI document: .*"swagger": "2\.0" or "openapi": "3/],
+		['a list', [{ swagger: '2.0' }], /No OpenAPI document/],
+		['a text', 'swagger: 2.0', /No OpenAPI document/],
+		['another object', { paths: {} }, /No OpenAPI document/],
+		['another version', { swagger: '1.2', paths: {} }, /No OpenAPI document/],
+		['an odd version', { openapi: { toString: 1 }, paths: {} }, /No OpenAPI document/],
+		['one without paths', { openapi: '3.0.3' }, /has no object "paths"/],
+		['one with odd paths', { openapi: '3.0.3', paths: [] }, /has no object "paths"/],
+	])('%s: says so', (_name, json, words) => {
+		expect(() => new ServiceDocument(json)).toThrow(InvalidCallError);
+		expect(() => new ServiceDocument(json)).toThrow(words);
+	});
+});

@@ -1,0 +1,104 @@
+import fc from 'fast-check';
+import { closeNames } from '../../../client/openapi/closeNames';
+
+const areClose = (name: string, other: string) => closeNames([other])(name).length === 1;
+
+it.each([
+	['amuont', 'amount'],
+	['amont', 'amount'],
+	['amouunt', 'amount'],
+	['anount', 'amount'],
+	['amounts', 'amount'],
+	['Amount', 'amount'],
+	['AMOUNT', 'amount'],
+	['Card_Country', 'cardCountry'],
+	['cardcountry', 'card_country'],
+	['card country', 'card_country'],
+	['card-contry', 'card_country'],
+	['cardcontry', 'card_country'],
+	['merchant_categroy', 'merchant_category'],
+	['ID', 'id'],
+	['customerID', 'customer_id'],
+	['ctiy', 'city'],
+	['GRÖßE', 'größe'],
+	['Größen', 'Größe'],
+])('%s may be meant for %s', (name, other) => {
+	expect([areClose(name, other), areClose(other, name)]).toEqual([true, true]);
+});
+
+it.each([
+	['lag_1', 'lag_2'],
+	['lag1', 'lag_11'],
+	['v1', 'v10'],
+	['name2', 'name'],
+	['min_price', 'max_price'],
+	['minPrice', 'max_price'],
+	['id', 'uid'],
+	['age', 'agr'],
+	['from', 'to'],
+	['amount', 'account'],
+	['country', 'county_code'],
+	['customer_id', 'customer_name'],
+	['quantity', 'quality'],
+	['', 'a'],
+	['_', '-'],
+	['😀', '😁'],
+	['年', '月'],
+])('%s is another name than %s', (name, other) => {
+	expect([areClose(name, other), areClose(other, name)]).toEqual([false, false]);
+});
+
+it('The same but for case and separators come before the misspelt', () => {
+	expect(closeNames(['card_contry', 'other', 'cardCountry'])('card_country')).toEqual(['cardCountry', 'card_contry']);
+});
+
+it('Names as long as a book are compared', () => {
+	const long = 'a'.repeat(2_000_000);
+	expect(areClose(`${long}b`, `${long}c`)).toBe(true);
+	expect(areClose(`${long}bbb`, `${long}ccc`)).toBe(false);
+});
+
+const letter = fc.constantFrom(...'abc');
+
+it('A letter too many, too few, replaced or swapped in a longer word is close', () => {
+	const word = fc.string({ unit: letter, minLength: 4, maxLength: 30 });
+	fc.assert(
+		fc.property(word, fc.nat(), letter, (right, seed, other) => {
+			const at = seed % right.length;
+			const [before, here, next = '', rest] = [right.slice(0, at), right[at]!, right[at + 1], right.slice(at + 2)];
+			const misspelt = [
+				before + other + right.slice(at),
+				before + other + next + rest,
+				before + next + here + rest,
+				...(right.length > 4 ? [before + next + rest] : []),
+			];
+			for (const wrong of misspelt) expect([wrong, areClose(wrong, right)]).toEqual([wrong, true]);
+		}),
+	);
+});
+
+it('Words are as close as the distance between them says', () => {
+	const word = fc.string({ unit: letter, minLength: 1, maxLength: 14 });
+	fc.assert(
+		fc.property(word, word, (a, b) => {
+			const length = Math.max(a.length, b.length);
+			const tolerated = length < 4 ? 0 : length < 9 ? 1 : 2;
+			expect(areClose(a, b)).toBe(distance(a, b) <= tolerated);
+		}),
+		{ numRuns: 3_000 },
+	);
+});
+
+/** The textbook's optimal string alignment. */
+function distance(a: string, b: string): number {
+	const rows = Array.from({ length: a.length + 1 }, (_, i) => Array.from({ length: b.length + 1 }, (_, j) => i + j));
+	for (let i = 1; i <= a.length; i++) {
+		for (let j = 1; j <= b.length; j++) {
+			const cost = a[i - 1] === b[j - 1] ? 0 : 1;
+			const ways = [rows[i - 1]![j]! + 1, rows[i]![j - 1]! + 1, rows[i - 1]![j - 1]! + cost];
+			if (a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) ways.push((rows[i - 2]?.[j - 2] ?? Infinity) + 1);
+			rows[i]![j] = Math.min(...ways);
+		}
+	}
+	return rows[a.length]![b.length]!;
+}

@@ -1,0 +1,168 @@
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { misfitCheck, ServiceDocument } from '../../../client';
+import { features, schemaOf, typesIn, version2 } from './documents';
+
+const names = ({ fields }: ReturnType<typeof schemaOf>) => fields.map(({ name }) => name);
+const parsed = (text: string) => JSON.parse(text) as Record<string, unknown>;
+
+it('References that go in circles end, and cost only themselves', () => {
+	const definitions = {
+		A: { $ref: '#/definitions/B' },
+		B: {
+			allOf: [{ $ref: '#/definitions/A' }, { $ref: '#/definitions/B' }],
+			properties: { b: { $ref: '#/definitions/B' } },
+		},
+		Self: { $ref: '#/definitions/Self' },
+	};
+	const schema = schemaOf(
+		{
+			properties: { self: { $ref: '#/definitions/Self' }, a: { type: 'number' } },
+			allOf: [{ $ref: '#/definitions/A' }],
+		},
+		{ definitions },
+	);
+	expect(typesIn(schema)).toEqual([
+		['b', undefined],
+		['self', undefined],
+		['a', 'number'],
+	]);
+});
+
+it('References that double at each step end', () => {
+	const definitions = Object.fromEntries(
+		Array.from({ length: 60 }, (_, n) => [
+			`D${n}`,
+			{
+				allOf: [{ $ref: `#/definitions/D${n + 1}` }, { $ref: `#/definitions/D${n + 1}` }],
+				properties: { [`f${n}`]: {} },
+			},
+		]),
+	);
+	expect(names(schemaOf({ $ref: '#/definitions/D0' }, { definitions })).length).toBeGreaterThan(0);
+});
+
+it('A chain of thousands of references ends', () => {
+	const definitions = Object.fromEntries(
+		Array.from({ length: 20_000 }, (_, n) => [
+			`D${n}`,
+			{ $ref: `#/definitions/D${n + 1}`, properties: { [`f${n}`]: {} } },
+		]),
+	);
+	expect(names(schemaOf({ $ref: '#/definitions/D0' }, { definitions })).length).toBeLessThanOrEqual(100);
+});
+
+it('Nothing is fetched, and what lies elsewhere is unknown', async () => {
+	let requests = 0;
+	const server = createServer((_request, response) => {
+		requests++;
+		response.end('{"properties":{"b":{}}}');
+	}).listen(0, '127.0.0.1');
+	await once(server, 'listening');
+	const elsewhere = `http://127.0.0.1:${(server.address() as AddressInfo).port}/schema.json`;
+	const references = [elsewhere, `${elsewhere}#/a`, 'file:///etc/passwd', 'other.json#/a', '/definitions/A', '', 'A'];
+	try {
+		for (const $ref of references) {
+			const schema = schemaOf({ allOf: [{ $ref }], properties: { a: { $ref }, c: { type: 'number' } } });
+			expect([$ref, typesIn(schema), schema.complete]).toEqual([
+				$ref,
+				[
+					['a', undefined],
+					['c', 'number'],
+				],
+				false,
+			]);
+		}
+		await new Promise((resolve) => setImmediate(resolve));
+		expect(requests).toBe(0);
+	} finally {
+		server.close();
+	}
+});
+
+it.each([
+	'#/definitions/missing',
+	'#/definitions/__proto__',
+	'#/definitions/constructor',
+	'#/definitions/A/properties/toString',
+	'#/%E0%A4%A',
+	`#/${'a/'.repeat(1_000_000)}`,
+	7,
+	null,
+	{ $ref: '#' },
+])('A reference that leads nowhere costs one field: %.40j', ($ref) => {
+	const schema = schemaOf(
+		{ properties: { a: { $ref }, b: { type: 'number' } } },
+		{ definitions: { A: { properties: {} } } },
+	);
+	expect(typesIn(schema)).toEqual([
+		['a', undefined],
+		['b', 'number'],
+	]);
+});
+
+describe('Fields with the names of what every object has', () => {
+	const fields = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', '$ref', 'allOf', 'oneOf', 'length'];
+	const properties = parsed(`{${fields.map((name) => `"${name}":{"type":"number","example":1}`).join()}}`);
+	const schema = schemaOf({ properties, required: fields });
+
+	it('are fields', () => {
+		expect(typesIn(schema)).toEqual(fields.map((name) => [name, 'number']));
+		expect(Object.keys(schema.example!)).toEqual(fields);
+		expect(Object.getPrototypeOf(schema.example)).toBe(Object.prototype);
+		expect(({} as { type?: unknown }).type).toBeUndefined();
+	});
+
+	it('are missing from a record that only inherits them', () => {
+		const missing = misfitCheck(schema)(parsed('{"length":1}')).map((misfit) => 'field' in misfit && misfit.field);
+		expect(missing).toEqual(fields.filter((name) => name !== 'length'));
+		expect(misfitCheck(schema)(schema.example!)).toEqual([]);
+	});
+});
+
+it('Paths with such names are no endpoints, and ids with such names are', () => {
+	const paths = parsed('{"__proto__":{},"constructor":{},"/__proto__/run":{"post":{}},"/constructor/run":null}');
+	const document = new ServiceDocument({ swagger: '2.0', paths });
+	expect(document.endpoints.map(({ id }) => id)).toEqual(['__proto__', 'constructor']);
+	expect(document.schemaOf('constructor', 'runFunction')).toMatchObject({ fields: [] });
+});
+
+it('Of many endpoints and fields, the first thousands count', () => {
+	const paths = Object.fromEntries(Array.from({ length: 3_000 }, (_, n) => [`/e${n}/predict`, features({})]));
+	expect(new ServiceDocument(version2(paths)).endpoints).toHaveLength(2_000);
+	const properties = Object.fromEntries(Array.from({ length: 6_000 }, (_, n) => [`f${n}`, { type: 'number' }]));
+	const schema = schemaOf({ properties, required: ['f5999'] });
+	expect([schema.fields.length, schema.complete]).toEqual([5_000, false]);
+	expect(misfitCheck(schema)({ f1: 1, f5998: 'not known to be wrong' })).toEqual([]);
+});
+
+it('Only what is asked for is read', () => {
+	const read: string[] = [];
+	const spied = (id: string) => ({
+		get properties() {
+			read.push(id);
+			return { features: { properties: { a: {} } } };
+		},
+	});
+	const document = new ServiceDocument(version2({ '/a/predict': spied('a'), '/b/predict': spied('b') }));
+	expect(read).toEqual([]);
+	document.schemaOf('b', 'predict');
+	document.schemaOf('b', 'predict');
+	expect(read).toEqual(['b']);
+});
+
+it.each<[string, unknown]>([
+	['parameters', { post: { parameters: { in: 'body' } } }],
+	['a parameter', { post: { parameters: [null, 7, [], { in: 'body' }] } }],
+	['a request body', { post: { requestBody: [], parameters: 'x' } }],
+	['content', { post: { requestBody: { content: { 'application/json': null, 'text/xml': { schema: {} } } } } }],
+	['a method', { post: [] }],
+	['no method', { get: {} }],
+	['a path item', 7],
+])('Odd parts cost that endpoint its fields, and no other: %s', (_name, item) => {
+	const { paths } = version2({ '/b/predict': features({ properties: { x: {} } }) }) as { paths: object };
+	const document = new ServiceDocument({ swagger: '2.0', paths: { '/a/predict': item, ...paths } });
+	expect(document.schemaOf('a', 'predict')).toMatchObject({ fields: [], requiredKnown: false });
+	expect(names(document.schemaOf('b', 'predict')!)).toEqual(['x']);
+});

@@ -1,0 +1,254 @@
+import { misfitCheck, ServiceDocument } from '../../../client';
+import { ask } from '../../demo/api-node/ask';
+import { Stage } from '../harness';
+import { endpoint, schemaOf } from './documents';
+
+const stage = new Stage();
+
+const number = { type: 'number' };
+const payment = {
+	amount: number,
+	hour: { type: 'integer' },
+	country: { type: 'string', enum: ['FR', 'DE', 'US'] },
+	card_present: { type: 'boolean' },
+	note: { type: 'string' },
+	tags: { type: 'array' },
+	extra: { type: 'object' },
+	anything: {},
+};
+const whole = {
+	...{ amount: 4.5, hour: 3, country: 'FR', card_present: true, note: '' },
+	...{ tags: [], extra: {}, anything: ['x'] },
+};
+const kinds = (misfits: ReturnType<ReturnType<typeof misfitCheck>>) =>
+	misfits.map((misfit) => [misfit.kind, 'field' in misfit ? misfit.field : undefined]);
+
+describe('a record fits', () => {
+	const check = misfitCheck(endpoint(payment));
+	it.each<[string, object]>([
+		['as it is documented', whole],
+		['with fields that are not', { ...whole, id: 7, customer: { name: 'x' } }],
+		['with a part of the fields, where none is required', { amount: 1 }],
+		['with null for a missing value', { amount: null, country: null, hour: 1 }],
+		['with null alone, which is a value that is missing', { amount: null }],
+		['with an undefined value, which JSON leaves out', { amount: 1, country: undefined }],
+		['with a date, which JSON has as text', { note: new Date(0) }],
+	])('%s', (_name, record) => {
+		expect(check({ ...record })).toEqual([]);
+	});
+
+	it('and so does any record, where the document tells no fields', () => {
+		expect(misfitCheck(endpoint({}))({ a: 1 })).toEqual([]);
+	});
+
+	it('without a new list for each', () => {
+		expect(check(whole)).toBe(check({ amount: 1, id: 2 }));
+	});
+});
+
+describe('a wrong type', () => {
+	const check = misfitCheck(endpoint(payment));
+	it.each<[string, unknown]>([
+		['amount', 'a lot'],
+		['amount', '1,234.5'],
+		['amount', ' '],
+		['amount', true],
+		['amount', [1]],
+		['amount', NaN],
+		['amount', Infinity],
+		['amount', '1e999'],
+		['hour', 3.5],
+		['hour', '3.5'],
+		['country', 7],
+		['card_present', 1],
+		['card_present', 'True'],
+		['card_present', 'yes'],
+		['note', 5],
+		['note', false],
+		['note', {}],
+		['tags', '[]'],
+		['tags', {}],
+		['extra', []],
+		['extra', '{}'],
+	])('%s: %j', (field, value) => {
+		const { type } = payment[field as 'amount'];
+		expect(check({ ...whole, [field]: value })).toEqual([{ kind: 'type', field, value, type }]);
+	});
+});
+
+describe('text for a number or a boolean', () => {
+	const texts = { amount: ' 412.5', hour: '-3', card_present: 'false' };
+	it.each(['predict', 'predictEffect', 'lookup', 'forecast', 'sqlQuery'] as const)('fits %s', (operation) => {
+		expect(misfitCheck(endpoint(payment, { operation }))(texts)).toEqual([]);
+	});
+
+	it('fits no function, whose code may add or compare', () => {
+		const misfits = misfitCheck(endpoint(payment, { operation: 'runFunction' }))(texts);
+		expect(misfits.map(({ kind }) => kind)).toEqual(['type', 'type', 'type']);
+	});
+
+	it.each(['predict', 'runFunction'] as const)('fits %s as an integer that no number holds', (operation) => {
+		const check = misfitCheck(endpoint(payment, { operation }));
+		expect(check({ amount: '9007199254740993', hour: '-18446744073709551617' })).toEqual([]);
+	});
+
+	it('is missing where it is empty and no text is due', () => {
+		const required = ['amount', 'country', 'note'];
+		const empty = { ...whole, amount: '', country: '', note: '', hour: '', card_present: '', tags: '' };
+		expect(misfitCheck(endpoint(payment, { required }))(empty)).toEqual([
+			{ kind: 'missing', field: 'amount' },
+			{ kind: 'missing', field: 'country' },
+		]);
+		const ofFunction = misfitCheck(endpoint(payment, { operation: 'runFunction' }))(empty);
+		expect(kinds(ofFunction)).toEqual([
+			['type', 'amount'],
+			['type', 'hour'],
+			['enum', 'country'],
+			['type', 'card_present'],
+			['type', 'tags'],
+		]);
+	});
+
+	it('is judged as the embedded API node judges it', async () => {
+		const node = await stage.node();
+		const document = new ServiceDocument(await stage.client({ url: node.url }).openApi());
+		const judge = async (id: string, action: 'predict' | 'run', record: object) => {
+			const check = misfitCheck(document.schemaOf(id, action === 'run' ? 'runFunction' : 'predict')!);
+			const body = action === 'run' ? record : { features: record };
+			const { status } = await ask(node, `open/${id}/${action}`, body);
+			return { takes: status === 200, fits: check({ ...record }).length === 0 };
+		};
+		for (const amount of ['412.5', '4e2', ' 7 ', '', 'a lot', '1,5', true, []]) {
+			const { takes, fits } = await judge('fraud', 'predict', { amount });
+			expect([amount, fits]).toEqual([amount, takes]);
+		}
+		for (const a of [2, '2', 'x', '']) {
+			const { takes, fits } = await judge('add', 'run', { a, b: 3 });
+			expect([a, fits]).toEqual([a, takes]);
+		}
+	});
+});
+
+it("Every example in the embedded API node's document fits", async () => {
+	const { url } = await stage.node();
+	const document = new ServiceDocument(await stage.client({ url }).openApi());
+	for (const { id, operation } of document.endpoints) {
+		const schema = document.schemaOf(id, operation)!;
+		expect([id, misfitCheck(schema)(schema.example!)]).toEqual([id, []]);
+	}
+});
+
+describe('a value that is not listed', () => {
+	it('is a misfit, with what is listed', () => {
+		expect(misfitCheck(endpoint(payment))({ ...whole, country: 'Narnia' })).toEqual([
+			{ kind: 'enum', field: 'country', value: 'Narnia', enum: ['FR', 'DE', 'US'] },
+		]);
+	});
+
+	it.each<[string, object, unknown, boolean]>([
+		['a number as text', { type: 'integer', enum: [1, 2] }, '2', true],
+		['a number written otherwise', { type: 'number', enum: [1.5] }, '1.50', true],
+		['another number', { type: 'integer', enum: [1, 2] }, 3, false],
+		['a big integer', { type: 'integer', enum: ['9007199254740993'] }, '9007199254740993', true],
+		['its neighbour', { type: 'integer', enum: ['9007199254740993'] }, '9007199254740992', false],
+		['a value of no type', { enum: ['a', 1] }, 1, true],
+		['an object of no type', { enum: ['a', 1] }, { toString: 1 }, false],
+		['values of a text that are numbers', { type: 'string', enum: [1, 2] }, '1', true],
+		['objects, which are not compared', { enum: [{ a: 1 }] }, { a: 2 }, true],
+		['no values', { enum: [] }, 'x', true],
+		['an odd list', { enum: 'a' }, 'x', true],
+	])('%s', (_name, schema, value, fits) => {
+		expect(misfitCheck(endpoint({ a: schema }))({ a: value })).toHaveLength(fits ? 0 : 1);
+	});
+});
+
+describe('a missing value', () => {
+	const check = misfitCheck(endpoint(payment, { required: ['amount', 'country'] }));
+	it.each<[string, object]>([
+		['absent', { country: 'FR' }],
+		['null', { country: 'FR', amount: null }],
+		['undefined', { country: 'FR', amount: undefined }],
+	])('is a misfit if it is required and %s', (_name, record) => {
+		expect(check({ ...record })).toEqual([{ kind: 'missing', field: 'amount' }]);
+	});
+
+	it('is none if the document allows null, and null is there', () => {
+		const nullable = misfitCheck(endpoint({ a: { type: ['number', 'null'] }, b: number }, { required: ['a'] }));
+		expect(nullable({ a: null, b: 1 })).toEqual([]);
+		expect(nullable({ b: 1 })).toEqual([{ kind: 'missing', field: 'a' }]);
+	});
+});
+
+describe('a record with none of the fields', () => {
+	const fields = Object.keys(payment);
+	it('is a misfit, and not as many as there are fields', () => {
+		expect(misfitCheck(endpoint(payment, { required: ['amount'] }))({ id: 7 })).toEqual([{ kind: 'none', fields }]);
+		expect(misfitCheck(endpoint(payment))({})).toEqual([{ kind: 'none', fields }]);
+	});
+
+	it('shows what its fields may be meant for, too', () => {
+		expect(kinds(misfitCheck(endpoint(payment))({ Amount: 7 }))).toEqual([
+			['none', undefined],
+			['unknown', 'Amount'],
+		]);
+	});
+
+	it.each(['runFunction', 'sqlQuery'] as const)(
+		'is usual for %s without arguments, if none is required',
+		(operation) => {
+			expect(misfitCheck(endpoint(payment, { operation }))({})).toEqual([]);
+			expect(kinds(misfitCheck(endpoint(payment, { operation }))({ id: 7 }))).toEqual([['none', undefined]]);
+			expect(misfitCheck(endpoint(payment, { operation, required: ['amount'] }))({})).toEqual([
+				{ kind: 'missing', field: 'amount' },
+			]);
+		},
+	);
+
+	it('cannot be told where a part of the document is unknown', () => {
+		const schema = schemaOf({ properties: { amount: number }, allOf: [{ $ref: 'http://elsewhere' }] });
+		expect(misfitCheck(schema)({ amuont: 7 })).toEqual([]);
+	});
+});
+
+describe('an unknown field', () => {
+	const misfits = (record: object, properties: Record<string, unknown> = payment, required?: string[]) =>
+		misfitCheck(endpoint(properties, { required }))({ ...record });
+
+	it('that is close to a missing one is a misfit, whether or not that is required', () => {
+		const misfit = { kind: 'unknown', field: 'amuont', suggestion: 'amount' };
+		expect(misfits({ amuont: 1, country: 'FR' })).toEqual([misfit]);
+		expect(misfits({ amuont: 1, amount: null, country: 'FR' })).toEqual([misfit]);
+		expect(misfits({ amuont: 1, country: 'FR' }, payment, ['amount', 'hour'])).toEqual([
+			{ kind: 'missing', field: 'hour' },
+			misfit,
+		]);
+	});
+
+	it('that is close to one with a value is none', () => {
+		expect(misfits({ amuont: 1, amount: 2 })).toEqual([]);
+	});
+
+	it('is none if it is documented, too', () => {
+		const close = { price: number, prices: number };
+		expect(misfits({ prices: 1 }, close)).toEqual([]);
+		expect(misfits({ price: 1 }, close)).toEqual([]);
+	});
+
+	it('that has no value in JSON is none', () => {
+		expect(misfits({ amuont: undefined, hour: 1 })).toEqual([]);
+	});
+
+	it('is taken for the closest of those that are missing', () => {
+		const close = { amounts: number, Amount: number, other: number };
+		expect(misfits({ amount: 1, other: 1 }, close)).toMatchObject([{ suggestion: 'Amount' }]);
+		expect(misfits({ amount: 1, other: 1, Amount: 1 }, close)).toMatchObject([{ suggestion: 'amounts' }]);
+	});
+
+	it('is found beside many others, record after record', () => {
+		const check = misfitCheck(endpoint(payment));
+		for (let n = 0; n < 3_000; n++) {
+			expect(check({ hour: 1, [`column ${n}`]: n })).toEqual([]);
+			expect(kinds(check({ hour: 1, [`column ${n}`]: n, Amount: 1 }))).toEqual([['unknown', 'Amount']]);
+		}
+	});
+});

@@ -91,7 +91,7 @@ const outputs: Record<string, ForecastOutput> = {
 
 /** All items are the history: told apart by identifier columns and spread over requests, or sent in one. */
 export async function forecastItems(context: IExecuteFunctions): Promise<INodeExecutionData[][]> {
-	return await Execution.run(context, async (execution) => {
+	return await Execution.run(context, 'forecast', async (execution) => {
 		for (const { target, series } of await readSeries(execution)) {
 			const all = [...series.values()];
 			for (let n = 0; n < all.length; n += target.batchSize) {
@@ -163,7 +163,7 @@ function failWithout(execution: Execution, unread: number, groups: readonly Seri
 		execution.remark('An item could not be read, and its series is unknown: a forecast may lack this line');
 	}
 	for (const { target, series } of groups.filter(tells)) {
-		const { endpointId, identifierColumns: columns } = target;
+		const { identifierColumns: columns } = target;
 		const key = seriesKey(columns, json);
 		const lost = series.get(key);
 		if (!lost) continue;
@@ -171,22 +171,21 @@ function failWithout(execution: Execution, unread: number, groups: readonly Seri
 		const error = new InvalidCallError(`Item ${unread}, a line of this series, could not be read`, {
 			advice: 'A forecast without it would be wrong, so nothing was sent.',
 		});
-		execution.fail(error, { itemIndex: lost.itemIndexes.at(-1)!, endpointId });
+		execution.fail(error, { itemIndex: lost.itemIndexes.at(-1)!, target });
 	}
 }
 
 async function send(execution: Execution, target: ForecastTarget, series: readonly Series[]): Promise<void> {
-	const { endpointId } = target;
 	const records = series.map((each) => each.records);
 	const outcomes = await execution.session
-		.settle('forecast', endpointId, records, target)
+		.settle('forecast', target.endpointId, records, target)
 		.catch((error: unknown) => series.map((): RecordOutcome => ({ error: error as ApiNodeError })));
 	const outputOf = execution.parameters.reader<string>('output', 'flat');
 
 	outcomes.forEach((outcome, n) => {
 		const { itemIndexes } = series[n]!;
 		const last = itemIndexes.at(-1)!;
-		const place = { itemIndex: last, endpointId };
+		const place = { itemIndex: last, target };
 		if (outcome.error) return execution.fail(withDateAdvice(outcome.error, series[n]!), place, outcome.untried);
 		try {
 			const results = outcome.result.results as ForecastResult[];

@@ -42,6 +42,6 @@ export class DataikuRunFunction implements INodeType {
 	methods = methodsOf('runFunction');
 
 	async execute(this: IExecuteFunctions) {
-		return await callItems(this, functionCall(this));
+		return await callItems(this, 'runFunction', functionCall(this));
 	}
 }

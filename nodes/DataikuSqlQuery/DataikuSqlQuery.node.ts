@@ -41,6 +41,6 @@ export class DataikuSqlQuery implements INodeType {
 	methods = methodsOf('sqlQuery');
 
 	async execute(this: IExecuteFunctions) {
-		return await callItems(this, queryCall);
+		return await callItems(this, 'sqlQuery', queryCall);
 	}
 }

@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
-import { CancelledError, type ClientEvent, type Session } from '../../client';
+import { CancelledError, type ClientEvent, type JsonObject, type OperationName, type Session } from '../../client';
 import { endpointReader, type Target } from './callSettings';
 import { type Connection, connect } from './connection';
+import { FeatureCheck } from './FeatureCheck';
 import { type Remark, runHints } from './hints';
 import { errorItem, explain, type Place, toNodeError } from './nodeErrors';
 import { Parameters, type Reader } from './parameters';
@@ -25,6 +26,7 @@ export class Execution {
 	readonly items: INodeExecutionData[];
 	readonly parameters: Parameters;
 	readonly records: Records;
+	private readonly features: FeatureCheck;
 	readonly session: Session;
 	/** What the client did beyond sending each request once. */
 	readonly counts = { retries: 0, splits: 0, instancesOut: new Set<string>() };
@@ -40,12 +42,14 @@ export class Execution {
 	private constructor(
 		private readonly context: IExecuteFunctions,
 		private readonly connection: Connection,
+		operation: OperationName,
 		private readonly options: ExecutionOptions,
 	) {
 		this.items = context.getInputData();
 		this.output = this.items.map(() => undefined);
 		this.parameters = new Parameters(context);
 		this.records = new Records(this.parameters, this.items);
+		this.features = new FeatureCheck(connection, operation, this.parameters);
 		this.continueOnFail = context.continueOnFail();
 		this.session = connection.client.session({
 			signal: this.stop.signal,
@@ -57,6 +61,7 @@ export class Execution {
 	/** Does a node's work over its items. */
 	static async run(
 		context: IExecuteFunctions,
+		operation: OperationName,
 		work: (execution: Execution) => Promise<void>,
 		options: ExecutionOptions = {},
 	): Promise<INodeExecutionData[][]> {
@@ -77,7 +82,7 @@ export class Execution {
 				0,
 			);
 		}
-		const execution = new Execution(context, connection, options);
+		const execution = new Execution(context, connection, operation, options);
 		const cancelled = context.getExecutionCancelSignal?.();
 		const cancel = () => execution.stop.abort();
 		if (cancelled?.aborted) cancel();
@@ -103,7 +108,7 @@ export class Execution {
 	 * @param recordOf makes an item's record
 	 * @param unread told of each item that failed, under "continue"
 	 */
-	async forEach<ItemTarget extends Target, Made>(
+	async forEach<ItemTarget extends Target, Made extends JsonObject | readonly JsonObject[]>(
 		targetOf: Reader<ItemTarget>,
 		visit: (itemIndex: number, target: ItemTarget, record: Made) => Promise<void> | undefined,
 		{ recordOf, unread }: { recordOf: (itemIndex: number) => Made; unread?: (itemIndex: number) => void },
@@ -115,9 +120,13 @@ export class Execution {
 			let pending: Promise<void> | undefined;
 			try {
 				target = targetOf(i);
-				pending = visit(i, target, recordOf(i));
+				const document = this.features.pending(i, target);
+				if (document) await document;
+				const record = recordOf(i);
+				this.features.check(i, target, record);
+				pending = visit(i, target, record);
 			} catch (error) {
-				this.fail(error, { itemIndex: i, endpointId: target?.endpointId ?? this.endpointOf(i) });
+				this.fail(error, { itemIndex: i, target: target ?? { endpointId: this.endpointOf(i) } });
 				unread?.(i);
 			}
 			if (pending) await pending;
@@ -152,7 +161,7 @@ export class Execution {
 	 */
 	fail(error: unknown, place: Place, untried = false): void {
 		if (error instanceof CancelledError) throw error;
-		const failure = explain(error, place, untried);
+		const failure = explain(error, place, { untried, advice: this.features.adviceOn(error, place.target) });
 		if (!this.continueOnFail) throw toNodeError(this.context.getNode(), failure, place.itemIndex);
 		this.failed++;
 		this.emit(place.itemIndex, errorItem(failure, place.itemIndex, keptInput(this.context, place.itemIndex)));
@@ -207,7 +216,7 @@ export class Execution {
 		this.check();
 		const unmatched = this.records.unmatchedNames;
 		const notes = unmatched.length > 0 ? [`No item has a field of the name ${unmatched.join(', ')}`] : [];
-		const hints = runHints(this.counts, this.failed, this.items.length, this.remarks, notes);
+		const hints = runHints(this.counts, this.failed, this.items.length, this.remarks, this.features.hints, notes);
 		if (hints.length > 0) {
 			this.context.addExecutionHints?.(...hints);
 			const { name } = this.context.getNode();

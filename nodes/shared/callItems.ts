@@ -1,5 +1,5 @@
 import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
-import type { JsonObject, UnrepeatableOptions } from '../../client';
+import type { JsonObject, OperationName, UnrepeatableOptions } from '../../client';
 import { type Target, targetReader } from './callSettings';
 import { Execution } from './Execution';
 import { flag } from './parameters';
@@ -19,6 +19,7 @@ export type ItemCall = (
  */
 export async function callItems(
 	context: IExecuteFunctions,
+	operation: OperationName,
 	prepare: (execution: Execution) => ItemCall,
 ): Promise<INodeExecutionData[][]> {
 	const work = async (execution: Execution) => {
@@ -31,11 +32,11 @@ export async function callItems(
 				try {
 					execution.emit(itemIndex, await call(itemIndex, endpointId, record, options));
 				} catch (error) {
-					execution.fail(error, { itemIndex, endpointId });
+					execution.fail(error, { itemIndex, target });
 				}
 			});
 		};
 		await execution.forEach(targetReader(execution.parameters), visit, { recordOf: execution.records.of });
 	};
-	return await Execution.run(context, work, { finishRequests: true });
+	return await Execution.run(context, operation, work, { finishRequests: true });
 }

@@ -17,6 +17,10 @@ export interface Connection {
 	tokens?: TokenSource;
 	/** Number of instances that share the work. */
 	instances: number;
+	/** The credential's own service. */
+	serviceId: string;
+	/** Its OpenAPI document, if it was pasted into the credential. */
+	openApi: string;
 }
 
 /**
@@ -67,6 +71,8 @@ export async function connect(context: Context): Promise<Connection> {
 		client,
 		tokens: oAuth2 ? oAuth2Tokens(context, type, credential) : undefined,
 		instances: client.origins.length,
+		serviceId: text(credential.serviceId),
+		openApi: text(credential.openApi),
 	};
 }
 

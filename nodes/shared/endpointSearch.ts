@@ -1,56 +1,44 @@
 import type { ILoadOptionsFunctions, INodeListSearchResult } from 'n8n-workflow';
 import { NodeOperationError } from 'n8n-workflow';
-import { ApiNodeError, type JsonObject, type Operation, operations, StatusError } from '../../client';
+import { ApiNodeError, type OperationName, type ServiceDocument, StatusError } from '../../client';
 import { connect } from './connection';
-
-export type NodeOperation = keyof typeof operations;
-
-interface DocumentedEndpoint {
-	id: string;
-	summary?: string;
-}
-
-function idOf(segment: string): string {
-	try {
-		return decodeURIComponent(segment);
-	} catch {
-		return segment;
-	}
-}
-
-/** The endpoints with a given action in a service's OpenAPI 2 document, whose paths end in `/<endpoint>/<action>`. */
-function endpointsOf(openApi: JsonObject, actions: readonly string[]): DocumentedEndpoint[] {
-	const found = new Map<string, DocumentedEndpoint>();
-	for (const [path, methods] of Object.entries((openApi.paths ?? {}) as Record<string, JsonObject>)) {
-		const [action, segment] = path.split('/').reverse();
-		if (!segment || !action || !actions.includes(action)) continue;
-		const id = idOf(segment);
-		const { summary } = (methods?.post ?? {}) as { summary?: unknown };
-		found.set(id, { id, summary: found.get(id)?.summary ?? (typeof summary === 'string' ? summary : undefined) });
-	}
-	return [...found.values()].sort((a, b) => a.id.localeCompare(b.id));
-}
+import { readDocument } from './documents';
+import { operationNames } from './operations';
 
 /** The method behind "From List" of a node's endpoint. */
-export function endpointSearch(operation: NodeOperation) {
-	const { action, batchAction = action }: Operation = operations[operation];
+export function endpointSearch(operation: OperationName) {
 	return async function searchEndpoints(this: ILoadOptionsFunctions, filter = ''): Promise<INodeListSearchResult> {
-		try {
-			const { client, tokens } = await connect(this);
-			const endpoints = endpointsOf(await client.session({ tokens }).openApi(), [action, batchAction]);
-			const wanted = endpoints.filter(({ id, summary }) =>
-				`${id} ${summary ?? ''}`.toLowerCase().includes(filter.toLowerCase()),
-			);
-			return { results: wanted.map(({ id, summary }) => ({ name: id, value: id, description: summary })) };
-		} catch (error) {
-			const missing = error instanceof StatusError && error.status === 404;
-			const message = missing
-				? 'This service has no list of its endpoints (no OpenAPI document). Choose "By ID" and type the endpoint.'
-				: `The list of endpoints could not be read: ${(error as Error).message}`;
-			const { description } = error as { description?: string };
-			throw new NodeOperationError(this.getNode(), message, {
-				description: error instanceof ApiNodeError ? error.advice : description,
-			});
+		const document = await documentFor(this);
+		const endpoints = document.endpoints.filter((endpoint) => endpoint.operation === operation);
+		if (endpoints.length === 0) {
+			const { kind } = operationNames[operation];
+			const message = `The OpenAPI document of this service has no endpoint that is ${kind}`;
+			const description = 'One that is not documented can be chosen with "By ID".';
+			throw new NodeOperationError(this.getNode(), message, { description });
 		}
+		const entries = endpoints.map(({ id, summary }) => ({ name: summary ? `${id}: ${summary}` : id, value: id }));
+		return { results: entries.filter(({ name }) => name.toLowerCase().includes(filter.toLowerCase())) };
 	};
+}
+
+/** @throws NodeOperationError saying why there is no document */
+async function documentFor(context: ILoadOptionsFunctions): Promise<ServiceDocument> {
+	let problem: unknown;
+	try {
+		const known = await readDocument(await connect(context));
+		if (known.document) return known.document;
+		problem = known.problem;
+	} catch (error) {
+		problem = error;
+	}
+	throw unreadable(context, problem);
+}
+
+function unreadable(context: ILoadOptionsFunctions, problem: unknown): NodeOperationError {
+	const missing = problem instanceof StatusError && problem.status === 404;
+	const message = missing
+		? 'No OpenAPI document, or no service of this ID: check the Service ID, or choose "By ID" and type the endpoint'
+		: `The list of endpoints could not be read: ${(problem as Error).message}`;
+	const advice = problem instanceof ApiNodeError ? problem.advice : (problem as { description?: string }).description;
+	return new NodeOperationError(context.getNode(), message, { description: missing ? undefined : advice });
 }

@@ -14,6 +14,7 @@ export interface Remark {
  * What the person at the editor should know about a run that did not go all by itself; nothing when it did.
  *
  * @param remarks other things to mention of items
+ * @param misfits what does not fit the service's OpenAPI document
  * @param notes other things to mention of the run
  */
 export function runHints(
@@ -21,6 +22,7 @@ export function runHints(
 	failed: number,
 	items: number,
 	remarks: ReadonlyMap<string, Remark>,
+	misfits: readonly string[],
 	notes: readonly string[],
 ): NodeExecutionHint[] {
 	const { retries, splits, instancesOut } = done;
@@ -37,5 +39,5 @@ export function runHints(
 	});
 	const hint = (parts: string[], type: NodeExecutionHint['type']): NodeExecutionHint[] =>
 		parts.length > 0 ? [{ message: `${parts.join('; ')}.`, type, location: 'outputPane' }] : [];
-	return [...hint(troubles, 'warning'), ...hint([...remarked, ...notes], 'info')];
+	return [...hint([...troubles, ...misfits], 'warning'), ...hint([...remarked, ...notes], 'info')];
 }

@@ -4,7 +4,13 @@ import { ApiNodeError, type ErrorDetails, StatusError } from '../../client';
 /** Which item failed, and at which endpoint. */
 export interface Place {
 	itemIndex: number;
+	target?: EndpointPlace;
+}
+
+/** Where a record goes; without an endpoint when it could not be read. */
+export interface EndpointPlace {
 	endpointId?: string;
+	serviceId?: string;
 }
 
 /** A failure in the words of the editor: what happened, and below it what was said and what to do. */
@@ -44,16 +50,23 @@ function ownSentence(error: unknown): string | undefined {
 /**
  * A failure in words: first what the API node said, or else what happened; then which item and endpoint it was. Host, status
  * and what to do stand below.
+ *
+ * @param more whether the record was given up untried, and what the service's document has to say
  */
-export function explain(error: unknown, { itemIndex, endpointId }: Place, untried = false): Failure {
+export function explain(
+	error: unknown,
+	{ itemIndex, target }: Place,
+	{ untried = false, advice }: { untried?: boolean; advice?: string } = {},
+): Failure {
 	const what = error instanceof Error ? error.message : String(error);
 	const own = ownSentence(error);
-	const where = endpointId ? `item ${itemIndex}, endpoint '${endpointId}'` : `item ${itemIndex}`;
+	const where = target?.endpointId ? `item ${itemIndex}, endpoint '${target.endpointId}'` : `item ${itemIndex}`;
 	const details = detailsOf(error);
 	const sentences = [
 		own && sentence(what),
 		!own && details.detail && sentence(`The response said: ${withoutPreamble(details.detail)}`),
 		details.advice,
+		advice,
 		details.attempts && details.attempts > 1 ? `Tried ${details.attempts} times.` : undefined,
 		untried
 			? 'Every record that was sent alone was refused in these words, so the rest were not sent one by one.'

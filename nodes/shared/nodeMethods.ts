@@ -1,7 +1,13 @@
 import type { INodeType } from 'n8n-workflow';
 import { credentialTest } from './credentialTest';
-import { endpointSearch, type NodeOperation } from './endpointSearch';
+import type { OperationName } from '../../client';
+import { endpointFields } from './endpointFields';
+import { endpointSearch } from './endpointSearch';
 
 /** What a node offers to the editor. */
-export const methodsOf = (operation: NodeOperation) =>
-	({ credentialTest, listSearch: { searchEndpoints: endpointSearch(operation) } }) satisfies INodeType['methods'];
+export const methodsOf = (operation: OperationName) =>
+	({
+		credentialTest,
+		listSearch: { searchEndpoints: endpointSearch(operation) },
+		resourceMapping: { getFields: endpointFields(operation) },
+	}) satisfies INodeType['methods'];

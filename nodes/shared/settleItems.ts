@@ -64,7 +64,7 @@ export async function settleItems(
 	operation: Exclude<RecordOperation, 'forecast'>,
 	outputs = predictionOutputs,
 ): Promise<INodeExecutionData[][]> {
-	return await Execution.run(context, async (execution) => {
+	return await Execution.run(context, operation, async (execution) => {
 		const { parameters } = execution;
 		const contextOf = contextReader(parameters);
 		const targetOf = batchTargetReader(parameters);
@@ -76,13 +76,12 @@ export async function settleItems(
 		const send = (name: string, { target, indexes, records }: Batch) => {
 			open.delete(name);
 			openItems -= indexes.length;
-			const onOutcome = (n: number, outcome: RecordOutcome) =>
-				emit(indexes[n]!, outcome, target.endpointId, records[n]![key]);
+			const onOutcome = (n: number, outcome: RecordOutcome) => emit(indexes[n]!, outcome, target, records[n]![key]);
 			return execution.start(target.maxConcurrency, async () => {
 				try {
 					await execution.session.settle(operation, target.endpointId, records, { ...target, onOutcome });
 				} catch (error) {
-					for (const itemIndex of indexes) execution.fail(error, { itemIndex, endpointId: target.endpointId });
+					for (const itemIndex of indexes) execution.fail(error, { itemIndex, target });
 				}
 			});
 		};
@@ -149,8 +148,8 @@ function emitter(execution: Execution, outputs: Outputs) {
 		return successItem(json, itemIndex, withoutInput.has(output) ? undefined : source);
 	};
 
-	return (itemIndex: number, outcome: RecordOutcome, endpointId: string, record: JsonObject): void => {
-		const place = { itemIndex, endpointId };
+	return (itemIndex: number, outcome: RecordOutcome, target: Target, record: JsonObject): void => {
+		const place = { itemIndex, target };
 		try {
 			if (outcome.error) return execution.fail(outcome.error, place, outcome.untried);
 			let item: INodeExecutionData | undefined;

@@ -208,6 +208,19 @@ export function optionsProperty(options: INodeProperties[]): INodeProperties {
 /** The options of every node. */
 export const callOptions: INodeProperties[] = [
 	{
+		displayName: 'Check Features',
+		name: 'checkFeatures',
+		type: 'options',
+		options: [
+			{ name: 'Warn', value: 'warn', description: 'Say after the run what did not fit; never wait for the document' },
+			{ name: 'Error', value: 'error', description: 'Fail an item that does not fit before anything of it is sent' },
+			{ name: 'Off', value: 'off' },
+		],
+		default: 'warn',
+		description:
+			"Whether records are held against the service's OpenAPI document: a missing required field, a wrong type, a value that is not listed, a misspelled name",
+	},
+	{
 		displayName: 'Max Concurrency',
 		name: 'maxConcurrency',
 		type: 'number',

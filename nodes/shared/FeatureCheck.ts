@@ -1,0 +1,145 @@
+import { setImmediate } from 'node:timers';
+import { setTimeout as wait } from 'node:timers/promises';
+import {
+	type EndpointSchema,
+	InvalidCallError,
+	type JsonObject,
+	misfitCheck,
+	misfitWords,
+	type OperationName,
+	StatusError,
+} from '../../client';
+import type { Connection } from './connection';
+import { knownDocument, readDocument, readSoon } from './documents';
+import type { EndpointPlace } from './nodeErrors';
+import { operationNames } from './operations';
+import { choice, type Parameters, type Reader } from './parameters';
+
+/** How long a run waits for a document that it must have, in ms. */
+const longestWait = 5_000;
+/** Different misfits that are told apart, and those that a hint shows. */
+const mostMisfits = 1_000;
+const mostShown = 5;
+
+/** What the service's OpenAPI document says of the records of one execution, and of its errors. */
+export class FeatureCheck {
+	private readonly modeOf: Reader<string>;
+	private readonly checks = new Map<string, (record: JsonObject) => string[]>();
+	private last: { target: EndpointPlace; check: (record: JsonObject) => string[] } | undefined;
+	private readonly waited = new Set<string | undefined>();
+	private readonly misfits = new Map<string, number>();
+	private items = 0;
+	private unchecked = false;
+
+	constructor(
+		private readonly connection: Connection,
+		private readonly operation: OperationName,
+		parameters: Parameters,
+	) {
+		this.modeOf = choice(parameters.reader('options.checkFeatures', 'warn'), 'Check Features', [
+			'warn',
+			'error',
+			'off',
+		]);
+	}
+
+	/** A promise where an item must wait for the document, once in an execution; a run that only warns never does. */
+	pending(itemIndex: number, { serviceId }: EndpointPlace): Promise<void> | undefined {
+		if (this.modeOf(itemIndex) !== 'error' || this.waited.has(serviceId)) return undefined;
+		this.waited.add(serviceId);
+		if (knownDocument(this.connection, serviceId)?.document) return undefined;
+		return Promise.race([readDocument(this.connection, serviceId), wait(longestWait)]).then(() => this.checks.clear());
+	}
+
+	/**
+	 * Holds an item's record against the document.
+	 *
+	 * @throws InvalidCallError for one that does not fit, where that is to be an error
+	 */
+	check(itemIndex: number, target: EndpointPlace, made: JsonObject | readonly JsonObject[]): void {
+		const mode = this.modeOf(itemIndex);
+		if (mode === 'off') return;
+		this.items++;
+		const check = this.checkFor(target);
+		const texts = Array.isArray(made) ? made.flatMap(check) : check(made as JsonObject);
+		if (texts.length === 0) return;
+		if (mode === 'error') throw misfit([...new Set(texts)], this.exampleOf(target));
+		for (const text of new Set(texts)) {
+			if (this.misfits.has(text) || this.misfits.size < mostMisfits) {
+				this.misfits.set(text, (this.misfits.get(text) ?? 0) + 1);
+			}
+		}
+	}
+
+	/** What did not fit, most often first. */
+	get hints(): string[] {
+		const sorted = [...this.misfits].sort(([, a], [, b]) => b - a);
+		const shown = sorted.slice(0, mostShown).map(([text, count]) => `${count} of ${this.items} items: ${text}`);
+		const others = sorted.length - shown.length;
+		return [
+			...shown,
+			...(others > 0 ? [`${others} other misfits`] : []),
+			...(this.unchecked
+				? ['The features were not checked: the service has no OpenAPI document that can be read']
+				: []),
+		];
+	}
+
+	/** What the document adds to an error: what there is in place of an unknown endpoint, how a record looks that is not refused. */
+	adviceOn(error: unknown, target?: EndpointPlace): string | undefined {
+		if (!(error instanceof StatusError) || !target) return undefined;
+		if (error.status === 404) return this.otherEndpoints(target);
+		const example = [400, 422, 500].includes(error.status) ? this.exampleOf(target) : undefined;
+		return example && `A record looks like ${example}.`;
+	}
+
+	private checkFor(target: EndpointPlace): (record: JsonObject) => string[] {
+		if (this.last?.target === target) return this.last.check;
+		const key = JSON.stringify([target.serviceId, target.endpointId]);
+		let check = this.checks.get(key);
+		if (!check) this.checks.set(key, (check = this.makeCheck(target)));
+		this.last = { target, check };
+		return check;
+	}
+
+	private makeCheck(target: EndpointPlace): (record: JsonObject) => string[] {
+		// The first request goes before it.
+		setImmediate(() => readSoon(this.connection, target.serviceId));
+		const schema = this.schemaOf(target);
+		if (!schema) {
+			if (this.waited.has(target.serviceId)) this.unchecked = true;
+			return () => [];
+		}
+		const misfitsOf = misfitCheck(schema);
+		return (record) => misfitsOf(record).map((each) => misfitWords(each, schema));
+	}
+
+	private schemaOf({ endpointId = '', serviceId }: EndpointPlace): EndpointSchema | undefined {
+		return knownDocument(this.connection, serviceId)?.document?.schemaOf(endpointId, this.operation);
+	}
+
+	private exampleOf(target: EndpointPlace): string | undefined {
+		const example = this.schemaOf(target)?.example;
+		const text = example && JSON.stringify(example);
+		return text && text.length <= 500 ? text : undefined;
+	}
+
+	private otherEndpoints({ endpointId, serviceId }: EndpointPlace): string | undefined {
+		const endpoints = knownDocument(this.connection, serviceId)?.document?.endpoints ?? [];
+		const other = endpoints.find(({ id }) => id === endpointId);
+		if (other && other.operation !== this.operation) {
+			const { kind, node } = operationNames[other.operation];
+			return `'${endpointId}' is ${kind}: use ${node}.`;
+		}
+		const ids = endpoints.filter(({ operation }) => operation === this.operation).map(({ id }) => id);
+		if (ids.length === 0) return undefined;
+		const more = ids.length > 10 ? ` and ${ids.length - 10} more` : '';
+		return `Endpoints for this node: ${ids.slice(0, 10).join(', ')}${more}.`;
+	}
+}
+
+function misfit(texts: string[], example: string | undefined): InvalidCallError {
+	const [first = '', ...others] = texts;
+	const message = [`${first.charAt(0).toUpperCase()}${first.slice(1)}`, ...others].join('; ');
+	return new InvalidCallError(message, { advice: example && `A record looks like ${example}.` });
+}

@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto';
+import { type ApiNodeClient, ServiceDocument, type Session, StatusError } from '../../client';
+import type { Connection } from './connection';
+
+/** A service's OpenAPI document as far as it is known: the document, or why there is none. */
+export interface Known {
+	document?: ServiceDocument;
+	problem?: Error;
+}
+
+interface Kept extends Known {
+	/** When it is read again, in the background. */
+	dueAt: number;
+	reading?: Promise<Known>;
+}
+
+const keptMs = 5 * 60_000;
+/** After a failure that may pass. */
+const retryMs = 30_000;
+const mostServices = 100;
+const mostBytes = 4 * 2 ** 20;
+
+const served = new WeakMap<ApiNodeClient, Map<string, Kept>>();
+const pasted = new Map<string, Known>();
+
+/** What is known of a document without waiting for it. */
+export function knownDocument(connection: Connection, serviceId?: string): Known | undefined {
+	return pastedDocument(connection, serviceId) ?? keptDocument(connection, serviceId);
+}
+
+/** Reads a document in the background, for the runs to come, unless it is known since not long ago. */
+export function readSoon(connection: Connection, serviceId?: string): void {
+	const kept = keptDocument(connection, serviceId);
+	if (!kept || kept.dueAt <= Date.now()) void readDocument(connection, serviceId);
+}
+
+function keptDocument({ client }: Connection, serviceId = ''): Kept | undefined {
+	return served.get(client)?.get(serviceId);
+}
+
+/**
+ * Reads a document, or waits for whoever is reading it. Documents are kept for minutes and shared by all executions; one that
+ * cannot be read just now leaves the last one in place.
+ *
+ * @returns never rejects
+ */
+export async function readDocument(connection: Connection, serviceId?: string): Promise<Known> {
+	const { client, tokens } = connection;
+	const given = pastedDocument(connection, serviceId);
+	if (given) return given;
+	let services = served.get(client);
+	if (!services) served.set(client, (services = new Map<string, Kept>()));
+	const id = serviceId ?? '';
+	const kept: Kept = services.get(id) ?? { dueAt: 0 };
+	if (!services.has(id) && services.size >= mostServices) services.delete(services.keys().next().value!);
+	services.set(id, kept);
+	kept.reading ??= request(client.session({ tokens }), serviceId).then((known) => {
+		const certain = !known.problem || (known.problem instanceof StatusError && known.problem.status === 404);
+		const dueAt = Date.now() + (certain ? keptMs : retryMs);
+		Object.assign(kept, { problem: known.problem, dueAt, reading: undefined });
+		if (certain) kept.document = known.document;
+		return known;
+	});
+	return await kept.reading;
+}
+
+async function request(session: Session, serviceId?: string): Promise<Known> {
+	try {
+		const json = await session.openApi({ serviceId, timeout: 5_000, maxResponseBytes: mostBytes });
+		return { document: new ServiceDocument(json) };
+	} catch (error) {
+		return { problem: error as Error };
+	}
+}
+
+/** The document in the credential, which is that of its own service and wins over what the service serves. */
+function pastedDocument({ openApi, serviceId: own }: Connection, serviceId = own): Known | undefined {
+	if (openApi === '' || serviceId !== own) return undefined;
+	const id = createHash('sha256').update(openApi).digest('hex');
+	let known = pasted.get(id);
+	if (!known) {
+		pasted.set(id, (known = parse(openApi)));
+		if (pasted.size > mostServices) pasted.delete(pasted.keys().next().value!);
+	}
+	return known;
+}
+
+function parse(text: string): Known {
+	try {
+		return { document: new ServiceDocument(JSON.parse(text)) };
+	} catch (error) {
+		return { problem: error as Error };
+	}
+}

@@ -1,0 +1,47 @@
+import type { FieldType, ILoadOptionsFunctions, ResourceMapperField, ResourceMapperFields } from 'n8n-workflow';
+import type { FieldSchema, OperationName } from '../../client';
+import { connect } from './connection';
+import { readDocument } from './documents';
+import { textOf } from './parameters';
+
+/** Of a list of values, what a person can choose from. */
+const mostChoices = 500;
+const longestLabel = 120;
+
+/** The method behind a node's form: the fields that the service's OpenAPI document gives the endpoint. */
+export function endpointFields(operation: OperationName) {
+	return async function getFields(this: ILoadOptionsFunctions): Promise<ResourceMapperFields> {
+		const endpointId = textOf(this.getNodeParameter('endpointId', '', { extractValue: true }));
+		if (endpointId === '') return { fields: [], emptyFieldsNotice: 'Choose an endpoint to see its fields.' };
+		const { document } = await readDocument(await connect(this));
+		const fields = document?.schemaOf(endpointId, operation)?.fields ?? [];
+		if (fields.length > 0) return { fields: fields.map(formField) };
+		const why = document
+			? 'The OpenAPI document does not tell the fields of this endpoint'
+			: 'This service has no OpenAPI document';
+		return {
+			fields: [],
+			emptyFieldsNotice: `${why}: all fields of the input item are sent under their own names. To name them one by one, take them from "Fields Below".`,
+		};
+	};
+}
+
+/** The editor shows no description of a field, so the label says what counts. */
+function formField({ name, type, description, enum: values, required }: FieldSchema): ResourceMapperField {
+	const choices = values?.filter((value) => ['string', 'number', 'boolean'].includes(typeof value)) as
+		Array<string | number | boolean> | undefined;
+	const offered = choices?.length === values?.length && (choices?.length ?? 0) <= mostChoices ? choices : undefined;
+	const label = description ? `${name}: ${description}` : name;
+	return {
+		id: name,
+		displayName: label.length > longestLabel ? `${label.slice(0, longestLabel - 3)}...` : label,
+		defaultMatch: false,
+		canBeUsedToMatch: false,
+		required,
+		display: true,
+		type: offered ? 'options' : formType(type),
+		options: offered?.map((value) => ({ name: String(value), value })),
+	};
+}
+
+const formType = (type: FieldSchema['type']): FieldType | undefined => (type === 'integer' ? 'number' : type);

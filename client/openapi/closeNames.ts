@@ -1,17 +1,18 @@
-/** Records have few names between them: more than these are not remembered. */
-const mostRemembered = 1_000;
+/** More names than the records of a table have between them: beyond these, names are compared anew each time. */
+const mostRemembered = 20_000;
 
 /**
  * Finds which of some names another name may be meant for: the same but for case and separators first, then the misspelt. Names
  * that differ in a number or a short word (`lag_1`, `lag_2`; `min_price`, `max_price`) are different names.
  */
 export function closeNames(names: readonly string[]): (name: string) => readonly string[] {
-	const candidates = names.map((name) => ({ name, words: wordsOf(name) }));
+	const candidates = names.map((name) => ({ name, words: wordsOf(name), joined: wordsOf(name).join('') }));
 	const remembered = new Map<string, readonly string[]>();
 	const find = (name: string): string[] => {
 		const words = wordsOf(name);
 		if (words.length === 0) return [];
-		const same = candidates.filter((other) => other.words.join('') === words.join(''));
+		const joined = words.join('');
+		const same = candidates.filter((other) => other.joined === joined);
 		const misspelt = candidates.filter((other) => !same.includes(other) && areMisspelt(words, other.words));
 		return [...same, ...misspelt].map((found) => found.name);
 	};

@@ -189,6 +189,11 @@ describe('a schema', () => {
 		expect(schemaOf({ properties: { a: property } }).fields).toMatchObject([{ name: 'a', type, nullable }]);
 	});
 
+	it('knows no values where there is a choice of schemas', () => {
+		const { fields } = schemaOf({ properties: { a: { enum: [1], oneOf: [{}] }, b: { enum: [1] } } });
+		expect(fields.map((field) => field.enum)).toEqual([undefined, [1]]);
+	});
+
 	it('has fields of which only the name is known, as they are required', () => {
 		const { fields } = schemaOf({ properties: { a: number }, required: ['b', 7, 'a'] });
 		expect(fields.map(({ name, required }) => [name, required])).toEqual([

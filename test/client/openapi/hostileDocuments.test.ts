@@ -50,7 +50,18 @@ it('A chain of thousands of references ends', () => {
 			{ $ref: `#/definitions/D${n + 1}`, properties: { [`f${n}`]: {} } },
 		]),
 	);
-	expect(names(schemaOf({ $ref: '#/definitions/D0' }, { definitions })).length).toBeLessThanOrEqual(100);
+	const schema = schemaOf({ $ref: '#/definitions/D0' }, { definitions });
+	expect([names(schema).length <= 100, schema.complete]).toEqual([true, false]);
+});
+
+it('A reference longer than anyone writes is not followed', () => {
+	const deep = Array.from({ length: 600 }).reduce<object>((inner) => ({ a: inner }), { type: 'number' });
+	const typeBehind = (steps: number) => {
+		const $ref = `#/definitions${'/a'.repeat(steps)}`;
+		const from = Array.from({ length: 600 - steps }).reduce<object>((outer) => (outer as { a: object }).a, deep);
+		return schemaOf({ properties: { x: { $ref } } }, { definitions: from }).fields[0]!.type;
+	};
+	expect([typeBehind(400), typeBehind(600)]).toEqual(['number', undefined]);
 });
 
 it('Nothing is fetched, and what lies elsewhere is unknown', async () => {

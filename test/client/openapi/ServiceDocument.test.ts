@@ -135,7 +135,14 @@ describe('a schema', () => {
 			definitions: { Body: features({ $ref: '#/definitions/a~1b~0c%20d' }), 'a/b~c d': amount },
 			parameters: { Body: parameter },
 			components: {
-				requestBodies: { Body: { content: { 'application/json; charset=utf-8': { schema: parameter.schema } } } },
+				requestBodies: {
+					Body: {
+						content: {
+							'text/xml': { schema: features({ properties: { no: {} } }) },
+							'application/json; charset=utf-8': { schema: parameter.schema },
+						},
+					},
+				},
 			},
 		};
 		const post = {
@@ -157,7 +164,7 @@ describe('a schema', () => {
 		const { fields, requiredKnown } = schemaOf(
 			{
 				allOf: [{ $ref: '#/definitions/Base' }, { required: ['b'] }],
-				properties: { b: { $ref: '#/definitions/Text', description: 'own' }, c: {} },
+				properties: { b: { $ref: '#/definitions/Text', description: 'own' }, c: {}, a: { description: 'of a' } },
 			},
 			{
 				definitions: {
@@ -167,7 +174,7 @@ describe('a schema', () => {
 			},
 		);
 		expect(fields).toMatchObject([
-			{ name: 'a', type: 'integer', required: true },
+			{ name: 'a', type: 'integer', description: 'of a', required: true },
 			{ name: 'b', type: 'string', description: 'own', example: 'x', required: true },
 			{ name: 'c', required: false },
 		]);

@@ -7,7 +7,7 @@ import type { RawResponse } from './RawResponse';
 import { jsonText, recordBody, requestSettings } from './requestBody';
 import type { SessionState } from './SessionState';
 import { type Distribute, type RecordOutcome, settleBatch } from './Settlement';
-import type { ApiRequest, CallOptions, Transport } from './traffic/Transport';
+import type { ApiRequest, ApiResponse, CallOptions, Transport } from './traffic/Transport';
 import type {
 	DispatchOptions,
 	EffectOptions,
@@ -29,6 +29,7 @@ import type {
 	UnrepeatableOptions,
 } from './types';
 import { warnOf } from './warnOf';
+import { callHeaders } from './wire/callHeaders';
 import { endpointPath, servicePath } from './wire/location';
 
 /** Operations on records, which have no side effects. */
@@ -42,13 +43,15 @@ export interface SettledRecords {
 	forecast: readonly JsonObject[];
 }
 
-export interface SettleOptions extends CallOptions, DispatchOptions, ExplanationOptions {
+export interface SettleOptions extends Omit<CallOptions, 'onResponse'>, DispatchOptions, ExplanationOptions {
 	/** Records in one request; 1 calls the action for one record. Default: 100. */
 	batchSize?: number;
 	/** Bytes of the records in one request. Default: 512 KiB, half of what proxies commonly allow. */
 	maxBodyBytes?: number;
 	/** Forecast: the columns that identify a series. Needed for more than one. */
 	identifierColumns?: readonly string[];
+	/** Puts the headers of the response that a result came in into its outcome, as `response.headers`. Default: false. */
+	responseHeaders?: boolean;
 	/** Called once for each record, by its index, as soon as its outcome is known. */
 	onOutcome?: (index: number, outcome: RecordOutcome) => void;
 }
@@ -185,11 +188,18 @@ export abstract class ApiNodeMethods {
 		options: SettleOptions = {},
 	): Promise<RecordOutcome[]> {
 		requireList(records);
-		const { batchSize = 100, maxBodyBytes = defaultMaxBodyBytes, identifierColumns, onOutcome } = options;
+		const {
+			batchSize = 100,
+			maxBodyBytes = defaultMaxBodyBytes,
+			identifierColumns,
+			responseHeaders,
+			onOutcome,
+		} = options;
 		checkRange('batchSize', batchSize, 1);
 		checkRange('maxBodyBytes', maxBodyBytes, 1);
 		const path = this.#endpointPath(endpointId, options);
 		const settings = requestSettings(options);
+		const headers = callHeaders(options.headers);
 		const session = this.sessionOfCall();
 		const outcomes = new Array<RecordOutcome>(records.length);
 		const keep = (index: number, outcome: RecordOutcome) => {
@@ -221,6 +231,8 @@ export abstract class ApiNodeMethods {
 				single: batchSize === 1 && operation !== 'forecast',
 				records: texts,
 				settings,
+				headers,
+				responseHeaders,
 				distribute: series ? resultsBySeries(series, identifierColumns) : oneResultPerRecord,
 				maxBodyBytes,
 				onOutcome: (n: number, outcome: RecordOutcome) => keep(indexes[n]!, outcome),
@@ -249,13 +261,13 @@ export abstract class ApiNodeMethods {
 	/** The service's OpenAPI 2 document, which an API node serves for endpoints that have documentation. */
 	async openApi(options: CallOptions = {}): Promise<JsonObject> {
 		const path = `${servicePath(options.serviceId ?? this.#serviceId)}/swagger`;
-		const response = await this.#transport.get(path, options, this.sessionOfCall().caller);
+		const response = await this.#get(path, options);
 		return fitting(response, isObject(response));
 	}
 
 	/** Resolves when an instance responds to `GET /isAlive/`, which needs no key and proves nothing about a service. */
 	async isAlive(options: CallOptions = {}): Promise<void> {
-		await this.#transport.get('/isAlive/', { ...options, acceptAny: true }, this.sessionOfCall().caller);
+		await this.#get('/isAlive/', options, true);
 	}
 
 	async #callOne(
@@ -315,10 +327,17 @@ export abstract class ApiNodeMethods {
 		return fitting(response, isObject(response));
 	}
 
-	async #send(request: Omit<ApiRequest, 'order'>, options: CallOptions): Promise<unknown> {
+	async #send(request: Omit<ApiRequest, 'order' | 'headers'>, options: CallOptions): Promise<unknown> {
+		const headers = callHeaders(options.headers);
 		const session = this.sessionOfCall();
-		const ordered = { ...request, order: session.nextOrder() };
-		return await session.work(async () => await this.#transport.send(ordered, options, session.caller));
+		const ordered = { ...request, headers, order: session.nextOrder() };
+		const send = async () => await this.#transport.send(ordered, options, session.caller);
+		return valueOf(await session.work(send), options);
+	}
+
+	async #get(path: string, options: CallOptions, acceptAny = false): Promise<unknown> {
+		const request = { path, headers: callHeaders(options.headers), acceptAny };
+		return valueOf(await this.#transport.get(request, options, this.sessionOfCall().caller), options);
 	}
 
 	#endpointPath(endpointId: string, options: CallOptions): string {
@@ -336,6 +355,16 @@ function recordText(operation: RecordOperation, record: unknown): string {
 	const key = operations[operation].recordKey;
 	if (!isObject(record) || !isObject(record[key])) throw new InvalidCallError(`The record has no '${key}' object`);
 	return jsonText(record);
+}
+
+/** What a call resolves with, after its caller was told of the rest. */
+function valueOf({ value, head }: ApiResponse, { onResponse }: CallOptions): unknown {
+	try {
+		onResponse?.(head());
+	} catch (error) {
+		warnOf(error);
+	}
+	return value;
 }
 
 function fitting<Response>(response: unknown, fits: boolean): Response {

@@ -2,7 +2,7 @@
 const refusalsForVerdict = 3;
 
 /**
- * How an endpoint refuses the records of one session that share a path and settings. The verdict is that it refuses all of
+ * How an endpoint refuses the records of one session that share path, settings and headers. The verdict is that it refuses all of
  * them; any success reverses it.
  */
 export class Refusals {

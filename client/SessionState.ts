@@ -27,7 +27,7 @@ export class SessionState {
 		return this.pieces++;
 	}
 
-	/** What was refused to this session where requests share this, their path and settings. */
+	/** What was refused to this session where requests share this: their path, settings and headers. */
 	refusalsOf(shared: string): Refusals {
 		let refusals = this.refusals.get(shared);
 		if (!refusals) this.refusals.set(shared, (refusals = new Refusals()));
@@ -72,7 +72,7 @@ export class SessionState {
 	}
 
 	/**
-	 * Holds a piece of work back, until something that shares its path and settings succeeds or nothing else is under way.
+	 * Holds a piece of work back, until something that shares its path, settings and headers succeeds or nothing else is under way.
 	 *
 	 * @returns whether something succeeded
 	 * @throws CancelledError when the session stops

@@ -12,12 +12,13 @@ import type { Refusals } from './Refusals';
 import { type RequestSettings, recordBody, recordsBody } from './requestBody';
 import type { SessionState } from './SessionState';
 import { mayBeCausedByRecord } from './traffic/retryPolicy';
-import type { CallOptions, Transport } from './traffic/Transport';
-import type { JsonObject, ResponseContext } from './types';
+import type { ApiResponse, CallOptions, Transport } from './traffic/Transport';
+import type { JsonObject, ResponseContext, ResponseHead } from './types';
+import type { SecretHeaders } from './wire/secretHeaders';
 
 /** What became of one record: its result with the part of the response that its whole request shares, or its error. */
 export type RecordOutcome =
-	| { result: JsonObject; response: ResponseContext; error?: undefined }
+	| { result: JsonObject; response: ResponseContext & Partial<Pick<ResponseHead, 'headers'>>; error?: undefined }
 	/** `untried`: the record was never sent alone, since the endpoint refused all others in the same words. */
 	| { error: ApiNodeError; untried?: true };
 
@@ -34,6 +35,9 @@ export interface Batch {
 	/** JSON of each record, or of what must stay together: the lines of a series, separated by commas. */
 	records: readonly string[];
 	settings: RequestSettings;
+	headers: SecretHeaders;
+	/** Whether outcomes have the headers of their response. */
+	responseHeaders?: boolean;
 	distribute: Distribute;
 	/** Bytes of the records in one request. */
 	maxBodyBytes: number;
@@ -62,7 +66,7 @@ const blamesARecord = (error: ApiNodeError) => error instanceof StatusError && [
  *
  * An endpoint that refuses everything is not asked about each record. Once three records in a row failed alone in the same
  * words, a part that fails in these words is represented by two of its records, chosen at random: if both fail so, too, the
- * rest is held back until anything with the same path and settings succeeds, and fails only with the end of its session's
+ * rest is held back until anything with the same path, settings and headers succeeds, and fails only with the end of its session's
  * work. One representative would meet the one bad record of many too often.
  *
  * @throws CancelledError and InvalidCallError, nothing else
@@ -91,7 +95,8 @@ class Settlement {
 		private readonly options: CallOptions,
 	) {
 		this.order = session.nextOrder();
-		this.refusals = session.refusalsOf(`${batch.path} ${JSON.stringify(batch.settings)}`);
+		const { path, settings, headers } = batch;
+		this.refusals = session.refusalsOf(JSON.stringify([path, settings, headers.headers]));
 	}
 
 	/** Cuts the records where a body would get too large; nearly always there is nothing to cut. */
@@ -205,8 +210,8 @@ class Settlement {
 		return { part: { ...part, records: rest }, held: refused === 2 };
 	}
 
-	private async send({ records, crashedAt }: Part): Promise<unknown> {
-		const { operation, path, single, settings } = this.batch;
+	private async send({ records, crashedAt }: Part): Promise<ApiResponse> {
+		const { operation, path, single, settings, headers } = this.batch;
 		const texts = records.map((n) => this.batch.records[n]!);
 		const body = single ? recordBody(texts[0]!, settings) : recordsBody(texts, settings);
 		const action = single ? operation.action : (operation.batchAction ?? operation.action);
@@ -215,6 +220,7 @@ class Settlement {
 				path: `${path}/${action}`,
 				endpoint: path,
 				body,
+				headers,
 				repeatable: operation.repeatable,
 				order: this.order,
 				divisible: records.length > 1,
@@ -227,8 +233,8 @@ class Settlement {
 		);
 	}
 
-	private assign({ records }: Part, response: unknown): void {
-		const { result, results, timing, apiContext } = (isObject(response) ? response : {}) as Record<string, unknown>;
+	private assign({ records }: Part, { value, head }: ApiResponse): void {
+		const { result, results, timing, apiContext } = (isObject(value) ? value : {}) as Record<string, unknown>;
 		// Both lookup actions respond with a list.
 		const list = this.batch.single && results === undefined ? [result] : results;
 		const fits = Array.isArray(list) && list.every(isObject);
@@ -241,7 +247,8 @@ class Settlement {
 				'misfit',
 			);
 		}
-		const shared = { timing, apiContext } as ResponseContext;
+		const { headers } = this.batch.responseHeaders ? head() : {};
+		const shared = { timing, apiContext, ...(headers && { headers }) } as ResponseContext;
 		records.forEach((record, n) => this.batch.onOutcome(record, { result: distributed[n]!, response: shared }));
 	}
 

@@ -23,4 +23,5 @@ export type { RecordOutcome } from './Settlement';
 export type { ClientEvent, TokenSource } from './traffic/Caller';
 export type { CallOptions } from './traffic/Transport';
 export type * from './types';
+export { callHeaders } from './wire/callHeaders';
 export type { TlsOptions } from './wire/tls';

@@ -3,6 +3,17 @@ import type { CallOptions } from './traffic/Transport';
 /** Any JSON object. */
 export type JsonObject = Record<string, unknown>;
 
+/** What a response says besides its body. */
+export interface ResponseHead {
+	/** 200 to 299: a function may choose its own. */
+	status: number;
+	/**
+	 * By their names in lower case; what came several times is joined by commas. Without cookies, authentication, and headers
+	 * that echo the client's key or token.
+	 */
+	headers: Record<string, string>;
+}
+
 /** Which generation of the service answers, where several are live (Dataiku: "multi-version prediction"). */
 export interface DispatchOptions {
 	/** Name of the generation; takes precedence over `dispatchKey`. */

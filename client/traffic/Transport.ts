@@ -3,11 +3,14 @@ import { checkRange, longestTimer } from '../checkRange';
 import { ApiNodeError, CancelledError, StatusError } from '../errors';
 import { parseJson } from '../json';
 import { RawResponse } from '../RawResponse';
-import { type Authorization, keyAuthorization, noAuthorization, tokenAuthorization } from '../wire/authorization';
+import type { ResponseHead } from '../types';
+import { keyAuthorization, noAuthorization, tokenAuthorization } from '../wire/authorization';
 import { type ConnectionOptions, Connections } from '../wire/Connections';
 import { decoded } from '../wire/decode';
 import type { ExchangeFailure, ExchangeLimits, WireResponse } from '../wire/exchange';
 import { parseLocations } from '../wire/location';
+import { responseHead } from '../wire/responseHead';
+import { redactor, type SecretHeaders } from '../wire/secretHeaders';
 import { type AttemptContext, contentType, fromExchangeFailure, fromStatus, notJson } from '../wire/toClientError';
 import { Call, type CallRequest } from './Call';
 import { type Caller, type CallScope, type ClientEvent, tell, type TokenSource } from './Caller';
@@ -43,6 +46,13 @@ export interface CallOptions {
 	signal?: AbortSignal;
 	/** Another service of the same API node. */
 	serviceId?: string;
+	/**
+	 * Further request headers, for functions and custom models that read them. Not those that carry the key (`authorization`,
+	 * `cookie`) nor those that the client and its connection need (`content-type`, `host`, …).
+	 */
+	headers?: Readonly<Record<string, string>>;
+	/** Called with the head of the response that the call resolves with. */
+	onResponse?: (head: ResponseHead) => void;
 }
 
 export interface ApiRequest extends CallRequest {
@@ -50,8 +60,17 @@ export interface ApiRequest extends CallRequest {
 	/** Path of the endpoint, whose queue and limits the request shares with all others to it. */
 	endpoint: string;
 	body: string;
+	/** The call's own. */
+	headers: SecretHeaders;
 	/** Whether a response that is not JSON is one, too: functions choose theirs, and their status. */
 	ofFunction?: boolean;
+}
+
+export interface ApiResponse {
+	/** The JSON; a RawResponse, or null for an empty body, where these are responses. */
+	value: unknown;
+	/** Worked out when it is asked for. */
+	head: () => ResponseHead;
 }
 
 /** One for each endpoint; ids can come from expressions, so their number has an end. */
@@ -62,7 +81,7 @@ export class Transport {
 	readonly origins: readonly string[];
 	private readonly instances: Instances;
 	private readonly endpoints = new Map<string, EndpointMemory>();
-	private readonly authorization: Authorization;
+	private readonly authorization: SecretHeaders;
 	private readonly onEvent?: (event: ClientEvent) => void;
 	private readonly clock = systemClock;
 	/** Callers with calls under way. */
@@ -97,7 +116,7 @@ export class Transport {
 	}
 
 	/** @throws ApiNodeError telling what happened to the last attempt, or the token source's own error */
-	async send(request: ApiRequest, options: CallOptions, caller: Caller): Promise<unknown> {
+	async send(request: ApiRequest, options: CallOptions, caller: Caller): Promise<ApiResponse> {
 		const limits = limitsOf(options);
 		const endpoint = this.memoryOf(request.endpoint);
 		const scope = this.begin(caller, options.signal);
@@ -119,7 +138,7 @@ export class Transport {
 				);
 				const { failure, token } = attempt;
 				endpoint.report(call, slot, { failure, timeout, bodySize, ofFunction: request.ofFunction ?? false });
-				if (!failure) return attempt.response;
+				if (!failure) return attempt.response!;
 				if (!(failure instanceof ApiNodeError) || failure instanceof CancelledError) throw failure;
 				if (token !== undefined && !renewed && failure instanceof StatusError && failure.status === 401) {
 					renewed = true;
@@ -136,22 +155,19 @@ export class Transport {
 	}
 
 	/** A GET to the first instance that responds to it. */
-	async get(path: string, options: CallOptions & { acceptAny?: boolean }, caller: Caller): Promise<unknown> {
+	async get(
+		request: Pick<ExchangedRequest, 'path' | 'headers' | 'acceptAny'>,
+		options: CallOptions,
+		caller: Caller,
+	): Promise<ApiResponse> {
 		const limits = limitsOf(options);
 		const scope = this.begin(caller, options.signal);
 		let failure: Error | undefined;
 		try {
 			for (const instance of this.instances.available()) {
-				const { acceptAny } = options;
-				const attempt = await this.attempt(
-					instance,
-					{ path, acceptAny },
-					{ ...limits, attempts: 1 },
-					caller.tokens,
-					scope,
-				);
+				const attempt = await this.attempt(instance, request, { ...limits, attempts: 1 }, caller.tokens, scope);
 				failure = attempt.failure;
-				if (!failure) return attempt.response;
+				if (!failure) return attempt.response!;
 				if (failure instanceof CancelledError) break;
 			}
 		} finally {
@@ -199,19 +215,19 @@ export class Transport {
 		limits: AttemptLimits,
 		tokens: TokenSource | undefined,
 		{ stopping, cancellation }: CallScope,
-	): Promise<{ response?: unknown; failure?: ApiNodeError; token?: string }> {
+	): Promise<{ response?: ApiResponse; failure?: ApiNodeError; token?: string }> {
 		let token: string | undefined;
 		try {
 			// Here and not before the call waits for its turn: a token may expire meanwhile.
 			token = tokens && (await stopping.unlessCancelled(tokens.get()));
 			if (stopping.reason) throw stopping.reason;
-			const { headers, redact } = token === undefined ? this.authorization : tokenAuthorization(token);
+			const authorization = token === undefined ? this.authorization : tokenAuthorization(token);
 			const { onCancel } = cancellation;
 			const response = await exchangeJson(
 				request,
-				headers,
+				authorization,
 				{ ...limits, onCancel },
-				{ ...limits, connections, redact },
+				{ ...limits, connections, redact: redactor([...authorization.secrets, ...request.headers.secrets]) },
 			);
 			return { token, response };
 		} catch (error) {
@@ -241,6 +257,8 @@ interface ExchangedRequest {
 	path: string;
 	/** A GET without one. */
 	body?: string;
+	/** The call's own. */
+	headers: SecretHeaders;
 	/** A function's: its response may be anything, and its status its own. */
 	ofFunction?: boolean;
 	/** Whether the response may be anything. */
@@ -249,11 +267,12 @@ interface ExchangedRequest {
 
 /** @throws ApiNodeError */
 async function exchangeJson(
-	{ path, body, ofFunction = false, acceptAny = ofFunction }: ExchangedRequest,
-	headers: Record<string, string>,
+	{ path, body, headers: own, ofFunction = false, acceptAny = ofFunction }: ExchangedRequest,
+	authorization: SecretHeaders,
 	limits: Omit<ExchangeLimits, 'connectTimeout'>,
 	context: AttemptContext,
-): Promise<unknown> {
+): Promise<ApiResponse> {
+	const headers = { ...own.headers, ...authorization.headers };
 	const wireRequest = { method: body === undefined ? 'GET' : 'POST', path, headers, body } as const;
 	let response: WireResponse;
 	try {
@@ -262,17 +281,19 @@ async function exchangeJson(
 		throw fromExchangeFailure(failure as ExchangeFailure, context);
 	}
 	if (response.status < 200 || response.status > 299) throw fromStatus(response, context, ofFunction);
+	// What the caller sent itself may come back, a correlation id for one.
+	const head = () => responseHead(response, redactor(authorization.secrets));
 	if (acceptAny) {
 		const type = contentType(response);
 		if (!type.includes('json')) {
 			const charset = /charset="?([^";,\s]{1,40})/i.exec(response.headers['content-type'] ?? '')?.[1];
-			return new RawResponse(type, response.body, charset);
+			return { value: new RawResponse(type, response.body, charset), head };
 		}
 		// The function has run: an empty response is one.
-		if (response.body.length === 0) return null;
+		if (response.body.length === 0) return { value: null, head };
 	}
 	try {
-		return parseJson(response.body.toString('utf8'));
+		return { value: parseJson(response.body.toString('utf8')), head };
 	} catch {
 		throw notJson(response, context);
 	}

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Json, JsonObject } from './json';
 
 export const actions = [
@@ -49,7 +50,7 @@ export class JsonText {
 
 export type Answer = object | RawAnswer | JsonText;
 /** `text` is the body as sent: integers beyond 2^53 survive only there. */
-export type Handler = (body: JsonObject, text: string) => Answer | Promise<Answer>;
+export type Handler = (body: JsonObject, text: string, headers: IncomingHttpHeaders) => Answer | Promise<Answer>;
 
 export interface Endpoint {
 	id: string;

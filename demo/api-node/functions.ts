@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { barChart } from './bar-chart';
-import { type Answer, type Endpoint, type Field, JsonText, RawAnswer } from './endpoint';
+import { type Endpoint, type Field, type Handler, JsonText, RawAnswer } from './endpoint';
 import { ApiNodeError } from './errors';
 import { isObject, type Json, type JsonObject } from './json';
-
-type DemoFunction = (args: JsonObject, text: string) => Answer | Promise<Answer>;
 
 const response = (value: Json | undefined) => ({ response: value ?? null });
 
@@ -27,7 +25,7 @@ function linesOf({ title, lines }: JsonObject): string[] {
 const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => entities[character]!);
 
-const run: Record<string, DemoFunction> = {
+const run: Record<string, Handler> = {
 	echo: (_args, text) => new JsonText(text.trim() || '{}'),
 	add: (args) => response(numberFor('a', args) + numberFor('b', args)),
 	sequence: (args) => {
@@ -53,6 +51,7 @@ const run: Record<string, DemoFunction> = {
 		const type = typeof body === 'string' ? 'text/plain;charset=utf-8' : 'application/json;charset=utf-8';
 		return new RawAnswer(text, type, Number(status ?? 200), Object.fromEntries(own) as Record<string, string>);
 	},
+	request_header: ({ name }, _text, headers) => response(headers[String(name).toLowerCase()] ?? null),
 	failing: ({ message }) => {
 		throw raised(`ValueError: ${String(message ?? 'it always fails')}`);
 	},
@@ -76,6 +75,11 @@ const about: Array<[id: string, summary: string, ...fields: Field[]]> = [
 		{ name: 'status', type: 'integer', example: 422 },
 		{ name: 'body', type: 'object', example: { reason: 'not today' } },
 		{ name: 'headers', type: 'object', example: { 'Retry-After': '2' } },
+	],
+	[
+		'request_header',
+		'Returns one of the headers of its request',
+		{ name: 'name', type: 'string', example: 'X-Tenant' },
 	],
 	['failing', 'Raises an error', { name: 'message', type: 'string', example: 'no such customer' }],
 	['big_integers', 'Integers beyond 2^53'],

@@ -82,7 +82,7 @@ export function createServer(settings: ServerSettings): ApiNodeServer {
 		const value = await pool(serviceId, endpointId).run(async () => {
 			began = performance.now();
 			if (state.latencyMs > 0) await sleep(state.latencyMs, undefined, { ref: false });
-			return handler(body, text);
+			return handler(body, text, request.headers);
 		});
 		if (value instanceof RawAnswer) {
 			return reply.code(value.status).headers(value.headers).type(value.contentType).send(value.body);

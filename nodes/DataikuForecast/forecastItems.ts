@@ -10,6 +10,7 @@ import {
 } from '../../client';
 import { positive, type Target, targetReader } from '../shared/callSettings';
 import { Execution } from '../shared/Execution';
+import { mayBeFull } from '../shared/fullResponse';
 import { outputNamed, successItem } from '../shared/outputItems';
 import { combine } from '../shared/parameters';
 import { columnNames } from '../shared/records';
@@ -177,10 +178,10 @@ function failWithout(execution: Execution, unread: number, groups: readonly Seri
 
 async function send(execution: Execution, target: ForecastTarget, series: readonly Series[]): Promise<void> {
 	const records = series.map((each) => each.records);
-	const outcomes = await execution.session
-		.settle('forecast', target.endpointId, records, target)
-		.catch((error: unknown) => series.map((): RecordOutcome => ({ error: error as ApiNodeError })));
 	const outputOf = execution.parameters.reader<string>('output', 'flat');
+	const outcomes = await execution.session
+		.settle('forecast', target.endpointId, records, { ...target, responseHeaders: mayBeFull(outputOf) })
+		.catch((error: unknown) => series.map((): RecordOutcome => ({ error: error as ApiNodeError })));
 
 	outcomes.forEach((outcome, n) => {
 		const { itemIndexes } = series[n]!;

@@ -1,8 +1,9 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
-import { RawResponse } from '../../client';
+import { RawResponse, type ResponseHead } from '../../client';
 import { isObject } from '../shared/isObject';
 import type { ItemCall } from '../shared/callItems';
 import type { Execution } from '../shared/Execution';
+import { fullResponse, headersFor } from '../shared/fullResponse';
 import { flag } from '../shared/parameters';
 import { outputNamed, outputNamesReader, successItem } from '../shared/outputItems';
 
@@ -12,14 +13,21 @@ export function valueOf(response: unknown): unknown {
 	return enveloped ? response.response : response;
 }
 
-type FunctionOutput = (input: IDataObject, value: unknown, response: unknown, resultField: string) => IDataObject;
+/** What a function output is made of. */
+interface FunctionAnswer {
+	value: unknown;
+	response: unknown;
+	headers: ResponseHead['headers'];
+	resultField: string;
+}
+type FunctionOutput = (input: IDataObject, answer: FunctionAnswer) => IDataObject;
 
 const objectOf = (value: unknown) => (isObject(value) ? value : { result: value }) as IDataObject;
 
 const outputs: Record<string, FunctionOutput> = {
-	withInput: (input, value, _response, resultField) => ({ ...input, [resultField]: value as IDataObject }),
-	resultOnly: (_input, value) => objectOf(value),
-	fullResponse: (_input, _value, response) => objectOf(response),
+	withInput: (input, { value, resultField }) => ({ ...input, [resultField]: value as IDataObject }),
+	resultOnly: (_input, { value }) => objectOf(value),
+	fullResponse: (_input, { response, headers }) => fullResponse(response, headers),
 };
 
 const isText = /^text\/|[/+]xml$|^application\/(javascript|x-www-form-urlencoded|yaml|csv|sql)$/;
@@ -34,14 +42,13 @@ export function functionCall(context: IExecuteFunctions): (execution: Execution)
 			const output = outputOf(itemIndex);
 			const toJson = outputNamed(outputs, output);
 			const { resultField } = namesOf(itemIndex);
-			const item = (value: unknown, response: unknown = value) =>
-				successItem(
-					toJson(source.json, value, response, resultField),
-					itemIndex,
-					output === 'withInput' ? source : undefined,
-				);
+			const { headers, onResponse } = headersFor(output);
+			const item = (value: unknown, response: unknown = value) => {
+				const json = toJson(source.json, { value, response, headers, resultField });
+				return successItem(json, itemIndex, output === 'withInput' ? source : undefined);
+			};
 
-			const response = await execution.session.runFunction<unknown>(endpointId, record, options);
+			const response = await execution.session.runFunction<unknown>(endpointId, record, { ...options, onResponse });
 			if (response instanceof RawResponse) return [await rawItem(context, response, item)];
 			const value = valueOf(response);
 			if (!Array.isArray(value) || !splitArray(itemIndex) || output === 'fullResponse') return [item(value, response)];

@@ -1,8 +1,9 @@
 import type { IDataObject } from 'n8n-workflow';
-import { InvalidCallError } from '../../client';
+import { InvalidCallError, type ResponseHead } from '../../client';
 import { isObject } from '../shared/isObject';
 import type { ItemCall } from '../shared/callItems';
 import type { Execution } from '../shared/Execution';
+import { fullResponse, headersFor } from '../shared/fullResponse';
 import { outputNamed, successItem } from '../shared/outputItems';
 import { flag } from '../shared/parameters';
 
@@ -11,12 +12,13 @@ interface Table {
 	rows: unknown[][];
 }
 
-/**
- * What a response is turned into, one JSON object per item.
- *
- * @param cell converts each value of a row
- */
-type QueryOutput = (response: unknown, cell?: (value: unknown) => unknown) => IDataObject[];
+/** What a response is turned into, one JSON object per item. */
+type QueryOutput = (response: unknown, how: QueryOutputOptions) => IDataObject[];
+interface QueryOutputOptions {
+	headers: ResponseHead['headers'];
+	/** Converts each value of a row. */
+	cell?: (value: unknown) => unknown;
+}
 
 /** Names of columns as keys of one object: those of the same name are told apart as `id`, `id_2`, `id_3`. */
 function distinctColumns(names: readonly string[]): string[] {
@@ -68,7 +70,7 @@ function known<Output>(
 const updated = (updatedRows: unknown): IDataObject[] => [{ updatedRows: updatedRows as number }];
 
 const outputs: Record<string, QueryOutput> = {
-	perRow: (response, cell) =>
+	perRow: (response, { cell }) =>
 		known(
 			response,
 			({ columns, rows }) => {
@@ -77,13 +79,13 @@ const outputs: Record<string, QueryOutput> = {
 			},
 			updated,
 		),
-	perQuery: (response, cell) =>
+	perQuery: (response, { cell }) =>
 		known(
 			response,
 			({ columns, rows }) => [{ columns, rows: cell ? rows.map((row) => row.map(cell)) : rows }],
 			updated,
 		),
-	fullResponse: (response) => [(isObject(response) ? response : { result: response }) as IDataObject],
+	fullResponse: (response, { headers }) => [fullResponse(response, headers)],
 };
 
 /** A text that a number holds exactly becomes one: `12.50` does, `007` and `12345678901234567890` do not. */
@@ -99,9 +101,11 @@ export function queryCall(execution: Execution): ItemCall {
 	const keepInput = flag(parameters.reader('options.keepInput', false));
 	const convertNumbers = flag(parameters.reader('options.convertNumbers', false));
 	return async (itemIndex, endpointId, record, options) => {
-		const output = outputNamed(outputs, outputOf(itemIndex));
-		const response = await execution.session.sqlQuery(endpointId, record, options);
-		const rows = output(response, convertNumbers(itemIndex) ? numberIfExact : undefined);
+		const output = outputOf(itemIndex);
+		const toRows = outputNamed(outputs, output);
+		const { headers, onResponse } = headersFor(output);
+		const response = await execution.session.sqlQuery(endpointId, record, { ...options, onResponse });
+		const rows = toRows(response, { headers, cell: convertNumbers(itemIndex) ? numberIfExact : undefined });
 		if (rows.length === 0) execution.remark('The query found no row');
 		if (!keepInput(itemIndex)) return rows.map((json) => successItem(json, itemIndex));
 		const source = items[itemIndex]!;

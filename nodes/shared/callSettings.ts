@@ -1,4 +1,10 @@
-import { type CallOptions, type DispatchOptions, type ExplanationOptions, InvalidCallError } from '../../client';
+import {
+	callHeaders,
+	type CallOptions,
+	type DispatchOptions,
+	type ExplanationOptions,
+	InvalidCallError,
+} from '../../client';
 import { choice, combine, type Parameters, type Reader, textOf } from './parameters';
 
 /** Where a request goes and how: items that agree in all of it may share one. */
@@ -30,6 +36,23 @@ export function endpointReader(parameters: Parameters): Reader<string> {
 	return combine([endpointId], (i) => textOf(endpointId(i)));
 }
 
+interface HeaderRows {
+	header?: Array<{ name?: unknown; value?: unknown }>;
+}
+
+/** Request headers, checked here: an item that would be refused with its request must not count as read. */
+function headersReader(parameters: Parameters): Reader<CallOptions['headers']> {
+	const given = parameters.reader<HeaderRows>('options.headers', {});
+	return combine([given], (i) => {
+		const rows = (given(i).header ?? [])
+			.map(({ name, value }) => [textOf(name).trim(), textOf(value)] as const)
+			.filter(([name]) => name !== '');
+		const twice = rows.find(([name], n) => rows.findIndex((row) => row[0] === name) < n);
+		if (twice) throw new InvalidCallError(`The header "${twice[0]}" cannot be sent: it is given twice`);
+		return rows.length > 0 ? callHeaders(Object.fromEntries(rows)).headers : undefined;
+	});
+}
+
 /**
  * Endpoint, service and limits of every node. 8 requests at a time are what an endpoint's default pool serves. Measured with
  * an API node that works 5 ms on each request: 4 at a time take 1.8 times as long, 2 take 3.3 times.
@@ -41,7 +64,8 @@ export function targetReader(parameters: Parameters): Reader<Target> {
 	const maxConcurrency = parameters.reader<unknown>('options.maxConcurrency', 8);
 	const forcedGeneration = parameters.reader<unknown>('options.forcedGeneration', '');
 	const dispatchKey = parameters.reader<unknown>('options.dispatchKey', '');
-	const readers = [endpointId, serviceId, timeout, maxConcurrency, forcedGeneration, dispatchKey];
+	const headers = headersReader(parameters);
+	const readers = [endpointId, serviceId, timeout, maxConcurrency, forcedGeneration, dispatchKey, headers];
 	const timeoutOf = positive(timeout, 'Timeout');
 	const concurrencyOf = positive(maxConcurrency, 'Max Concurrency');
 	return combine(readers, (i) => ({
@@ -51,6 +75,7 @@ export function targetReader(parameters: Parameters): Reader<Target> {
 		maxConcurrency: concurrencyOf(i),
 		forcedGeneration: optionalText(forcedGeneration(i)),
 		dispatchKey: optionalText(dispatchKey(i)),
+		headers: headers(i),
 	}));
 }
 

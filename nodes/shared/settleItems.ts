@@ -11,6 +11,7 @@ import {
 import { batchSizeReader, explanationReader, type Target, targetReader } from './callSettings';
 import { Execution } from './Execution';
 import { flatResult, prefixed } from './flatResult';
+import { mayBeFull } from './fullResponse';
 import { outputNamed, outputNamesReader, type OutputNames, successItem } from './outputItems';
 import { choice, combine, type Parameters, textOf } from './parameters';
 import { contextReader } from './records';
@@ -69,6 +70,7 @@ export async function settleItems(
 		const contextOf = contextReader(parameters);
 		const targetOf = batchTargetReader(parameters);
 		const emit = emitter(execution, outputs);
+		const responseHeaders = mayBeFull(parameters.reader('output', Object.keys(outputs)[0]!));
 		const key = operation === 'lookup' ? 'data' : 'features';
 		const open = new Map<string, Batch>();
 		let openItems = 0;
@@ -79,7 +81,8 @@ export async function settleItems(
 			const onOutcome = (n: number, outcome: RecordOutcome) => emit(indexes[n]!, outcome, target, records[n]![key]);
 			return execution.start(target.maxConcurrency, async () => {
 				try {
-					await execution.session.settle(operation, target.endpointId, records, { ...target, onOutcome });
+					const options = { ...target, responseHeaders, onOutcome };
+					await execution.session.settle(operation, target.endpointId, records, options);
 				} catch (error) {
 					for (const itemIndex of indexes) execution.fail(error, { itemIndex, target });
 				}

@@ -41,7 +41,7 @@ const common = {
 	recordJson: '={{ $json }}',
 	options: {},
 };
-const commonOptions = { checkFeatures: 'warn', serviceId: '', timeout: 30000, maxConcurrency: 8 };
+const commonOptions = { checkFeatures: 'warn', serviceId: '', timeout: 30000, maxConcurrency: 8, headers: {} };
 const dispatch = { forcedGeneration: '', dispatchKey: '' };
 const batch = { batchSize: 100, contextJson: '' };
 const names = { resultField: 'result', columnPrefix: '' };

@@ -161,7 +161,7 @@ const outputDescriptions = {
 	perSeries: { name: 'Item per Series', description: 'Lists of forecasts, quantiles and times' },
 	perRow: { name: 'Item per Row', description: "The row's columns as fields" },
 	perQuery: { name: 'Item per Query', description: 'Columns and rows as lists' },
-	fullResponse: { name: 'Full Response', description: 'The whole response: result, timing and API context' },
+	fullResponse: { name: 'Full Response', description: 'The whole response: result, timing, API context and headers' },
 } satisfies Record<string, Omit<INodePropertyOptions, 'value'>>;
 
 /** The `output` parameter; the first one named is the default. */
@@ -219,6 +219,37 @@ export const callOptions: INodeProperties[] = [
 		default: 'warn',
 		description:
 			"Whether records are held against the service's OpenAPI document: a missing required field, a wrong type, a value that is not listed, a misspelled name",
+	},
+	{
+		displayName: 'Headers',
+		name: 'headers',
+		type: 'fixedCollection',
+		typeOptions: { multipleValues: true },
+		placeholder: 'Add Header',
+		default: {},
+		description:
+			'Request headers for functions and custom models that read them. Not the key, which comes from the credential. Items whose headers differ go in different requests.',
+		options: [
+			{
+				displayName: 'Header',
+				name: 'header',
+				values: [
+					{
+						displayName: 'Name',
+						name: 'name',
+						type: 'string',
+						default: '',
+						placeholder: 'e.g. X-Tenant',
+					},
+					{
+						displayName: 'Value',
+						name: 'value',
+						type: 'string',
+						default: '',
+					},
+				],
+			},
+		],
 	},
 	{
 		displayName: 'Max Concurrency',

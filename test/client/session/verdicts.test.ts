@@ -52,10 +52,11 @@ describe('A verdict belongs to what requests share', () => {
 		['dispatch key', { dispatchKey: 'old' }, { dispatchKey: 'new' }],
 		['explanation setting', { withExplanations: true }, { withExplanations: false }],
 		['service', { serviceId: 'old' }, { serviceId: 'new' }],
+		['header', { headers: { 'x-tenant': 'old' } }, { headers: { 'x-tenant': 'new' } }],
 	])('nor for another %s', async (_what, broken, fine) => {
 		const server = await scene.server();
-		server.setFault(({ path, body }) => {
-			const isBroken = path.includes('/old/') || /"old"|"enabled":true/.test(body);
+		server.setFault(({ path, headers, body }) => {
+			const isBroken = path.includes('/old/') || headers['x-tenant'] === 'old' || /"old"|"enabled":true/.test(body);
 			return isBroken || /"id":\d*37\b/.test(body) ? { kind: 'answer', ...refusal() } : undefined;
 		});
 		const session = scene.client(server).session();

@@ -81,6 +81,12 @@ test('a function may choose its status, headers and body', async () => {
 	expect(await run('status', { status: 204 })).toMatchObject({ status: 204, text: '' });
 });
 
+test('a function may read the headers of its request', async () => {
+	const asked = async (name: string) =>
+		(await ask<{ response: unknown }>(node, 'open/request_header/run', { name }, { 'X-Tenant': 'acme' })).body.response;
+	expect([await asked('x-TENANT'), await asked('x-other')]).toEqual(['acme', null]);
+});
+
 test.each([
 	['failing', { message: 'no stock' }, 'ValueError: no stock'],
 	['add', { a: 1 }, "missing 1 required argument: 'b'"],

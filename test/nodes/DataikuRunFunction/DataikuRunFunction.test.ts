@@ -10,6 +10,9 @@ afterAll(async () => await node.close());
 beforeEach(async () => (proxy = await chaosProxy({ upstream: node.url })));
 afterEach(async () => await proxy.close());
 
+/** What the full response has beside a response of the function's own. */
+const headers = expect.objectContaining({ 'dss-version': '14.3.3' }) as IDataObject;
+
 const call = async (
 	endpointId: string,
 	items: IDataObject[],
@@ -124,7 +127,7 @@ describe('an answer that is not JSON', () => {
 	])('goes to the result with its type when it is %s', async (_name, endpointId, item, added) => {
 		expect(jsonOf((await call(endpointId, [item])).output)).toEqual([{ ...item, ...added }]);
 		expect(jsonOf((await call(endpointId, [item], 'resultOnly')).output)).toEqual([added]);
-		expect(jsonOf((await call(endpointId, [item], 'fullResponse')).output)).toEqual([added]);
+		expect(jsonOf((await call(endpointId, [item], 'fullResponse')).output)).toEqual([{ ...added, headers }]);
 	});
 
 	it.each(['withInput', 'resultOnly', 'fullResponse'])(
@@ -134,7 +137,8 @@ describe('an answer that is not JSON', () => {
 			const { output: items, error } = await call('chart', [item], output);
 
 			expect(error).toBeUndefined();
-			expect(jsonOf(items)).toEqual([{ ...(output === 'withInput' && item), contentType: 'image/png' }]);
+			const beside = { withInput: item, fullResponse: { headers } }[output];
+			expect(jsonOf(items)).toEqual([{ ...beside, contentType: 'image/png' }]);
 			const { data } = items[0]!.binary ?? {};
 			expect(data).toMatchObject({ mimeType: 'image/png', fileExtension: 'png' });
 			expect(Buffer.from(data?.data ?? '', 'base64').subarray(0, 4)).toEqual(Buffer.from([0x89, 0x50, 0x4e, 0x47]));

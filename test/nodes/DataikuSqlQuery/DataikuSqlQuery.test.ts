@@ -94,7 +94,7 @@ describe('a query', () => {
 
 	it('gives the whole answer', async () => {
 		const { output } = await query('customer_orders', [{ customer_id: 'C001' }], { output: 'fullResponse' });
-		expect(Object.keys(output[0]!.json).sort()).toEqual(['apiContext', 'columns', 'rows', 'timing']);
+		expect(Object.keys(output[0]!.json).sort()).toEqual(['apiContext', 'columns', 'headers', 'rows', 'timing']);
 	});
 
 	it('gives no item for no row, and says so', async () => {
@@ -218,7 +218,8 @@ describe('an answer of an unknown shape', () => {
 		['rows that are objects', { columns: ['a'], rows: [{ a: 1 }] }, { columns: ['a'], rows: [{ a: 1 }] }],
 	])('passes in full, and is refused otherwise: %s', async (_name, body, full) => {
 		answer(body);
-		expect(jsonOf((await query('any', [{}], { output: 'fullResponse' })).output)).toEqual([full]);
+		const headers = expect.objectContaining({ 'content-type': 'application/json' }) as IDataObject;
+		expect(jsonOf((await query('any', [{}], { output: 'fullResponse' })).output)).toEqual([{ ...full, headers }]);
 		for (const output of ['perRow', 'perQuery']) {
 			const { error } = await query('any', [{}], { output });
 			expect(error?.message).toMatch(/^The response holds neither columns and rows nor .* \(item 0, endpoint 'any'\)$/);

@@ -199,7 +199,7 @@ describe('items that differ in', () => {
 		expect(jsonOf(output).map((json) => Object.keys(json).sort())).toEqual([
 			['amount', 'output', 'result'],
 			['ignored', 'prediction', 'probaPercentile', 'probas'],
-			['apiContext', 'result', 'timing'],
+			['apiContext', 'headers', 'result', 'timing'],
 		]);
 	});
 

@@ -38,6 +38,7 @@ const documented: Record<string, string[]> = {
 		'nothing',
 		'report_text',
 		'report_xml',
+		'request_header',
 		'sequence',
 		'status',
 		'wait',

@@ -78,7 +78,7 @@ describe.each([
 			expect(withInput).toEqual(records.map((record, n) => ({ ...record, result: results[n] })));
 			expect(resultOnly).toEqual(results);
 			for (const json of fullResponse) {
-				expect(Object.keys(json).sort()).toEqual(['apiContext', 'result', 'timing']);
+				expect(Object.keys(json).sort()).toEqual(['apiContext', 'headers', 'result', 'timing']);
 				expect(json.apiContext).toMatchObject({ serviceId: 'demo', endpointId, ...answeredBy });
 			}
 		},

@@ -8,6 +8,7 @@ import {
 	type PredictionResult,
 	RawResponse,
 	type RecordOutcome,
+	type ResponseHead,
 	type Session,
 	StatusError,
 } from 'n8n-nodes-dataiku/client';
@@ -59,6 +60,19 @@ export async function batches(client: ApiNodeClient): Promise<RecordOutcome[]> {
 		else holds<Same<typeof outcome.error, undefined>>();
 	}
 	return outcomes;
+}
+
+export async function headers(client: ApiNodeClient): Promise<ResponseHead | undefined> {
+	let head: ResponseHead | undefined;
+	const sent = { 'X-Tenant': 'acme' } as const;
+	await client.runFunction('f', {}, { headers: sent, onResponse: (received) => void (head = received) });
+	// @ts-expect-error a header is a text
+	await client.openApi({ headers: { 'x-count': 7 } });
+	const [outcome] = await client.settle('predict', 'fraud', [], { headers: sent, responseHeaders: true });
+	if (outcome && !outcome.error) holds<Same<typeof outcome.response.headers, Record<string, string> | undefined>>();
+	// @ts-expect-error records are settled in several requests: their outcomes have the headers
+	await client.settle('predict', 'fraud', [], { onResponse: () => {} });
+	return head;
 }
 
 export function sessions(client: ApiNodeClient): Session {

@@ -1,0 +1,88 @@
+import { InvalidCallError } from '../../../client';
+import { callHeaders } from '../../../client/wire/callHeaders';
+
+function refusal(headers: unknown): string {
+	try {
+		callHeaders(headers as Record<string, string>);
+	} catch (error) {
+		expect(error).toBeInstanceOf(InvalidCallError);
+		return (error as Error).message;
+	}
+	throw new Error('The headers were taken');
+}
+
+it.each([
+	['authorization', 'the credential alone says who calls'],
+	['proxy-authorization', 'the credential alone says who calls'],
+	['cookie', 'the credential alone says who calls'],
+	['host', 'the client sets it itself'],
+	['content-length', 'the client sets it itself'],
+	['content-type', 'the client sets it itself'],
+	['accept-encoding', 'the client sets it itself'],
+	['content-encoding', 'the body is sent as it is'],
+	['transfer-encoding', 'it concerns the connection, not the endpoint'],
+	['connection', 'it concerns the connection, not the endpoint'],
+	['proxy-connection', 'it concerns the connection, not the endpoint'],
+	['keep-alive', 'it concerns the connection, not the endpoint'],
+	['te', 'it concerns the connection, not the endpoint'],
+	['trailer', 'it concerns the connection, not the endpoint'],
+	['upgrade', 'it concerns the connection, not the endpoint'],
+	['http2-settings', 'it concerns the connection, not the endpoint'],
+	['expect', 'it concerns the connection, not the endpoint'],
+])('%s is refused in any case, and the value stays out of the message', (name, reason) => {
+	for (const spelled of [name, name.toUpperCase(), name.replace(/^./, (letter) => letter.toUpperCase())]) {
+		expect(refusal({ 'x-fine': 'a', [spelled]: 's3cr3t' })).toBe(`The header "${spelled}" cannot be sent: ${reason}`);
+	}
+});
+
+it.each(['', ' ', 'X Tenant', 'X-Tenant ', 'X-Tenant:', 'X\r\nHost', 'X\nHost', 'X\0', 'Ünï', '(x)', 'host\r\n'])(
+	'a header of the name %j is refused',
+	(name) => {
+		expect(refusal({ [name]: 's3cr3t' })).toBe(
+			`The header ${JSON.stringify(name)} cannot be sent: its name may hold letters, digits and hyphens, and no space`,
+		);
+	},
+);
+
+it.each<[string, unknown, string]>([
+	['two lines', 's3cr3t\r\nauthorization: x', 'its value must be one line'],
+	['a line feed at its end', 's3cr3t\n', 'its value must be one line'],
+	['a lone carriage return', 's3\rcr3t', 'its value must be one line'],
+	['a NUL', 's3cr3t\0', 'its value must be one line'],
+	['a control character', 's3cr3t\u001b', 'its value holds a character that no header can'],
+	['a character beyond latin1', 's3cr3t €', 'its value holds a character that no header can'],
+	// Its lower byte is that of a line feed.
+	[
+		'a character that latin1 would cut to a line feed',
+		's3cr3t\u010a',
+		'its value holds a character that no header can',
+	],
+	['a number', 7, 'its value is not a text'],
+	['nothing', undefined, 'its value is not a text'],
+	['a list', ['s3cr3t'], 'its value is not a text'],
+])('a value that is or holds %s is refused', (_what, value, reason) => {
+	expect(refusal({ 'X-Tenant': value })).toBe(`The header "X-Tenant" cannot be sent: ${reason}`);
+});
+
+it('a header that is given twice, in other letters, is refused', () => {
+	expect(refusal({ 'X-Tenant': 'a', 'x-tenant': 'b' })).toBe('The header "x-tenant" cannot be sent: it is given twice');
+});
+
+it.each<[string, unknown]>([
+	['a text', 'x-tenant: a'],
+	['null', null],
+	['a list', [['x-tenant', 'a']]],
+	['a Map', new Map([['x-tenant', 'a']])],
+	["fetch's Headers", new Headers({ 'x-tenant': 'a' })],
+])('%s in place of an object is refused, rather than taken for no headers', (_what, headers) => {
+	expect(refusal(headers)).toBe("'headers' must be an object of names and texts");
+});
+
+it('everything else is taken as it is', () => {
+	const headers = { 'X-Tenant': ' a ', "!#$%&'*+.^_`|~0": 'é\t"', 'x-empty': '', constructor: 'x' };
+	expect(callHeaders(headers).headers).toEqual(headers);
+	expect(callHeaders(undefined).headers).toEqual({});
+	expect(Object.keys(callHeaders(JSON.parse('{"__proto__": "x"}') as Record<string, string>).headers)).toEqual([
+		'__proto__',
+	]);
+});

@@ -173,6 +173,12 @@ describe('A value that a server echoes', () => {
 		for (const { detail } of failures) expect(detail).toBe('No such token: ***');
 	});
 
+	it('is taken out whole, where another one is a part of it', async () => {
+		const headers = { 'x-short': 'abcdefgh', 'x-long': 'abcdefgh-and-more' };
+		const { client } = await stage.chaosAndClient({ respond: () => dssError(400, 'Not for abcdefgh-and-more') });
+		expect((await failureOf(client.predictRecord('e', {}, { headers }))).detail).toBe('Not for ***');
+	});
+
 	it('is left alone when it is short: any text may hold it', async () => {
 		const { failures } = await shownOf('eu-west', () => dssError(400, 'No such model in eu-west'));
 		for (const { detail } of failures) expect(detail).toBe('No such model in eu-west');

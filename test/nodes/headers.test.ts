@@ -144,7 +144,6 @@ describe.each(nodeTypes)('%s', (type) => {
 			return jsonOf(made.output);
 		};
 		const full = await outputOf('fullResponse');
-		const byExpression = await outputOf('={{ "fullResponse" }}');
 
 		expect(full.map((json) => json.headers)).toEqual(
 			['acme', 'other'].map((tenant) => ({
@@ -159,9 +158,22 @@ describe.each(nodeTypes)('%s', (type) => {
 			expect(Object.keys(shown as IDataObject)).not.toContain('set-cookie');
 			expect(Object.keys(shown as IDataObject)).not.toContain('x-echo');
 		}
-		expect(byExpression.map((json) => (json.headers as IDataObject)['x-tenant'])).toEqual(['acme', 'other']);
 		expect(JSON.stringify(await outputOf())).not.toContain('x-n');
 	});
+});
+
+it.each(['dataikuPredict', 'dataikuForecast'])('%s has them for the items that an expression says', async (type) => {
+	const { unit, options } = callOf(type);
+	const output = type === 'dataikuPredict' ? 'resultOnly' : 'perStep';
+	const { output: made } = await run(type, {
+		url: proxy.url,
+		items: [...unit(0), ...unit(1)],
+		options,
+		parameters: { output: `={{ $itemIndex < ${unit(0).length} ? '${output}' : 'fullResponse' }}` },
+	});
+	const [full, ...others] = jsonOf(made).reverse();
+	expect(full!.headers).toMatchObject({ 'dss-version': '14.3.3' });
+	for (const json of others) expect(json).not.toHaveProperty('headers');
 });
 
 it('a forecast is not made of a series with a line whose header cannot be sent', async () => {

@@ -71,6 +71,7 @@ describe('A verdict belongs to what requests share', () => {
 	it.each<[string, [string, SettleOptions], [string, SettleOptions]]>([
 		['endpoint', ['broken', {}], ['fine', {}]],
 		['generation', ['model', { forcedGeneration: 'old' }], ['model', { forcedGeneration: 'new' }]],
+		['header', ['model', { headers: { 'x-tenant': 'old' } }], ['model', { headers: { 'x-tenant': 'new' } }]],
 	])(
 		'and what refuses everything stays cheap beside another %s that scores everything',
 		async (_what, broken, fine) => {
@@ -78,6 +79,7 @@ describe('A verdict belongs to what requests share', () => {
 				await wait(2);
 				return endpoint === 'broken' || generation === 'old' ? refusal() : undefined;
 			});
+			server.setFault(({ headers }) => (headers['x-tenant'] === 'old' ? { kind: 'answer', ...refusal() } : undefined));
 			const session = client.session();
 			const ids = range(3_000);
 			const [refused, scored] = await Promise.all([

@@ -6,11 +6,15 @@ export interface SecretHeaders {
 
 /** Takes secrets out of a text that came from outside. Works only when there is such a text: few requests have one. */
 export function redactor(secrets: readonly string[]): (text: string) => string {
+	let hidden: string[] | undefined;
 	return (text) => {
-		// A shorter secret occurs in any text by chance.
-		const hidden = secrets.flatMap(spellings).filter(({ length }) => length >= 4);
-		// The longer ones first: one may be part of another.
-		return hidden.sort((a, b) => b.length - a.length).reduce((clean, each) => clean.replaceAll(each, '***'), text);
+		hidden ??= secrets
+			.flatMap(spellings)
+			// A shorter secret occurs in any text by chance.
+			.filter(({ length }) => length >= 4)
+			// The longer ones first: one may be part of another.
+			.sort((a, b) => b.length - a.length);
+		return hidden.reduce((clean, each) => clean.replaceAll(each, '***'), text);
 	};
 }
 

@@ -24,4 +24,5 @@ export type { ClientEvent, TokenSource } from './traffic/Caller';
 export type { CallOptions } from './traffic/Transport';
 export type * from './types';
 export { callHeaders } from './wire/callHeaders';
+export { type Location, parseLocations } from './wire/location';
 export type { TlsOptions } from './wire/tls';

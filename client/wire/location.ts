@@ -5,10 +5,13 @@ export interface Location {
 	origin: string;
 	prefix: string;
 	host: string;
+	/** The service that a pasted URL names: `…/public/api/v1/<service>/<endpoint>/predict`. It is told, not used. */
+	serviceId?: string;
 }
 
 /**
- * @param urls URLs of the instances: one text with commas, or a list; each with a path prefix or not
+ * @param urls URLs of the instances: one text with commas, or a list; each with a path prefix or not. What follows the
+ *   prefix in the URL of an endpoint, as Dataiku shows it for copying, is passed over.
  * @throws InvalidCallError naming the text that is not an http or https URL
  */
 export function parseLocations(urls: string | readonly string[]): Location[] {
@@ -20,12 +23,25 @@ export function parseLocations(urls: string | readonly string[]): Location[] {
 		const which = texts.length > 1 ? `URL number ${index + 1} of the API node` : "The API node's URL";
 		if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash) {
 			throw new InvalidCallError(
-				`${which} must look like https://host:port, with a path or not, and without user, password, ? and #`,
+				`${which} must look like https://host:port, beginning with https:// or http://, with a path or not, and without user, password, ? and #`,
 			);
 		}
 		const port = url.port || (url.protocol === 'https:' ? '443' : '80');
-		return { origin: url.origin, prefix: url.pathname.replace(/\/+$/, ''), host: `${url.hostname}:${port}` };
+		const { pathname } = url;
+		const at = pathname.search(/\/public\/api\/v1(\/|$)/);
+		const prefix = (at < 0 ? pathname : pathname.slice(0, at)).replace(/(?<!\/)\/+$/, '');
+		const segment = at < 0 ? undefined : pathname.slice(at).split('/')[4];
+		const serviceId = segment ? idOf(segment) : undefined;
+		return { origin: url.origin, prefix, host: `${url.hostname}:${port}`, serviceId };
 	});
+}
+
+function idOf(segment: string): string {
+	try {
+		return decodeURIComponent(segment);
+	} catch {
+		return segment;
+	}
 }
 
 function pathSegment(id: unknown, what: string): string {

@@ -15,16 +15,15 @@ export interface TlsOptions {
 	rejectUnauthorized?: boolean;
 }
 
-/** A one-line input field turns a PEM's line breaks into spaces. */
+/** Restores what one-line input fields and JSON make of line breaks: spaces, nothing, or a backslash with an n. */
 function pem(text: string | undefined): string | undefined {
 	return text
 		?.trim()
+		.replaceAll('\\n', '\n')
 		.replace(
-			/(-----BEGIN [A-Z0-9 ]+-----)([^-]+)(-----END [A-Z0-9 ]+-----)\s*/g,
-			(_all, begin: string, body: string, end: string) =>
-				/^[^\n]*:/.test(body.trim())
-					? `${begin}${body}${end}\n`
-					: `${begin}\n${body.trim().replace(/\s+/g, '\n')}\n${end}\n`,
+			/(-----BEGIN [A-Z0-9 ]+-----)\s*(?:(Proc-Type: 4,ENCRYPTED)\s+(DEK-Info: \S+)\s)?([^-]+)(-----END [A-Z0-9 ]+-----)\s*/g,
+			(_all, begin: string, encrypted: string | undefined, cipher: string, base64: string, end: string) =>
+				[begin, ...(encrypted ? [encrypted, cipher, ''] : []), ...base64.trim().split(/\s+/), end, ''].join('\n'),
 		);
 }
 

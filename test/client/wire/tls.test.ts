@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto';
 import { type ApiNode, startApiNode } from '../../../demo/api-node';
 import { type ApiNodeClientOptions, ConnectionError, InvalidCallError, type TlsOptions } from '../../../client';
 import { authority, type Certificates, certificates } from '../../support/certificates';
@@ -29,6 +30,8 @@ describe('trusts', () => {
 
 	test.each<[string, (ca: string, other: string) => string]>([
 		['pasted in one line', (ca) => oneLine(ca)],
+		['that lost its line ends', (ca) => ca.replaceAll('\n', '')],
+		['copied out of JSON', (ca) => JSON.stringify(ca).slice(1, -1)],
 		['with Windows line ends and blanks around it', (ca) => `\n  ${ca.replaceAll('\n', '\r\n')}  `],
 		['as the second of two', (ca, other) => `${other}\n${ca}`],
 		['as the second of two, pasted in one line', (ca, other) => oneLine(`${other}\n${ca}`)],
@@ -129,6 +132,19 @@ describe('mutual TLS', () => {
 		const { cert, key } = pem.client;
 		const { outcome } = await call(wanted('TLSv1.3'), { ca: pem.ca, cert: `${key}\n${cert}`, key });
 		expect(await outcome).toEqual(answer.body);
+	});
+
+	test('opens an encrypted key in the format of old, pasted in one line', async () => {
+		const { cert, key, passphrase } = pem.encryptedClient;
+		const old = createPrivateKey({ key, passphrase }).export({
+			type: 'sec1',
+			format: 'pem',
+			cipher: 'aes-256-cbc',
+			passphrase,
+		});
+		expect(old).toContain('Proc-Type');
+		const tls = { ca: pem.ca, cert, key: oneLine(String(old)), passphrase };
+		expect(await (await call(wanted('TLSv1.3'), tls)).outcome).toEqual(answer.body);
 	});
 
 	test('ignores a passphrase that no key needs', async () => {

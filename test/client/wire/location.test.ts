@@ -1,0 +1,33 @@
+import { type ApiNode, startApiNode } from '../../../demo/api-node';
+import { ApiNodeClient, parseLocations } from '../../../client';
+
+let node: ApiNode;
+beforeAll(async () => (node = await startApiNode({ pathPrefix: '/dataiku/api' })));
+afterAll(async () => await node.close());
+
+test.each([
+	['the URL of an API node', ''],
+	['one that ends with slashes', '//'],
+	['one up to the API', '/public/api/v1'],
+	['one up to the API, with a slash', '/public/api/v1/'],
+	['one up to a service', '/public/api/v1/retail'],
+	['that of an endpoint, as Dataiku shows it', '/public/api/v1/retail/fraud/predict'],
+	['one that was pasted with blanks and a line break', '/public/api/v1/retail/fraud/predict \n'],
+])('%s leads to the API node behind its prefix, and to the service that the client has', async (_name, pasted) => {
+	const client = new ApiNodeClient({ url: ` ${node.url}${pasted}`, serviceId: 'demo', apiKey: 'demo-key' });
+	try {
+		expect(await client.runFunction('add', { a: 1, b: 1 })).toMatchObject({ response: 2 });
+	} finally {
+		await client.destroy();
+	}
+});
+
+test.each<[string, string, string | undefined]>([
+	['https://host:12000/public/api/v1/fraud_service/fraud/predict', '', 'fraud_service'],
+	['https://host/a/public/api/v1/two%20words', '/a', 'two words'],
+	['https://host/public/api/v1/100%', '', '100%'],
+	['https://host/public/api/v1/', '', undefined],
+	['https://host/public/api/v1beta/s', '/public/api/v1beta/s', undefined],
+])('%s has the prefix %j and names the service %j', (url, prefix, serviceId) => {
+	expect(parseLocations(url)).toEqual([expect.objectContaining({ prefix, serviceId })]);
+});

@@ -5,7 +5,7 @@ import type {
 	IHttpRequestOptions,
 	INodeProperties,
 } from 'n8n-workflow';
-import { instanceProperties, tlsProperties } from '../nodes/shared/description/credentialProperties';
+import { folded, instanceProperties, openApiProperties, tlsProperties } from '../nodes/shared/description/credentialProperties';
 
 const text = (value: unknown): string => (typeof value === 'string' ? value.trim() : '');
 
@@ -55,7 +55,28 @@ export class DataikuApiNodeApi implements ICredentialType {
 			default: '',
 			displayOptions: { show: { authentication: ['bearerToken'] } },
 		},
-		...tlsProperties,
+		...folded(
+			{
+				displayName: 'Show TLS Settings',
+				name: 'showTlsSettings',
+				type: 'boolean',
+				default: false,
+				description:
+					'Whether to show the fields for a private certificate authority and a client certificate. What is filled in counts either way.',
+			},
+			tlsProperties,
+		),
+		...folded(
+			{
+				displayName: 'Show OpenAPI Document',
+				name: 'showOpenApi',
+				type: 'boolean',
+				default: false,
+				description:
+					'Whether to show the field for an OpenAPI document that the API node does not serve. What is filled in counts either way.',
+			},
+			openApiProperties,
+		),
 	];
 
 	/**

@@ -1,5 +1,5 @@
 import type { Icon, ICredentialType, INodeProperties } from 'n8n-workflow';
-import { instanceProperties, tlsProperties } from '../nodes/shared/description/credentialProperties';
+import { instanceProperties, openApiProperties, tlsProperties } from '../nodes/shared/description/credentialProperties';
 
 export class DataikuApiNodeOAuth2Api implements ICredentialType {
 	name = 'dataikuApiNodeOAuth2Api';
@@ -12,5 +12,5 @@ export class DataikuApiNodeOAuth2Api implements ICredentialType {
 
 	documentationUrl = 'https://doc.dataiku.com/dss/latest/apinode/api/user-api.html';
 
-	properties: INodeProperties[] = [...instanceProperties, ...tlsProperties];
+	properties: INodeProperties[] = [...instanceProperties, ...tlsProperties, ...openApiProperties];
 }

@@ -1,12 +1,22 @@
 import { env } from 'node:process';
 import type {
+	ICredentialDataDecryptedObject,
 	ICredentialsDecrypted,
 	ICredentialTestFunctions,
 	INodeCredentialTestResult,
 	INodeType,
 } from 'n8n-workflow';
-import { ApiNodeError, StatusError } from '../../client';
+import { UserError } from 'n8n-workflow';
+import {
+	type ApiNodeClient,
+	type ApiNodeError,
+	InvalidCallError,
+	type Location,
+	parseLocations,
+	StatusError,
+} from '../../client';
 import { clientFor, notAllowed } from './connection';
+import { isObject } from './isObject';
 
 const milliseconds = 10_000;
 
@@ -17,55 +27,174 @@ const milliseconds = 10_000;
  *
  * @throws Error when it forbids the address
  */
-async function checkPolicy({ helpers }: ICredentialTestFunctions, origins: readonly string[]): Promise<void> {
+async function checkPolicy({ helpers }: ICredentialTestFunctions, origin: string): Promise<void> {
 	if (env.N8N_SSRF_PROTECTION_ENABLED !== 'true') return;
-	for (const origin of origins) {
-		try {
-			await helpers.request({ uri: `${origin}/isAlive/`, timeout: milliseconds, followRedirect: false });
-		} catch (error) {
-			const names = [error, (error as Error).cause].map((each) => (each as Error | undefined)?.name ?? '');
-			if (names.some((name) => name.startsWith('Ssrf'))) throw notAllowed(origin);
-		}
+	try {
+		await helpers.request({ uri: `${origin}/isAlive/`, timeout: milliseconds, followRedirect: false });
+	} catch (error) {
+		const names = [error, (error as Error).cause].map((each) => (each as Error | undefined)?.name ?? '');
+		if (names.some((name) => name.startsWith('Ssrf'))) throw notAllowed(origin);
 	}
 }
 
-function failure(error: unknown): INodeCredentialTestResult {
-	const { message, advice, description } = error as ApiNodeError & { description?: string };
-	return { status: 'Error', message: [message, advice ?? description].filter(Boolean).join('. ') };
+const text = (value: unknown): string => (typeof value === 'string' ? value.trim() : '');
+
+/**
+ * What can be told without asking the API node.
+ *
+ * @throws UserError naming the field, and what to put there
+ */
+function checkFields(data: ICredentialDataDecryptedObject, locations: readonly Location[]): void {
+	const { serviceId, authentication, apiKey, bearerToken, openApi } = data;
+	if (text(serviceId) === '') {
+		const named = locations.find((each) => each.serviceId)?.serviceId;
+		throw new UserError('The service ID is empty', { description: named && `The URL names '${named}'` });
+	}
+	const open = { description: 'For a service that needs none, set Authentication to None' };
+	if (authentication === 'apiKey' && text(apiKey) === '') throw new UserError('The API key is empty', open);
+	if (authentication === 'bearerToken' && text(bearerToken) === '') {
+		throw new UserError('The bearer token is empty', open);
+	}
+	if (text(openApi) !== '') checkOpenApi(text(openApi));
+}
+
+/** @throws UserError telling what is wrong with a pasted document, and where */
+function checkOpenApi(json: string): void {
+	let document: unknown;
+	try {
+		document = JSON.parse(json);
+	} catch (error) {
+		throw notOpenApi(`is not JSON: ${(error as Error).message}`);
+	}
+	if (!isObject(document)) throw notOpenApi('must be a JSON object');
+	if (!isObject(document.paths)) throw notOpenApi("must have an object 'paths' at its top level");
+}
+
+const notOpenApi = (what: string): UserError =>
+	new UserError(`The OpenAPI document ${what}`, {
+		description: 'Paste the whole document of the service, or leave the field empty',
+	});
+
+/** What one instance's test came to. */
+interface Outcome {
+	host: string;
+	/** Why the credential will not do. */
+	error?: Error;
+	/** Whether whoever responded is an API node, as far as can be told. */
+	answered: boolean;
+	/** The refusal of the OpenAPI document, where that left the service and the key unchecked. */
+	unchecked?: StatusError;
+}
+
+/** A gateway speaks for an API node that is gone. */
+const isAnswer = (error: unknown): error is StatusError =>
+	error instanceof StatusError && error.status !== 502 && error.status !== 504;
+
+async function testInstance(
+	context: ICredentialTestFunctions,
+	client: ApiNodeClient,
+	{ host, origin }: Location,
+): Promise<Outcome> {
+	try {
+		await checkPolicy(context, origin);
+		await client.openApi({ timeout: milliseconds });
+		return { host, answered: true };
+	} catch (error) {
+		const missing = error instanceof StatusError && error.status === 404 ? error : undefined;
+		// Without an error type it is the 404 of something other than an API node.
+		if (missing?.errorType === undefined || !(await isApiNode(client))) {
+			return { host, error: error as Error, answered: isAnswer(error) };
+		}
+		return { host, answered: true, unchecked: missing };
+	}
+}
+
+/** Whether isAlive exists; a proxy may keep it to itself, and an instance that is being drained still serves. */
+async function isApiNode(client: ApiNodeClient): Promise<boolean> {
+	try {
+		await client.isAlive({ timeout: milliseconds });
+		return true;
+	} catch (error) {
+		return isAnswer(error) && error.status !== 404;
+	}
+}
+
+/** A list of sentences as one text, each told once. */
+function sentences(texts: ReadonlyArray<string | undefined>): string {
+	const told = texts.flatMap((each) => (each ? [each.replace(/\.$/, '')] : []));
+	return [...new Set(told)].join('. ');
+}
+
+/** What to do about an error of the client or of this package, and what the API node said. */
+function adviceOn(error: unknown, { authentication }: ICredentialDataDecryptedObject): Array<string | undefined> {
+	const { advice, description, serverMessage } = error as ApiNodeError & { description?: string };
+	if (!(error instanceof StatusError)) return [advice ?? description];
+	const closed = authentication === 'none' && (error.status === 401 || error.status === 403);
+	return [
+		closed ? 'The service is not open: choose under Authentication how it is secured' : advice,
+		serverMessage && `It said: ${serverMessage}`,
+	];
+}
+
+/** The result for a credential whose fields can be used. */
+function resultOf(outcomes: Outcome[], data: ICredentialDataDecryptedObject): INodeCredentialTestResult {
+	const count = outcomes.length;
+	const failed = outcomes.flatMap(({ error }) => error ?? []);
+	if (failed.length > 0) {
+		const told = [...new Set(failed.map(({ message }) => message))].join('; ');
+		const answered = outcomes.filter((each) => each.answered).length;
+		const sum = `${answered} of ${count} instances answered${answered < count ? ':' : ', but'} `;
+		const advice = failed.flatMap((error) => adviceOn(error, data));
+		return { status: 'Error', message: sentences([(count > 1 ? sum : '') + told, ...advice]) };
+	}
+	const answers = count > 1 ? `${count} of ${count} instances answer` : 'The API node answers';
+	const open = data.authentication === 'none';
+	const [unchecked] = outcomes.filter((each) => each.unchecked);
+	if (!unchecked) {
+		const accepted = `${count > 1 ? '' : 'it '}accept${count > 1 ? '' : 's'} the key or token for this service`;
+		return { status: 'OK', message: `${answers}, and ${open ? 'the service is open' : accepted}` };
+	}
+	const what = open ? 'the service ID' : 'the service ID and the key';
+	const refusal = `${unchecked.host} gave no OpenAPI document of '${text(data.serviceId)}'`;
+	return {
+		status: 'OK',
+		message: sentences([
+			answers,
+			`Not checked: ${what}. ${refusal}, so there is no such service, or it has no document`,
+			`It said: ${unchecked.unchecked!.serverMessage}`,
+			'The first call of a node will tell',
+		]),
+	};
+}
+
+/** What a pasted URL says of the service, where that is not what will be called. */
+function passedOver(locations: readonly Location[], serviceId: string): string | undefined {
+	const named = locations.find((each) => each.serviceId && each.serviceId !== serviceId)?.serviceId;
+	return named && `The URL names the service '${named}', which is passed over: the service ID '${serviceId}' counts`;
 }
 
 /**
- * Tests a credential over the connection that the nodes use, certificates and proxy included, and says what that proved:
- * isAlive shows that an API node answers at the URL, and the service's OpenAPI document, where there is one, that the key
- * is one of the service's.
+ * Tests a credential over the connection that the nodes use, certificates and proxy included, at each of its instances, and
+ * says what that proved. The service's OpenAPI document shows that the key is one of the service's; where there is none,
+ * isAlive shows that an API node answers at the URL. Nothing else can be asked without calling an endpoint.
  */
 async function dataikuApiNodeTest(
 	this: ICredentialTestFunctions,
 	{ data = {} }: ICredentialsDecrypted,
 ): Promise<INodeCredentialTestResult> {
-	let alive = true;
 	try {
-		const client = clientFor(data);
-		await checkPolicy(this, client.origins);
-		try {
-			await client.isAlive({ timeout: milliseconds });
-		} catch (error) {
-			// A proxy may keep isAlive to itself, and an instance that is being drained still serves.
-			if (!(error instanceof StatusError) || error.status === 502 || error.status === 504) return failure(error);
-			alive = error.status !== 404;
-		}
-		await client.openApi({ timeout: milliseconds });
-		const proved =
-			data.authentication === 'none' ? 'the service is open' : 'it accepts the key or token for this service';
-		return { status: 'OK', message: `The API node answers, and ${proved}` };
+		const locations = parseLocations(text(data.url));
+		checkFields(data, locations);
+		const clients = locations.map(({ origin, prefix }) => clientFor({ ...data, url: origin + prefix }));
+		const outcomes = await Promise.all(
+			locations.map(async (location, n) => await testInstance(this, clients[n]!, location)),
+		);
+		const invalid = outcomes.find(({ error }) => error instanceof InvalidCallError)?.error;
+		if (invalid) return { status: 'Error', message: invalid.message };
+		const { status, message } = resultOf(outcomes, data);
+		return { status, message: sentences([message, passedOver(locations, text(data.serviceId))]) };
 	} catch (error) {
-		if (!(error instanceof StatusError && error.status === 404)) return failure(error);
-		if (error.errorType === undefined || !alive) return failure(error);
-		return {
-			status: 'OK',
-			message:
-				'The API node answers. It has no OpenAPI document for this service, so neither the service ID nor the key could be checked: the first call of a node will.',
-		};
+		return { status: 'Error', message: sentences([(error as Error).message, ...adviceOn(error, data)]) };
 	}
 }
 

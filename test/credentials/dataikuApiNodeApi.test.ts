@@ -30,9 +30,8 @@ describe('the test of the credential', () => {
 			'a wrong key',
 			{ apiKey: 'my-wrong-key' },
 			'Error',
-			/refused the key or token \(401\)\. Check the key in the credential/,
+			/refused the key or token \(401\)\. Check the key in the credential.*\. It said: UnauthorizedException: /,
 		],
-		['no key', { apiKey: '' }, 'Error', /refused the key or token \(401\)/],
 		['the key of another service', { serviceId: 'retail' }, 'Error', /refused the key or token \(401\)/],
 		['a bearer token of the service', { ...bearer, bearerToken: 'demo-token' }, 'OK', withKey],
 		['a wrong bearer token', { ...bearer, bearerToken: 'my-wrong-key' }, 'Error', /refused the key or token \(401\)/],
@@ -42,8 +41,12 @@ describe('the test of the credential', () => {
 			'OK',
 			'The API node answers, and the service is open',
 		],
-		['a service that is not open', { authentication: 'none' }, 'Error', /refused the key or token \(401\)/],
-		['no service', { serviceId: '' }, 'Error', 'The service id is missing'],
+		[
+			'a service that is not open',
+			{ authentication: 'none' },
+			'Error',
+			/\(401\)\. The service is not open: choose under Authentication how it is secured/,
+		],
 		['a service that is a path', { serviceId: 'a/b' }, 'Error', /must not be '\.' or '\.\.' nor hold a slash/],
 	])('meets %s', async (_name, fields, status, message) => {
 		const result = await test(node.url, fields);
@@ -64,17 +67,51 @@ describe('the test of the credential', () => {
 		]);
 	});
 
+	it.each<[string, IDataObject, RegExp]>([
+		['URL', { url: ' ' }, /^The API node's URL is missing$/],
+		['service', { serviceId: ' ' }, /^The service ID is empty$/],
+		['key', { apiKey: ' ' }, /^The API key is empty\. For a service that needs none, set Authentication to None$/],
+		['token', { ...bearer, bearerToken: '' }, /^The bearer token is empty\. For a service that needs none/],
+	])('asks for the %s that is missing, and sends nothing', async (_name, fields, message) => {
+		const proxy = await chaosProxy({ upstream: node.url });
+		const result = await test(proxy.url, fields);
+		await proxy.close();
+		expect(result).toEqual({ status: 'Error', message: expect.stringMatching(message) as string });
+		expect(proxy.requests).toEqual([]);
+	});
+
+	it('names the service that a pasted URL names where there is no service ID', async () => {
+		expect(await test(`${node.url}/public/api/v1/retail/fraud/predict`, { serviceId: '' })).toEqual({
+			status: 'Error',
+			message: "The service ID is empty. The URL names 'retail'",
+		});
+	});
+
 	it('says what could not be checked where the service has no OpenAPI document', async () => {
 		const { url } = await start({ swagger: false });
-		expect(await test(url)).toEqual({
+		expect((await test(url)).message).toMatch(
+			/^The API node answers\. Not checked: the service ID and the key\. 127.* gave no OpenAPI document of 'demo', so there is no such service, or it has no document\. It said: .*\. The first call of a node will tell$/,
+		);
+		expect(await test(node.url, { serviceId: 'unknown' })).toEqual({
 			status: 'OK',
 			message: expect.stringMatching(
-				/^The API node answers\. It has no OpenAPI document for this service, so neither the service ID nor the key could be checked/,
-			),
+				/Not checked: .* It said: NotFoundException: No such service: "unknown"/,
+			) as string,
 		});
-		expect((await test(node.url, { serviceId: 'unknown' })).message).toMatch(
-			/neither the service ID nor the key could be checked/,
+		expect((await test(url, { serviceId: 'open', authentication: 'none' })).message).toMatch(
+			/Not checked: the service ID\. /,
 		);
+	});
+
+	it.each(['/public/api/v1', '/public/api/v1/demo/fraud/predict'])('takes a pasted URL with %s', async (pasted) => {
+		expect(await test(`${node.url}${pasted}`)).toEqual({ status: 'OK', message: withKey });
+	});
+
+	it('keeps to the service ID where a pasted URL names another service, and says so', async () => {
+		const note = "The URL names the service 'retail', which is passed over: the service ID 'demo' counts";
+		const pasted = `${node.url}/public/api/v1/retail/price/predict`;
+		expect(await test(pasted)).toEqual({ status: 'OK', message: `${withKey}. ${note}` });
+		expect((await test(pasted, { apiKey: 'my-wrong-key' })).message).toContain(note);
 	});
 
 	it('takes an instance that is being drained for one that answers', async () => {
@@ -82,18 +119,110 @@ describe('the test of the credential', () => {
 		expect(await test(node.url)).toEqual({ status: 'OK', message: withKey });
 	});
 
-	it('takes a URL with a path, with a slash at its end or not, and several', async () => {
-		const behind = await start({ pathPrefix: '/dataiku/api' });
-		const { url: gone } = node;
-		await node.close();
-		for (const url of [behind.url, `${behind.url}/`, ` ${gone} , ${behind.url}`]) {
-			expect(await test(url)).toEqual({ status: 'OK', message: withKey });
-		}
+	it('takes a URL with a path, with a slash at its end or not', async () => {
+		const { url } = await start({ pathPrefix: '/dataiku/api' });
+		for (const each of [url, `${url}/`]) expect(await test(each)).toEqual({ status: 'OK', message: withKey });
+	});
+
+	describe('of several instances', () => {
+		const instances = async (options?: ApiNodeOptions) => `${node.url} , ${(await start(options)).url}/`;
+		const gone = async () => {
+			const other = await start();
+			await other.close();
+			return other.url;
+		};
+		const host = (url: string) => url.replace('http://', '');
+
+		it('says how many answer', async () => {
+			expect(await test(await instances())).toEqual({
+				status: 'OK',
+				message: '2 of 2 instances answer, and accept the key or token for this service',
+			});
+			expect((await test(await instances(), { serviceId: 'open', authentication: 'none' })).message).toBe(
+				'2 of 2 instances answer, and the service is open',
+			);
+		});
+
+		it('names the one that does not', async () => {
+			const dead = await gone();
+			expect(await test(`${dead},${node.url}`)).toEqual({
+				status: 'Error',
+				message: expect.stringMatching(
+					new RegExp(`^1 of 2 instances answered: ${host(dead)} refused the connection: .*\\. Check the URL`),
+				) as string,
+			});
+		});
+
+		it('names all where none does, with one piece of advice', async () => {
+			const dead = [await gone(), await gone()];
+			const { status, message } = await test(dead.join());
+			expect(status).toBe('Error');
+			expect(message).toMatch(/^0 of 2 instances answered: /);
+			for (const url of dead) expect(message).toContain(`${host(url)} refused the connection`);
+			expect(message.match(/Check the URL/g)).toHaveLength(1);
+		});
+
+		it('names those that answer and refuse', async () => {
+			const { status, message } = await test(await instances(), { apiKey: 'my-wrong-key' });
+			expect(status).toBe('Error');
+			expect(message).toMatch(/^2 of 2 instances answered, but .* refused .*\(401\); .* refused .*\(401\)\. Check/);
+		});
+
+		it('says which of them left something unchecked', async () => {
+			expect(await test(await instances({ swagger: false }))).toEqual({
+				status: 'OK',
+				message: expect.stringMatching(
+					new RegExp(`^2 of 2 instances answer\\. Not checked: .*\\. ${host(opened.at(-1)!.url)} gave no OpenAPI`),
+				) as string,
+			});
+		});
+
+		it('asks them at the same time', async () => {
+			const waiting: Array<() => void> = [];
+			// Neither responds before both were asked.
+			const respond = async () => {
+				await new Promise<void>((resolve) => {
+					waiting.push(resolve);
+					if (waiting.length === 2) waiting.forEach((each) => each());
+				});
+				return { body: { swagger: '2.0', paths: {} } };
+			};
+			const proxies = [await chaosProxy({ respond }), await chaosProxy({ respond })];
+			const { status } = await test(proxies.map(({ url }) => url).join());
+			await Promise.all(proxies.map(async (proxy) => await proxy.close()));
+			expect(status).toBe('OK');
+		});
+
+		it('tells once what is wrong with the credential itself', async () => {
+			expect((await test(await instances(), { serviceId: 'a/b' })).message).toMatch(
+				/^The service id 'a\/b' is not an id/,
+			);
+		});
+	});
+
+	describe('of a pasted OpenAPI document', () => {
+		it.each([
+			['JSON that is cut', '{ "swagger": "2.0", "paths": {', /is not JSON: .*(end|position)/],
+			['YAML', 'swagger: "2.0"', /is not JSON: .*swagger/],
+			['a list', '[]', /must be a JSON object/],
+			['a document without paths', '{ "swagger": "2.0" }', /must have an object 'paths' at its top level/],
+			['paths that are a list', '{ "paths": [] }', /must have an object 'paths' at its top level/],
+		])('says what is wrong with %s, shown or folded away', async (_name, openApi, message) => {
+			for (const showOpenApi of [true, false]) {
+				const result = await test(node.url, { openApi, showOpenApi });
+				expect(result).toEqual({ status: 'Error', message: expect.stringMatching(message) as string });
+				expect(result.message).toMatch(/^The OpenAPI document .*Paste the whole document of the service/);
+			}
+		});
+
+		it.each(['', ' ', '{ "swagger": "2.0", "paths": {} }\n'])('takes %j', async (openApi) => {
+			expect(await test(node.url, { openApi })).toEqual({ status: 'OK', message: withKey });
+		});
 	});
 
 	it.each<[string, (url: string) => string, RegExp]>([
 		['no URL', () => '', /URL is missing/],
-		['what is no URL', () => 'apinode:12000', /URL must look like https:\/\/host:port/],
+		['one without http', () => 'apinode:12000', /URL must look like https:\/\/host:port, beginning with https:\/\//],
 		['a password in it', (url) => url.replace('//', '//me:secret@'), /without user, password/],
 		[
 			'the wrong path',
@@ -141,6 +270,8 @@ describe('the TLS fields', () => {
 	it.each<[string, () => ApiNodeOptions['tls'], () => IDataObject, RegExp | undefined]>([
 		['a private authority that is named', () => pem.server, () => ({ ca: pem.ca }), undefined],
 		['one pasted into a line', () => pem.server, () => ({ ca: oneLine(pem.ca) }), undefined],
+		['one while they are shown', () => pem.server, () => ({ ca: pem.ca, showTlsSettings: true }), undefined],
+		['one while they are folded away', () => pem.server, () => ({ ca: pem.ca, showTlsSettings: false }), undefined],
 		['one that is not named', () => pem.server, () => ({}), /certificate of .* was not accepted/],
 		['any certificate, when told so', () => pem.expired, () => ({ allowUnauthorizedCerts: true }), undefined],
 		[

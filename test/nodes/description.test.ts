@@ -6,6 +6,7 @@ import {
 	type INodePropertyCollection,
 	type INodePropertyOptions,
 	type INodeTypeDescription,
+	NodeHelpers,
 	Workflow,
 } from 'n8n-workflow';
 import { nodePackage, type NodePackage } from '../support/engine';
@@ -186,13 +187,14 @@ describe('the credentials', () => {
 	});
 
 	const tls = { allowUnauthorizedCerts: false, ca: '', cert: '', key: '', passphrase: '' };
+	const folds = { showTlsSettings: false, showOpenApi: false };
 	it.each<[string, string[] | undefined, object]>([
 		[
 			'dataikuApiNodeApi',
 			undefined,
-			{ url: '', serviceId: '', authentication: 'apiKey', apiKey: '', bearerToken: '', ...tls },
+			{ url: '', serviceId: '', authentication: 'apiKey', apiKey: '', bearerToken: '', ...tls, openApi: '', ...folds },
 		],
-		['dataikuApiNodeOAuth2Api', ['oAuth2Api'], { url: '', serviceId: '', ...tls }],
+		['dataikuApiNodeOAuth2Api', ['oAuth2Api'], { url: '', serviceId: '', ...tls, openApi: '' }],
 	])('%s has exactly the fields of the contract', (name, parents, fields) => {
 		const credential = nodes.credentialType(name);
 		expect(credential.extends).toEqual(parents);
@@ -201,9 +203,33 @@ describe('the credentials', () => {
 
 	it.each(['dataikuApiNodeApi', 'dataikuApiNodeOAuth2Api'])('%s hides what is secret', (name) => {
 		const secret = nodes.credentialType(name).properties.filter(({ typeOptions }) => typeOptions?.password);
-		const names = secret.map((each) => each.name).filter((each) => !['apiKey', 'bearerToken'].includes(each));
-		expect(names).toEqual(['ca', 'cert', 'key', 'passphrase']);
-		expect(secret.length - names.length).toBe(name === 'dataikuApiNodeApi' ? 2 : 0);
+		const own = name === 'dataikuApiNodeApi' ? ['apiKey', 'bearerToken'] : [];
+		expect([...new Set(secret.map((each) => each.name))]).toEqual([...own, 'ca', 'cert', 'key', 'passphrase']);
+		const lines = secret.filter(({ typeOptions }) => (typeOptions?.rows ?? 1) > 1);
+		expect([...new Set(lines.map((each) => each.name))]).toEqual(['ca', 'cert', 'key']);
+	});
+
+	it('dataikuApiNodeApi folds away what few need, and keeps what it holds', () => {
+		const { properties } = nodes.credentialType('dataikuApiNodeApi');
+		const shown = (toggles: object) => {
+			const values = NodeHelpers.getNodeParameters(properties, { ...toggles }, true, true, null, null) ?? {};
+			const visible = properties.filter(({ type }) => type !== 'hidden');
+			return visible.flatMap((each) => (NodeHelpers.displayParameter(values, each, null, null) ? each.name : []));
+		};
+		const first = ['url', 'serviceId', 'authentication', 'apiKey'];
+		expect(shown({})).toEqual([...first, 'showTlsSettings', 'showOpenApi']);
+		expect(shown({ showTlsSettings: true })).toEqual([...first, 'showTlsSettings', ...Object.keys(tls), 'showOpenApi']);
+		expect(shown({ showOpenApi: true })).toEqual([...first, 'showTlsSettings', 'showOpenApi', 'openApi']);
+
+		const filled = { allowUnauthorizedCerts: true, ca: 'a', cert: 'b', key: 'c', passphrase: 'd', openApi: '{}' };
+		for (const toggle of [true, false, undefined]) {
+			const saved = { ...filled, ...(toggle !== undefined && { showTlsSettings: toggle, showOpenApi: toggle }) };
+			// As n8n saves it, and as it hands it on.
+			for (const withDefaults of [false, true]) {
+				const kept = NodeHelpers.getNodeParameters(properties, saved, withDefaults, false, null, null);
+				expect(kept).toMatchObject(filled);
+			}
+		}
 	});
 });
 

@@ -10,7 +10,7 @@ export const instanceProperties: INodeProperties[] = [
 		required: true,
 		placeholder: 'https://apinode.example.com:12000',
 		description:
-			'Address of the API node, without /public/api/v1. Several instances of the same API node: their addresses separated by commas.',
+			"Address of the API node, as in an endpoint's URL before /public/api/v1. Several instances of the same API node: their addresses separated by commas.",
 	},
 	{
 		displayName: 'Service ID',
@@ -36,7 +36,7 @@ export const tlsProperties: INodeProperties[] = [
 		displayName: 'Certificate Authority',
 		name: 'ca',
 		type: 'string',
-		typeOptions: { password: true },
+		typeOptions: { password: true, rows: 4 },
 		default: '',
 		description: "Certificate of a private authority that signed the API node's certificate, as PEM text",
 	},
@@ -44,7 +44,7 @@ export const tlsProperties: INodeProperties[] = [
 		displayName: 'Client Certificate',
 		name: 'cert',
 		type: 'string',
-		typeOptions: { password: true },
+		typeOptions: { password: true, rows: 4 },
 		default: '',
 		description: 'For mutual TLS: the certificate that n8n shows to the API node, as PEM text',
 	},
@@ -52,7 +52,7 @@ export const tlsProperties: INodeProperties[] = [
 		displayName: 'Client Private Key',
 		name: 'key',
 		type: 'string',
-		typeOptions: { password: true },
+		typeOptions: { password: true, rows: 4 },
 		default: '',
 		description: 'For mutual TLS: the private key of the client certificate, as PEM text',
 	},
@@ -65,3 +65,31 @@ export const tlsProperties: INodeProperties[] = [
 		description: 'Passphrase of the private key, if it has one',
 	},
 ];
+
+/** For features from a list and checked records, where the API node does not serve the document. */
+export const openApiProperties: INodeProperties[] = [
+	{
+		displayName: 'OpenAPI Document',
+		name: 'openApi',
+		type: 'json',
+		typeOptions: { rows: 6 },
+		default: '',
+		placeholder: '{ "swagger": "2.0", "paths": { … } }',
+		description:
+			"The service's OpenAPI document as JSON, for a service whose API node does not serve it. Takes precedence over the one served.",
+	},
+];
+
+/**
+ * Folds properties away behind a toggle, which does not decide whether they count: n8n drops what a field holds that its
+ * conditions hide, so that a hidden one of the same name holds it meanwhile. Not for a credential that extends another,
+ * where n8n keeps only the last property of a name.
+ */
+export function folded(toggle: INodeProperties, properties: INodeProperties[]): INodeProperties[] {
+	const when = (shown: boolean) => ({ displayOptions: { show: { [toggle.name]: [shown] } } });
+	return [
+		toggle,
+		...properties.map((property) => ({ ...property, ...when(true) })),
+		...properties.map((property) => ({ ...property, ...when(false), type: 'hidden' as const })),
+	];
+}

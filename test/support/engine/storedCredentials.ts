@@ -205,7 +205,9 @@ export class StoredCredentials extends ICredentialsHelper {
 	}
 
 	override getCredentialsProperties(type: string): INodeProperties[] {
-		const { extends: parents = [], properties } = this.nodes.credentialType(type);
+		const { extends: parents, properties } = this.nodes.credentialType(type);
+		// Without a parent nothing is merged, and a name may stand twice.
+		if (parents === undefined) return properties;
 		const merged: INodeProperties[] = [];
 		for (const parent of parents) NodeHelpers.mergeNodeProperties(merged, this.getCredentialsProperties(parent));
 		NodeHelpers.mergeNodeProperties(merged, properties);

@@ -5,7 +5,12 @@ import type {
 	IHttpRequestOptions,
 	INodeProperties,
 } from 'n8n-workflow';
-import { folded, instanceProperties, openApiProperties, tlsProperties } from '../nodes/shared/description/credentialProperties';
+import {
+	folded,
+	instanceProperties,
+	openApiProperties,
+	tlsProperties,
+} from '../nodes/shared/description/credentialProperties';
 
 const text = (value: unknown): string => (typeof value === 'string' ? value.trim() : '');
 
@@ -24,7 +29,8 @@ export class DataikuApiNodeApi implements ICredentialType {
 
 	icon: Icon = { light: 'file:../icons/apinode.svg', dark: 'file:../icons/apinode.dark.svg' };
 
-	documentationUrl = 'https://doc.dataiku.com/dss/latest/apinode/api/user-api.html';
+	documentationUrl =
+		'https://github.com/n8n-nodes-dataiku/n8n-nodes-dataiku/blob/HEAD/docs/credentials.md#dataiku-api-node-api';
 
 	properties: INodeProperties[] = [
 		...instanceProperties,

@@ -10,7 +10,8 @@ export class DataikuApiNodeOAuth2Api implements ICredentialType {
 
 	icon: Icon = { light: 'file:../icons/apinode.svg', dark: 'file:../icons/apinode.dark.svg' };
 
-	documentationUrl = 'https://doc.dataiku.com/dss/latest/apinode/api/user-api.html';
+	documentationUrl =
+		'https://github.com/n8n-nodes-dataiku/n8n-nodes-dataiku/blob/HEAD/docs/credentials.md#dataiku-api-node-oauth2-api';
 
 	properties: INodeProperties[] = [...instanceProperties, ...tlsProperties, ...openApiProperties];
 }

@@ -21,7 +21,7 @@ export class DataikuForecast implements INodeType {
 		...commonDescription,
 		displayName: 'Dataiku Forecast',
 		name: 'dataikuForecast',
-		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
+		icon: { light: 'file:../../icons/forecast.svg', dark: 'file:../../icons/forecast.dark.svg' },
 		subtitle,
 		usableAsTool: true,
 		description:

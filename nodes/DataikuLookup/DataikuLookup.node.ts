@@ -31,7 +31,7 @@ export class DataikuLookup implements INodeType {
 		...commonDescription,
 		displayName: 'Dataiku Lookup',
 		name: 'dataikuLookup',
-		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
+		icon: { light: 'file:../../icons/lookup.svg', dark: 'file:../../icons/lookup.dark.svg' },
 		subtitle,
 		usableAsTool: true,
 		description:

@@ -25,7 +25,7 @@ export class DataikuPredict implements INodeType {
 		...commonDescription,
 		displayName: 'Dataiku Predict',
 		name: 'dataikuPredict',
-		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
+		icon: { light: 'file:../../icons/predict.svg', dark: 'file:../../icons/predict.dark.svg' },
 		subtitle,
 		usableAsTool: true,
 		description:

@@ -23,7 +23,7 @@ export class DataikuPredictEffect implements INodeType {
 		...commonDescription,
 		displayName: 'Dataiku Predict Effect',
 		name: 'dataikuPredictEffect',
-		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
+		icon: { light: 'file:../../icons/predictEffect.svg', dark: 'file:../../icons/predictEffect.dark.svg' },
 		subtitle,
 		usableAsTool: true,
 		description:

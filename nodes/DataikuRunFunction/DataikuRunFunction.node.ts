@@ -22,7 +22,7 @@ export class DataikuRunFunction implements INodeType {
 		...commonDescription,
 		displayName: 'Dataiku Run Function',
 		name: 'dataikuRunFunction',
-		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
+		icon: { light: 'file:../../icons/runFunction.svg', dark: 'file:../../icons/runFunction.dark.svg' },
 		subtitle,
 		usableAsTool: true,
 		description: 'Run a Python or R function of a Dataiku API node: give its named arguments, get its value',

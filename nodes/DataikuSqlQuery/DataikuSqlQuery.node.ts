@@ -21,7 +21,7 @@ export class DataikuSqlQuery implements INodeType {
 		...commonDescription,
 		displayName: 'Dataiku SQL Query',
 		name: 'dataikuSqlQuery',
-		icon: { light: 'file:../../icons/apinode.svg', dark: 'file:../../icons/apinode.dark.svg' },
+		icon: { light: 'file:../../icons/sqlQuery.svg', dark: 'file:../../icons/sqlQuery.dark.svg' },
 		subtitle,
 		usableAsTool: true,
 		description: 'Run a parameterised SQL query of a Dataiku API node: give its named parameters, get its rows',

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import {
 	type ICredentialType,
 	type INodeProperties,
@@ -115,8 +116,10 @@ describe.each(nodeTypes)('%s', (type) => {
 		}
 	});
 
-	it('has an icon for light and for dark, built', () => {
+	it('has an icon of its own for light and for dark, built', () => {
 		expectIcons(descriptionOf(type));
+		const same = nodes.nodes.filter(({ iconUrl }) => isDeepStrictEqual(iconUrl, descriptionOf(type).iconUrl));
+		expect(same.map(({ name }) => name)).toEqual([type]);
 	});
 
 	it('has a codex, links included, under which a search for "dataiku" finds it', () => {
@@ -124,8 +127,8 @@ describe.each(nodeTypes)('%s', (type) => {
 		// n8n leaves a node of the category AI out of the panel: its tool variant is there instead.
 		expect(codex?.categories).not.toContain('AI');
 		expect(codex?.alias).toContain('dataiku');
-		expect(codex?.resources?.primaryDocumentation?.[0]?.url).toMatch(/^https:\/\/doc\.dataiku\.com\/.+\.html$/);
-		expect(codex?.resources?.credentialDocumentation?.[0]?.url).toMatch(/^https:\/\/doc\.dataiku\.com\/.+\.html$/);
+		expect(codex?.resources?.primaryDocumentation?.[0]?.url).toMatch(/\/docs\/nodes\.md#/);
+		expect(codex?.resources?.credentialDocumentation?.[0]?.url).toMatch(/\/docs\/credentials\.md$/);
 	});
 
 	it('can be a tool, and no parameter has a name that n8n takes for tools', () => {

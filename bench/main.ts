@@ -41,7 +41,7 @@ async function firstCalls(node: string, { urls }: ApiNodes): Promise<Record<stri
 
 async function main() {
 	const { values } = parseArgs({ options: { write: { type: 'boolean', default: false } } });
-	const { node: newerNode } = await installN8n({ report: console.error });
+	const { node: newerNode } = await installN8n({ report: (text) => process.stderr.write(text) });
 	const apiNodes = await startApiNodes(newerNode);
 	try {
 		const measured: Measured = { engine: {}, webhooks: await measureWebhooks(apiNodes, console.error) };

@@ -7,6 +7,7 @@ import { installN8n, type Installation } from './n8n/installation';
 import { N8n } from './n8n/n8n';
 import { installOwnPackage } from './n8n/own-package';
 import { N8nRest, type Owner } from './n8n/rest';
+import { type Report, timed } from './timed';
 
 export const EXAMPLES = path.resolve(__dirname, '../examples');
 
@@ -14,7 +15,7 @@ export interface DemoOptions {
 	userFolder: string;
 	port: number;
 	apiNodePort: number;
-	report: (line: string) => void;
+	report: Report;
 	signal?: AbortSignal;
 }
 
@@ -43,11 +44,12 @@ export async function startDemo({ userFolder, port, apiNodePort, report, signal 
 		await apiNode.close();
 	};
 	try {
-		report(`The API node answers on ${apiNode.url}`);
-		report('Starting n8n with this package, the examples and their credential');
-		await installOwnPackage(userFolder, signal);
-		await importExamples(n8n, userFolder, apiNode.url);
-		await n8n.start();
+		report(`The API node answers on ${apiNode.url}\n`);
+		await timed(report, 'Building this package', async () => await installOwnPackage(userFolder, signal));
+		await timed(report, 'Starting n8n with it, the examples and their credential', async () => {
+			await importExamples(n8n, userFolder, apiNode.url);
+			await n8n.start();
+		});
 		const owner = await ownerOf(userFolder);
 		const rest = await N8nRest.signIn(n8n.url, installation, owner);
 		for (const { id, nodes } of await examples()) {

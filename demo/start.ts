@@ -50,7 +50,7 @@ async function main(): Promise<void> {
 	const { signal } = interrupted;
 	let demo: Demo | undefined;
 	try {
-		demo = await startDemo({ userFolder, port, apiNodePort, report: (line) => console.log(line), signal });
+		demo = await startDemo({ userFolder, port, apiNodePort, report: (text) => process.stdout.write(text), signal });
 		await scorePayments(demo);
 		signal.throwIfAborted();
 		if (once) return;

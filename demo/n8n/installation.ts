@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { cp, mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Report, timed } from '../timed';
 import { npm, packageManagerEnvironment } from './npm';
 import { CommandFailed, run } from './process-group';
 
@@ -28,7 +29,7 @@ export interface Installation {
 }
 
 export interface InstallOptions {
-	report: (line: string) => void;
+	report: Report;
 	signal?: AbortSignal;
 }
 
@@ -43,8 +44,14 @@ export async function installN8n(options: InstallOptions): Promise<Installation>
 	await requireDiskSpace();
 	const unlock = await lock(options);
 	try {
-		if (!isInstalled('tools')) await installTools(options);
-		if (!isInstalled('n8n')) await installWholeN8n(installation, options);
+		const { report, signal } = options;
+		if (!isInstalled('tools')) {
+			await timed(report, 'Installing pnpm and the Node.js that n8n runs on', async () => await installTools(signal));
+		}
+		if (!isInstalled('n8n')) {
+			const step = `Installing n8n ${pinnedVersion()}, once: 2 GB, some minutes`;
+			await timed(report, step, async () => await installWholeN8n(installation, signal));
+		}
 	} catch (error) {
 		throw error instanceof CommandFailed ? new Error(reason(error.output), { cause: error }) : error;
 	} finally {
@@ -71,8 +78,7 @@ async function requireDiskSpace(): Promise<void> {
 	throw new Error(`n8n needs ${NEEDED_GIGABYTES} GB in ${RUNTIME}, where ${free.toFixed(1)} GB are free`);
 }
 
-async function installTools({ report, signal }: InstallOptions): Promise<void> {
-	report('Installing pnpm and the Node.js that n8n runs on');
+async function installTools(signal?: AbortSignal): Promise<void> {
 	const folder = await prepare('tools', 'package-lock.json');
 	await npm(['ci', '--ignore-scripts', '--fetch-retries=2', '--fetch-retry-mintimeout=1000'], {
 		cwd: folder,
@@ -82,41 +88,32 @@ async function installTools({ report, signal }: InstallOptions): Promise<void> {
 	await markInstalled('tools');
 }
 
-async function installWholeN8n({ node }: Installation, { report, signal }: InstallOptions): Promise<void> {
+async function installWholeN8n({ node }: Installation, signal?: AbortSignal): Promise<void> {
 	const folder = await prepare('n8n', 'pnpm-lock.yaml', 'pnpm-workspace.yaml');
-	const log = `${folder}.log`;
-	report('Installing n8n, once: 2 GB, some minutes');
-	const progress = setInterval(() => {
-		const output = existsSync(log) ? readFileSync(log, 'utf8') : '';
-		const total = /^Packages: \+(\d+)/m.exec(output)?.[1];
-		const added = [...output.matchAll(/^Progress: .* added (\d+)/gm)].at(-1)?.[1];
-		if (/sqlite3 install: .*Release/.test(output)) report('  compiling sqlite3');
-		else if (total !== undefined) report(`  ${added} of ${total} packages`);
-	}, 10_000);
-	try {
-		const pnpm = path.join(RUNTIME, 'tools/node_modules/pnpm/bin/pnpm.cjs');
-		const store = ['--store-dir', path.join(RUNTIME, 'store')];
-		const network = ['--config.fetch-retries=2', '--config.fetch-retry-mintimeout=1000'];
-		const environment = packageManagerEnvironment();
-		const headers = path.resolve(node, '../..');
-		await run(node, [pnpm, 'install', '--frozen-lockfile', '--reporter=append-only', ...store, ...network], {
-			cwd: folder,
-			env: {
-				...environment,
-				CI: 'true',
-				// Native modules are built by the `node` that is found first, with its headers where npm has brought them,
-				// as node-gyp would fetch them from nodejs.org.
-				PATH: [path.dirname(node), environment.PATH].join(path.delimiter),
-				...(existsSync(path.join(headers, 'include/node')) && { npm_config_nodedir: headers }),
-			},
-			log,
-			signal,
-		});
-	} finally {
-		clearInterval(progress);
-	}
+	const pnpm = path.join(RUNTIME, 'tools/node_modules/pnpm/bin/pnpm.cjs');
+	const store = ['--store-dir', path.join(RUNTIME, 'store')];
+	const network = ['--config.fetch-retries=2', '--config.fetch-retry-mintimeout=1000'];
+	const environment = packageManagerEnvironment();
+	const headers = path.resolve(node, '../..');
+	await run(node, [pnpm, 'install', '--frozen-lockfile', '--reporter=append-only', ...store, ...network], {
+		cwd: folder,
+		env: {
+			...environment,
+			CI: 'true',
+			// Native modules are built by the `node` that is found first, with its headers where npm has brought them,
+			// as node-gyp would fetch them from nodejs.org.
+			PATH: [path.dirname(node), environment.PATH].join(path.delimiter),
+			...(existsSync(path.join(headers, 'include/node')) && { npm_config_nodedir: headers }),
+		},
+		log: `${folder}.log`,
+		signal,
+	});
 	await markInstalled('n8n');
-	report('n8n is installed');
+}
+
+function pinnedVersion(): string {
+	const manifest = readFileSync(path.join(PINNED, 'n8n/package.json'), 'utf8');
+	return (JSON.parse(manifest) as { dependencies: { n8n: string } }).dependencies.n8n;
 }
 
 /** An installation folder with the pinned manifest in it; what an interrupted run left there is finished, not trusted. */
@@ -155,7 +152,7 @@ async function lock({ report, signal }: InstallOptions): Promise<() => Promise<v
 		}
 		if (!isRunning(Number(await readFile(file, 'utf8').catch(() => '')))) await rm(file, { force: true });
 		else {
-			if (waited === 0) report('Waiting for the installation that another process has begun');
+			if (waited === 0) report('Waiting for the installation that another process has begun\n');
 			await sleep(1_000, undefined, { signal });
 		}
 	}

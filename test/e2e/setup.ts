@@ -11,7 +11,7 @@ export type WithStopDemo = typeof globalThis & { stopDemo?: () => Promise<void> 
 export default async function setup(): Promise<void> {
 	const userFolder = await mkdtemp(path.join(tmpdir(), 'n8n-e2e-'));
 	const port = await detect({ hostname: '127.0.0.1' });
-	const demo = await startDemo({ userFolder, port, apiNodePort: 0, report: (line) => console.log(line) });
+	const demo = await startDemo({ userFolder, port, apiNodePort: 0, report: (text) => process.stdout.write(text) });
 	shareDemo({ ...demo, userFolder });
 	(globalThis as WithStopDemo).stopDemo = async () => {
 		await demo.stop();

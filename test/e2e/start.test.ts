@@ -19,6 +19,7 @@ test('--once shows a row for each payment, ends with 0 and leaves nothing runnin
 	expect(launch.stdout).toMatch(/│ P-01 .*│ legitimate │ +0\.\d{3} │/);
 	expect(launch.stdout.match(/│ P-\d\d /g)).toHaveLength(20);
 	expect(launch.stdout).toContain('20 of 20 payments scored');
+	expect(launch.stdout).toMatch(/^Starting n8n with .* \.\.\. \d+ s$/m);
 	expect(launch.processes()).toEqual([]);
 });
 
@@ -77,7 +78,7 @@ describe('from a clean checkout', () => {
 	test('Ctrl-C during the installation ends it, and what is half installed is not taken for whole', async () => {
 		for (const _attempt of [1, 2]) {
 			const launch = Launch.script(['--once'], { cwd: checkout });
-			await launch.line(/Installing n8n, once/);
+			await launch.line(/Installing n8n [\d.]+, once/);
 			await launch.process(/pnpm\.cjs install/);
 			launch.pressCtrlC();
 			expect(await launch.exited).toBe(130);

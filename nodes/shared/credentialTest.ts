@@ -192,7 +192,10 @@ async function dataikuApiNodeTest(
 		const invalid = outcomes.find(({ error }) => error instanceof InvalidCallError)?.error;
 		if (invalid) return { status: 'Error', message: invalid.message };
 		const { status, message } = resultOf(outcomes, data);
-		return { status, message: sentences([message, passedOver(locations, text(data.serviceId))]) };
+		const note = passedOver(locations, text(data.serviceId));
+		// The editor shows the message of an error only, and here all that is known of the service speaks against its ID.
+		const doubtful = note !== undefined && outcomes.some(({ unchecked }) => unchecked);
+		return { status: doubtful ? 'Error' : status, message: sentences([message, note]) };
 	} catch (error) {
 		return { status: 'Error', message: sentences([(error as Error).message, ...adviceOn(error, data)]) };
 	}

@@ -112,6 +112,13 @@ describe('the test of the credential', () => {
 		const pasted = `${node.url}/public/api/v1/retail/price/predict`;
 		expect(await test(pasted)).toEqual({ status: 'OK', message: `${withKey}. ${note}` });
 		expect((await test(pasted, { apiKey: 'my-wrong-key' })).message).toContain(note);
+		const { url } = await start({ swagger: false });
+		expect(await test(pasted.replace(node.url, url))).toEqual({
+			status: 'Error',
+			message: expect.stringMatching(
+				/Not checked: .*The URL names the service 'retail', which is passed over/,
+			) as string,
+		});
 	});
 
 	it('takes an instance that is being drained for one that answers', async () => {

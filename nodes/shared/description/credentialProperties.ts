@@ -71,7 +71,8 @@ export const openApiProperties: INodeProperties[] = [
 	{
 		displayName: 'OpenAPI Document',
 		name: 'openApi',
-		type: 'json',
+		// n8n's field for JSON marks an empty one as an error.
+		type: 'string',
 		typeOptions: { rows: 6 },
 		default: '',
 		placeholder: '{ "swagger": "2.0", "paths": { … } }',

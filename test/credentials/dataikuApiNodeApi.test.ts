@@ -265,6 +265,17 @@ describe('the test of the credential', () => {
 		expect(await test(proxy.url)).toEqual({ status: 'Error', message: expect.stringMatching(message) as string });
 		await proxy.close();
 	});
+
+	it('is not content with a page for the document from a server that is alive', async () => {
+		const page = { status: 404, headers: { 'content-type': 'text/html' }, body: '<title>Nothing here</title>' };
+		const proxy = await chaosProxy({ respond: ({ path }) => (path === '/isAlive/' ? { body: '' } : page) });
+		const result = await test(proxy.url);
+		await proxy.close();
+		expect(result).toEqual({
+			status: 'Error',
+			message: expect.stringMatching(/does not know this service.*It said: Nothing here$/) as string,
+		});
+	});
 });
 
 describe('the TLS fields', () => {

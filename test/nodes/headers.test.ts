@@ -24,7 +24,7 @@ const sentValues = (name: string) => {
 };
 
 describe.each(nodeTypes)('%s', (type) => {
-	const { unit, endpointId, parameters: own, single } = callOf(type);
+	const { unit, parameters: own, single } = callOf(type);
 	const scenario = (items: IDataObject[], options: IDataObject, output?: string) => ({
 		url: proxy.url,
 		items,
@@ -83,7 +83,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		const failed = output.filter(({ json }) => 'error' in json);
 		expect(failed).toHaveLength(units[1]!.length);
 		for (const { json } of failed) {
-			expect(json.error).toContain(`, endpoint '${endpointId}': The header "${name}" cannot be sent: ${reason}`);
+			expect(json.error).toContain(`The header "${name}" cannot be sent: ${reason} (item `);
 			expect(json.error).not.toContain('Bearer other');
 		}
 		expect(output.length).toBeGreaterThan(failed.length);
@@ -108,7 +108,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		const stopped = await run(type, scenario(unit(0), options));
 		const continued = await run(type, { ...scenario(unit(0), options), onError: 'continueRegularOutput' });
 
-		expect(stopped.error?.description).toContain('Refused with ***');
+		expect(stopped.error?.message).toContain('Refused with ***');
 		for (const shown of [{ ...stopped, error: { ...stopped.error, node: undefined } }, continued.output]) {
 			expect(inspect(shown, { depth: 9 })).not.toContain('s3cr3t-of-the-function');
 		}

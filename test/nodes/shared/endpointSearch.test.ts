@@ -48,7 +48,7 @@ const documented: Record<string, string[]> = {
 it.each(nodeTypes)('%s lists the documented endpoints that it can call, each once, in order', async (type) => {
 	const results = await search(type);
 	expect(ids(results)).toEqual(documented[type]);
-	for (const { name, value, description } of results) expect([name, typeof description]).toEqual([value, 'string']);
+	for (const { name, value } of results) expect(name).toMatch(new RegExp(`^${value}: [A-Z].+`));
 });
 
 it.each([
@@ -64,7 +64,6 @@ it('lists those of the service that the credential names', async () => {
 		'monthly_visitors',
 		'store_sales',
 	]);
-	expect(await search('dataikuPredict', { serviceId: 'retail', apiKey: 'retail-key' })).toEqual([]);
 	expect(ids(await search('dataikuLookup', { serviceId: 'open', authentication: 'none' }))).toEqual(
 		documented.dataikuLookup,
 	);
@@ -83,10 +82,10 @@ it('spells ids as they are called, not as a URL has them, and endures paths that
 	const proxy = await chaosProxy({ respond: () => ({ body: { swagger: '2.0', paths } }) });
 	try {
 		expect(await search('dataikuPredict', { url: proxy.url })).toEqual([
-			{ name: '100%', value: '100%', description: undefined },
-			{ name: 'deep', value: 'deep', description: undefined },
-			{ name: 'my model', value: 'my model', description: 'Spaced' },
-			{ name: 'only-multi', value: 'only-multi', description: undefined },
+			{ name: '100%', value: '100%' },
+			{ name: 'deep', value: 'deep' },
+			{ name: 'my model: Spaced', value: 'my model' },
+			{ name: 'only-multi', value: 'only-multi' },
 		]);
 	} finally {
 		await proxy.close();
@@ -104,7 +103,7 @@ describe('says why there is no list', () => {
 		[
 			'an unknown service',
 			{ serviceId: 'unknown' },
-			/has no list of its endpoints \(no OpenAPI document\)\. Choose "By ID"/,
+			/^No OpenAPI document, or no service of this ID: check the Service ID, or choose "By ID"/,
 			undefined,
 		],
 		['no service', { serviceId: '' }, /could not be read: The service id is missing/, undefined],
@@ -127,9 +126,15 @@ describe('says why there is no list', () => {
 	it('a service without an OpenAPI document', async () => {
 		const silent = await startApiNode({ swagger: false });
 		await expect(search('dataikuPredict', { url: silent.url })).rejects.toThrow(
-			'This service has no list of its endpoints (no OpenAPI document). Choose "By ID" and type the endpoint.',
+			/^No OpenAPI document, or no service of this ID: check the Service ID, or choose "By ID" and type the endpoint$/,
 		);
 		await silent.close();
+	});
+
+	it('a service that has no such endpoint', async () => {
+		await expect(search('dataikuPredict', { serviceId: 'retail', apiKey: 'retail-key' })).rejects.toThrow(
+			'The OpenAPI document of this service has no endpoint that is a prediction model',
+		);
 	});
 
 	it('a page in place of the document', async () => {

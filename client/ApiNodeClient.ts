@@ -3,6 +3,7 @@ import { Session } from './Session';
 import { SessionState } from './SessionState';
 import type { CallerOptions } from './traffic/Caller';
 import { Transport, type TransportOptions } from './traffic/Transport';
+import { parseEndpointUrl } from './wire/location';
 
 export interface ApiNodeClientOptions extends TransportOptions {
 	/** The service whose endpoints are called. */
@@ -39,7 +40,16 @@ export class ApiNodeClient extends ApiNodeMethods {
 
 	/** Origins of the instances, such as `https://apinode:12000`. */
 	get origins(): readonly string[] {
-		return this.#transport.origins;
+		return this.#transport.locations.map(({ origin }) => origin);
+	}
+
+	/**
+	 * The service and the endpoint that a URL names, such as `https://host/public/api/v1/<service>/<endpoint>/predict`.
+	 *
+	 * @throws InvalidCallError when it names none, or leads to another API node
+	 */
+	locate(url: string): { serviceId: string; endpointId: string } {
+		return parseEndpointUrl(url, this.#transport.locations);
 	}
 
 	/** Groups the calls of one execution. */

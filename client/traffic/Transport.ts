@@ -8,7 +8,7 @@ import { keyAuthorization, noAuthorization, tokenAuthorization } from '../wire/a
 import { type ConnectionOptions, Connections } from '../wire/Connections';
 import { decoded } from '../wire/decode';
 import type { ExchangeFailure, ExchangeLimits, WireResponse } from '../wire/exchange';
-import { parseLocations } from '../wire/location';
+import { type Location, parseLocations } from '../wire/location';
 import { responseHead } from '../wire/responseHead';
 import { redactor, type SecretHeaders } from '../wire/secretHeaders';
 import { type AttemptContext, contentType, fromExchangeFailure, fromStatus, notJson } from '../wire/toClientError';
@@ -78,7 +78,7 @@ const mostEndpoints = 1_000;
 
 /** Brings one request to the API node and its response back. Every request of the client passes here. */
 export class Transport {
-	readonly origins: readonly string[];
+	readonly locations: readonly Location[];
 	private readonly instances: Instances;
 	private readonly endpoints = new Map<string, EndpointMemory>();
 	private readonly authorization: SecretHeaders;
@@ -91,9 +91,8 @@ export class Transport {
 	constructor(options: TransportOptions) {
 		const { url, apiKey, bearerToken, onEvent, connectTimeout = 5_000, ...connection } = options;
 		checkRange('connectTimeout', connectTimeout, 1, longestTimer);
-		const locations = parseLocations(url);
-		this.origins = locations.map(({ origin }) => origin);
-		const connections = locations.map((each) => new Connections(each, { ...connection, connectTimeout }));
+		this.locations = parseLocations(url);
+		const connections = this.locations.map((each) => new Connections(each, { ...connection, connectTimeout }));
 		this.instances = new Instances(connections, this.clock, {
 			checkAlive: async ({ connections }) => await checkAlive(connections),
 			onOut: ({ host }, breakMs) => this.tellAll({ type: 'instanceOut', instance: host, breakMs }),

@@ -5,8 +5,9 @@ export interface Location {
 	origin: string;
 	prefix: string;
 	host: string;
-	/** The service that a pasted URL names: `…/public/api/v1/<service>/<endpoint>/predict`. It is told, not used. */
+	/** What a pasted URL names: `…/public/api/v1/<service>/<endpoint>/predict`. It is told, not used. */
 	serviceId?: string;
+	endpointId?: string;
 }
 
 /**
@@ -30,13 +31,33 @@ export function parseLocations(urls: string | readonly string[]): Location[] {
 		const { pathname } = url;
 		const at = pathname.search(/\/public\/api\/v1(\/|$)/);
 		const prefix = (at < 0 ? pathname : pathname.slice(0, at)).replace(/(?<!\/)\/+$/, '');
-		const segment = at < 0 ? undefined : pathname.slice(at).split('/')[4];
-		const serviceId = segment ? idOf(segment) : undefined;
-		return { origin: url.origin, prefix, host: `${url.hostname}:${port}`, serviceId };
+		const [serviceId, endpointId] = at < 0 ? [] : pathname.slice(at).split('/').slice(4, 6).map(idOf);
+		return { origin: url.origin, prefix, host: `${url.hostname}:${port}`, serviceId, endpointId };
 	});
 }
 
-function idOf(segment: string): string {
+/**
+ * The endpoint that a URL names, as the API Deployer shows it for copying.
+ *
+ * @throws InvalidCallError when it names none, or one of an API node that is none of the instances: no key goes there
+ */
+export function parseEndpointUrl(
+	text: string,
+	instances: readonly Location[],
+): { serviceId: string; endpointId: string } {
+	const [{ origin, prefix, host, serviceId, endpointId }] = parseLocations([text]) as [Location];
+	if (!instances.some((instance) => instance.origin === origin && instance.prefix === prefix)) {
+		const advice = 'The key goes nowhere else: choose the credential of that API node.';
+		throw new InvalidCallError(`The URL leads to ${host}${prefix}, which is no instance of the credential`, { advice });
+	}
+	if (serviceId && endpointId) return { serviceId, endpointId };
+	throw new InvalidCallError(
+		'The URL names no endpoint: it must look like https://host:port/public/api/v1/<service>/<endpoint>/predict',
+	);
+}
+
+function idOf(segment: string): string | undefined {
+	if (segment === '') return undefined;
 	try {
 		return decodeURIComponent(segment);
 	} catch {

@@ -119,7 +119,7 @@ export class Execution {
 			let target: ItemTarget | undefined;
 			let pending: Promise<void> | undefined;
 			try {
-				target = targetOf(i);
+				target = this.located(targetOf(i));
 				const document = this.features.pending(i, target);
 				if (document) await document;
 				const record = recordOf(i);
@@ -184,6 +184,12 @@ export class Execution {
 		this.fatal ??= { error };
 		if (this.options.finishRequests) this.session.stop();
 		else this.stop.abort();
+	}
+
+	/** A target whose endpoint is given by its URL. */
+	private located<ItemTarget extends Target>(target: ItemTarget): ItemTarget {
+		if (!target.endpointId.includes('://')) return target;
+		return { ...target, ...this.connection.client.locate(target.endpointId) };
 	}
 
 	/** For the error of an item whose target could not be read as a whole. */

@@ -148,6 +148,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect(full.map((json) => json.headers)).toEqual(
 			['acme', 'other'].map((tenant) => ({
 				...(full[0]!.headers as IDataObject),
+				date: expect.any(String) as string,
 				'content-type': 'application/json',
 				'content-length': expect.any(String) as string,
 				'x-tenant': tenant,
@@ -163,13 +164,12 @@ describe.each(nodeTypes)('%s', (type) => {
 });
 
 it.each(['dataikuPredict', 'dataikuForecast'])('%s has them for the items that an expression says', async (type) => {
-	const { unit, options } = callOf(type);
+	const { unit, parameters } = callOf(type);
 	const output = type === 'dataikuPredict' ? 'resultOnly' : 'perStep';
 	const { output: made } = await run(type, {
 		url: proxy.url,
 		items: [...unit(0), ...unit(1)],
-		options,
-		parameters: { output: `={{ $itemIndex < ${unit(0).length} ? '${output}' : 'fullResponse' }}` },
+		parameters: { ...parameters, output: `={{ $itemIndex < ${unit(0).length} ? '${output}' : 'fullResponse' }}` },
 	});
 	const [full, ...others] = jsonOf(made).reverse();
 	expect(full!.headers).toMatchObject({ 'dss-version': '14.3.3' });

@@ -53,6 +53,31 @@ export const endpointProperties: INodeProperties[] = [
 				type: 'string',
 				placeholder: 'e.g. fraud',
 				hint: 'As it is called in the API service in DSS',
+				validation: [
+					{
+						type: 'regex',
+						properties: {
+							regex: '[^/\\\\?#]*',
+							errorMessage: 'An ID has no slash, ? or #. To paste a URL, choose "By URL".',
+						},
+					},
+				],
+			},
+			{
+				displayName: 'By URL',
+				name: 'url',
+				type: 'string',
+				placeholder: 'e.g. https://apinode.example.com:12000/public/api/v1/cards/fraud/predict',
+				hint: 'As the API Deployer shows it. The API node must be that of the credential.',
+				validation: [
+					{
+						type: 'regex',
+						properties: {
+							regex: 'https?://.+/public/api/v1/[^/]+/[^/]+(/.*)?',
+							errorMessage: 'The URL must look like https://host:port/public/api/v1/<service>/<endpoint>/predict',
+						},
+					},
+				],
 			},
 		],
 	},

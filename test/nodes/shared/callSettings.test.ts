@@ -311,7 +311,7 @@ describe('a value that cannot be is named', () => {
 			/Monte Carlo steps must be a whole number from 25 to 1000/,
 		],
 		['Context', {}, { contextJson: '[1]' }, /The context is a list: it must be a JSON object/],
-		['Endpoint', { endpointId: endpoint('a/b') }, {}, /endpoint id 'a\/b' is not an id/],
+		['Endpoint', { endpointId: endpoint('..') }, {}, /endpoint id '..' is not an id/],
 		['Service ID', {}, { serviceId: '..' }, /service id '..' is not an id/],
 	])('%s', async (_name, parameters, options, message) => {
 		const asExpressions = (values: IDataObject) =>
@@ -348,5 +348,47 @@ describe('a value that cannot be is named', () => {
 			expect(json.error).toMatch(/^"Timeout" must be a whole number .* \(item \d+, endpoint '\w+'\)/);
 		const pairs = pairsOf(output.filter((item) => !failed.includes(item)));
 		expect([...new Set(pairs.map((pair) => (pair as { item: number }).item))]).toEqual(lasts);
+	});
+});
+
+describe('an endpoint given by its URL', () => {
+	const byUrl = async (value: string, given: Partial<Parameters<typeof run>[1]> = {}) =>
+		await run('dataikuPredict', {
+			url: proxy.url,
+			items: [{ amount: 1 }],
+			parameters: { endpointId: { __rl: true, mode: 'url', value } },
+			...given,
+		});
+
+	it.each(['/predict', '/predict-multi', '', '/'])('is called, whatever action the URL ends in: "%s"', async (end) => {
+		const { output, error } = await byUrl(`${proxy.url}/public/api/v1/demo/fraud${end}`, {
+			options: { serviceId: 'another' },
+		});
+		expect(error).toBeUndefined();
+		expect(output).toHaveLength(1);
+		expect(proxy.requests.map(({ path }) => path)).toEqual(['/public/api/v1/demo/fraud/predict-multi']);
+	});
+
+	it('may differ from item to item, and fails the item alone whose URL leads elsewhere', async () => {
+		const here = `${proxy.url}/public/api/v1/demo/fraud/predict`;
+		const items = [
+			here,
+			'https://elsewhere.example/public/api/v1/demo/fraud/predict',
+			`${proxy.url}/prefix/public/api/v1/demo/fraud/predict`,
+			`${proxy.url}/public/api/v1/demo`,
+			here,
+		];
+		const { output } = await byUrl('={{ $json.at }}', {
+			items: items.map((at, amount) => ({ at, amount })),
+			onError: 'continueRegularOutput',
+		});
+		expect(jsonOf(output).map(({ error }) => error && String(error).replace(/ \(item.*/, ''))).toEqual([
+			undefined,
+			'The URL leads to elsewhere.example:443, which is no instance of the credential',
+			expect.stringMatching(/^The URL leads to 127\.0\.0\.1:\d+\/prefix, which is no instance/),
+			expect.stringMatching(/^The URL names no endpoint: it must look like/),
+			undefined,
+		]);
+		expect(proxy.requests).toHaveLength(1);
 	});
 });

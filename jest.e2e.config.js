@@ -3,7 +3,6 @@ module.exports = {
 	testMatch: ['<rootDir>/test/e2e/**/*.test.ts'],
 	testPathIgnorePatterns: [],
 	// One n8n for all test files, which therefore take turns.
-	setupFilesAfterEnv: ['<rootDir>/test/e2e/retry.ts'],
 	globalSetup: '<rootDir>/test/e2e/setup.ts',
 	globalTeardown: '<rootDir>/test/e2e/teardown.ts',
 	testTimeout: 300_000,

@@ -38,23 +38,18 @@ export class EditorPage {
 			settings: {},
 		});
 		const page = await browser.newPage();
-		page.setDefaultTimeout(60_000);
+		page.setDefaultTimeout(15_000);
 		await page.goto(`${url}/workflow/${id}`);
 		await page.getByTestId('execute-workflow-button').or(page.getByTestId('canvas-add-button')).first().waitFor();
 		return new EditorPage(page);
 	}
 
-	/** Types into the panel of nodes and returns the names that it offers. */
-	async search(text: string): Promise<string[]> {
+	/** Types into the panel of nodes and waits until it offers all of some; it fills bit by bit. */
+	async search(text: string, names: string[]): Promise<void> {
 		await this.page.getByTestId('canvas-handle-plus').last().click();
 		await this.page.getByTestId('node-creator-search-bar').fill(text);
-		const names = this.page.getByTestId('node-creator-item-name');
-		// The panel shows its categories until it has searched.
-		await names
-			.filter({ hasText: new RegExp(text, 'i') })
-			.first()
-			.waitFor();
-		return (await names.allTextContents()).map((name) => name.trim());
+		const offered = this.page.getByTestId('node-creator-item-name');
+		for (const name of names) await offered.getByText(name, { exact: true }).waitFor();
 	}
 
 	/** Adds a node that `search` has found; the editor then opens it. */
@@ -77,8 +72,8 @@ export class EditorPage {
 		await this.page.getByRole('option', { name: option, exact: true }).click();
 	}
 
-	/** The entries of a resource locator's list; one of them is then chosen. */
-	async chooseFromList(parameter: string, entry: string): Promise<string[]> {
+	/** The entries of a resource locator's list; the one that begins so is then chosen. */
+	async chooseFromList(parameter: string, beginning: string): Promise<string[]> {
 		const locator = this.page.getByTestId(`resource-locator-${parameter}`);
 		await locator.getByTestId('rlc-mode-selector').click();
 		await this.page.getByRole('option', { name: 'From list' }).click();
@@ -86,17 +81,19 @@ export class EditorPage {
 		const entries = this.page.getByTestId('rlc-item');
 		await entries.first().waitFor();
 		const names = (await entries.allTextContents()).map((name) => name.trim());
-		await entries.getByText(entry, { exact: true }).click();
+		await entries.filter({ hasText: new RegExp(`^\\s*${beginning}`) }).click();
 		return names;
 	}
 
-	/** Executes the open node and returns the rows of its output. */
-	async execute(): Promise<string[]> {
+	/** Executes the open node and returns the columns and rows of its output. */
+	async execute(): Promise<{ columns: string[]; rows: string[] }> {
 		await this.page.getByTestId('node-execute-button').click();
 		const output = this.page.getByTestId('output-panel');
 		await output.getByTestId('ndv-data-container').waitFor();
 		await output.getByTestId('radio-button-table').click();
-		return (await output.locator('tbody tr').allTextContents()).filter((row) => row.trim() !== '');
+		const texts = async (selector: string) =>
+			(await output.locator(selector).allTextContents()).map((text) => text.trim()).filter(Boolean);
+		return { columns: await texts('thead th'), rows: await texts('tbody tr') };
 	}
 
 	async chooseCredential(name: string): Promise<void> {

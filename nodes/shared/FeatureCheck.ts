@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers';
 import { setTimeout as wait } from 'node:timers/promises';
 import {
+	type DocumentedEndpoint,
 	type EndpointSchema,
 	InvalidCallError,
 	type JsonObject,
@@ -10,7 +11,7 @@ import {
 	StatusError,
 } from '../../client';
 import type { Connection } from './connection';
-import { knownDocument, readDocument, readSoon } from './documents';
+import { isDue, knownDocument, readDocument, readSoon } from './documents';
 import type { EndpointPlace } from './nodeErrors';
 import { operationNames } from './operations';
 import { choice, type Parameters, type Reader } from './parameters';
@@ -47,8 +48,12 @@ export class FeatureCheck {
 	pending(itemIndex: number, { serviceId }: EndpointPlace): Promise<void> | undefined {
 		if (this.modeOf(itemIndex) !== 'error' || this.waited.has(serviceId)) return undefined;
 		this.waited.add(serviceId);
-		if (knownDocument(this.connection, serviceId)?.document) return undefined;
-		return Promise.race([readDocument(this.connection, serviceId), wait(longestWait)]).then(() => this.checks.clear());
+		if (knownDocument(this.connection, serviceId)?.document || !isDue(this.connection, serviceId)) return undefined;
+		const longest = wait(longestWait, undefined, { ref: false });
+		return Promise.race([readDocument(this.connection, serviceId), longest]).then(() => {
+			this.checks.clear();
+			this.last = undefined;
+		});
 	}
 
 	/**
@@ -87,9 +92,15 @@ export class FeatureCheck {
 
 	/** What the document adds to an error: what there is in place of an unknown endpoint, how a record looks that is not refused. */
 	adviceOn(error: unknown, target?: EndpointPlace): string | undefined {
-		if (!(error instanceof StatusError) || !target) return undefined;
-		if (error.status === 404) return this.otherEndpoints(target);
-		const example = [400, 422, 500].includes(error.status) ? this.exampleOf(target) : undefined;
+		if (!(error instanceof StatusError) || !target || ![400, 404, 422, 500].includes(error.status)) return undefined;
+		const endpoints = knownDocument(this.connection, target.serviceId)?.document?.endpoints ?? [];
+		const same = endpoints.filter(({ id }) => id === target.endpointId);
+		if (same.length > 0 && same.every(({ operation }) => operation !== this.operation)) {
+			const { kind, node } = operationNames[same[0]!.operation];
+			return `'${target.endpointId}' is ${kind}: use ${node}.`;
+		}
+		if (error.status === 404) return this.listOf(endpoints);
+		const example = this.exampleOf(target);
 		return example && `A record looks like ${example}.`;
 	}
 
@@ -124,13 +135,7 @@ export class FeatureCheck {
 		return text && text.length <= 500 ? text : undefined;
 	}
 
-	private otherEndpoints({ endpointId, serviceId }: EndpointPlace): string | undefined {
-		const endpoints = knownDocument(this.connection, serviceId)?.document?.endpoints ?? [];
-		const other = endpoints.find(({ id }) => id === endpointId);
-		if (other && other.operation !== this.operation) {
-			const { kind, node } = operationNames[other.operation];
-			return `'${endpointId}' is ${kind}: use ${node}.`;
-		}
+	private listOf(endpoints: readonly DocumentedEndpoint[]): string | undefined {
 		const ids = endpoints.filter(({ operation }) => operation === this.operation).map(({ id }) => id);
 		if (ids.length === 0) return undefined;
 		const more = ids.length > 10 ? ` and ${ids.length - 10} more` : '';

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { type ApiNodeClient, ServiceDocument, type Session, StatusError } from '../../client';
 import type { Connection } from './connection';
 
@@ -21,6 +20,7 @@ const mostServices = 100;
 const mostBytes = 4 * 2 ** 20;
 
 const served = new WeakMap<ApiNodeClient, Map<string, Kept>>();
+/** By their text. */
 const pasted = new Map<string, Known>();
 
 /** What is known of a document without waiting for it. */
@@ -30,8 +30,12 @@ export function knownDocument(connection: Connection, serviceId?: string): Known
 
 /** Reads a document in the background, for the runs to come, unless it is known since not long ago. */
 export function readSoon(connection: Connection, serviceId?: string): void {
-	const kept = keptDocument(connection, serviceId);
-	if (!kept || kept.dueAt <= Date.now()) void readDocument(connection, serviceId);
+	if (isDue(connection, serviceId)) void readDocument(connection, serviceId);
+}
+
+/** Whether a document, or why there is none, is not known or known since long ago. */
+export function isDue(connection: Connection, serviceId?: string): boolean {
+	return (keptDocument(connection, serviceId)?.dueAt ?? 0) <= Date.now();
 }
 
 function keptDocument({ client }: Connection, serviceId = ''): Kept | undefined {
@@ -76,10 +80,9 @@ async function request(session: Session, serviceId?: string): Promise<Known> {
 /** The document in the credential, which is that of its own service and wins over what the service serves. */
 function pastedDocument({ openApi, serviceId: own }: Connection, serviceId = own): Known | undefined {
 	if (openApi === '' || serviceId !== own) return undefined;
-	const id = createHash('sha256').update(openApi).digest('hex');
-	let known = pasted.get(id);
+	let known = pasted.get(openApi);
 	if (!known) {
-		pasted.set(id, (known = parse(openApi)));
+		pasted.set(openApi, (known = parse(openApi)));
 		if (pasted.size > mostServices) pasted.delete(pasted.keys().next().value!);
 	}
 	return known;

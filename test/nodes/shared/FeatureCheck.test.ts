@@ -1,0 +1,221 @@
+import type { IDataObject } from 'n8n-workflow';
+import { startApiNode, type ApiNode } from '../../../demo/api-node';
+import { chaosProxy, type ChaosProxy } from '../../support/chaosProxy';
+import { credentialFor, jsonOf, run } from '../demo';
+import { callsTo, fieldsOf, readings, whenRead } from './served';
+
+let node: ApiNode;
+let proxy: ChaosProxy;
+beforeAll(async () => (node = await startApiNode()));
+afterAll(async () => await node.close());
+beforeEach(async () => (proxy = await chaosProxy({ upstream: node.url })));
+afterEach(async () => await proxy.close());
+
+const fitting = { amount: 20, hour: 12, country: 'FR', customer_id: 'C001' };
+const misspelt = { amuont: 20, country: 'FR' };
+const known = async () => void (await fieldsOf('fraud', { url: proxy.url }));
+
+const predict = async (
+	checkFeatures: string | undefined,
+	items: IDataObject[],
+	more: Omit<Parameters<typeof run>[1], 'url' | 'items'> = {},
+) => {
+	const { options, ...rest } = more;
+	return await run('dataikuPredict', { url: proxy.url, items, options: { ...options, checkFeatures }, ...rest });
+};
+const hintsOf = async (checkFeatures: string | undefined, items: IDataObject[]) => {
+	const { hints, error } = await predict(checkFeatures, items);
+	expect(error).toBeUndefined();
+	return hints.map(({ message }) => message).join('\n');
+};
+const resultsOf = async (items: IDataObject[]) => jsonOf((await predict('off', items)).output);
+
+describe('warn', () => {
+	it('never waits for the document, and starts reading it', async () => {
+		proxy.setFault(whenRead({ kind: 'silent' }));
+		const { output, hints, error } = await predict('warn', [fitting, misspelt]);
+		await proxy.requestsArrived(2);
+
+		expect({ error, hints }).toEqual({ error: undefined, hints: [] });
+		expect(readings(proxy)).toEqual(['/public/api/v1/demo/swagger']);
+		expect(jsonOf(output)).toEqual(await resultsOf([fitting, misspelt]));
+	});
+
+	it('is what happens unless told otherwise, from the run on that finds the document read', async () => {
+		expect(await hintsOf(undefined, [misspelt])).toBe('');
+		let hint = '';
+		while (hint === '') hint = await hintsOf(undefined, [misspelt]);
+
+		expect(hint).toContain('1 of 1 items: `amuont` is no feature of fraud: did you mean `amount`?');
+		expect(readings(proxy)).toHaveLength(1);
+	});
+
+	it.each<[string, IDataObject, string]>([
+		['an unknown name', misspelt, '`amuont` is no feature of fraud: did you mean `amount`?'],
+		['a wrong type', { ...fitting, amount: 'a lot' }, "`amount` must be a number, not the text 'a lot'"],
+		['a value not listed', { ...fitting, country: 'XX' }, "`country` is 'XX', which is not one of DE, ES, FR"],
+		['a record of something else', { city: 'Lyon' }, 'the record has none of the features of fraud: amount, hour'],
+	])('tells of %s and how many items have it', async (_name, bad, words) => {
+		await known();
+		const items = Array.from({ length: 20 }, (_, n) => (n % 7 === 0 ? bad : fitting));
+		const { hints } = await predict('warn', items, { onError: 'continueRegularOutput' });
+
+		expect(hints).toMatchObject([{ type: 'warning', message: expect.stringContaining(`3 of 20 items: ${words}`) }]);
+	});
+
+	it('leaves the results as they are', async () => {
+		await known();
+		const items = [fitting, misspelt, { city: 'Lyon' }];
+		const { output } = await predict('warn', items);
+
+		expect(jsonOf(output)).toEqual(await resultsOf(items));
+	});
+
+	it('shows the five most frequent misfits and counts the others', async () => {
+		await known();
+		const countries = Array.from({ length: 12 }, (_, n) => ({ ...fitting, country: `X${n}` }));
+		const hint = await hintsOf('warn', [
+			...countries,
+			{ ...fitting, country: 'often' },
+			{ ...fitting, country: 'often' },
+		]);
+
+		expect(hint.match(/\d+ of 14 items/g)).toEqual(['2', '1', '1', '1', '1'].map((count) => `${count} of 14 items`));
+		expect(hint).toContain("2 of 14 items: `country` is 'often'");
+		expect(hint).toContain('8 other misfits');
+	});
+
+	it('has nothing to say where all fits, of extra fields or of an endpoint that is not documented', async () => {
+		await known();
+		expect(await hintsOf('warn', [fitting, { ...fitting, note: 'mine', amount: '20.5' }])).toBe('');
+
+		const { hints, error } = await predict('warn', [misspelt], { endpointId: 'fraud_changed' });
+		expect({ error, hints }).toEqual({ error: undefined, hints: [] });
+	});
+});
+
+describe('error', () => {
+	it('waits for the document, sends no misfit and scores the others', async () => {
+		const bad = [misspelt, { ...fitting, amount: 'a lot', country: 'XX' }];
+		const { output, error } = await predict('error', [fitting, bad[0]!, bad[1]!, fitting], {
+			onError: 'continueRegularOutput',
+		});
+
+		expect(error).toBeUndefined();
+		expect(jsonOf(output)).toEqual([
+			...(await resultsOf([fitting])),
+			{ ...bad[0], error: expect.any(String), details: expect.any(Object) },
+			{ ...bad[1], error: expect.any(String), details: expect.any(Object) },
+			...(await resultsOf([fitting])),
+		]);
+		expect(output[1]!.json.error).toMatch(
+			/^`amuont` is no feature of fraud: did you mean `amount`\? \(item 1, endpoint 'fraud'\)\. A record looks like \{"amount":412\.5,.*\}\.$/,
+		);
+		expect(output[2]!.json.error).toMatch(/^`amount` must be a number, not .*; `country` is 'XX', which .* \(item 2/);
+		expect(readings(proxy)).toHaveLength(1);
+		const [sent] = callsTo(proxy);
+		expect(JSON.parse(sent!.body)).toMatchObject({ items: [{ features: fitting }, { features: fitting }] });
+	});
+
+	it('stops at a misfit without "continue"', async () => {
+		const { error } = await predict('error', [misspelt]);
+
+		expect(error).toMatchObject({ message: expect.stringContaining('`amuont` is no feature of fraud') });
+		expect(error?.description).toMatch(/A record looks like \{.*\}/);
+		expect(callsTo(proxy)).toEqual([]);
+	});
+
+	it.each([404, 500])('sends where the document cannot be read (%d), and a hint says so', async (status) => {
+		proxy.setFault(whenRead({ kind: 'answer', status }));
+		const { output, hints } = await predict('error', [misspelt]);
+
+		expect(jsonOf(output)).toEqual(await resultsOf([misspelt]));
+		expect(hints).toMatchObject([{ message: expect.stringMatching(/^The features were not checked: .*OpenAPI/) }]);
+	});
+
+	it('waits no longer than 5 s for a document that does not come', async () => {
+		proxy.setFault(whenRead({ kind: 'silent' }));
+		const { output, hints } = await predict('error', [misspelt]);
+
+		expect(jsonOf(output)).toEqual(await resultsOf([misspelt]));
+		expect(hints).toMatchObject([{ message: expect.stringContaining('The features were not checked') }]);
+	});
+
+	it('asks once for all items, and not again in the runs after a document was found missing', async () => {
+		proxy.setFault(whenRead({ kind: 'answer', status: 404 }));
+		for (let n = 0; n < 3; n++) expect(await hintsOf('error', [fitting, misspelt, fitting])).toContain('not checked');
+
+		expect(readings(proxy)).toHaveLength(1);
+	});
+
+	it('holds for an item of its own, though one before it only warned and found no document', async () => {
+		const items = ['warn', 'error'].map((mode) => ({ ...misspelt, mode }));
+		const { output } = await predict('={{ $json.mode }}', items, { onError: 'continueRegularOutput' });
+
+		expect(jsonOf(output).map(({ error }) => error)).toEqual([
+			undefined,
+			expect.stringContaining('did you mean `amount`?'),
+		]);
+	});
+});
+
+describe('off', () => {
+	it('asks for no document, uses none and hints at nothing', async () => {
+		expect(await hintsOf('off', [misspelt])).toBe('');
+		expect(readings(proxy)).toEqual([]);
+		await known();
+		expect(await hintsOf('off', [misspelt])).toBe('');
+		expect(readings(proxy)).toHaveLength(1);
+	});
+});
+
+it('An unknown value of the option is an error of the item', async () => {
+	const items = ['off', 'perhaps'].map((mode) => ({ ...fitting, mode }));
+	const { output } = await predict('={{ $json.mode }}', items, { onError: 'continueRegularOutput' });
+
+	expect(jsonOf(output).map(({ error }) => error)).toEqual([
+		undefined,
+		expect.stringContaining('"Check Features" must be one of warn, error, off, not \'perhaps\' (item 1'),
+	]);
+});
+
+describe('advice on an error', () => {
+	const errorOf = async (endpointId: string, item: IDataObject = fitting) => {
+		const { error } = await predict('off', [item], { endpointId });
+		expect(error).toBeDefined();
+		return `${error!.message}. ${error!.description}`;
+	};
+
+	it('names the node for an endpoint of another kind', async () => {
+		await known();
+		expect(await errorOf('customer')).toContain("'customer' is a lookup: use Dataiku Lookup.");
+	});
+
+	it('names the endpoints that there are', async () => {
+		await known();
+		expect(await errorOf('fruad')).toContain(
+			'Endpoints for this node: fraud, fraud_known_customers, house_price, ticket_team, unusual_amount.',
+		);
+	});
+
+	it('names ten of many', async () => {
+		const paths = Object.fromEntries(Array.from({ length: 14 }, (_, n) => [`/e${n + 10}/predict`, { post: {} }]));
+		const openApi = JSON.stringify({ swagger: '2.0', paths });
+		const { error } = await predict('off', [fitting], {
+			endpointId: 'fruad',
+			credentials: credentialFor(proxy.url, { openApi }),
+		});
+		expect(error?.description).toContain('e18, e19 and 4 more.');
+	});
+
+	it('shows how a record looks where one is refused', async () => {
+		await known();
+		expect(await errorOf('fraud', { amount: 'much' })).toMatch(/A record looks like \{"amount":412\.5,.*\}\./);
+	});
+
+	it('is not given without a document', async () => {
+		const said = [await errorOf('customer'), await errorOf('fruad'), await errorOf('fraud', { amount: 'much' })];
+		expect(said.join('\n')).not.toMatch(/use Dataiku|Endpoints for this node|A record looks like/);
+		expect(readings(proxy)).toEqual([]);
+	});
+});

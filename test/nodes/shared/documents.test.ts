@@ -1,0 +1,219 @@
+import type { IDataObject } from 'n8n-workflow';
+import { startApiNode, type ApiNode } from '../../../demo/api-node';
+import { chaosProxy, type ChaosProxy, type Fault } from '../../support/chaosProxy';
+import { loadOptions } from '../../support/engine';
+import { credentialFor, jsonOf, run } from '../demo';
+import { fieldsOf, readings, whenRead } from './served';
+
+let node: ApiNode;
+let proxy: ChaosProxy;
+beforeAll(async () => (node = await startApiNode()));
+afterAll(async () => await node.close());
+beforeEach(async () => (proxy = await chaosProxy({ upstream: node.url })));
+afterEach(async () => {
+	jest.restoreAllMocks();
+	await proxy.close();
+});
+
+const misspelt = { amuont: 20, country: 'FR' };
+
+/** An execution, of which is told whether the document was there to check with. */
+const execute = async (checkFeatures: 'warn' | 'error', fields: IDataObject = {}, options: IDataObject = {}) =>
+	await run('dataikuPredict', {
+		url: proxy.url,
+		items: [misspelt],
+		options: { checkFeatures, ...options },
+		credentials: credentialFor(proxy.url, fields),
+		onError: 'continueRegularOutput',
+	});
+const isChecked = async (...given: Parameters<typeof execute>) => {
+	const { output, hints } = await execute(...given);
+	return JSON.stringify([jsonOf(output), hints]).includes('did you mean');
+};
+const learn = async () => (await fieldsOf('fraud', { url: proxy.url })).fields.map(({ id }) => id);
+
+const later = (ms: number) => {
+	const now = Date.now();
+	jest.spyOn(Date, 'now').mockImplementation(() => now + ms);
+};
+const minutes = 60_000;
+
+/** An OpenAPI document of `fraud` with this schema of its features. */
+const documentOf = (features: object, more: object = {}) => ({
+	swagger: '2.0',
+	...more,
+	paths: {
+		'/fraud/predict': {
+			post: {
+				parameters: [{ in: 'body', name: 'body', schema: { type: 'object', properties: { features } } }],
+			},
+		},
+	},
+});
+const pasted = JSON.stringify(documentOf({ properties: { amount: { type: 'number' } } }));
+
+describe('a served document', () => {
+	it('is asked for once by many executions at once, and kept for those after', async () => {
+		const all = await Promise.all(Array.from({ length: 20 }, async () => await isChecked('error')));
+		expect(all).toEqual(all.map(() => true));
+		for (const mode of ['warn', 'error', 'warn'] as const) expect(await isChecked(mode)).toBe(true);
+
+		expect(readings(proxy)).toEqual(['/public/api/v1/demo/swagger']);
+	});
+
+	it('is read again in the background after minutes, while the last one serves', async () => {
+		await learn();
+		later(6 * minutes);
+		proxy.setFault(whenRead({ kind: 'silent' }));
+		const before = proxy.requests.length;
+
+		expect(await isChecked('error')).toBe(true);
+		await proxy.requestsArrived(before + 1);
+		expect(readings(proxy)).toHaveLength(2);
+		expect(await isChecked('warn')).toBe(true);
+		expect(readings(proxy)).toHaveLength(2);
+	});
+
+	it('stays when a later reading fails', async () => {
+		await learn();
+		proxy.setFault(whenRead({ kind: 'answer', body: '<html></html>' }));
+		expect(await learn()).toEqual([]);
+
+		expect(await isChecked('warn')).toBe(true);
+		expect(await isChecked('error')).toBe(true);
+	});
+
+	it('goes when a later reading finds that there is none', async () => {
+		await learn();
+		proxy.setFault(whenRead({ kind: 'answer', status: 404 }));
+		await learn();
+
+		expect(await isChecked('error')).toBe(false);
+	});
+
+	it('that failed is read again a little later, and not at once', async () => {
+		proxy.setFault(whenRead({ kind: 'answer', body: '<html></html>' }));
+		expect(await isChecked('error')).toBe(false);
+		expect(await isChecked('error')).toBe(false);
+		expect(readings(proxy)).toHaveLength(1);
+
+		proxy.setFault(undefined);
+		later(31_000);
+		expect(await isChecked('error')).toBe(true);
+	});
+
+	it('that is missing is missing for minutes', async () => {
+		proxy.setFault(whenRead({ kind: 'answer', status: 404 }));
+		expect(await isChecked('error')).toBe(false);
+		proxy.setFault(undefined);
+		later(4 * minutes);
+		expect(await isChecked('error')).toBe(false);
+		expect(readings(proxy)).toHaveLength(1);
+
+		later(2 * minutes);
+		expect(await isChecked('error')).toBe(true);
+	});
+
+	it('is one per service', async () => {
+		expect(await isChecked('error')).toBe(true);
+		await execute('error', {}, { serviceId: 'retail' });
+
+		expect(readings(proxy)).toEqual(['/public/api/v1/demo/swagger', '/public/api/v1/retail/swagger']);
+	});
+});
+
+describe('a pasted document', () => {
+	it('wins over the served one and spares the request', async () => {
+		await learn();
+		const paste = JSON.stringify(documentOf({ properties: { amuonts: { type: 'number' } } }));
+		const { hints } = await execute('warn', { openApi: paste });
+
+		expect(hints).toMatchObject([{ message: expect.stringContaining('did you mean `amuonts`?') }]);
+		expect(await isChecked('error', { openApi: pasted })).toBe(true);
+		expect(readings(proxy)).toHaveLength(1);
+	});
+
+	it('serves the first run', async () => {
+		expect(await isChecked('warn', { openApi: ` ${pasted}\n` })).toBe(true);
+		expect(readings(proxy)).toEqual([]);
+	});
+
+	it("is of the credential's own service only", async () => {
+		expect(await isChecked('warn', { openApi: pasted }, { serviceId: 'demo' })).toBe(true);
+		expect(await isChecked('error', { openApi: pasted }, { serviceId: 'open' })).toBe(true);
+		expect(readings(proxy)).toEqual(['/public/api/v1/open/swagger']);
+	});
+
+	it.each([
+		['broken', '{"swagger": "2.0", '],
+		['no document', '[1, 2]'],
+		['a page', '<html></html>'],
+	])('that is %s stops no run', async (_name, openApi) => {
+		const { output, error } = await execute('warn', { openApi });
+		expect(error).toBeUndefined();
+		expect(jsonOf(output)).toMatchObject([{ result: { prediction: 'legitimate' } }]);
+		expect((await execute('error', { openApi })).hints).toMatchObject([
+			{ message: expect.stringContaining('The features were not checked') },
+		]);
+		expect(readings(proxy)).toEqual([]);
+	});
+});
+
+const circles = {
+	A: { $ref: '#/definitions/B' },
+	B: { allOf: [{ $ref: '#/definitions/A' }, { $ref: '#/definitions/B' }] },
+};
+const padded = JSON.stringify(documentOf({ properties: { amount: {} } }, { info: 'x'.repeat(4 * 2 ** 20) }));
+
+it.each<[string, Fault]>([
+	['a web page', { kind: 'answer', body: '<html><title>Log in</title></html>' }],
+	['broken JSON', { kind: 'answer', body: pasted.slice(0, -9) }],
+	['longer than 4 MiB', { kind: 'answer', body: padded }],
+	['without an end', { kind: 'endless' }],
+	['a list', { kind: 'answer', body: '[]' }],
+	['without paths', { kind: 'answer', body: { swagger: '2.0', paths: null } }],
+	['broken off', { kind: 'reset', when: 'during' }],
+	['in circles', { kind: 'answer', body: documentOf({ $ref: '#/definitions/A' }, { definitions: circles }) }],
+	['elsewhere', { kind: 'answer', body: documentOf({ $ref: 'http://127.0.0.1:9/features.json' }) }],
+	[
+		'poisoned',
+		{
+			kind: 'answer',
+			body: JSON.stringify(documentOf({ properties: { proto: {}, constructor: {} } })).replace(
+				'"proto"',
+				'"__proto__"',
+			),
+		},
+	],
+])('A document %s leaves the results of the runs as they are', async (_name, fault) => {
+	const expected = jsonOf((await run('dataikuPredict', { url: node.url, items: [misspelt] })).output);
+	expect(expected).toMatchObject([{ result: { prediction: 'legitimate' } }]);
+	proxy.setFault(whenRead(fault));
+	await learn();
+	const { output, error } = await run('dataikuPredict', {
+		url: proxy.url,
+		items: [misspelt],
+		options: { checkFeatures: 'warn' },
+	});
+
+	expect(error).toBeUndefined();
+	expect(jsonOf(output)).toEqual(expected);
+	expect(Object.keys(Object.prototype)).toEqual([]);
+});
+
+it("The editor's list reads afresh each time", async () => {
+	const list = async () =>
+		(
+			await loadOptions({
+				type: 'dataikuPredict',
+				kind: 'listSearch',
+				method: 'searchEndpoints',
+				credentials: credentialFor(proxy.url),
+			})
+		).results.map(({ value }) => value);
+	expect(await list()).toContain('fraud');
+	proxy.setFault(whenRead({ kind: 'answer', body: { swagger: '2.0', paths: { '/new/predict': { post: {} } } } }));
+
+	expect(await list()).toEqual(['new']);
+	expect(readings(proxy)).toHaveLength(2);
+});

@@ -1,0 +1,137 @@
+import { startApiNode, type ApiNode } from '../../../demo/api-node';
+import { chaosProxy } from '../../support/chaosProxy';
+import { callOf, nodeTypes } from '../demo';
+import { fieldsOf } from './served';
+
+let node: ApiNode;
+beforeAll(async () => (node = await startApiNode()));
+afterAll(async () => await node.close());
+
+/** The fields of an endpoint whose features have this schema. */
+const fieldsFor = async (features: object) => {
+	const schema = { type: 'object', properties: { features } };
+	const openApi = JSON.stringify({
+		swagger: '2.0',
+		paths: { '/e/predict': { post: { parameters: [{ in: 'body', name: 'body', schema }] } } },
+	});
+	return await fieldsOf('e', { url: node.url, openApi });
+};
+
+it.each(nodeTypes)('%s has the documented fields of its example endpoint', async (type) => {
+	const { endpointId, unit } = callOf(type);
+	const { fields, emptyFieldsNotice } = await fieldsOf(endpointId, { type, url: node.url });
+
+	expect(emptyFieldsNotice).toBeUndefined();
+	expect(fields.map(({ id }) => id)).toEqual(expect.arrayContaining(Object.keys(unit(0)[0]!)));
+});
+
+it('gives each field its type, choices and label', async () => {
+	const { fields } = await fieldsOf('fraud', { url: node.url });
+	const common = { defaultMatch: false, canBeUsedToMatch: false, required: false, display: true };
+	const countries = ['DE', 'ES', 'FR', 'GB', 'IT', 'US'];
+
+	expect(fields.slice(0, 3)).toEqual([
+		{ ...common, id: 'amount', displayName: 'amount: Amount in euros', type: 'number', options: undefined },
+		{ ...common, id: 'hour', displayName: 'hour: Hour of the day, 0 to 23', type: 'number', options: undefined },
+		{
+			...common,
+			id: 'country',
+			displayName: "country: The merchant's country",
+			type: 'options',
+			options: countries.map((value) => ({ name: value, value })),
+		},
+	]);
+});
+
+it('tells which fields are required', async () => {
+	const { fields } = await fieldsOf('fraud_known_customers', { url: node.url });
+	expect(fields.filter(({ required }) => required).map(({ id }) => id)).toEqual(['customer_id']);
+});
+
+it.each([
+	['number', 'number'],
+	['integer', 'number'],
+	['string', 'string'],
+	['boolean', 'boolean'],
+	['array', 'array'],
+	['object', 'object'],
+	[undefined, undefined],
+	['file', undefined],
+])('has for the type %s the field type %s', async (type, expected) => {
+	expect((await fieldsFor({ properties: { x: { type } } })).fields).toMatchObject([{ id: 'x', type: expected }]);
+});
+
+it('offers choices of any plain type, and none where one cannot be chosen or there are too many', async () => {
+	const { fields } = await fieldsFor({
+		properties: {
+			plain: { enum: ['a', 1, true] },
+			odd: { type: 'string', enum: ['a', null, { b: 1 }] },
+			many: { type: 'integer', enum: Array.from({ length: 501 }, (_, n) => n) },
+		},
+	});
+
+	expect(fields.map(({ type, options }) => [type, options])).toEqual([
+		[
+			'options',
+			[
+				{ name: 'a', value: 'a' },
+				{ name: '1', value: 1 },
+				{ name: 'true', value: true },
+			],
+		],
+		['string', undefined],
+		['number', undefined],
+	]);
+});
+
+it('cuts a long description', async () => {
+	const { fields } = await fieldsFor({ properties: { x: { description: 'word '.repeat(100) } } });
+	expect(fields[0]!.displayName).toMatch(/^x: word .*\.\.\.$/);
+	expect(fields[0]!.displayName).toHaveLength(120);
+});
+
+describe('says in place of fields', () => {
+	it('that no endpoint is chosen', async () => {
+		expect(await fieldsOf('', { url: node.url })).toEqual({
+			fields: [],
+			emptyFieldsNotice: 'Choose an endpoint to see its fields.',
+		});
+	});
+
+	const instead = /: all fields of the input item are sent under their own names\. .*"Fields Below"\.$/;
+
+	it.each([
+		['of a service without one', { serviceId: 'unknown' }],
+		['that the key may not read', { apiKey: 'wrong' }],
+		['of nobody there', { url: 'http://127.0.0.1:9' }],
+		['that was pasted and is none', { openApi: 'my notes' }],
+	])('that there is no document: %s', async (_name, fields) => {
+		const { fields: none, emptyFieldsNotice } = await fieldsOf('fraud', { url: node.url, ...fields });
+
+		expect(none).toEqual([]);
+		expect(emptyFieldsNotice).toMatch(/^This service has no OpenAPI document/);
+		expect(emptyFieldsNotice).toMatch(instead);
+	});
+
+	it('that there is no document where a page is served', async () => {
+		const proxy = await chaosProxy({ respond: () => ({ body: '<html></html>' }) });
+		const { emptyFieldsNotice } = await fieldsOf('fraud', { url: proxy.url });
+		await proxy.close();
+		expect(emptyFieldsNotice).toMatch(/^This service has no OpenAPI document/);
+	});
+
+	it.each([
+		['an endpoint that it does not have', 'fraud_changed'],
+		['an endpoint of another kind', 'customer'],
+	])('that the document does not tell those of %s', async (_name, endpointId) => {
+		const { fields, emptyFieldsNotice } = await fieldsOf(endpointId, { url: node.url });
+
+		expect(fields).toEqual([]);
+		expect(emptyFieldsNotice).toMatch(/^The OpenAPI document does not tell the fields of this endpoint/);
+		expect(emptyFieldsNotice).toMatch(instead);
+	});
+
+	it('that the document does not tell the fields of one that has no schema', async () => {
+		expect((await fieldsFor({})).emptyFieldsNotice).toMatch(/^The OpenAPI document does not tell the fields/);
+	});
+});

@@ -61,7 +61,9 @@ const inCode = distinct(files.flatMap(messagesIn));
 const onPage = distinct(
 	readFileSync(path.join(root, 'docs/messages.md'), 'utf8')
 		.split('\n')
-		.flatMap((line) => [.../^\| ([^|]+) \|/.exec(line)?.[1]?.matchAll(/`([^`]+)`/g) ?? []].map(([, words = '']) => words)),
+		.flatMap((line) =>
+			[...(/^\| ([^|]+) \|/.exec(line)?.[1]?.matchAll(/`([^`]+)`/g) ?? [])].map(([, words = '']) => words),
+		),
 );
 
 test('every message of the code is on the page', () => {

@@ -11,9 +11,13 @@ const longestLabel = 120;
 /** The method behind a node's form: the fields that the service's OpenAPI document gives the endpoint. */
 export function endpointFields(operation: OperationName) {
 	return async function getFields(this: ILoadOptionsFunctions): Promise<ResourceMapperFields> {
-		const endpointId = textOf(this.getNodeParameter('endpointId', '', { extractValue: true }));
-		if (endpointId === '') return { fields: [], emptyFieldsNotice: 'Choose an endpoint to see its fields.' };
-		const { document } = await readDocument(await connect(this));
+		const given = textOf(this.getNodeParameter('endpointId', '', { extractValue: true }));
+		if (given === '') return { fields: [], emptyFieldsNotice: 'Choose an endpoint to see its fields.' };
+		const connection = await connect(this);
+		const { endpointId, serviceId } = given.includes('://')
+			? connection.client.locate(given)
+			: { endpointId: given, serviceId: chosenService(this) };
+		const { document } = await readDocument(connection, serviceId);
 		const fields = document?.schemaOf(endpointId, operation)?.fields ?? [];
 		if (fields.length > 0) return { fields: fields.map(formField) };
 		const why = document
@@ -25,6 +29,10 @@ export function endpointFields(operation: OperationName) {
 		};
 	};
 }
+
+/** The service that the node's options name in place of the credential's. */
+export const chosenService = (context: ILoadOptionsFunctions): string | undefined =>
+	textOf(context.getNodeParameter('options.serviceId', '')) || undefined;
 
 /** The editor shows no description of a field, so the label says what counts. */
 function formField({ name, type, description, enum: values, required }: FieldSchema): ResourceMapperField {

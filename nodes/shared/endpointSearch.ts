@@ -3,6 +3,7 @@ import { NodeOperationError } from 'n8n-workflow';
 import { ApiNodeError, type OperationName, type ServiceDocument, StatusError } from '../../client';
 import { connect } from './connection';
 import { readDocument } from './documents';
+import { chosenService } from './endpointFields';
 import { operationNames } from './operations';
 
 /** The method behind "From List" of a node's endpoint. */
@@ -25,7 +26,7 @@ export function endpointSearch(operation: OperationName) {
 async function documentFor(context: ILoadOptionsFunctions): Promise<ServiceDocument> {
 	let problem: unknown;
 	try {
-		const known = await readDocument(await connect(context));
+		const known = await readDocument(await connect(context), chosenService(context));
 		if (known.document) return known.document;
 		problem = known.problem;
 	} catch (error) {

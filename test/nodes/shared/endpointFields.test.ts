@@ -1,6 +1,8 @@
+import type { IDataObject } from 'n8n-workflow';
 import { startApiNode, type ApiNode } from '../../../demo/api-node';
 import { chaosProxy } from '../../support/chaosProxy';
-import { callOf, nodeTypes } from '../demo';
+import { loadOptions } from '../../support/engine';
+import { callOf, credentialFor, endpoint, nodeTypes } from '../demo';
 import { fieldsOf } from './served';
 
 let node: ApiNode;
@@ -134,4 +136,22 @@ describe('says in place of fields', () => {
 	it('that the document does not tell the fields of one that has no schema', async () => {
 		expect((await fieldsFor({})).emptyFieldsNotice).toMatch(/^The OpenAPI document does not tell the fields/);
 	});
+});
+
+it.each<[string, IDataObject]>([
+	['an option', { endpointId: endpoint('store_sales'), options: { serviceId: 'retail' } }],
+	[
+		'the URL of the endpoint',
+		{ endpointId: { __rl: true, mode: 'url', value: 'URL/public/api/v1/retail/store_sales/forecast' } },
+	],
+])('are those of the service that %s names', async (_name, parameters) => {
+	const given = JSON.parse(JSON.stringify(parameters).replace('URL', node.url)) as IDataObject;
+	const { fields } = await loadOptions({
+		type: 'dataikuForecast',
+		kind: 'resourceMapping',
+		method: 'getFields',
+		parameters: given,
+		credentials: credentialFor(node.url, { apiKey: 'retail-key' }),
+	});
+	expect(fields.map(({ id }) => id)).toContain('store');
 });

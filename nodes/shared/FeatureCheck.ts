@@ -84,9 +84,7 @@ export class FeatureCheck {
 		return [
 			...shown,
 			...(others > 0 ? [`${others} other misfits`] : []),
-			...(this.unchecked
-				? ['The features were not checked: the service has no OpenAPI document that can be read']
-				: []),
+			...(this.unchecked ? ['The features were not checked: no OpenAPI document that can be read tells them'] : []),
 		];
 	}
 
@@ -117,7 +115,7 @@ export class FeatureCheck {
 		// The first request goes before it.
 		setImmediate(() => readSoon(this.connection, target.serviceId));
 		const schema = this.schemaOf(target);
-		if (!schema) {
+		if (!schema || schema.fields.length === 0) {
 			if (this.waited.has(target.serviceId)) this.unchecked = true;
 			return () => [];
 		}

@@ -133,6 +133,16 @@ describe('error', () => {
 		expect(hints).toMatchObject([{ message: expect.stringMatching(/^The features were not checked: .*OpenAPI/) }]);
 	});
 
+	it('sends to an endpoint of which the document tells nothing, and a hint says so', async () => {
+		const { hints, error } = await predict('error', [misspelt], { endpointId: 'fraud_changed' });
+		expect(error).toBeUndefined();
+		expect(hints).toMatchObject([{ message: expect.stringContaining('The features were not checked') }]);
+
+		const openApi = JSON.stringify({ swagger: '2.0', paths: { '/fraud/predict': { post: {} } } });
+		const told = await predict('error', [misspelt], { credentials: credentialFor(proxy.url, { openApi }) });
+		expect(told.hints).toMatchObject([{ message: expect.stringContaining('The features were not checked') }]);
+	});
+
 	it('waits no longer than 5 s for a document that does not come', async () => {
 		proxy.setFault(whenRead({ kind: 'silent' }));
 		const { output, hints } = await predict('error', [misspelt]);

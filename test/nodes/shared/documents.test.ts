@@ -165,7 +165,7 @@ const circles = {
 };
 const padded = JSON.stringify(documentOf({ properties: { amount: {} } }, { info: 'x'.repeat(4 * 2 ** 20) }));
 
-it.each<[string, Fault]>([
+it.each<[string, Fault, string[]?]>([
 	['a web page', { kind: 'answer', body: '<html><title>Log in</title></html>' }],
 	['broken JSON', { kind: 'answer', body: pasted.slice(0, -9) }],
 	['longer than 4 MiB', { kind: 'answer', body: padded }],
@@ -174,7 +174,7 @@ it.each<[string, Fault]>([
 	['without paths', { kind: 'answer', body: { swagger: '2.0', paths: null } }],
 	['broken off', { kind: 'reset', when: 'during' }],
 	['in circles', { kind: 'answer', body: documentOf({ $ref: '#/definitions/A' }, { definitions: circles }) }],
-	['elsewhere', { kind: 'answer', body: documentOf({ $ref: 'http://127.0.0.1:9/features.json' }) }],
+	['described elsewhere', { kind: 'answer', body: documentOf({ $ref: 'http://127.0.0.1:9/features.json' }) }],
 	[
 		'poisoned',
 		{
@@ -184,12 +184,13 @@ it.each<[string, Fault]>([
 				'"__proto__"',
 			),
 		},
+		['__proto__', 'constructor'],
 	],
-])('A document %s leaves the results of the runs as they are', async (_name, fault) => {
+])('A document that is %s leaves the results of the runs as they are', async (_name, fault, fields = []) => {
 	const expected = jsonOf((await run('dataikuPredict', { url: node.url, items: [misspelt] })).output);
 	expect(expected).toMatchObject([{ result: { prediction: 'legitimate' } }]);
 	proxy.setFault(whenRead(fault));
-	await learn();
+	expect(await learn()).toEqual(fields);
 	const { output, error } = await run('dataikuPredict', {
 		url: proxy.url,
 		items: [misspelt],

@@ -1,5 +1,6 @@
 import type { NodeExecutionHint } from 'n8n-workflow';
 import type { Execution } from './Execution';
+import { sentence } from './nodeErrors';
 
 const counted = (count: number, one: string, many: string) =>
 	`${count.toLocaleString('en')} ${count === 1 ? one : many}`;
@@ -38,6 +39,6 @@ export function runHints(
 		return `${what} (${counted(count, 'item', 'items')}${named && `: ${named}`})`;
 	});
 	const hint = (parts: string[], type: NodeExecutionHint['type']): NodeExecutionHint[] =>
-		parts.length > 0 ? [{ message: `${parts.join('; ')}.`, type, location: 'outputPane' }] : [];
+		parts.length > 0 ? [{ message: sentence(parts.join('; ')), type, location: 'outputPane' }] : [];
 	return [...hint([...troubles, ...misfits], 'warning'), ...hint([...remarked, ...notes], 'info')];
 }

@@ -28,7 +28,7 @@ function detailsOf(error: unknown): ErrorDetails {
 	return Object.fromEntries(detailNames.filter((name) => error[name] !== undefined).map((name) => [name, error[name]]));
 }
 
-const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`);
+export const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 /** A Java class, or the number that a record had inside its batch: they say nothing to whoever built the workflow. */
 const preamble = /^(?:(?:[a-z_][\w$]*\.)*[A-Z][\w$]*(?:Exception|Error):|item \d+:)\s*/i;

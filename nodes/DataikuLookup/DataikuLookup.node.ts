@@ -16,7 +16,7 @@ import {
 	withOAuth2,
 } from '../shared/description/nodeProperties';
 import { methodsOf } from '../shared/nodeMethods';
-import { prefixed } from '../shared/flatResult';
+import { prefixed } from '../shared/columns';
 import { type Outputs, recordOutputs, settleItems } from '../shared/settleItems';
 
 /** The looked-up columns go among the input's fields; a record that was ignored says so there. */

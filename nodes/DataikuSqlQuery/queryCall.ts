@@ -2,6 +2,7 @@ import type { IDataObject } from 'n8n-workflow';
 import { InvalidCallError, type ResponseHead } from '../../client';
 import { isObject } from '../shared/isObject';
 import type { ItemCall } from '../shared/callItems';
+import { setOwn, withRest } from '../shared/columns';
 import type { Execution } from '../shared/Execution';
 import { fullResponse, headersFor } from '../shared/fullResponse';
 import { outputNamed, successItem } from '../shared/outputItems';
@@ -44,11 +45,7 @@ function tableOf(response: unknown): Table | undefined {
 function objectOf(keys: readonly string[], row: readonly unknown[]): IDataObject {
 	const json: IDataObject = {};
 	for (let n = 0; n < keys.length; n++) {
-		const key = keys[n]!;
-		const value = (row[n] ?? null) as IDataObject[string];
-		// Assigned, it would become the prototype.
-		if (key === '__proto__') Object.defineProperty(json, key, { value, enumerable: true, writable: true });
-		else json[key] = value;
+		setOwn(json, keys[n]!, row[n] ?? null);
 	}
 	return json;
 }
@@ -109,7 +106,6 @@ export function queryCall(execution: Execution): ItemCall {
 		if (rows.length === 0) execution.remark('The query found no row');
 		if (!keepInput(itemIndex)) return rows.map((json) => successItem(json, itemIndex));
 		const source = items[itemIndex]!;
-		// Twice: the row's columns come first, and win.
-		return rows.map((json) => successItem({ ...json, ...source.json, ...json }, itemIndex, source));
+		return rows.map((json) => successItem(withRest(json, source.json), itemIndex, source));
 	};
 }

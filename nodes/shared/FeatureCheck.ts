@@ -22,11 +22,15 @@ const longestWait = 5_000;
 const mostMisfits = 1_000;
 const mostShown = 5;
 
+/** Words for what does not fit of a record. */
+type Check = (record: JsonObject) => readonly string[];
+const none: readonly string[] = [];
+
 /** What the service's OpenAPI document says of the records of one execution, and of its errors. */
 export class FeatureCheck {
 	private readonly modeOf: Reader<string>;
-	private readonly checks = new Map<string, (record: JsonObject) => string[]>();
-	private last: { target: EndpointPlace; check: (record: JsonObject) => string[] } | undefined;
+	private readonly checks = new Map<string, Check>();
+	private last: { target: EndpointPlace; check: Check } | undefined;
 	private readonly waited = new Set<string | undefined>();
 	private readonly misfits = new Map<string, number>();
 	private items = 0;
@@ -102,7 +106,7 @@ export class FeatureCheck {
 		return example && `A record looks like ${example}.`;
 	}
 
-	private checkFor(target: EndpointPlace): (record: JsonObject) => string[] {
+	private checkFor(target: EndpointPlace): Check {
 		if (this.last?.target === target) return this.last.check;
 		const key = JSON.stringify([target.serviceId, target.endpointId]);
 		let check = this.checks.get(key);
@@ -111,16 +115,19 @@ export class FeatureCheck {
 		return check;
 	}
 
-	private makeCheck(target: EndpointPlace): (record: JsonObject) => string[] {
+	private makeCheck(target: EndpointPlace): Check {
 		// The first request goes before it.
 		setImmediate(() => readSoon(this.connection, target.serviceId));
 		const schema = this.schemaOf(target);
 		if (!schema || schema.fields.length === 0) {
 			if (this.waited.has(target.serviceId)) this.unchecked = true;
-			return () => [];
+			return () => none;
 		}
 		const misfitsOf = misfitCheck(schema);
-		return (record) => misfitsOf(record).map((each) => misfitWords(each, schema));
+		return (record) => {
+			const misfits = misfitsOf(record);
+			return misfits.length === 0 ? none : misfits.map((each) => misfitWords(each, schema));
+		};
 	}
 
 	private schemaOf({ endpointId = '', serviceId }: EndpointPlace): EndpointSchema | undefined {

@@ -10,7 +10,7 @@ import {
 } from '../../client';
 import { batchSizeReader, explanationReader, type Target, targetReader } from './callSettings';
 import { Execution } from './Execution';
-import { flatResult, prefixed } from './flatResult';
+import { flatResult, withRest } from './columns';
 import { mayBeFull } from './fullResponse';
 import { outputNamed, outputNamesReader, type OutputNames, successItem } from './outputItems';
 import { choice, combine, type Parameters, textOf } from './parameters';
@@ -48,11 +48,7 @@ export const recordOutputs = {
 
 /** The outputs of nodes that predict; the first is the default. */
 export const predictionOutputs: Outputs = {
-	flat: (input, { result }, { columnPrefix }) => {
-		const columns = prefixed(flatResult(result), columnPrefix) as IDataObject;
-		// Twice: the answer comes first, and wins where the input has a field of the same name.
-		return { ...columns, ...input, ...columns };
-	},
+	flat: (input, { result }, { columnPrefix }) => withRest(flatResult(result, columnPrefix), input),
 	...recordOutputs,
 };
 

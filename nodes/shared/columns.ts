@@ -1,0 +1,55 @@
+import type { IDataObject } from 'n8n-workflow';
+import type { JsonObject } from '../../client';
+import { isObject } from './isObject';
+
+/** Assigned, `__proto__` would become the prototype. Spreads are safe as well, and take ten times as long on Node 20. */
+export function setOwn(json: JsonObject, name: string, value: unknown): void {
+	if (name === '__proto__') Object.defineProperty(json, name, { value, enumerable: true, writable: true });
+	else json[name] = value;
+}
+
+/** The same values, each under a name with something before it. */
+export function prefixed(columns: JsonObject, prefix: string): JsonObject {
+	if (prefix === '') return columns;
+	const json: JsonObject = {};
+	for (const name of Object.keys(columns)) setOwn(json, prefix + name, columns[name]);
+	return json;
+}
+
+/** Adds the fields of an item behind columns, which win where both have one of a name. */
+export function withRest(columns: JsonObject, input: JsonObject): IDataObject {
+	for (const name of Object.keys(input)) if (!Object.hasOwn(columns, name)) setOwn(columns, name, input[name]);
+	return columns as IDataObject;
+}
+
+/** Maps in a result whose entries become columns, and what the names of these begin with. */
+const maps = [
+	['probas', 'proba_'],
+	['explanations', 'explanation_'],
+] as const;
+const ownPlaces = new Set(['ignored', 'ignoreReason', 'prediction', 'probas', 'explanations']);
+
+/**
+ * A result as columns, the answer first: `prediction`, `proba_<class>`, `explanation_<feature>`, then whatever else came, such
+ * as the keys of a custom model, under its own name. `ignored` is a column only of a record that was ignored.
+ *
+ * @param prefix what the name of each column begins with
+ */
+export function flatResult(result: JsonObject, prefix: string): JsonObject {
+	const json: JsonObject = {};
+	const add = (name: string, value: unknown) => {
+		if (value !== undefined) setOwn(json, prefix + name, value);
+	};
+	if (result.ignored === true) {
+		add('ignored', true);
+		add('ignoreReason', result.ignoreReason);
+	}
+	add('prediction', result.prediction);
+	for (const [map, start] of maps) {
+		const entries = result[map];
+		if (isObject(entries)) for (const key of Object.keys(entries)) add(start + key, entries[key]);
+		else add(map, entries);
+	}
+	for (const name of Object.keys(result)) if (!ownPlaces.has(name)) add(name, result[name]);
+	return json;
+}

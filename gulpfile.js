@@ -12,8 +12,9 @@ const compile = () =>
 		throw new Error(error.stdout || error.message);
 	});
 
-// n8n resolves an icon relative to the compiled node, and a codex by its name beside it.
+// n8n resolves an icon relative to the compiled node; a codex and the schema of the output by their names beside it.
 const icons = () => src('icons/*.svg', { encoding: false }).pipe(dest('dist/icons'));
-const codex = () => src('nodes/**/*.node.json').pipe(dest('dist/nodes'));
+const beside = () =>
+	src(['nodes/**/*.node.json', 'nodes/*/__schema__/*.json'], { base: 'nodes' }).pipe(dest('dist/nodes'));
 
-exports.build = series(clean, parallel(compile, icons, codex));
+exports.build = series(clean, parallel(compile, icons, beside));

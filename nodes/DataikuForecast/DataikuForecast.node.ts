@@ -24,6 +24,10 @@ export class DataikuForecast implements INodeType {
 		icon: { light: 'file:../../icons/forecast.svg', dark: 'file:../../icons/forecast.dark.svg' },
 		subtitle,
 		usableAsTool: true,
+		builderHint: {
+			searchHint:
+				'Forecasts time series with a model of Dataiku: all input items are the history, one item per series and date; name the identifier columns where there are several series.',
+		},
 		description:
 			'Forecast time series with a model on a Dataiku API node: give the history of one or more series, one record per series and date, get their next values with quantiles',
 		defaults: { name: 'Dataiku Forecast' },

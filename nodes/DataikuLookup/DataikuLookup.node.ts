@@ -1,6 +1,7 @@
 import type { IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
 import type { JsonObject } from '../../client';
 import {
+	batchHints,
 	batchOptions,
 	callOptions,
 	columnPrefixOption,
@@ -34,6 +35,10 @@ export class DataikuLookup implements INodeType {
 		icon: { light: 'file:../../icons/lookup.svg', dark: 'file:../../icons/lookup.dark.svg' },
 		subtitle,
 		usableAsTool: true,
+		hints: batchHints,
+		builderHint: {
+			searchHint: 'Adds the columns of a Dataiku dataset to items by key, often before Dataiku Predict.',
+		},
 		description:
 			'Look up rows of datasets on a Dataiku API node: give the key of a record, get the columns that belong to it',
 		defaults: { name: 'Dataiku Lookup' },

@@ -1,5 +1,6 @@
 import type { IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
 import {
+	dispatchHints,
 	batchOptions,
 	callOptions,
 	columnPrefixOption,
@@ -28,6 +29,11 @@ export class DataikuPredict implements INodeType {
 		icon: { light: 'file:../../icons/predict.svg', dark: 'file:../../icons/predict.dark.svg' },
 		subtitle,
 		usableAsTool: true,
+		hints: dispatchHints,
+		builderHint: {
+			searchHint:
+				'Scores items with a model of Dataiku: predictions, class probabilities, explanations. Choose the endpoint; the features are taken from the items by name.',
+		},
 		description:
 			'Score records with a model on a Dataiku API node: give the features of a record, get its prediction, probabilities and, on demand, explanations',
 		defaults: { name: 'Dataiku Predict' },

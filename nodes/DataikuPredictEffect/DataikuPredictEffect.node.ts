@@ -1,5 +1,6 @@
 import type { IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
 import {
+	dispatchHints,
 	batchOptions,
 	callOptions,
 	columnPrefixOption,
@@ -26,6 +27,10 @@ export class DataikuPredictEffect implements INodeType {
 		icon: { light: 'file:../../icons/predictEffect.svg', dark: 'file:../../icons/predictEffect.dark.svg' },
 		subtitle,
 		usableAsTool: true,
+		hints: dispatchHints,
+		builderHint: {
+			searchHint: 'Predicts with a causal model of Dataiku how much a treatment changes the outcome for each item.',
+		},
 		description:
 			'Predict the effect of a treatment on records with a causal model on a Dataiku API node: give the features of a record, get how much the treatment would change its outcome',
 		defaults: { name: 'Dataiku Predict Effect' },

@@ -25,6 +25,9 @@ export class DataikuRunFunction implements INodeType {
 		icon: { light: 'file:../../icons/runFunction.svg', dark: 'file:../../icons/runFunction.dark.svg' },
 		subtitle,
 		usableAsTool: true,
+		builderHint: {
+			searchHint: 'Calls a Python or R function of Dataiku, once for each item; its value is in `result`.',
+		},
 		description: 'Run a Python or R function of a Dataiku API node: give its named arguments, get its value',
 		defaults: { name: 'Dataiku Run Function' },
 		credentials: [

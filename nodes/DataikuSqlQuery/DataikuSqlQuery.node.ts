@@ -24,6 +24,9 @@ export class DataikuSqlQuery implements INodeType {
 		icon: { light: 'file:../../icons/sqlQuery.svg', dark: 'file:../../icons/sqlQuery.dark.svg' },
 		subtitle,
 		usableAsTool: true,
+		builderHint: {
+			searchHint: 'Runs a parameterised SQL query of Dataiku, once for each item; each row becomes an item.',
+		},
 		description: 'Run a parameterised SQL query of a Dataiku API node: give its named parameters, get its rows',
 		defaults: { name: 'Dataiku SQL Query' },
 		credentials: [

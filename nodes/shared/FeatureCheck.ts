@@ -25,6 +25,16 @@ const mostShown = 5;
 /** Words for what does not fit of a record. */
 type Check = (record: JsonObject) => readonly string[];
 const none: readonly string[] = [];
+/** Kept as long as their document, with what they remember of names. */
+const checkOfSchema = new WeakMap<EndpointSchema, Check>();
+
+function checkOf(schema: EndpointSchema): Check {
+	const misfitsOf = misfitCheck(schema);
+	return (record) => {
+		const misfits = misfitsOf(record);
+		return misfits.length === 0 ? none : misfits.map((each) => misfitWords(each, schema));
+	};
+}
 
 /** What the service's OpenAPI document says of the records of one execution, and of its errors. */
 export class FeatureCheck {
@@ -123,11 +133,9 @@ export class FeatureCheck {
 			if (this.waited.has(target.serviceId)) this.unchecked = true;
 			return () => none;
 		}
-		const misfitsOf = misfitCheck(schema);
-		return (record) => {
-			const misfits = misfitsOf(record);
-			return misfits.length === 0 ? none : misfits.map((each) => misfitWords(each, schema));
-		};
+		let check = checkOfSchema.get(schema);
+		if (!check) checkOfSchema.set(schema, (check = checkOf(schema)));
+		return check;
 	}
 
 	private schemaOf({ endpointId = '', serviceId }: EndpointPlace): EndpointSchema | undefined {

@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import {
 	type ICredentialType,
 	type INode,
+	type INodeExecutionData,
 	type INodeProperties,
 	type INodePropertyCollection,
 	type INodePropertyOptions,
@@ -11,9 +12,10 @@ import {
 	NodeHelpers,
 	Workflow,
 } from 'n8n-workflow';
+import { startApiNode } from '../../demo/api-node';
 import { nodePackage, type NodePackage } from '../support/engine';
 import { OUR_PACKAGE } from '../support/engine/nodePackage';
-import { endpoint, nodeTypes } from './demo';
+import { callOf, endpoint, nodeTypes, run } from './demo';
 
 let nodes: NodePackage;
 beforeAll(async () => (nodes = await nodePackage()));
@@ -192,6 +194,40 @@ describe.each(nodeTypes)('%s', (type) => {
 	});
 });
 
+it.each(['dataikuPredict', 'dataikuPredictEffect', 'dataikuForecast'])(
+	'%s previews fields that its default output has, of the type that they have',
+	async (type) => {
+		const folder = type.charAt(0).toUpperCase() + type.slice(1);
+		const file = join(OUR_PACKAGE, 'dist/nodes', folder, '__schema__/v1.0.0.json');
+		const schema = JSON.parse(readFileSync(file, 'utf8')) as { properties: Record<string, { type: string }> };
+		const node = await startApiNode();
+		const { unit, parameters } = callOf(type);
+		const { output } = await run(type, {
+			url: node.url,
+			items: unit(0),
+			parameters: { ...parameters, output: undefined },
+		});
+		await node.close();
+
+		const { json } = output[0]!;
+		const types = Object.fromEntries(Object.entries(schema.properties).map(([name, { type: given }]) => [name, given]));
+		expect(types).not.toEqual({});
+		expect(types).toEqual(Object.fromEntries(Object.keys(types).map((name) => [name, typeof json[name]])));
+	},
+);
+
+it.each(['dataikuPredict', 'dataikuLookup'])('%s warns before the run of a setting that will hurt', async (type) => {
+	const [hint] = descriptionOf(type).hints ?? [];
+	const items = (count: number) => Array.from({ length: count }, () => ({ json: {} }));
+	for (const [count, batchSize, shown] of [
+		[1_000, 1, true],
+		[999, 1, false],
+		[1_000, 100, false],
+	] as const) {
+		expect(await evaluated(type, hint!.displayCondition!, { options: { batchSize } }, items(count))).toBe(shown);
+	}
+});
+
 describe('the credentials', () => {
 	it('are the two of the contract', () => {
 		expect(nodes.credentials.map(({ name, displayName }) => [name, displayName])).toEqual([
@@ -258,7 +294,12 @@ function expectIcons({ iconUrl }: INodeTypeDescription | ICredentialType): void 
 }
 
 /** A text of the description as the editor evaluates it. */
-async function evaluated(type: string, text: string, parameters: object): Promise<unknown> {
+async function evaluated(
+	type: string,
+	text: string,
+	parameters: object,
+	input: INodeExecutionData[] = [],
+): Promise<unknown> {
 	const node = {
 		id: '1',
 		name: 'Node',
@@ -270,7 +311,7 @@ async function evaluated(type: string, text: string, parameters: object): Promis
 	const workflow = new Workflow({ nodes: [node], connections: {}, active: false, nodeTypes: nodes.types });
 	await workflow.expression.acquireIsolate();
 	try {
-		return workflow.expression.getSimpleParameterValue(workflow.nodes.Node!, text, 'internal', {});
+		return workflow.expression.getParameterValue(text, null, 0, 0, 'Node', input, 'internal', {});
 	} finally {
 		await workflow.expression.releaseIsolate();
 	}

@@ -46,7 +46,9 @@ describe('the package', () => {
 		const built = packed.filter((file) => file.startsWith('dist/'));
 		expect(built.filter((file) => !/^dist\/(client|nodes|credentials|icons)\//.test(file))).toEqual([]);
 		expect(built.filter((file) => /\.test\.|(^|\/)(test|demo|bench)\/|\.tsbuildinfo$/.test(file))).toEqual([]);
-		expect(built.filter((file) => !/(\.js|\.d\.ts|\.js\.map|\.svg|\.node\.json)$/.test(file))).toEqual([]);
+		expect(
+			built.filter((file) => !/(\.js|\.d\.ts|\.js\.map|\.svg|\.node\.json|\/__schema__\/v[\d.]+\.json)$/.test(file)),
+		).toEqual([]);
 	});
 
 	it('holds every file that its manifest names', () => {

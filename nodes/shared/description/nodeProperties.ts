@@ -3,6 +3,7 @@ import {
 	type INodePropertyOptions,
 	type INodeTypeDescription,
 	NodeConnectionTypes,
+	type NodeHint,
 } from 'n8n-workflow';
 
 /** What is the same of every node. Icon, subtitle, usableAsTool and credentials stand in each: n8n's lint wants them there. */
@@ -12,6 +13,28 @@ export const commonDescription = {
 	inputs: [NodeConnectionTypes.Main],
 	outputs: [NodeConnectionTypes.Main],
 } satisfies Partial<INodeTypeDescription>;
+
+/** Before a run: settings that will hurt with the items at hand. */
+export const batchHints: NodeHint[] = [
+	{
+		message:
+			'With Batch Size 1 each item is a request of its own: for so many items, a larger batch is many times as fast',
+		type: 'info',
+		location: 'inputPane',
+		whenToDisplay: 'beforeExecution',
+		displayCondition: '={{ $parameter["options"]["batchSize"] === 1 && $input.all().length >= 1000 }}',
+	},
+];
+export const dispatchHints: NodeHint[] = [
+	...batchHints,
+	{
+		message: 'Items with different dispatch keys share no request: with a key for each item, no batch is formed',
+		type: 'info',
+		location: 'inputPane',
+		whenToDisplay: 'beforeExecution',
+		displayCondition: '={{ Boolean($parameter["options"]["dispatchKey"]) && $input.all().length >= 1000 }}',
+	},
+];
 
 /** Below a node's name on the canvas: its endpoint. */
 export const subtitle = '={{ $parameter["endpointId"]["value"] || $parameter["endpointId"] }}';

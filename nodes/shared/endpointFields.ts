@@ -12,7 +12,8 @@ const longestLabel = 120;
 export function endpointFields(operation: OperationName) {
 	return async function getFields(this: ILoadOptionsFunctions): Promise<ResourceMapperFields> {
 		const given = textOf(this.getNodeParameter('endpointId', '', { extractValue: true }));
-		if (given === '') return { fields: [], emptyFieldsNotice: 'Choose an endpoint to see its fields.' };
+		// No notice: the editor would keep it when an endpoint is chosen.
+		if (given === '') return { fields: [] };
 		const connection = await connect(this);
 		const { endpointId, serviceId } = given.includes('://')
 			? connection.client.locate(given)

@@ -76,8 +76,13 @@ const withEndpoint = (parameters: INode['parameters']): INode => ({
 });
 
 test('the form shows the features of the endpoint, to be filled one by one', async () => {
-	const editor = await EditorPage.open(browser, rest, url, [manualTrigger, paymentsNode, withEndpoint({})]);
+	const editor = await EditorPage.open(browser, rest, url, [
+		manualTrigger,
+		paymentsNode,
+		withEndpoint({ endpointId: { __rl: true, mode: 'list', value: '' } }),
+	]);
 	await editor.node('Dataiku Predict').dblclick();
+	await editor.chooseFromList('endpointId', 'fraud: ');
 	const form = editor.page.getByTestId('resource-mapper-container');
 	await editor.page.getByTestId('mapping-mode-select').click();
 	await editor.page.getByRole('option', { name: 'Map Each Column Manually' }).click();
@@ -85,7 +90,7 @@ test('the form shows the features of the endpoint, to be filled one by one', asy
 		.getByText(/^amount/)
 		.first()
 		.waitFor();
-	await editor.parameter('value["amount"]').locator('input').first().fill('412.5');
+	await form.locator('[data-test-id^="parameter-input-"] input').first().fill('412.5');
 	const { columns, rows } = await editor.execute();
 	expect(columns[0]).toBe('prediction');
 	expect(rows).toHaveLength(payments.length);

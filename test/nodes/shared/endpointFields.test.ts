@@ -96,7 +96,6 @@ describe('says in place of fields', () => {
 	it('that no endpoint is chosen', async () => {
 		expect(await fieldsOf('', { url: node.url })).toEqual({
 			fields: [],
-			emptyFieldsNotice: 'Choose an endpoint to see its fields.',
 		});
 	});
 

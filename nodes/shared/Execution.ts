@@ -1,3 +1,4 @@
+import { clearInterval, setInterval } from 'node:timers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 import { CancelledError, type ClientEvent, type JsonObject, type OperationName, type Session } from '../../client';
@@ -11,6 +12,9 @@ import { Records } from './records';
 
 /** Work done without a break for the event loop, in ms: other workflows run in the same process. */
 const longestTurn = 10;
+
+/** How often a long run tells n8n's log how far it has come, in ms. */
+const progressEvery = 10_000;
 
 /** How a node ends that stops on errors. */
 interface ExecutionOptions {
@@ -35,9 +39,11 @@ export class Execution {
 	private readonly remarks = new Map<string, Remark>();
 	private readonly running = new Set<Promise<void>>();
 	private readonly continueOnFail: boolean;
+	private done = 0;
 	private failed = 0;
 	private fatal: { error: unknown } | undefined;
-	private turnSince = performance.now();
+	private readonly startedAt = performance.now();
+	private turnSince = this.startedAt;
 
 	private constructor(
 		private readonly context: IExecuteFunctions,
@@ -87,6 +93,7 @@ export class Execution {
 		const cancel = () => execution.stop.abort();
 		if (cancelled?.aborted) cancel();
 		cancelled?.addEventListener('abort', cancel);
+		const progress = setInterval(() => execution.logProgress(), progressEvery);
 		try {
 			await execution.session.during(async () => await work(execution));
 			await Promise.all(execution.running);
@@ -96,6 +103,7 @@ export class Execution {
 			await Promise.allSettled(execution.running);
 			throw execution.fatal!.error;
 		} finally {
+			clearInterval(progress);
 			cancelled?.removeEventListener('abort', cancel);
 		}
 	}
@@ -151,6 +159,7 @@ export class Execution {
 	/** Puts out what an item became, behind what it became before; nothing for an item that is dropped. */
 	emit(itemIndex: number, output: INodeExecutionData | INodeExecutionData[]): void {
 		const before = this.output[itemIndex];
+		if (!before) this.done++;
 		this.output[itemIndex] = before ? [before, output].flat() : output;
 	}
 
@@ -210,6 +219,13 @@ export class Execution {
 	private check(): void {
 		if (this.fatal) throw this.fatal.error;
 		if (this.stop.signal.aborted) throw new CancelledError();
+	}
+
+	private logProgress(): void {
+		const rate = (1000 * this.done) / (performance.now() - this.startedAt);
+		const counts = [this.done, this.items.length, Math.round(rate)].map((count) => count.toLocaleString('en'));
+		const { name } = this.context.getNode();
+		this.context.logger.info(`${counts[0]} of ${counts[1]} items done, ${counts[2]} a second`, { node: name });
 	}
 
 	private countEvent(event: ClientEvent): void {

@@ -21,11 +21,11 @@ afterEach(async () => {
 	await proxy.close();
 });
 
-/** What the node writes to n8n's debug log, of all that is written there. */
-function debugLog(): string[] {
+/** What the node writes to n8n's log, of all that is written there. */
+function nodeLog(level: 'debug' | 'info'): string[] {
 	const lines: string[] = [];
 	const listening = Object.create(logger, {
-		debug: {
+		[level]: {
 			value: (message: string, about?: object) => {
 				if (about && Object.keys(about).join() === 'node') lines.push(message);
 			},
@@ -39,7 +39,7 @@ const hint = (message: string) => ({ message, type: 'warning', location: 'output
 
 it.each(nodeTypes)('%s says nothing when all went well', async (type) => {
 	const { unit, parameters } = callOf(type);
-	const logged = debugLog();
+	const logged = nodeLog('debug');
 	const { hints, error } = await run(type, { url: proxy.url, items: [...unit(0), ...unit(1)], parameters });
 
 	expect({ error, hints }).toEqual({ error: undefined, hints: [] });
@@ -83,7 +83,7 @@ it.each<[string, Parameters<ChaosProxy['setFault']>[0], IDataObject[], IDataObje
 	],
 ])('one hint and one line in the debug log tell of %s', async (_name, fault, given, options, message) => {
 	proxy.setFault(fault);
-	const logged = debugLog();
+	const logged = nodeLog('debug');
 	const { hints } = await run('dataikuPredict', {
 		url: proxy.url,
 		items: given,
@@ -119,4 +119,16 @@ it('is not told about the retries of a run that failed', async () => {
 	const { hints, error } = await run('dataikuPredict', { url: proxy.url, items: [bad] });
 	expect(hints).toEqual([]);
 	expect(error?.message).toMatch(/\(item 0, /);
+});
+
+it('a run of more than ten seconds says in the log how far it has come', async () => {
+	proxy.setFault(({ n }) => ({ kind: 'delay', ms: n > 2 ? 10_500 : 0 }));
+	const logged = nodeLog('info');
+	const { output } = await run('dataikuPredict', {
+		url: proxy.url,
+		items: [...items, ...items],
+		options: { batchSize: 4 },
+	});
+	expect(output).toHaveLength(16);
+	expect(logged).toEqual(['8 of 16 items done, 1 a second']);
 });

@@ -36,7 +36,10 @@ export class Stage {
 	}
 
 	/** A client of one instance, or of several. */
-	clientOf(servers: ChaosProxy | readonly ChaosProxy[], options: Partial<ApiNodeClientOptions> = {}): ApiNodeClient {
+	clientOf(
+		servers: { url: string } | ReadonlyArray<{ url: string }>,
+		options: Partial<ApiNodeClientOptions> = {},
+	): ApiNodeClient {
 		return this.client({ url: [servers].flat().map(({ url }) => url), ...options });
 	}
 

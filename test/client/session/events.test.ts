@@ -8,9 +8,9 @@ import { eventLog, range, recordsOf, refusal, refusing, Scene, scoredIn, until }
 const scene = new Scene();
 
 /** A client and two of its sessions, of which only the first will cause anything. */
-async function listeners(servers: Parameters<Scene['client']>[0]) {
+async function listeners(servers: Parameters<Scene['clientOf']>[0]) {
 	const [ofClient, ofSession, ofOther] = [eventLog(), eventLog(), eventLog()];
-	const client = scene.client(servers, { onEvent: ofClient.onEvent });
+	const client = scene.clientOf(servers, { onEvent: ofClient.onEvent });
 	const session = client.session({ onEvent: ofSession.onEvent });
 	const other = client.session({ onEvent: ofOther.onEvent });
 	return { client, session, other, ofClient, ofSession, ofOther };
@@ -25,7 +25,7 @@ it('A retry is told to its session and to the client, with the error and the pau
 	await other.predictRecord('model', { id: 2 });
 	const retry = {
 		type: 'retry',
-		endpoint: 's/model',
+		endpoint: 'open/model',
 		instance: `127.0.0.1:${server.port}`,
 		attempt: 1,
 		pauseMs: expect.any(Number) as number,
@@ -43,8 +43,8 @@ it('A split is told to its session and to the client, with the number of records
 	await session.settle('predict', 'model', recordsOf(4));
 
 	expect(ofSession.of('split').map(({ endpoint, records, error }) => [endpoint, records, error.status])).toEqual([
-		['s/model', 4, 400],
-		['s/model', 2, 400],
+		['open/model', 4, 400],
+		['open/model', 2, 400],
 	]);
 	expect(ofClient.events).toEqual(ofSession.events);
 	expect(ofOther.events).toEqual([]);
@@ -58,7 +58,7 @@ it('A pause is told to the session whose request caused it and to the client', a
 		failures-- > 0 ? { kind: 'answer', ...refusal('Busy', 503), headers: { 'retry-after': '0.2' } } : undefined,
 	);
 	await session.predictRecord('model', { id: 1 });
-	const pause = { type: 'pause', endpoint: 's/model', instance: `127.0.0.1:${server.port}`, pauseMs: 200 };
+	const pause = { type: 'pause', endpoint: 'open/model', instance: `127.0.0.1:${server.port}`, pauseMs: 200 };
 
 	expect(ofSession.of('pause')).toEqual([pause]);
 	expect(ofClient.of('pause')).toEqual([pause]);
@@ -120,7 +120,7 @@ it('A listener of a session, of the client or of outcomes that throws loses no r
 it('Events can be counted without a library', async () => {
 	const server = await scene.server(refusing((id) => id % 10 === 0));
 	const counts: Partial<Record<ClientEvent['type'], number>> = {};
-	const client = scene.client(server, { onEvent: ({ type }) => (counts[type] = (counts[type] ?? 0) + 1) });
+	const client = scene.clientOf(server, { onEvent: ({ type }) => (counts[type] = (counts[type] ?? 0) + 1) });
 	scoredIn(await client.settle('predict', 'model', recordsOf(100)));
 	expect(counts.split).toBeGreaterThan(10);
 });

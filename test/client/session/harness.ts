@@ -1,19 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import {
-	ApiNodeClient,
-	type ApiNodeClientOptions,
-	ApiNodeError,
-	type ClientEvent,
-	type FeaturesRecord,
-	type RecordOutcome,
-} from '../../../client';
-import {
-	type Answer,
-	type ChaosOptions,
-	type ChaosProxy,
-	chaosProxy,
-	type ChaosRequest,
-} from '../../support/chaosProxy';
+import { Stage } from '../harness';
+import { type ApiNodeClientOptions, type ClientEvent, type FeaturesRecord, type RecordOutcome } from '../../../client';
+import { type Answer, type ChaosOptions, type ChaosProxy, type ChaosRequest } from '../../support/chaosProxy';
+
+export { failureOf } from '../harness';
 
 /** A request as an endpoint reads it. */
 export interface Asked {
@@ -82,20 +72,8 @@ export interface Server extends ChaosProxy {
 	most(): number;
 }
 
-/** Starts servers and clients for a test and ends them after it. */
-export class Scene {
-	private readonly ends: Array<() => unknown> = [];
-
-	constructor() {
-		afterEach(async () => {
-			for (const end of this.ends.splice(0).reverse()) await end();
-		});
-	}
-
-	atEnd(end: () => unknown): void {
-		this.ends.push(end);
-	}
-
+/** Servers that judge each request, whichever sessions it comes from. */
+export class Scene extends Stage {
 	/** An API node whose endpoints do what the judge says. */
 	async server(judge: Judge = () => undefined, options: ChaosOptions = {}): Promise<Server> {
 		const settled = new Set<string>();
@@ -111,8 +89,7 @@ export class Scene {
 			if (final) asked.ids.forEach((id) => settled.add(key(id)));
 			return answer;
 		};
-		const chaos = await chaosProxy({ ...options, respond });
-		this.atEnd(async () => await chaos.close());
+		const chaos = await this.chaos({ ...options, respond });
 		return Object.assign(chaos, {
 			sentAgain,
 			asked: () => chaos.requests.filter(({ path }) => path !== '/isAlive/'),
@@ -120,15 +97,9 @@ export class Scene {
 		});
 	}
 
-	client(servers: { url: string } | ReadonlyArray<{ url: string }>, options: Partial<ApiNodeClientOptions> = {}) {
-		const client = new ApiNodeClient({ url: [servers].flat().map(({ url }) => url), serviceId: 's', ...options });
-		this.atEnd(async () => await client.destroy());
-		return client;
-	}
-
 	async serverAndClient(judge?: Judge, options: Partial<ApiNodeClientOptions> = {}) {
 		const server = await this.server(judge);
-		return { server, client: this.client(server, options) };
+		return { server, client: this.clientOf(server, options) };
 	}
 }
 
@@ -143,14 +114,6 @@ export function scoredIn(
 		if (result) expect(result.id).toBe(id);
 		return result !== undefined;
 	});
-}
-
-/** What a call that fails threw: an error of the client's. */
-export async function failureOf(call: Promise<unknown>): Promise<ApiNodeError> {
-	const [outcome] = await Promise.allSettled([call]);
-	if (outcome.status === 'fulfilled') throw new Error(`The call succeeded: ${JSON.stringify(outcome.value)}`);
-	expect(outcome.reason).toBeInstanceOf(ApiNodeError);
-	return outcome.reason as ApiNodeError;
 }
 
 /** Waits until something holds; fails the test if it does not within ten seconds. */

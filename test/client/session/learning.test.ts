@@ -134,7 +134,7 @@ describe("A neighbour's time-out of 50 ms", () => {
 		};
 		const servers = [await scene.server(slow), await scene.server(slow)];
 		const { of, onEvent } = eventLog();
-		const client = scene.client(servers, { onEvent });
+		const client = scene.clientOf(servers, { onEvent });
 		await Promise.all(
 			range(12).map(async (id) => await failureOf(client.predictRecord('model', { id }, { timeout: 50 }))),
 		);

@@ -49,7 +49,7 @@ describe('A socket that is given up while it connects', () => {
 		'is forgotten (%s)',
 		async (kind) => {
 			const options = await kinds[kind]();
-			const client = scene.client(options, options);
+			const client = scene.clientOf(options, options);
 			const giveUp = async (calls: number) => {
 				for (let n = 0; n < calls; n += 40) {
 					const given = range(40).map(
@@ -71,7 +71,7 @@ describe('A socket that is given up while it connects', () => {
 
 	it('is closed at once when its client is destroyed', async () => {
 		const { url, sockets } = await silentServer();
-		const client = scene.client({ url });
+		const client = scene.clientOf({ url });
 		const calls = range(10).map(async (id) => await failureOf(client.runFunction(`model-${id}`)));
 		await until(() => sockets.size > 0);
 		const startedAt = performance.now();

@@ -49,7 +49,7 @@ it.each<[string, object]>([
 			const status = Number(/status-(\d+)/.exec(path)![1]);
 			return { kind: 'answer', ...refusal(`Refused ${headers.authorization}`, status) };
 		});
-		const client = scene.client(server, { ...secret, tls });
+		const client = scene.clientOf(server, { ...secret, tls });
 		expectNoSecret(client);
 		const { session, calls, failed, outcomes } = await inUse(client);
 		await until(() => server.asked().some(({ path }) => path.includes('silent')));
@@ -68,7 +68,7 @@ it.each<[string, object]>([
 
 it('Console output of a client names its addresses and nothing of its credentials', async () => {
 	const server = await scene.server();
-	const client = scene.client(server, { apiKey: key });
+	const client = scene.clientOf(server, { apiKey: key });
 	expect(client.origins).toEqual([server.url]);
 	expectNoSecret({ client, nested: [{ session: client.session({ tokens }) }] });
 	expect(Object.keys(client)).toEqual([]);

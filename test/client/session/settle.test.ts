@@ -12,7 +12,7 @@ it('`settle` takes plain objects and gives what its documentation shows', async 
 		}
 		return { kind: 'answer', body: { results: items.map(() => ({ prediction: 'fraud' })) } };
 	});
-	const client = scene.client(server);
+	const client = scene.clientOf(server);
 	const outcomes = await client.settle('predict', 'fraud', [
 		{ features: { amount: 12 } },
 		{ features: { amount: 'a lot' } },
@@ -21,7 +21,7 @@ it('`settle` takes plain objects and gives what its documentation shows', async 
 	for (const { result, error } of outcomes.map(asDocumented)) told.push(error ? error.detail : result?.prediction);
 
 	expect(told).toEqual(['fraud', "Cannot parse value 'a lot'"]);
-	expect(server.asked().map(({ path }) => path)).toEqual(Array(3).fill('/public/api/v1/s/fraud/predict-multi'));
+	expect(server.asked().map(({ path }) => path)).toEqual(Array(3).fill('/public/api/v1/open/fraud/predict-multi'));
 });
 
 const asDocumented = (outcome: RecordOutcome) =>

@@ -37,7 +37,7 @@ it('A token that expires while calls queue is fetched at each attempt: no call f
 		},
 		renew: async () => await Promise.resolve((token = issue())),
 	};
-	const session = scene.client(server).session({ tokens });
+	const session = scene.clientOf(server).session({ tokens });
 	const calls = range(60).map(async (id) => await session.predictRecord('model', { id }, { maxConcurrency: 2 }));
 	expect((await Promise.all(calls)).map(({ result }) => result)).toEqual(range(60).map((id) => ({ id })));
 	expect(refused()).toBe(0);
@@ -55,7 +55,7 @@ it('A token that is refused is renewed, and the record scored', async () => {
 			return await renewal;
 		},
 	};
-	const outcomes = await scene.client(server).session({ tokens }).settle('predict', 'model', recordsOf(1_000));
+	const outcomes = await scene.clientOf(server).session({ tokens }).settle('predict', 'model', recordsOf(1_000));
 
 	expect(scoredIn(outcomes)).toHaveLength(1_000);
 	expect(renewals()).toBe(1);
@@ -124,7 +124,7 @@ describe("The token in n8n's credential", () => {
 		const { server, issue, renewals } = await secured(10_000, 1);
 		const { context, refreshes } = n8n(issue);
 		const credential = { oauthTokenData: { access_token: 'revoked' } };
-		const session = scene.client(server).session({ tokens: oAuth2Tokens(context, 'oAuth2', credential) });
+		const session = scene.clientOf(server).session({ tokens: oAuth2Tokens(context, 'oAuth2', credential) });
 		const calls = range(50).map(async (id) => await session.predictRecord(`model-${id % 10}`, { id }));
 
 		expect((await Promise.all(calls)).map(({ result }) => result)).toEqual(range(50).map((id) => ({ id })));

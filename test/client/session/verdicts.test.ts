@@ -59,7 +59,7 @@ describe('A verdict belongs to what requests share', () => {
 			const isBroken = path.includes('/old/') || headers['x-tenant'] === 'old' || /"old"|"enabled":true/.test(body);
 			return isBroken || /"id":\d*37\b/.test(body) ? { kind: 'answer', ...refusal() } : undefined;
 		});
-		const session = scene.client(server).session();
+		const session = scene.clientOf(server).session();
 		const ids = range(400);
 		const refused = await settleAll(session, 'model', ids, broken);
 		const scored = await settleAll(session, 'model', ids, fine);

@@ -13,10 +13,10 @@ import {
 	InvalidCallError,
 	type Location,
 	parseLocations,
+	ServiceDocument,
 	StatusError,
 } from '../../client';
 import { clientFor, notAllowed } from './connection';
-import { isObject } from './isObject';
 
 const milliseconds = 10_000;
 
@@ -58,22 +58,18 @@ function checkFields(data: ICredentialDataDecryptedObject, locations: readonly L
 	if (text(openApi) !== '') checkOpenApi(text(openApi));
 }
 
-/** @throws UserError telling what is wrong with a pasted document, and where */
+/** @throws UserError telling why the nodes could not read a pasted document */
 function checkOpenApi(json: string): void {
-	let document: unknown;
 	try {
-		document = JSON.parse(json);
+		new ServiceDocument(JSON.parse(json));
 	} catch (error) {
-		throw notOpenApi(`is not JSON: ${(error as Error).message}`);
+		const { message } = error as Error;
+		throw notOpenApi(error instanceof InvalidCallError ? message : `The OpenAPI document is not JSON: ${message}`);
 	}
-	if (!isObject(document)) throw notOpenApi('must be a JSON object');
-	if (!isObject(document.paths)) throw notOpenApi("must have an object 'paths' at its top level");
 }
 
-const notOpenApi = (what: string): UserError =>
-	new UserError(`The OpenAPI document ${what}`, {
-		description: 'Paste the whole document of the service, or leave the field empty',
-	});
+const notOpenApi = (message: string): UserError =>
+	new UserError(message, { description: 'Paste the whole document of the service, or leave the field empty' });
 
 /** What one instance's test came to. */
 interface Outcome {

@@ -211,14 +211,15 @@ describe('the test of the credential', () => {
 		it.each([
 			['JSON that is cut', '{ "swagger": "2.0", "paths": {', /is not JSON: .*(end|position)/],
 			['YAML', 'swagger: "2.0"', /is not JSON: .*swagger/],
-			['a list', '[]', /must be a JSON object/],
-			['a document without paths', '{ "swagger": "2.0" }', /must have an object 'paths' at its top level/],
-			['paths that are a list', '{ "paths": [] }', /must have an object 'paths' at its top level/],
+			['a list', '[]', /No OpenAPI document: it must be an object with "swagger"/],
+			['a document without paths', '{ "swagger": "2.0" }', /has no object "paths"/],
+			['paths that are a list', '{ "swagger": "2.0", "paths": [] }', /has no object "paths"/],
+			['paths without a version, which no node can read', '{ "paths": {} }', /must be an object with "swagger"/],
 		])('says what is wrong with %s, shown or folded away', async (_name, openApi, message) => {
 			for (const showOpenApi of [true, false]) {
 				const result = await test(node.url, { openApi, showOpenApi });
 				expect(result).toEqual({ status: 'Error', message: expect.stringMatching(message) as string });
-				expect(result.message).toMatch(/^The OpenAPI document .*Paste the whole document of the service/);
+				expect(result.message).toMatch(/^(The|No) OpenAPI document.*Paste the whole document of the service/);
 			}
 		});
 

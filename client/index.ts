@@ -13,6 +13,7 @@ export {
 } from './errors';
 export { seriesKey } from './forecastSeries';
 export type { EndpointSchema, FieldSchema, FieldType } from './openapi/EndpointSchema';
+export { fieldWords } from './openapi/fieldWords';
 export { type Misfit, misfitCheck } from './openapi/misfits';
 export { misfitWords } from './openapi/misfitWords';
 export { type DocumentedEndpoint, ServiceDocument } from './openapi/ServiceDocument';

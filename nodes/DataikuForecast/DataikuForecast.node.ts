@@ -9,6 +9,7 @@ import {
 	outputProperty,
 	recordProperties,
 	subtitle,
+	toolDescription,
 	withKey,
 	withOAuth2,
 	seriesPerRequestOption,
@@ -36,8 +37,9 @@ export class DataikuForecast implements INodeType {
 			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
 		],
 		properties: [
+			toolDescription('Forecasts the next values of a time series from its history, which goes into one call.'),
 			...endpointProperties,
-			...recordProperties('Records'),
+			...recordProperties('Records', 'The history of the series: a JSON list of records, each with its date'),
 			identifierColumnsProperty,
 			outputProperty('flat', 'perStep', 'perSeries', 'fullResponse'),
 			optionsProperty([...callOptions, ...dispatchOptions, seriesPerRequestOption]),

@@ -13,6 +13,7 @@ import {
 	recordProperties,
 	resultFieldOption,
 	subtitle,
+	toolDescription,
 	withKey,
 	withOAuth2,
 } from '../shared/description/nodeProperties';
@@ -47,8 +48,9 @@ export class DataikuLookup implements INodeType {
 			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
 		],
 		properties: [
+			toolDescription('Looks up the row of a dataset that has a key: its columns.'),
 			...endpointProperties,
-			...recordProperties('Keys'),
+			...recordProperties('Keys', 'The key of one row: its columns by name, as a JSON object'),
 			outputProperty('enrich', 'withInput', 'resultOnly', 'fullResponse'),
 			ignoredRecordsProperty,
 			optionsProperty([...callOptions, ...batchOptions, resultFieldOption, columnPrefixOption]),

@@ -13,8 +13,10 @@ import {
 	recordProperties,
 	resultFieldOption,
 	subtitle,
+	toolDescription,
 	withKey,
 	withOAuth2,
+	withToolVariant,
 } from '../shared/description/nodeProperties';
 import { methodsOf } from '../shared/nodeMethods';
 import { settleItems } from '../shared/settleItems';
@@ -42,8 +44,9 @@ export class DataikuPredict implements INodeType {
 			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
 		],
 		properties: [
+			toolDescription('Scores one record with a trained model: its prediction, and the probability of each class.'),
 			...endpointProperties,
-			...recordProperties('Features'),
+			...recordProperties('Features', 'The features of one record by name, as a JSON object'),
 			{
 				displayName: 'Explanations',
 				name: 'explanations',
@@ -68,15 +71,18 @@ export class DataikuPredict implements INodeType {
 				default: '',
 				displayOptions: whenExplained,
 			},
-			{
-				displayName: 'Number of Explanations',
-				name: 'nExplanations',
-				type: 'string',
-				default: '',
-				placeholder: "Endpoint's setting",
-				description: 'Explanations per prediction: the features that matter most',
-				displayOptions: whenExplained,
-			},
+			...withToolVariant(
+				{
+					displayName: 'Number of Explanations',
+					name: 'nExplanations',
+					type: 'string',
+					default: '',
+					placeholder: "Endpoint's setting",
+					description: 'Explanations per prediction: the features that matter most',
+					displayOptions: whenExplained,
+				},
+				{ default: '3' },
+			),
 			{
 				displayName: 'Monte Carlo Steps',
 				name: 'nMonteCarloSteps',

@@ -13,6 +13,7 @@ import {
 	recordProperties,
 	resultFieldOption,
 	subtitle,
+	toolDescription,
 	withKey,
 	withOAuth2,
 } from '../shared/description/nodeProperties';
@@ -39,8 +40,11 @@ export class DataikuPredictEffect implements INodeType {
 			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
 		],
 		properties: [
+			toolDescription(
+				'Estimates with a causal model what a treatment would change for one record: the predicted effect.',
+			),
 			...endpointProperties,
-			...recordProperties('Features'),
+			...recordProperties('Features', 'The features of one record by name, as a JSON object'),
 			outputProperty('flat', 'withInput', 'resultOnly', 'fullResponse'),
 			ignoredRecordsProperty,
 			optionsProperty([...callOptions, ...batchOptions, ...dispatchOptions, resultFieldOption, columnPrefixOption]),

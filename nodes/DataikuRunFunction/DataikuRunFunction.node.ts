@@ -8,6 +8,7 @@ import {
 	recordProperties,
 	resultFieldOption,
 	subtitle,
+	toolDescription,
 	withKey,
 	withOAuth2,
 	repeatableOption,
@@ -35,8 +36,10 @@ export class DataikuRunFunction implements INodeType {
 			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
 		],
 		properties: [
+			toolDescription('Calls a function: its value.'),
 			...endpointProperties,
-			...recordProperties('Arguments'),
+			// n8n takes no argument named `arguments`.
+			...recordProperties('Arguments', 'The arguments of the function by name, as a JSON object', 'function_arguments'),
 			outputProperty('withInput', 'resultOnly', 'fullResponse'),
 			optionsProperty([...callOptions, repeatableOption, resultFieldOption, splitArrayOption]),
 		],

@@ -38,7 +38,7 @@ export function functionCall(context: IExecuteFunctions): (execution: Execution)
 		const namesOf = outputNamesReader(execution.parameters);
 		const splitArray = flag(execution.parameters.reader('options.splitArray', false));
 		return async (itemIndex, endpointId, record, options) => {
-			const source = execution.items[itemIndex]!;
+			const source = execution.sources[itemIndex]!;
 			const output = outputOf(itemIndex);
 			const toJson = outputNamed(outputs, output);
 			const { resultField } = namesOf(itemIndex);

@@ -8,6 +8,7 @@ import {
 	recordProperties,
 	rowOptions,
 	subtitle,
+	toolDescription,
 	withKey,
 	withOAuth2,
 	repeatableOption,
@@ -34,8 +35,9 @@ export class DataikuSqlQuery implements INodeType {
 			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
 		],
 		properties: [
+			toolDescription('Runs a query on a database: its rows.'),
 			...endpointProperties,
-			...recordProperties('Parameters'),
+			...recordProperties('Parameters', 'The parameters of the query by name, as a JSON object'),
 			outputProperty('perRow', 'perQuery', 'fullResponse'),
 			optionsProperty([...callOptions, repeatableOption, ...rowOptions]),
 		],

@@ -93,7 +93,7 @@ function numberIfExact(value: unknown): unknown {
 }
 
 export function queryCall(execution: Execution): ItemCall {
-	const { parameters, items } = execution;
+	const { parameters, sources } = execution;
 	const outputOf = parameters.reader<string>('output', 'perRow');
 	const keepInput = flag(parameters.reader('options.keepInput', false));
 	const convertNumbers = flag(parameters.reader('options.convertNumbers', false));
@@ -105,7 +105,7 @@ export function queryCall(execution: Execution): ItemCall {
 		const rows = toRows(response, { headers, cell: convertNumbers(itemIndex) ? numberIfExact : undefined });
 		if (rows.length === 0) execution.remark('The query found no row');
 		if (!keepInput(itemIndex)) return rows.map((json) => successItem(json, itemIndex));
-		const source = items[itemIndex]!;
+		const source = sources[itemIndex]!;
 		return rows.map((json) => successItem(withRest(json, source.json), itemIndex, source));
 	};
 }

@@ -5,10 +5,11 @@ import { CancelledError, type ClientEvent, type JsonObject, type OperationName, 
 import { endpointReader, type Target } from './callSettings';
 import { type Connection, connect } from './connection';
 import { FeatureCheck } from './FeatureCheck';
-import { type Remark, runHints } from './hints';
+import { type Remark, remarkWords, runHints } from './hints';
 import { errorItem, explain, type Place, toNodeError } from './nodeErrors';
 import { Parameters, type Reader } from './parameters';
 import { Records } from './records';
+import { modelError, toolAnswer } from './toolAnswer';
 
 /** Work done without a break for the event loop, in ms: other workflows run in the same process. */
 const longestTurn = 10;
@@ -28,7 +29,8 @@ interface ExecutionOptions {
  */
 export class Execution {
 	readonly items: INodeExecutionData[];
-	readonly parameters: Parameters;
+	/** What of the items goes along into the output: for a model that uses the node as a tool, nothing. */
+	readonly sources: INodeExecutionData[];
 	readonly records: Records;
 	private readonly features: FeatureCheck;
 	readonly session: Session;
@@ -47,15 +49,16 @@ export class Execution {
 
 	private constructor(
 		private readonly context: IExecuteFunctions,
+		readonly parameters: Parameters,
 		private readonly connection: Connection,
 		operation: OperationName,
 		private readonly options: ExecutionOptions,
 	) {
 		this.items = context.getInputData();
 		this.output = this.items.map(() => undefined);
-		this.parameters = new Parameters(context);
-		this.records = new Records(this.parameters, this.items);
-		this.features = new FeatureCheck(connection, operation, this.parameters);
+		this.sources = parameters.asTool ? this.items.map(() => ({ json: {} })) : this.items;
+		this.records = new Records(parameters, this.items);
+		this.features = new FeatureCheck(connection, operation, parameters);
 		this.continueOnFail = context.continueOnFail();
 		this.session = connection.client.session({
 			signal: this.stop.signal,
@@ -72,10 +75,12 @@ export class Execution {
 		options: ExecutionOptions = {},
 	): Promise<INodeExecutionData[][]> {
 		if (context.getInputData().length === 0) return [[]];
+		const parameters = new Parameters(context);
 		let connection: Connection;
 		try {
 			connection = await connect(context);
 		} catch (error) {
+			if (parameters.asTool) return [[modelError(error)]];
 			// Thrown under "continue", it would make n8n hand on the input as if it were the result.
 			if (context.continueOnFail()) {
 				const failed = (_item: unknown, i: number) =>
@@ -88,7 +93,7 @@ export class Execution {
 				0,
 			);
 		}
-		const execution = new Execution(context, connection, operation, options);
+		const execution = new Execution(context, parameters, connection, operation, options);
 		const cancelled = context.getExecutionCancelSignal?.();
 		const cancel = () => execution.stop.abort();
 		if (cancelled?.aborted) cancel();
@@ -101,7 +106,9 @@ export class Execution {
 		} catch (error) {
 			execution.endWith(error);
 			await Promise.allSettled(execution.running);
-			throw execution.fatal!.error;
+			const { error: fatal } = execution.fatal!;
+			if (parameters.asTool && !(fatal instanceof CancelledError)) return [[modelError(fatal)]];
+			throw fatal;
 		} finally {
 			clearInterval(progress);
 			cancelled?.removeEventListener('abort', cancel);
@@ -170,6 +177,11 @@ export class Execution {
 	 */
 	fail(error: unknown, place: Place, untried = false): void {
 		if (error instanceof CancelledError) throw error;
+		if (this.parameters.asTool) {
+			const { target } = place;
+			this.failed++;
+			return this.emit(place.itemIndex, modelError(error, target, this.features.expectationOn(error, target)));
+		}
 		const failure = explain(error, place, { untried, advice: this.features.adviceOn(error, place.target) });
 		if (!this.continueOnFail) throw toNodeError(this.context.getNode(), failure, place.itemIndex);
 		this.failed++;
@@ -238,16 +250,21 @@ export class Execution {
 		this.check();
 		const unmatched = this.records.unmatchedNames;
 		const notes = unmatched.length > 0 ? [`No item has a field of the name ${unmatched.join(', ')}`] : [];
+		const items: INodeExecutionData[] = [];
+		for (const output of this.output) {
+			if (Array.isArray(output)) for (const item of output) items.push(item);
+			else if (output) items.push(output);
+		}
+		if (this.parameters.asTool) {
+			// Beside nothing but errors, they would only distract.
+			const said = this.failed < this.items.length ? [...remarkWords(this.remarks), ...this.features.hints] : [];
+			return [toolAnswer(items, said, this.parameters)];
+		}
 		const hints = runHints(this.counts, this.failed, this.items.length, this.remarks, this.features.hints, notes);
 		if (hints.length > 0) {
 			this.context.addExecutionHints?.(...hints);
 			const { name } = this.context.getNode();
 			this.context.logger.debug(hints.map(({ message }) => message).join(' '), { node: name });
-		}
-		const items: INodeExecutionData[] = [];
-		for (const output of this.output) {
-			if (Array.isArray(output)) for (const item of output) items.push(item);
-			else if (output) items.push(output);
 		}
 		return [items];
 	}

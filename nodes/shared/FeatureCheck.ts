@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import {
 	type DocumentedEndpoint,
 	type EndpointSchema,
+	fieldWords,
 	InvalidCallError,
 	type JsonObject,
 	misfitCheck,
@@ -49,13 +50,10 @@ export class FeatureCheck {
 	constructor(
 		private readonly connection: Connection,
 		private readonly operation: OperationName,
-		parameters: Parameters,
+		private readonly parameters: Parameters,
 	) {
-		this.modeOf = choice(parameters.reader('options.checkFeatures', 'warn'), 'Check Features', [
-			'warn',
-			'error',
-			'off',
-		]);
+		const mode = parameters.reader('options.checkFeatures', parameters.asTool ? 'error' : 'warn');
+		this.modeOf = choice(mode, 'Check Features', ['warn', 'error', 'off']);
 	}
 
 	/** A promise where an item must wait for the document, once in an execution; a run that only warns never does. */
@@ -116,6 +114,22 @@ export class FeatureCheck {
 		return example && `A record looks like ${example}.`;
 	}
 
+	/** For a model that called the node as a tool: what to call it with instead. */
+	expectationOn(error: unknown, target: EndpointPlace | undefined): string | undefined {
+		const schema = target && this.schemaOf(target);
+		const ofRecord =
+			error instanceof InvalidCallError || (error instanceof StatusError && [400, 422, 500].includes(error.status));
+		if (!schema || schema.fields.length === 0 || !ofRecord) return this.adviceOn(error, target);
+		const example = this.exampleOf(target);
+		return [
+			`'${schema.id}' expects ${fieldWords(schema)}.`,
+			this.operation === 'forecast' && 'The whole history is a list of such records, one for each date.',
+			example && `For example: ${example}.`,
+		]
+			.filter(Boolean)
+			.join(' ');
+	}
+
 	private checkFor(target: EndpointPlace): Check {
 		if (this.last?.target === target) return this.last.check;
 		const key = JSON.stringify([target.serviceId, target.endpointId]);
@@ -130,7 +144,7 @@ export class FeatureCheck {
 		setImmediate(() => readSoon(this.connection, target.serviceId));
 		const schema = this.schemaOf(target);
 		if (!schema || schema.fields.length === 0) {
-			if (this.waited.has(target.serviceId)) this.unchecked = true;
+			if (this.waited.has(target.serviceId) && !this.parameters.asTool) this.unchecked = true;
 			return () => none;
 		}
 		let check = checkOfSchema.get(schema);

@@ -1,12 +1,15 @@
 import type { FieldType, ILoadOptionsFunctions, ResourceMapperField, ResourceMapperFields } from 'n8n-workflow';
-import type { FieldSchema, OperationName } from '../../client';
+import { type FieldSchema, fieldWords, type OperationName } from '../../client';
 import { connect } from './connection';
 import { readDocument } from './documents';
 import { textOf } from './parameters';
+import { shortened } from './shortened';
 
 /** Of a list of values, what a person can choose from. */
 const mostChoices = 500;
 const longestLabel = 120;
+/** What n8n's editor marks a value with that the model fills in. */
+const filledByModel = '/*n8n-auto-generated-fromAI-override*/';
 
 /** The method behind a node's form: the fields that the service's OpenAPI document gives the endpoint. */
 export function endpointFields(operation: OperationName) {
@@ -20,7 +23,9 @@ export function endpointFields(operation: OperationName) {
 			: { endpointId: given, serviceId: chosenService(this) };
 		const { document } = await readDocument(connection, serviceId);
 		const fields = document?.schemaOf(endpointId, operation)?.fields ?? [];
-		if (fields.length > 0) return { fields: fields.map(formField) };
+		if (fields.length > 0) {
+			return { fields: this.getNode().type.endsWith('Tool') ? argumentFields(fields) : fields.map(formField) };
+		}
 		const why = document
 			? 'The OpenAPI document does not tell the fields of this endpoint'
 			: 'This service has no OpenAPI document';
@@ -43,7 +48,7 @@ function formField({ name, type, description, enum: values, required }: FieldSch
 	const label = description ? `${name}: ${description}` : name;
 	return {
 		id: name,
-		displayName: label.length > longestLabel ? `${label.slice(0, longestLabel - 3)}...` : label,
+		displayName: shortened(label, longestLabel),
 		defaultMatch: false,
 		canBeUsedToMatch: false,
 		required,
@@ -52,5 +57,35 @@ function formField({ name, type, description, enum: values, required }: FieldSch
 		options: offered?.map((value) => ({ name: String(value), value })),
 	};
 }
+
+/** Names that n8n takes for no argument. */
+const refused = new Set(['__proto__', 'arguments', 'binding', 'callee', 'caller', 'constructor', 'prototype']);
+
+/**
+ * The fields of a tool's form, each an argument that the model fills in: its name, type, and what else is known of it in
+ * its description. Where the document says what is required, the others stay empty: a model would make them up.
+ */
+function argumentFields(fields: readonly FieldSchema[]): ResourceMapperField[] {
+	const anyRequired = fields.some(({ required }) => required);
+	const taken = new Set<string>();
+	return fields.map((field) => {
+		const made = formField(field);
+		if (anyRequired && !field.required) return made;
+		const plain = field.name.replace(/[^\w-]/g, '_').slice(0, 60) || 'field';
+		let key = plain;
+		for (let n = 2; taken.has(key) || refused.has(key); n++) key = `${plain}_${n}`;
+		taken.add(key);
+		const about = fieldWords({ fields: [{ ...field, required: false }] }).replace(/[`\\]|\$\{/g, "'");
+		return {
+			...made,
+			defaultValue: `={{ ${filledByModel} $fromAI('${key}', \`${about}\`, '${argumentType(field)}') }}`,
+		};
+	});
+}
+
+const argumentType = ({ type }: FieldSchema): string => {
+	if (type === 'array' || type === 'object') return 'json';
+	return type === 'integer' ? 'number' : (type ?? 'string');
+};
 
 const formType = (type: FieldSchema['type']): FieldType | undefined => (type === 'integer' ? 'number' : type);

@@ -11,6 +11,13 @@ export interface Remark {
 	examples: Set<string>;
 }
 
+const examplesOf = ({ count, examples }: Remark) =>
+	[...examples, ...(examples.size > 0 && count > examples.size ? ['...'] : [])].join('; ');
+
+/** Remarks for a model, which has no items. */
+export const remarkWords = (remarks: ReadonlyMap<string, Remark>): string[] =>
+	[...remarks].map(([what, remark]) => (remark.examples.size > 0 ? `${what} (${examplesOf(remark)})` : what));
+
 /**
  * What the person at the editor should know about a run that did not go all by itself; nothing when it did.
  *
@@ -34,9 +41,9 @@ export function runHints(
 		instancesOut.size > 0 &&
 			`${instancesOut.size === 1 ? 'instance' : 'instances'} ${[...instancesOut].join(', ')} left out`,
 	].filter((part) => part !== false);
-	const remarked = [...remarks].map(([what, { count, examples }]) => {
-		const named = [...examples, ...(examples.size > 0 && count > examples.size ? ['...'] : [])].join('; ');
-		return `${what} (${counted(count, 'item', 'items')}${named && `: ${named}`})`;
+	const remarked = [...remarks].map(([what, remark]) => {
+		const named = examplesOf(remark);
+		return `${what} (${counted(remark.count, 'item', 'items')}${named && `: ${named}`})`;
 	});
 	const hint = (parts: string[], type: NodeExecutionHint['type']): NodeExecutionHint[] =>
 		parts.length > 0 ? [{ message: sentence(parts.join('; ')), type, location: 'outputPane' }] : [];

@@ -55,12 +55,15 @@ function ownSentence(error: unknown): string | undefined {
  */
 export function explain(
 	error: unknown,
-	{ itemIndex, target }: Place,
+	{ itemIndex, target }: Partial<Place>,
 	{ untried = false, advice }: { untried?: boolean; advice?: string } = {},
 ): Failure {
 	const what = error instanceof Error ? error.message : String(error);
 	const own = ownSentence(error);
-	const where = target?.endpointId ? `item ${itemIndex}, endpoint '${target.endpointId}'` : `item ${itemIndex}`;
+	const places = [
+		itemIndex !== undefined && `item ${itemIndex}`,
+		target?.endpointId && `endpoint '${target.endpointId}'`,
+	].filter(Boolean);
 	const details = detailsOf(error);
 	const sentences = [
 		own && sentence(what),
@@ -76,7 +79,8 @@ export function explain(
 			: undefined,
 	];
 	const description = sentences.filter(Boolean).join(' ') || undefined;
-	return { message: `${(own ?? what).replace(/\.$/, '')} (${where})`, description, details };
+	const where = places.length > 0 ? ` (${places.join(', ')})` : '';
+	return { message: `${(own ?? what).replace(/\.$/, '')}${where}`, description, details };
 }
 
 /**

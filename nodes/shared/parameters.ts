@@ -25,10 +25,14 @@ function valueAt(source: unknown, path: string): unknown {
  * read a plain value, so what is plain is read once.
  */
 export class Parameters {
+	/** The node is the variant for AI agents, which n8n gives a type of its own. */
+	readonly asTool: boolean;
 	private readonly raw: unknown;
 
 	constructor(private readonly context: IExecuteFunctions) {
-		this.raw = context.getNode().parameters;
+		const { type, parameters } = context.getNode();
+		this.asTool = type.endsWith('Tool');
+		this.raw = parameters;
 	}
 
 	/** What the node holds, expressions unevaluated. */

@@ -45,6 +45,11 @@ export class Records {
 		return list.map((record: unknown, n) => checkFilled(toObject(record, `record ${n} of the list`)));
 	};
 
+	/** A model may put its one record into a list. */
+	private alone(value: unknown): unknown {
+		return this.parameters.asTool && Array.isArray(value) && value.length === 1 ? value[0] : value;
+	}
+
 	/** Names in "Fields to Include" and "Fields to Exclude" that no item had. */
 	get unmatchedNames(): string[] {
 		return this.named.unmatched;
@@ -56,11 +61,18 @@ export class Records {
 		if (source === 'fields') return assignedFields(parameters);
 		if (source === 'json') {
 			const recordJson = parameters.reader<unknown>('recordJson', '');
-			return (i) => parseObject(recordJson(i), 'record');
+			return (i) => toObject(this.alone(parse(recordJson(i), 'record')), 'record');
 		}
+		if (parameters.asTool) throw noItem();
 		return inputItem(parameters, items, named);
 	}
 }
+
+/** What a tool has for an input item is the chat, with a mark of the call. */
+const noItem = () =>
+	new InvalidCallError('A tool has no input item', {
+		advice: 'In "Take ... From", choose "JSON" or the form, where the model fills in each field.',
+	});
 
 function checkFilled(record: JsonObject): JsonObject {
 	if (Object.keys(record).length > 0) return record;
@@ -166,6 +178,7 @@ function mappedFields(parameters: Parameters, items: readonly INodeExecutionData
 	let values: Reader<JsonObject | null> | undefined;
 	return (i) => {
 		const { json } = items[i]!;
+		if (modes(i) !== 'defineBelow' && parameters.asTool) throw noItem();
 		if (modes(i) === 'defineBelow') {
 			// Not before: n8n checks the values against the schema as it reads them, and fails on none.
 			values ??= parameters.reader<JsonObject | null>('mapping.value', null);

@@ -12,6 +12,7 @@ import { batchSizeReader, explanationReader, type Target, targetReader } from '.
 import { Execution } from './Execution';
 import { flatResult, withRest } from './columns';
 import { mayBeFull } from './fullResponse';
+import { isObject } from './isObject';
 import { outputNamed, outputNamesReader, type OutputNames, successItem } from './outputItems';
 import { choice, combine, type Parameters, textOf } from './parameters';
 import { contextReader } from './records';
@@ -124,7 +125,7 @@ const inShort = (record: JsonObject) =>
 
 /** Puts out what becomes of an item's record. */
 function emitter(execution: Execution, outputs: Outputs) {
-	const { items, parameters } = execution;
+	const { sources, parameters } = execution;
 	const outputOf = parameters.reader<string>('output', Object.keys(outputs)[0]!);
 	const namesOf = outputNamesReader(parameters);
 	const ignoredRecords = choice(parameters.reader('ignoredRecords', 'keep'), 'Ignored Records', [
@@ -140,9 +141,11 @@ function emitter(execution: Execution, outputs: Outputs) {
 			if (choice === 'error') throw new ApiNodeError('The API node ignored the record', { detail: reason });
 			execution.remark(`Ignored by the API node: ${reason}`, inShort(record));
 			if (choice === 'drop') return undefined;
+		} else if (isObject(outcome.result.data) && Object.keys(outcome.result.data).length === 0) {
+			execution.remark('No match was found', inShort(record));
 		}
 		const output = outputOf(itemIndex);
-		const source = items[itemIndex]!;
+		const source = sources[itemIndex]!;
 		const json = outputNamed(outputs, output)(source.json, outcome, namesOf(itemIndex));
 		return successItem(json, itemIndex, withoutInput.has(output) ? undefined : source);
 	};

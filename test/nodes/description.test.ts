@@ -29,6 +29,14 @@ const optionsOf = ({ options = [] }: INodeProperties) => options.filter(isProper
 const valuesOf = ({ options = [] }: INodeProperties) =>
 	options.map((option) => ('value' in option ? option.value : ''));
 
+/** What the node has, or its variant for AI agents. */
+const inVariant = (asTool: boolean, properties: INodeProperties[]): INodeProperties[] =>
+	properties
+		.filter(({ displayOptions: { show, hide } = {} }) => !(asTool ? hide : show)?.['@tool'])
+		.map((property) =>
+			property.type === 'collection' ? { ...property, options: inVariant(asTool, optionsOf(property)) } : property,
+		);
+
 /** Every parameter at any depth. */
 const allParameters = (properties: INodeProperties[]): INodeProperties[] =>
 	properties.flatMap((property) => [property, ...allParameters(optionsOf(property))]);
@@ -138,9 +146,21 @@ describe.each(nodeTypes)('%s', (type) => {
 		const { usableAsTool, properties, inputs, outputs } = descriptionOf(type);
 		expect({ usableAsTool, inputs, outputs }).toEqual({ usableAsTool: true, inputs: ['main'], outputs: ['main'] });
 		const names = allParameters(properties).map(({ name }) => name);
-		for (const taken of ['resource', 'operation', 'toolDescription', 'descriptionType']) {
-			expect(names).not.toContain(taken);
-		}
+		for (const taken of ['resource', 'operation', 'descriptionType']) expect(names).not.toContain(taken);
+		// n8n adds one of its own unless there is one.
+		expect(inVariant(false, properties).map(({ name }) => name)).not.toContain('toolDescription');
+		expect(inVariant(true, properties)[0]).toMatchObject({ name: 'toolDescription', type: 'string' });
+	});
+
+	it('as a tool, is filled in by the model without a setting', () => {
+		const properties = inVariant(true, descriptionOf(type).properties);
+		const by = Object.fromEntries(properties.map((each) => [each.name, each]));
+		expect(by.recordSource!.default).toBe('json');
+		expect(by.recordJson!.default).toMatch(/^=\{\{ \$fromAI\('[a-z_]+', `[^`]+`, 'json', '\[\{\}\]'\) \}\}$/);
+		expect(by.mapping!.default).toEqual({ mappingMode: 'defineBelow', value: null });
+		const options = Object.fromEntries(optionsOf(by.options!).map((each) => [each.name, each.default]));
+		expect(options).toMatchObject({ checkFeatures: 'error', maxRows: 50, maxCharacters: 20000 });
+		if (type === 'dataikuPredict') expect(by.nExplanations!.default).toBe('3');
 	});
 
 	it('asks for the credential that its authentication names, and tests it', () => {
@@ -155,7 +175,7 @@ describe.each(nodeTypes)('%s', (type) => {
 	});
 
 	it('has exactly the parameters of the contract, with their defaults', () => {
-		const { properties } = descriptionOf(type);
+		const properties = inVariant(false, descriptionOf(type).properties);
 		const defaults = (all: INodeProperties[]) => Object.fromEntries(all.map((each) => [each.name, each.default]));
 		const options = properties.find(({ name }) => name === 'options');
 
@@ -166,7 +186,8 @@ describe.each(nodeTypes)('%s', (type) => {
 	});
 
 	it('takes the values of the contract, and no others', () => {
-		for (const property of descriptionOf(type).properties.filter((each) => each.type === 'options')) {
+		const properties = inVariant(false, descriptionOf(type).properties);
+		for (const property of properties.filter((each) => each.type === 'options')) {
 			const { name } = property;
 			expect([name, valuesOf(property)]).toEqual([name, name === 'output' ? contract[type]!.outputs : values[name]]);
 		}

@@ -4,6 +4,7 @@ import {
 	type INodeTypeDescription,
 	NodeConnectionTypes,
 	type NodeHint,
+	type ResourceMapperTypeOptions,
 } from 'n8n-workflow';
 
 /** What is the same of every node. Icon, subtitle, usableAsTool and credentials stand in each: n8n's lint wants them there. */
@@ -106,44 +107,75 @@ export const endpointProperties: INodeProperties[] = [
 	},
 ];
 
-/** What a record is called in a node, for labels: "features", "lookup keys", "arguments". */
-export function recordProperties(what: string): INodeProperties[] {
-	const ofInputItem = { recordSource: ['inputItem'] };
+/** A property that is another one in the variant of a node that AI agents use. */
+export function withToolVariant(property: INodeProperties, changes: Partial<INodeProperties>): INodeProperties[] {
+	const { show, hide } = property.displayOptions ?? {};
+	const asTool = { '@tool': [true] };
 	return [
-		{
-			displayName: `Take ${what} From`,
-			name: 'recordSource',
-			type: 'options',
-			options: [
-				{
-					name: 'Form Below',
-					value: 'mapping',
-					description: `The ${what.toLowerCase()} that the endpoint documents, filled by name or one by one`,
-				},
-				{ name: 'Input Item', value: 'inputItem', description: "The input item's fields, under their own names" },
-				{ name: 'Fields Below', value: 'fields', description: 'Fields named and filled one by one' },
-				{ name: 'JSON', value: 'json', description: 'A JSON object, as text or from an expression' },
-			],
-			default: 'mapping',
-		},
-		{
-			displayName: what,
-			name: 'mapping',
-			type: 'resourceMapper',
-			noDataExpression: true,
-			default: { mappingMode: 'autoMapInputData', value: null },
-			typeOptions: {
-				loadOptionsDependsOn: ['endpointId.value'],
-				resourceMapper: {
-					resourceMapperMethod: 'getFields',
-					mode: 'map',
-					fieldWords: { singular: what.toLowerCase().replace(/s$/, ''), plural: what.toLowerCase() },
-					addAllFields: true,
-					supportAutoMap: true,
-				},
+		{ ...property, displayOptions: { show, hide: { ...hide, ...asTool } } },
+		{ ...property, ...changes, displayOptions: { show: { ...show, ...asTool }, hide } },
+	];
+}
+
+/**
+ * Where records come from.
+ *
+ * @param what what a record is called in a node, for labels
+ * @param forModel what a model is told to make of it, and the name of the argument
+ */
+export function recordProperties(what: string, forModel: string, argument = what.toLowerCase()): INodeProperties[] {
+	const ofInputItem = { recordSource: ['inputItem'] };
+	const fields = what.toLowerCase();
+	const form = {
+		name: 'Form Below',
+		value: 'mapping',
+		description: `The ${fields} that the endpoint documents, filled by name or one by one`,
+	};
+	const json = { name: 'JSON', value: 'json', description: 'A JSON object, as text or from an expression' };
+	const others = [
+		{ name: 'Input Item', value: 'inputItem', description: "The input item's fields, under their own names" },
+		{ name: 'Fields Below', value: 'fields', description: 'Fields named and filled one by one' },
+	];
+	const resourceMapper: ResourceMapperTypeOptions = {
+		resourceMapperMethod: 'getFields',
+		mode: 'map',
+		fieldWords: { singular: fields.replace(/s$/, ''), plural: fields },
+		addAllFields: true,
+		supportAutoMap: true,
+	};
+	const loadOptionsDependsOn = ['endpointId.value'];
+	return [
+		...withToolVariant(
+			{
+				displayName: `Take ${what} From`,
+				name: 'recordSource',
+				type: 'options',
+				options: [form, ...others, json],
+				default: 'mapping',
 			},
-			displayOptions: { show: { recordSource: ['mapping'] } },
-		},
+			{
+				options: [
+					{ ...json, description: `All ${fields} are one argument, which the model fills in` },
+					{ ...form, description: 'Each field that the endpoint documents is an argument of its own' },
+				],
+				default: 'json',
+			},
+		),
+		...withToolVariant(
+			{
+				displayName: what,
+				name: 'mapping',
+				type: 'resourceMapper',
+				noDataExpression: true,
+				default: { mappingMode: 'autoMapInputData', value: null },
+				typeOptions: { loadOptionsDependsOn, resourceMapper },
+				displayOptions: { show: { recordSource: ['mapping'] } },
+			},
+			{
+				default: { mappingMode: 'defineBelow', value: null },
+				typeOptions: { loadOptionsDependsOn, resourceMapper: { ...resourceMapper, supportAutoMap: false } },
+			},
+		),
 		{
 			displayName: 'Include',
 			name: 'include',
@@ -185,17 +217,36 @@ export function recordProperties(what: string): INodeProperties[] {
 			description: 'An empty field is sent as a missing value',
 			displayOptions: { show: { recordSource: ['fields'] } },
 		},
-		{
-			displayName: 'JSON',
-			name: 'recordJson',
-			type: 'json',
-			default: '={{ $json }}',
-			required: true,
-			description: 'One JSON object for each item',
-			displayOptions: { show: { recordSource: ['json'] } },
-		},
+		...withToolVariant(
+			{
+				displayName: 'JSON',
+				name: 'recordJson',
+				type: 'json',
+				default: '={{ $json }}',
+				required: true,
+				description: 'One JSON object for each item',
+				displayOptions: { show: { recordSource: ['json'] } },
+			},
+			{
+				// Where the default is left out, agents before version 3 are told nothing of a call without arguments.
+				default: `={{ $fromAI('${argument}', \`${forModel}\`, 'json', '[{}]') }}`,
+				description: 'One argument of the tool, which the model fills in with a JSON object',
+			},
+		),
 	];
 }
+
+/** The description that a model reads, which n8n evaluates: it tells two tools apart by their endpoints. */
+export const toolDescription = (does: string): INodeProperties => ({
+	displayName: 'Description',
+	name: 'toolDescription',
+	type: 'string',
+	typeOptions: { rows: 4 },
+	default: `=${does} Endpoint: {{ ($parameter["endpointId"] || "").split("/public/api/v1/").pop() }}. An answer with "error" has no result: call again with what it says is expected, and never make a value up.`,
+	required: true,
+	description: 'What the model is told of this tool. It decides by this text when to call it, and with what.',
+	displayOptions: { show: { '@tool': [true] } },
+});
 
 const outputDescriptions = {
 	flat: {
@@ -255,19 +306,22 @@ export function optionsProperty(options: INodeProperties[]): INodeProperties {
 
 /** The options of every node. */
 export const callOptions: INodeProperties[] = [
-	{
-		displayName: 'Check Features',
-		name: 'checkFeatures',
-		type: 'options',
-		options: [
-			{ name: 'Warn', value: 'warn', description: 'Say after the run what did not fit; never wait for the document' },
-			{ name: 'Error', value: 'error', description: 'Fail an item that does not fit before anything of it is sent' },
-			{ name: 'Off', value: 'off' },
-		],
-		default: 'warn',
-		description:
-			"Whether records are held against the service's OpenAPI document: a missing required field, a wrong type, a value that is not listed, a misspelled name",
-	},
+	...withToolVariant(
+		{
+			displayName: 'Check Features',
+			name: 'checkFeatures',
+			type: 'options',
+			options: [
+				{ name: 'Warn', value: 'warn', description: 'Say after the run what did not fit; never wait for the document' },
+				{ name: 'Error', value: 'error', description: 'Fail an item that does not fit before anything of it is sent' },
+				{ name: 'Off', value: 'off' },
+			],
+			default: 'warn',
+			description:
+				"Whether records are held against the service's OpenAPI document: a missing required field, a wrong type, a value that is not listed, a misspelled name",
+		},
+		{ default: 'error' },
+	),
 	{
 		displayName: 'Headers',
 		name: 'headers',
@@ -307,6 +361,24 @@ export const callOptions: INodeProperties[] = [
 		default: 8,
 		description:
 			'Requests in flight per instance of the API node. Fewer are used while it is busy. An endpoint serves 8 at a time unless its pool was changed.',
+	},
+	{
+		displayName: 'Max Characters',
+		name: 'maxCharacters',
+		type: 'number',
+		typeOptions: { minValue: 1 },
+		default: 20000,
+		description: 'Characters of an answer that the model is given at most. It is told what was left out.',
+		displayOptions: { show: { '@tool': [true] } },
+	},
+	{
+		displayName: 'Max Rows',
+		name: 'maxRows',
+		type: 'number',
+		typeOptions: { minValue: 1 },
+		default: 50,
+		description: 'Rows of an answer that the model is given at most. It is told what was left out.',
+		displayOptions: { show: { '@tool': [true] } },
 	},
 	{
 		displayName: 'Service ID',

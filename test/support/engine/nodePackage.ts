@@ -44,8 +44,13 @@ async function load(root: string): Promise<NodePackage> {
 	await loader.loadAll();
 
 	const prefix = `${loader.packageName}.`;
+	const known = (type: string) => loader.getNode(type.startsWith(prefix) ? type.slice(prefix.length) : type).type;
 	const find = (type: string): INodeType | IVersionedNodeType =>
-		type === START_TYPE ? start : loader.getNode(type.startsWith(prefix) ? type.slice(prefix.length) : type).type;
+		type === START_TYPE
+			? start
+			: type.endsWith('Tool')
+				? toolVariant(known(type.slice(0, -4)) as INodeType)
+				: known(type);
 
 	return {
 		name: loader.packageName,
@@ -60,6 +65,12 @@ async function load(root: string): Promise<NodePackage> {
 		credentialType: (name) => (name === oAuth2Api.name ? oAuth2Api : loader.getCredential(name).type),
 	};
 }
+
+/** What n8n makes of a node for AI agents, but that it is run like any other. */
+const toolVariant = (node: INodeType): INodeType =>
+	Object.create(node, {
+		description: { value: { ...node.description, name: `${node.description.name}Tool` } },
+	}) as INodeType;
 
 const start: INodeType = {
 	description: {

@@ -1,0 +1,34 @@
+import type { EndpointSchema, FieldSchema } from './EndpointSchema';
+import { shortened } from './shortened';
+
+const mostFields = 40;
+const mostValues = 20;
+
+/**
+ * The fields of an endpoint for a model to call it by, as far as 2,000 characters go: "amount (number, required; in EUR),
+ * country (FR, DE or ES)".
+ */
+export function fieldWords({ fields }: Pick<EndpointSchema, 'fields'>): string {
+	// Of many, those that a record cannot go without.
+	const [first, others] = [fields.filter(({ required }) => required), fields.filter(({ required }) => !required)];
+	const told = [...first, ...others].slice(0, mostFields).map(wordsOf);
+	let length = 0;
+	const shown = told.filter((text, n) => (length += text.length) <= 1_900 || n === 0);
+	const more = fields.length - shown.length;
+	return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ');
+}
+
+function wordsOf(field: FieldSchema): string {
+	const { name, required } = field;
+	const facts = [...typeWords(field), ...(required ? ['required'] : [])].join(', ');
+	const about = [facts, field.description && shortened(field.description.replace(/\s+/g, ' '), 200)];
+	const words = about.filter(Boolean).join('; ');
+	return words ? `${name} (${words})` : name;
+}
+
+function typeWords({ type, enum: values }: FieldSchema): string[] {
+	if (!values) return type ? [type] : [];
+	const listed = values.slice(0, mostValues).map((value) => shortened(String(value), 60));
+	const more = values.length - listed.length;
+	return [`one of ${listed.join(' | ')}${more > 0 ? ` and ${more} more` : ''}`];
+}

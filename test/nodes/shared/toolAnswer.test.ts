@@ -1,0 +1,98 @@
+import type { IDataObject } from 'n8n-workflow';
+import { type ApiNode, startApiNode } from '../../../demo/api-node';
+import { runNode } from '../../support/engine';
+import { credentialFor, endpoint, jsonOf } from '../demo';
+
+let node: ApiNode;
+beforeAll(async () => (node = await startApiNode()));
+afterAll(async () => await node.close());
+
+const chat = { chatInput: 'said in the chat', sessionId: 's-1', toolCallId: 'call-1' };
+
+/** What a tool gives to a model that calls it with these arguments. */
+async function call(
+	type: string,
+	endpointId: string,
+	args: IDataObject,
+	{ parameters = {}, apiKey = 'demo-key' }: { parameters?: IDataObject; apiKey?: string } = {},
+): Promise<IDataObject[]> {
+	const { output, error } = await runNode({
+		type: `${type}Tool`,
+		parameters: { endpointId: endpoint(endpointId), ...parameters },
+		items: [{ ...chat, ...args }],
+		credentials: credentialFor(node.url, { apiKey }),
+	});
+	expect(error).toBeUndefined();
+	expect(JSON.stringify(jsonOf(output))).not.toMatch(/said in the chat|s-1|call-1/);
+	return jsonOf(output);
+}
+
+const options = (given: IDataObject) => ({ parameters: { options: given } });
+
+it('answers with the prediction alone', async () => {
+	const answer = await call('dataikuPredict', 'fraud', { features: { amount: 12, country: 'FR' } });
+	expect(answer).toHaveLength(1);
+	expect(Object.keys(answer[0]!)).toEqual(['prediction', 'proba_legitimate', 'proba_fraud', 'probaPercentile']);
+});
+
+it('explains a prediction by three features, on demand', async () => {
+	const parameters = { explanations: 'on' };
+	const [answer] = await call('dataikuPredict', 'fraud', { features: { amount: 12, country: 'FR' } }, { parameters });
+	expect(Object.keys(answer!).filter((name) => name.startsWith('explanation_'))).toHaveLength(3);
+});
+
+it('takes one record that the model put into a list, and JSON as text', async () => {
+	const alone = await call('dataikuLookup', 'customer', { keys: { customer_id: 'C001' } });
+	expect(alone).toMatchObject([{ name: 'Ana Costa' }]);
+	expect(await call('dataikuLookup', 'customer', { keys: [{ customer_id: 'C001' }] })).toEqual(alone);
+	expect(await call('dataikuLookup', 'customer', { keys: '{"customer_id": "C001"}' })).toEqual(alone);
+});
+
+it.each(['warn', 'off'])('has a model told of a misfit even where nothing is checked, %s', async (checkFeatures) => {
+	const [answer] = await call('dataikuPredict', 'fraud', { features: { amount: 'a lot' } }, options({ checkFeatures }));
+	expect(answer!.error).toMatch(/amount/);
+});
+
+it('counts rows and characters, and never gives more than it is set to', async () => {
+	const all = async (given: IDataObject) => await call('dataikuSqlQuery', 'all_transactions', {}, options(given));
+	const rows = await all({ maxRows: 3 });
+	expect(rows).toHaveLength(4);
+	expect(rows[3]).toEqual({ note: '3 of 10,000 rows shown: the others were left out, so ask for less.' });
+	for (const maxCharacters of [200, 1_000, 5_000]) {
+		const answer = await all({ maxCharacters });
+		expect(JSON.stringify(answer).length).toBeLessThanOrEqual(maxCharacters);
+		expect(answer.at(-1)!.note).toMatch(/of 10,000 rows/);
+	}
+});
+
+it('shows the beginning of an answer that is too long by itself', async () => {
+	const lines = { lines: Array.from({ length: 5_000 }, (_, n) => `"${n}"`) };
+	const args = { function_arguments: lines };
+	const answer = await call('dataikuRunFunction', 'report_text', args, options({ maxCharacters: 900 }));
+	expect(answer).toEqual([
+		{ beginning: expect.stringMatching(/^\{"result":"Report/) },
+		{ note: expect.stringMatching(/^The first \d+ of [\d,]+ characters are shown/) },
+	]);
+	expect(JSON.stringify(answer).length).toBeLessThanOrEqual(900);
+});
+
+it.each([
+	['a wrong setting', options({ timeout: -1 }), /Timeout/],
+	['a wrong limit', options({ maxRows: 0 }), /Max Rows/],
+	['a refused key', { apiKey: 'a-wrong-key' }, /key/i],
+])('answers with the error of %s, and throws nothing', async (_what, how, words) => {
+	const answer = await call('dataikuPredict', 'fraud', { features: { amount: 1 } }, how);
+	expect(answer).toEqual([{ error: expect.stringMatching(words) }]);
+	expect(JSON.stringify(answer)).not.toContain('a-wrong-key');
+});
+
+it('answers with an error where there is no credential that can be used', async () => {
+	const { output, error } = await runNode({
+		type: 'dataikuPredictTool',
+		parameters: { endpointId: endpoint('fraud') },
+		items: [{ features: { amount: 1 } }],
+		credentials: credentialFor('no address'),
+	});
+	expect(error).toBeUndefined();
+	expect(jsonOf(output)).toEqual([{ error: expect.stringMatching(/URL/) }]);
+});

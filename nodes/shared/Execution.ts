@@ -58,7 +58,7 @@ export class Execution {
 		this.output = this.items.map(() => undefined);
 		this.sources = parameters.asTool ? this.items.map(() => ({ json: {} })) : this.items;
 		this.records = new Records(parameters, this.items);
-		this.features = new FeatureCheck(connection, operation, parameters);
+		this.features = new FeatureCheck(connection, operation, parameters, this.stop.signal);
 		this.continueOnFail = context.continueOnFail();
 		this.session = connection.client.session({
 			signal: this.stop.signal,

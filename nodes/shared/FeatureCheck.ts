@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers';
 import { setTimeout as wait } from 'node:timers/promises';
 import {
+	CancelledError,
 	type DocumentedEndpoint,
 	type EndpointSchema,
 	fieldWords,
@@ -51,17 +52,21 @@ export class FeatureCheck {
 		private readonly connection: Connection,
 		private readonly operation: OperationName,
 		private readonly parameters: Parameters,
+		private readonly stopped: AbortSignal,
 	) {
 		const mode = parameters.reader('options.checkFeatures', parameters.asTool ? 'error' : 'warn');
 		this.modeOf = choice(mode, 'Check Features', ['warn', 'error', 'off']);
 	}
 
-	/** A promise where an item must wait for the document, once in an execution; a run that only warns never does. */
+	/**
+	 * A promise where an item must wait for the document, once in an execution; a run that only warns never does. It rejects
+	 * with CancelledError when the run is stopped meanwhile.
+	 */
 	pending(itemIndex: number, { serviceId }: EndpointPlace): Promise<void> | undefined {
 		if (this.modeOf(itemIndex) !== 'error' || this.waited.has(serviceId)) return undefined;
 		this.waited.add(serviceId);
 		if (knownDocument(this.connection, serviceId)?.document || !isDue(this.connection, serviceId)) return undefined;
-		const longest = wait(longestWait, undefined, { ref: false });
+		const longest = wait(longestWait, undefined, { ref: false, signal: this.stopped }).catch(cancelled);
 		return Promise.race([readDocument(this.connection, serviceId), longest]).then(() => {
 			this.checks.clear();
 			this.last = undefined;
@@ -168,6 +173,10 @@ export class FeatureCheck {
 		const more = ids.length > 10 ? ` and ${ids.length - 10} more` : '';
 		return `Endpoints for this node: ${ids.slice(0, 10).join(', ')}${more}.`;
 	}
+}
+
+function cancelled(): never {
+	throw new CancelledError();
 }
 
 function misfit(texts: string[], example: string | undefined): InvalidCallError {

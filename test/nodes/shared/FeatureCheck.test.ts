@@ -151,6 +151,23 @@ describe('error', () => {
 		expect(hints).toMatchObject([{ message: expect.stringContaining('The features were not checked') }]);
 	});
 
+	it.each(['stopWorkflow', 'continueRegularOutput'] as const)(
+		'ends the wait for a document when the workflow is stopped, with "%s"',
+		async (onError) => {
+			proxy.setFault(whenRead({ kind: 'silent' }));
+			const stop = new AbortController();
+			const running = predict('error', [fitting, misspelt], { signal: stop.signal, onError });
+			await proxy.requestsArrived(1);
+			stop.abort();
+			const { cancelled, error, timing } = await running;
+
+			// Waited to its end, it would be 5 s.
+			expect(timing.afterCancel).toBeLessThan(3_000);
+			expect({ cancelled, message: error?.message }).toEqual({ cancelled: true, message: 'The call was cancelled' });
+			expect(callsTo(proxy)).toEqual([]);
+		},
+	);
+
 	it('asks once for all items, and not again in the runs after a document was found missing', async () => {
 		proxy.setFault(whenRead({ kind: 'answer', status: 404 }));
 		for (let n = 0; n < 3; n++) expect(await hintsOf('error', [fitting, misspelt, fitting])).toContain('not checked');

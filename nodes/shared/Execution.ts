@@ -249,7 +249,12 @@ export class Execution {
 	private finish(): INodeExecutionData[][] {
 		this.check();
 		const unmatched = this.records.unmatchedNames;
-		const notes = unmatched.length > 0 ? [`No item has a field of the name ${unmatched.join(', ')}`] : [];
+		const notes = [
+			...(unmatched.length > 0 ? [`No item has a field of the name ${unmatched.join(', ')}`] : []),
+			...(this.connection.unverified
+				? ['Whoever responds is taken for the API node: the credential ignores SSL issues']
+				: []),
+		];
 		const items: INodeExecutionData[] = [];
 		for (const output of this.output) {
 			if (Array.isArray(output)) for (const item of output) items.push(item);

@@ -21,6 +21,8 @@ export interface Connection {
 	serviceId: string;
 	/** Its OpenAPI document, if it was pasted into the credential. */
 	openApi: string;
+	/** Any certificate is accepted, so that it is unknown who responds. */
+	unverified: boolean;
 }
 
 /**
@@ -73,6 +75,7 @@ export async function connect(context: Context): Promise<Connection> {
 		instances: client.origins.length,
 		serviceId: text(credential.serviceId),
 		openApi: text(credential.openApi),
+		unverified: credential.allowUnauthorizedCerts === true && client.origins.some((url) => url.startsWith('https:')),
 	};
 }
 

@@ -3,6 +3,7 @@ import { Container } from '@n8n/di';
 import type { IDataObject } from 'n8n-workflow';
 import { startApiNode, type ApiNode } from '../../../demo/api-node';
 import { chaosProxy, type ChaosProxy, inOrder } from '../../support/chaosProxy';
+import { certificates } from '../../support/certificates';
 import { core } from '../../support/engine/core';
 import { callOf, credentialFor, nodeTypes, run } from '../demo';
 
@@ -112,6 +113,18 @@ it('tells which instance was left out', async () => {
 	expect(hints[0]!.message).toMatch(
 		new RegExp(`^\\d+ requests? retried; instance 127\\.0\\.0\\.1:${dead.port} left out\\.$`),
 	);
+});
+
+it('tells after each run that certificates are not verified, where there are any', async () => {
+	const { server } = await certificates();
+	const overTls = await chaosProxy({ upstream: node.url, tls: server });
+	const hintsAt = async (url: string) =>
+		(await run('dataikuPredict', { url, items, credentials: credentialFor(url, { allowUnauthorizedCerts: true }) }))
+			.hints;
+	const message = 'Whoever responds is taken for the API node: the credential ignores SSL issues.';
+	expect(await hintsAt(overTls.url)).toEqual([{ ...hint(message), type: 'info' }]);
+	expect(await hintsAt(proxy.url)).toEqual([]);
+	await overTls.close();
 });
 
 it('is not told about the retries of a run that failed', async () => {

@@ -78,8 +78,10 @@ interface Outcome {
 	error?: Error;
 	/** Whether whoever responded is an API node, as far as can be told. */
 	answered: boolean;
-	/** The refusal of the OpenAPI document, where that left the service and the key unchecked. */
+	/** The refusal of the OpenAPI document, where that left the key unchecked. */
 	unchecked?: StatusError;
+	/** Without a document: whether there is such a service. */
+	knowsService?: boolean;
 }
 
 /** A gateway speaks for an API node that is gone. */
@@ -90,6 +92,7 @@ async function testInstance(
 	context: ICredentialTestFunctions,
 	client: ApiNodeClient,
 	{ host, origin }: Location,
+	serviceId: string,
 ): Promise<Outcome> {
 	try {
 		await checkPolicy(context, origin);
@@ -101,9 +104,48 @@ async function testInstance(
 		if (missing?.errorType === undefined || !(await isApiNode(client))) {
 			return { host, error: error as Error, answered: isAnswer(error) };
 		}
-		return { host, answered: true, unchecked: missing };
+		return { host, answered: true, unchecked: missing, ...(await testService(client, host, serviceId)) };
 	}
 }
+
+/** Names that nobody gives, and that explain themselves in the API node's log. */
+const missingEndpoint = 'n8n-credential-test';
+const missingService = 'n8n-credential-test-of-a-missing-service';
+
+/**
+ * Without a document, tells a service from one that does not exist by how an endpoint is refused that neither of them has. A
+ * service that wants another key says so. No service is found missing by words that may be about the endpoint.
+ */
+async function testService(client: ApiNodeClient, host: string, serviceId: string): Promise<Partial<Outcome>> {
+	const refused = await refusal(client, serviceId);
+	if (refused?.status === 401 || refused?.status === 403) return { error: refused };
+	const other = refused?.status === 404 ? await refusal(client, missingService) : undefined;
+	if (!refused || !other) return {};
+	if (wordsOf(refused, serviceId) !== wordsOf(other, serviceId)) return { knowsService: true };
+	const { detail = '' } = refused;
+	if (!detail.includes(serviceId) || detail.includes(missingEndpoint)) return {};
+	const description = sentences(['Check the service ID', saidBy(refused)]);
+	return { error: new UserError(`${host} responds as if there were no service '${serviceId}'`, { description }) };
+}
+
+async function refusal(client: ApiNodeClient, serviceId: string): Promise<StatusError | undefined> {
+	try {
+		await client.predictRecord(missingEndpoint, {}, { serviceId, timeout: milliseconds });
+	} catch (error) {
+		if (error instanceof StatusError) return error;
+	}
+	return undefined;
+}
+
+/** What is said of a service, but for its name and for numbers of requests. */
+function wordsOf({ status, errorType, detail = '' }: StatusError, serviceId: string): string {
+	const words = (text: string) => text.match(/[\p{L}\p{N}]+/gu) ?? [];
+	const names = new Set([serviceId, missingService].flatMap(words));
+	const said = words(detail).filter((word) => !names.has(word) && !/\p{N}/u.test(word));
+	return [status, errorType, ...said].join(' ');
+}
+
+const saidBy = ({ serverMessage }: ApiNodeError): string | undefined => serverMessage && `It said: ${serverMessage}`;
 
 /** Whether isAlive exists; a proxy may keep it to itself, and an instance that is being drained still serves. */
 async function isApiNode(client: ApiNodeClient): Promise<boolean> {
@@ -123,13 +165,10 @@ function sentences(texts: ReadonlyArray<string | undefined>): string {
 
 /** What to do about an error of the client or of this package, and what the API node said. */
 function adviceOn(error: unknown, { authentication }: ICredentialDataDecryptedObject): Array<string | undefined> {
-	const { advice, description, serverMessage } = error as ApiNodeError & { description?: string };
+	const { advice, description } = error as ApiNodeError & { description?: string };
 	if (!(error instanceof StatusError)) return [advice ?? description];
 	const closed = authentication === 'none' && (error.status === 401 || error.status === 403);
-	return [
-		closed ? 'The service is not open: choose under Authentication how it is secured' : advice,
-		serverMessage && `It said: ${serverMessage}`,
-	];
+	return [closed ? 'The service is not open: choose under Authentication how it is secured' : advice, saidBy(error)];
 }
 
 /** The result for a credential whose fields can be used. */
@@ -150,18 +189,25 @@ function resultOf(outcomes: Outcome[], data: ICredentialDataDecryptedObject): IN
 		const accepted = `${count > 1 ? '' : 'it '}accept${count > 1 ? '' : 's'} the key or token for this service`;
 		return { status: 'OK', message: `${answers}, and ${open ? 'the service is open' : accepted}` };
 	}
-	const what = open ? 'the service ID' : 'the service ID and the key';
 	const refusal = `${unchecked.host} gave no OpenAPI document of '${text(data.serviceId)}'`;
+	const told = isKnown(outcomes)
+		? [
+				`${answers}, and ${count > 1 ? 'know' : 'it knows'} the service`,
+				`Not checked: ${open ? 'whether it is open' : 'the key'}. ${refusal}`,
+			]
+		: [
+				answers,
+				`Not checked: ${open ? 'the service ID' : 'the service ID and the key'}. ${refusal}, so there is no such service, or it has no document`,
+			];
 	return {
 		status: 'OK',
-		message: sentences([
-			answers,
-			`Not checked: ${what}. ${refusal}, so there is no such service, or it has no document`,
-			`It said: ${unchecked.unchecked!.serverMessage}`,
-			'The first call of a node will tell',
-		]),
+		message: sentences([...told, saidBy(unchecked.unchecked!), 'The first call of a node will tell']),
 	};
 }
+
+/** Whether there is such a service at each instance. */
+const isKnown = (outcomes: Outcome[]): boolean =>
+	outcomes.every(({ unchecked, knowsService }) => !unchecked || knowsService);
 
 /** What a pasted URL says of the service, where that is not what will be called. */
 function passedOver(locations: readonly Location[], serviceId: string): string | undefined {
@@ -172,7 +218,8 @@ function passedOver(locations: readonly Location[], serviceId: string): string |
 /**
  * Tests a credential over the connection that the nodes use, certificates and proxy included, at each of its instances, and
  * says what that proved. The service's OpenAPI document shows that the key is one of the service's; where there is none,
- * isAlive shows that an API node answers at the URL. Nothing else can be asked without calling an endpoint.
+ * isAlive shows that an API node answers at the URL, and the refusal of an endpoint that does not exist, that it knows the
+ * service. Nothing else can be asked without calling an endpoint.
  */
 async function dataikuApiNodeTest(
 	this: ICredentialTestFunctions,
@@ -183,14 +230,14 @@ async function dataikuApiNodeTest(
 		checkFields(data, locations);
 		const clients = locations.map(({ origin, prefix }) => clientFor({ ...data, url: origin + prefix }));
 		const outcomes = await Promise.all(
-			locations.map(async (location, n) => await testInstance(this, clients[n]!, location)),
+			locations.map(async (location, n) => await testInstance(this, clients[n]!, location, text(data.serviceId))),
 		);
 		const invalid = outcomes.find(({ error }) => error instanceof InvalidCallError)?.error;
 		if (invalid) return { status: 'Error', message: invalid.message };
 		const { status, message } = resultOf(outcomes, data);
 		const note = passedOver(locations, text(data.serviceId));
 		// The editor shows the message of an error only, and here all that is known of the service speaks against its ID.
-		const doubtful = note !== undefined && outcomes.some(({ unchecked }) => unchecked);
+		const doubtful = note !== undefined && !isKnown(outcomes);
 		return { status: doubtful ? 'Error' : status, message: sentences([message, note]) };
 	} catch (error) {
 		return { status: 'Error', message: sentences([(error as Error).message, ...adviceOn(error, data)]) };

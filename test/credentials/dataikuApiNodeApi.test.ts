@@ -16,6 +16,7 @@ const start = async (options?: ApiNodeOptions) => {
 };
 afterEach(async () => await Promise.all(opened.splice(0).map(async (node) => await node.close())));
 
+const host = (url: string) => url.replace('http://', '');
 const bearer = { serviceId: 'secured', authentication: 'bearerToken', apiKey: '' };
 const withKey = 'The API node answers, and it accepts the key or token for this service';
 
@@ -87,20 +88,48 @@ describe('the test of the credential', () => {
 		});
 	});
 
-	it('says what could not be checked where the service has no OpenAPI document', async () => {
+	it('names a service that the API node does not know', async () => {
+		for (const { url } of [node, await start({ swagger: false })]) {
+			expect(await test(url, { serviceId: 'fruad' })).toEqual({
+				status: 'Error',
+				message: `${host(url)} responds as if there were no service 'fruad'. Check the service ID. It said: NotFoundException: No such service: "fruad"`,
+			});
+		}
+	});
+
+	it('says what could not be checked where the service has no OpenAPI document, and tries the key', async () => {
 		const { url } = await start({ swagger: false });
 		expect((await test(url)).message).toMatch(
-			/^The API node answers\. Not checked: the service ID and the key\. 127.* gave no OpenAPI document of 'demo', so there is no such service, or it has no document\. It said: .*\. The first call of a node will tell$/,
+			/^The API node answers, and it knows the service\. Not checked: the key\. 127.* gave no OpenAPI document of 'demo'\. It said: .*\. The first call of a node will tell$/,
 		);
-		expect(await test(node.url, { serviceId: 'unknown' })).toEqual({
+		expect((await test(url, { serviceId: 'open', authentication: 'none' })).message).toMatch(
+			/it knows the service\. Not checked: whether it is open\. /,
+		);
+		expect(await test(url, { apiKey: 'my-wrong-key' })).toEqual({
+			status: 'Error',
+			message: expect.stringMatching(/refused the key or token \(401\)/) as string,
+		});
+	});
+
+	it.each([
+		['tells every path alike', (path: string) => `Nothing at ${path}`],
+		['tells nothing', () => 'Not found'],
+		['names the endpoint alone', () => 'No endpoint n8n-credential-test'],
+	])('leaves open whether there is such a service where the API node %s', async (_name, detail) => {
+		const proxy = await chaosProxy({
+			respond: ({ path }) =>
+				path === '/isAlive/'
+					? { body: '' }
+					: { status: 404, body: { errorType: 'NotFoundException', message: detail(path) } },
+		});
+		const result = await test(proxy.url);
+		await proxy.close();
+		expect(result).toEqual({
 			status: 'OK',
 			message: expect.stringMatching(
-				/Not checked: .* It said: NotFoundException: No such service: "unknown"/,
+				/^The API node answers\. Not checked: the service ID and the key\. 127.* gave no OpenAPI document of 'demo', so there is no such service, or it has no document\. It said: .*\. The first call of a node will tell$/,
 			) as string,
 		});
-		expect((await test(url, { serviceId: 'open', authentication: 'none' })).message).toMatch(
-			/Not checked: the service ID\. /,
-		);
 	});
 
 	it.each(['/public/api/v1', '/public/api/v1/demo/fraud/predict'])('takes a pasted URL with %s', async (pasted) => {
@@ -112,8 +141,16 @@ describe('the test of the credential', () => {
 		const pasted = `${node.url}/public/api/v1/retail/price/predict`;
 		expect(await test(pasted)).toEqual({ status: 'OK', message: `${withKey}. ${note}` });
 		expect((await test(pasted, { apiKey: 'my-wrong-key' })).message).toContain(note);
-		const { url } = await start({ swagger: false });
-		expect(await test(pasted.replace(node.url, url))).toEqual({
+	});
+
+	it('is not content where a pasted URL names another service, and nothing speaks for the service ID', async () => {
+		const proxy = await chaosProxy({
+			respond: ({ path }) =>
+				path === '/isAlive/' ? { body: '' } : { status: 404, body: { errorType: 'NotFound', message: 'No' } },
+		});
+		const result = await test(`${proxy.url}/public/api/v1/retail/price/predict`);
+		await proxy.close();
+		expect(result).toEqual({
 			status: 'Error',
 			message: expect.stringMatching(
 				/Not checked: .*The URL names the service 'retail', which is passed over/,
@@ -138,7 +175,6 @@ describe('the test of the credential', () => {
 			await other.close();
 			return other.url;
 		};
-		const host = (url: string) => url.replace('http://', '');
 
 		it('says how many answer', async () => {
 			expect(await test(await instances())).toEqual({
@@ -179,7 +215,9 @@ describe('the test of the credential', () => {
 			expect(await test(await instances({ swagger: false }))).toEqual({
 				status: 'OK',
 				message: expect.stringMatching(
-					new RegExp(`^2 of 2 instances answer\\. Not checked: .*\\. ${host(opened.at(-1)!.url)} gave no OpenAPI`),
+					new RegExp(
+						`^2 of 2 instances answer, and know the service\\. Not checked: .*\\. ${host(opened.at(-1)!.url)} gave no OpenAPI`,
+					),
 				) as string,
 			});
 		});

@@ -8,7 +8,7 @@ const root = path.join(__dirname, '../..');
 const ofMessages = new Set([
 	...['message', 'unreachable', 'troubles', 'notes', 'hints', 'sentences'],
 	...['rowsShown', 'charactersShown', 'emptyAnswer', 'files'],
-	...['misfitWords', 'reasonAgainst', 'refused', 'ofCredential', 'ofClient', 'ofConnection'],
+	...['misfitWords', 'reasonAgainst', 'refused', 'ofCredential', 'ofClient', 'ofConnection', 'told', 'saidBy'],
 ]);
 const takesMessage = new Set(['remark', 'notOpenApi']);
 

@@ -1,4 +1,5 @@
 import type { INode } from 'n8n-workflow';
+import { startApiNode } from '../../demo/api-node';
 import { examples, type Example } from '../../demo/demo';
 import type { N8nRest } from '../../demo/n8n/rest';
 import { itemsOf, running } from './running';
@@ -84,13 +85,10 @@ test('the scheduled example hands each ticket to the team that the model picks',
 });
 
 test('the scheduled example runs by itself once it is published', async () => {
-	const example = (await examples()).find(({ id }) => id === 'dataiku-scheduled') as Example;
-	const everySecond = (node: INode) =>
-		node.name === 'Every hour'
-			? { ...node, parameters: { rule: { interval: [{ field: 'seconds', secondsInterval: 1 }] } } }
-			: node;
-	const body = { ...example, id: undefined, name: 'Every second', nodes: example.nodes.map(everySecond) };
-	const { id } = await rest.call<{ id: string }>('POST', '/workflows', body);
+	const everySecond = {
+		'Every hour': { parameters: { rule: { interval: [{ field: 'seconds', secondsInterval: 1 }] } } },
+	};
+	const id = await importVariant('dataiku-scheduled', everySecond);
 	await rest.publish(id);
 	try {
 		const execution = await firstExecution(id);
@@ -99,6 +97,19 @@ test('the scheduled example runs by itself once it is published', async () => {
 		await rest.call('POST', `/workflows/${id}/deactivate`, {});
 	}
 });
+
+/** An example as a workflow of its own, with changes to nodes by their names. */
+async function importVariant(exampleId: string, changes: Record<string, Partial<INode>>): Promise<string> {
+	const example = (await examples()).find(({ id }) => id === exampleId) as Example;
+	const nodes = example.nodes.map((node) => ({ ...node, ...changes[node.name] }));
+	const body = { ...example, id: undefined, name: `${example.name}, changed`, nodes };
+	return (await rest.call<{ id: string }>('POST', '/workflows', body)).id;
+}
+
+async function nodeOf(exampleId: string, name: string): Promise<INode> {
+	const example = (await examples()).find(({ id }) => id === exampleId);
+	return example!.nodes.find((node) => node.name === name)!;
+}
 
 async function firstExecution(workflowId: string): Promise<string> {
 	const filter = encodeURIComponent(JSON.stringify({ workflowId }));
@@ -158,6 +169,103 @@ test('the query example answers with the rows, and with an empty list when there
 	expect(rows.length).toBeGreaterThan(0);
 	expect(rows.every(({ amount }) => Number(amount) >= 50)).toBe(true);
 	expect(await ask('customer_id=nobody')).toEqual([]);
+});
+
+const health = async (path = 'model-health') => {
+	const answer = await fetch(`${url}/webhook/${path}`);
+	return { status: answer.status, body: (await answer.json()) as { healthy: boolean; reason?: string } };
+};
+
+test('the health example answers 200 while the known record scores as it should', async () => {
+	expect(await health()).toEqual({ status: 200, body: { healthy: true, score: expect.closeTo(0.994, 3) } });
+});
+
+test.each<[string, string, (node: INode) => Partial<INode>, RegExp]>([
+	[
+		'scores otherwise',
+		'Known record',
+		({ parameters }) => ({
+			parameters: { ...parameters, jsonOutput: String(parameters.jsonOutput).replace('0.994', '0.5') },
+		}),
+		/^The known record scores 0\.994\d*, not 0\.5$/,
+	],
+	[
+		'is gone',
+		'Dataiku Predict',
+		({ parameters }) => ({
+			parameters: { ...parameters, endpointId: { __rl: true, mode: 'id', value: 'fraud_of_old' } },
+		}),
+		/has no endpoint "fraud_of_old"/,
+	],
+])('the health example answers 503 where the model %s, and says so', async (what, name, change, reason) => {
+	const path = what.replaceAll(' ', '-');
+	const webhook = await nodeOf('dataiku-health', 'Health');
+	const id = await importVariant('dataiku-health', {
+		Health: { parameters: { ...webhook.parameters, path }, webhookId: path },
+		[name]: change(await nodeOf('dataiku-health', name)),
+	});
+	await rest.publish(id);
+	try {
+		// n8n makes a published webhook known a moment later.
+		let answer = await health(path);
+		while (answer.status === 404) answer = await health(path);
+		expect(answer).toEqual({
+			status: 503,
+			body: { healthy: false, reason: expect.stringMatching(reason) },
+		});
+	} finally {
+		await rest.call('POST', `/workflows/${id}/deactivate`, {});
+	}
+});
+
+test('the feedback example writes what became of a payment beside its score', async () => {
+	const scores = scored(itemsOf(await rest.run('dataiku-feedback', 'Score the payments'), 'Dataiku Predict'));
+	const { prediction } = scores.find(({ payment_id }) => payment_id === 'P-2')!;
+	const tell = async (body: object) => {
+		const answer = await fetch(`${url}/webhook/payment-outcome`, {
+			method: 'POST',
+			headers: { 'content-type': 'application/json' },
+			body: JSON.stringify(body),
+		});
+		return [answer.status, await answer.json()];
+	};
+	const outcome = { payment_id: 'P-2', outcome: 'fraud' };
+	expect(await tell(outcome)).toEqual([200, { ...outcome, prediction }]);
+	expect(await tell({ ...outcome, payment_id: 'P-99' })).toEqual([404, { error: 'No such payment was scored' }]);
+});
+
+test("the feedback example has the API node log each payment's id, which is no feature", async () => {
+	const apiNode = await startApiNode();
+	try {
+		const credential = await rest.call<{ id: string; name: string }>('POST', '/credentials', {
+			name: 'Another API node',
+			type: 'dataikuApiNodeApi',
+			data: { url: apiNode.url, serviceId: 'demo', authentication: 'apiKey', apiKey: 'demo-key' },
+		});
+		const id = await importVariant('dataiku-feedback', {
+			'Dataiku Predict': { credentials: { dataikuApiNodeApi: { id: credential.id, name: credential.name } } },
+		});
+		const payments = itemsOf(await rest.run(id, 'Score the payments'), 'Payments');
+		const [request] = apiNode.requests.recent;
+		expect(request?.body).toEqual({
+			items: payments.map(({ payment_id, ...features }) => ({ features, context: { payment_id } })),
+		});
+	} finally {
+		await apiNode.close();
+	}
+});
+
+test('the canary example shows what both generations say of each payment, and where they differ', async () => {
+	const run = await rest.run('dataiku-canary', 'Compare the generations');
+	const [agreed, doubtful] = [itemsOf(run, 'Agree'), itemsOf(run, 'To a human')];
+	expect(doubtful).toMatchObject([{ payment_id: 'P-4', live_prediction: 'legitimate', canary_prediction: 'fraud' }]);
+	expect(agreed).toHaveLength(7);
+	for (const json of [...agreed, ...doubtful]) {
+		const [live, canary] = [json.live_proba_fraud, json.canary_proba_fraud] as [number, number];
+		expect(live).not.toBe(canary);
+		expect(json.difference).toBeCloseTo(canary - live, 10);
+		expect(json.live_prediction === json.canary_prediction).toBe(agreed.includes(json));
+	}
 });
 
 test('each example explains itself on its canvas', async () => {

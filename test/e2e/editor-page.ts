@@ -1,9 +1,17 @@
 import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import type { INode } from 'n8n-workflow';
+import { PNG } from 'pngjs';
 import { chromium, selectors, type BrowserContext, type Locator, type Page } from 'playwright-core';
 import type { N8nRest } from '../../demo/n8n/rest';
 
 selectors.setTestIdAttribute('data-test-id');
+
+/** Of the canvas, the workflow alone: no buttons over it. */
+const WORKFLOW_ALONE = `#app *:not(:has(.vue-flow__viewport)):not(
+	.vue-flow__viewport, .vue-flow__viewport *, .vue-flow__background, .vue-flow__background *
+) { visibility: hidden !important }`;
 
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const IN_A_CONTAINER = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'];
@@ -37,9 +45,13 @@ export class EditorPage {
 			connections,
 			settings: {},
 		});
+		return await EditorPage.openSaved(browser, url, id);
+	}
+
+	static async openSaved(browser: BrowserContext, url: string, workflowId: string): Promise<EditorPage> {
 		const page = await browser.newPage();
 		page.setDefaultTimeout(15_000);
-		await page.goto(`${url}/workflow/${id}`);
+		await page.goto(`${url}/workflow/${workflowId}`);
 		await page.getByTestId('execute-workflow-button').or(page.getByTestId('canvas-add-button')).first().waitFor();
 		return new EditorPage(page);
 	}
@@ -85,6 +97,35 @@ export class EditorPage {
 		return names;
 	}
 
+	/** Has the nodes before the open one executed, so that their fields can be dragged. */
+	async executePrevious(): Promise<void> {
+		await this.page.getByText('Execute previous nodes').click();
+		await this.page.locator('[data-value^="{{ $json."]').first().waitFor();
+	}
+
+	/** Fills the form field by field: a field of the input, `{{ $json.name }}`, is dragged there; anything else typed or chosen. */
+	async fillForm(values: Record<string, string>): Promise<void> {
+		await this.page.getByTestId('mapping-mode-select').click();
+		await this.page.getByRole('option', { name: 'Map Each Column Manually' }).click();
+		for (const [name, value] of Object.entries(values)) {
+			const field = this.parameter(name);
+			if (value.startsWith('{{')) await this.drag(value, field);
+			else if (await field.getByRole('combobox').count()) await this.choose(name, value);
+			else await field.locator('input').fill(value);
+		}
+	}
+
+	/** Drags a field from the panel of the input. */
+	private async drag(expression: string, target: Locator): Promise<void> {
+		await target.scrollIntoViewIfNeeded();
+		await this.page.locator(`[data-value="${expression}"]`).hover();
+		await this.page.mouse.down();
+		const { x, y, width, height } = (await target.boundingBox())!;
+		await this.page.mouse.move(x + width / 2, y + height / 2, { steps: 10 });
+		await this.page.mouse.up();
+		await target.getByText(expression).waitFor();
+	}
+
 	/** Executes the open node and returns the columns and rows of its output. */
 	async execute(): Promise<{ columns: string[]; rows: string[] }> {
 		await this.page.getByTestId('node-execute-button').click();
@@ -94,6 +135,36 @@ export class EditorPage {
 		const texts = async (selector: string) =>
 			(await output.locator(selector).allTextContents()).map((text) => text.trim()).filter(Boolean);
 		return { columns: await texts('thead th'), rows: await texts('tbody tr') };
+	}
+
+	/** Pictures of the open node for the documents, where UPDATE_PICTURES asks for them. */
+	async pictureOfNode(name: string): Promise<void> {
+		if (!process.env.UPDATE_PICTURES) return;
+		await this.page.setViewportSize({ width: 1440, height: 780 });
+		await this.page.getByTestId('node-credentials-select').scrollIntoViewIfNeeded();
+		await this.picture(`node-${name}`, this.page.getByTestId('ndv'));
+	}
+
+	/** The same of the canvas, all of which is shown. */
+	async pictureOfCanvas(name: string): Promise<void> {
+		if (!process.env.UPDATE_PICTURES) return;
+		await this.page.setViewportSize({ width: 1400, height: 700 });
+		await this.page.getByTestId('zoom-to-fit').click();
+		await this.picture(`example-${name}`, this.page.getByTestId('canvas'), WORKFLOW_ALONE);
+	}
+
+	/** In the dark and in the light theme. */
+	private async picture(name: string, target: Locator, style?: string): Promise<void> {
+		const folder = path.resolve(__dirname, '../../docs/gallery');
+		await mkdir(folder, { recursive: true });
+		await this.page.waitForFunction("!document.querySelector('.el-notification')");
+		for (const colorScheme of ['dark', 'light'] as const) {
+			await this.page.emulateMedia({ colorScheme });
+			const picture = PNG.sync.read(await target.screenshot({ animations: 'disabled', style }));
+			// Smaller by a tenth than as Chromium writes it.
+			const file = PNG.sync.write(picture, { colorType: 2, filterType: 0, deflateStrategy: 0 });
+			await writeFile(path.join(folder, `${name}.${colorScheme}.png`), file);
+		}
 	}
 
 	async chooseCredential(name: string): Promise<void> {

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { INode } from 'n8n-workflow';
 import type { BrowserContext } from 'playwright-core';
-import { EXAMPLES } from '../../demo/demo';
+import { EXAMPLES, examples } from '../../demo/demo';
 import type { N8nRest } from '../../demo/n8n/rest';
 import { EditorPage, openBrowser } from './editor-page';
 import { running } from './running';
@@ -56,10 +56,6 @@ test('whoever types "dataiku" finds the node, fills it in, and sees each payment
 	payments.forEach(({ payment_id }, i) => {
 		expect(rows[i]).toMatch(new RegExp(`^(fraud|legitimate).*${payment_id}`));
 	});
-	if (process.env.UPDATE_PICTURE) {
-		await editor.page.getByText('Node executed successfully').waitFor({ state: 'hidden' });
-		await editor.page.screenshot({ path: path.resolve(__dirname, '../../docs/predict.png') });
-	}
 });
 
 const withEndpoint = (parameters: INode['parameters']): INode => ({
@@ -75,26 +71,104 @@ const withEndpoint = (parameters: INode['parameters']): INode => ({
 	credentials: { dataikuApiNodeApi: { id: 'dataiku-demo', name: 'Dataiku demo' } },
 });
 
-test('the form shows the features of the endpoint, to be filled one by one', async () => {
-	const editor = await EditorPage.open(browser, rest, url, [
-		manualTrigger,
-		paymentsNode,
-		withEndpoint({ endpointId: { __rl: true, mode: 'list', value: '' } }),
-	]);
-	await editor.node('Dataiku Predict').dblclick();
-	await editor.chooseFromList('endpointId', 'fraud: ');
-	const form = editor.page.getByTestId('resource-mapper-container');
-	await editor.page.getByTestId('mapping-mode-select').click();
-	await editor.page.getByRole('option', { name: 'Map Each Column Manually' }).click();
-	await form
-		.getByText(/^amount/)
-		.first()
-		.waitFor();
-	await form.locator('[data-test-id^="parameter-input-"] input').first().fill('412.5');
-	const { columns, rows } = await editor.execute();
-	expect(columns[0]).toBe('prediction');
-	expect(rows).toHaveLength(payments.length);
-});
+/** What a person fills in, and what comes of it. */
+interface Form {
+	endpoint: string;
+	items: object[];
+	form: Record<string, string>;
+	columns: string[];
+	rows: RegExp[];
+}
+
+const day = (n: number) => new Date(Date.UTC(2024, 4, 1 + n)).toISOString().slice(0, 10);
+const sales = Array.from({ length: 14 }, (_, n) => ({
+	day: day(n),
+	shop: 'Lyon',
+	sold: 100 + 10 * (n % 7) + ((n * n) % 5),
+	promotion: 0,
+}));
+const toCome = Array.from({ length: 7 }, (_, n) => ({ day: day(14 + n), shop: 'Lyon', promotion: n % 2 }));
+const forms: Record<string, Form> = {
+	'Dataiku Predict': {
+		endpoint: 'fraud: ',
+		items: payments,
+		form: {
+			amount: '{{ $json.amount }}',
+			hour: '{{ $json.hour }}',
+			country: '{{ $json.country }}',
+			merchant_category: 'electronics',
+		},
+		columns: ['prediction', 'proba_legitimate', 'proba_fraud'],
+		rows: [/^fraud.*P-1/, /^legitimate.*P-2/, /^legitimate.*P-3/],
+	},
+	'Dataiku Predict Effect': {
+		endpoint: 'coupon_effect: ',
+		items: [
+			{ customer: 'Ana', age: 34, visits: 6, loyalty: 'silver' },
+			{ customer: 'Ben', age: 61, visits: 1, loyalty: 'none' },
+		],
+		form: { age: '{{ $json.age }}', visits: '{{ $json.visits }}', basket: '38.5', loyalty: 'silver' },
+		columns: ['predictedEffect', 'treatment'],
+		rows: [/^-?\d+\.\d+coupon.*Ana/, /^-?\d+\.\d+coupon.*Ben/],
+	},
+	'Dataiku Lookup': {
+		endpoint: 'customer: ',
+		items: [
+			{ order: 'O-1', customer: 'C001' },
+			{ order: 'O-2', customer: 'C002' },
+		],
+		form: { customer_id: '{{ $json.customer }}' },
+		columns: ['order', 'customer', 'name', 'segment', 'city'],
+		rows: [/^O-1C001Ana Costa/, /^O-2C002Ben Weiss/],
+	},
+	'Dataiku Forecast': {
+		endpoint: 'store_sales: ',
+		items: [...sales, ...toCome],
+		form: {
+			date: '{{ $json.day }}',
+			store: '{{ $json.shop }}',
+			sales: '{{ $json.sold }}',
+			promo: '{{ $json.promotion }}',
+		},
+		columns: ['store', 'time', 'forecast', 'quantile_0.1'],
+		rows: Array.from({ length: 7 }, (_, n) => new RegExp(`^Lyon${day(14 + n)}`)),
+	},
+	'Dataiku SQL Query': {
+		endpoint: 'customer_transactions: ',
+		items: [{ customer: 'C001' }],
+		form: { customer_id: '{{ $json.customer }}', min_amount: '199.1' },
+		columns: ['id', 'amount', 'merchant'],
+		rows: [/^9976199\.44Bookshop/, /199\.36/, /199\.28/, /199\.2/, /199\.12/],
+	},
+	'Dataiku Run Function': {
+		endpoint: 'add: ',
+		items: [{ net: 40 }, { net: 65 }],
+		form: { a: '{{ $json.net }}', b: '2' },
+		columns: ['net', 'result'],
+		rows: [/^4042$/, /^6567$/],
+	},
+};
+
+test.each(Object.entries(forms))(
+	'%s gives its output to whoever fills its form',
+	async (name, { endpoint, items, form, columns, rows }) => {
+		const jsCode = `return ${JSON.stringify(items)}`;
+		const editor = await EditorPage.open(browser, rest, url, [
+			manualTrigger,
+			{ ...paymentsNode, name: 'Items', parameters: { jsCode } },
+		]);
+		await editor.search(name, [name]);
+		await editor.add(name);
+		await editor.chooseCredential('Dataiku demo');
+		await editor.chooseFromList('endpointId', endpoint);
+		await editor.executePrevious();
+		await editor.fillForm(form);
+		const output = await editor.execute();
+		expect(output.columns.slice(0, columns.length)).toEqual(columns);
+		expect(output.rows).toEqual(rows.map((row) => expect.stringMatching(row)));
+		await editor.pictureOfNode(name.replace('Dataiku ', '').toLowerCase().replaceAll(' ', '-'));
+	},
+);
 
 test('a misspelled feature is seen in a hint, with what was meant', async () => {
 	const misspelt = {
@@ -156,6 +230,17 @@ test.each([
 	await modal.getByText('Couldn’t connect with these settings').waitFor();
 	await modal.getByText('More details').click();
 	expect(await modal.textContent()).toMatch(reason);
+});
+
+test('each example is shown on the canvas with all that belongs to it', async () => {
+	for (const { id, nodes } of await examples()) {
+		const editor = await EditorPage.openSaved(browser, url, id);
+		const working = nodes.filter(({ type }) => !type.endsWith('.stickyNote'));
+		for (const { name } of working) await editor.node(name).waitFor();
+		expect(await editor.page.getByTestId('sticky').count()).toBe(nodes.length - working.length);
+		await editor.pictureOfCanvas(id.replace('dataiku-', ''));
+		await editor.page.close();
+	}
 });
 
 test('an example that was imported from its file runs as it is', async () => {

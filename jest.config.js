@@ -1,6 +1,8 @@
 module.exports = {
 	testEnvironment: 'node',
-	transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022' } }] },
+	// jose is an ES module, which Node.js loads in a CommonJS package and jest does not.
+	transform: { '(\\.ts|/node_modules/jose/.+\\.js)$': ['@swc/jest', { jsc: { target: 'es2022' } }] },
+	transformIgnorePatterns: ['/node_modules/(?!jose/)'],
 	testMatch: ['<rootDir>/test/**/*.test.ts'],
 	testPathIgnorePatterns: ['<rootDir>/test/e2e/'],
 	modulePathIgnorePatterns: ['<rootDir>/.runtime/'],

@@ -4,6 +4,7 @@ import { RequestLog } from './request-log';
 import { createServer } from './server';
 import { type AcceptsToken, demoServices } from './services';
 
+export { jwtCheck, type JwtRules } from './jwt';
 export type { PoolOptions } from './pool';
 export type { LoggedRequest, RequestFilter, RequestLog } from './request-log';
 
@@ -31,7 +32,7 @@ export interface ApiNodeOptions {
 	bodyLimit?: number;
 	/** Whether services have their OpenAPI. Default true. */
 	swagger?: boolean;
-	/** Default: the token is `demo-token`. */
+	/** Default: the token is `demo-token`. {@link jwtCheck} makes one that takes the JWTs of an OAuth2 server. */
 	acceptsToken?: AcceptsToken;
 	/** Requests that the log keeps. Default 1,000. */
 	keptRequests?: number;

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { startApiNode } from './index';
+import { jwtCheck, startApiNode } from './index';
 
 async function main() {
 	const { values } = parseArgs({
@@ -7,12 +7,20 @@ async function main() {
 			port: { type: 'string', default: '12443' },
 			host: { type: 'string', default: '127.0.0.1' },
 			latency: { type: 'string', default: '0' },
+			issuer: { type: 'string' },
+			audience: { type: 'string' },
+			scope: { type: 'string' },
+			jwks: { type: 'string' },
 		},
 	});
+	const { issuer, audience, scope, jwks } = values;
+	const jwt = issuer && audience && jwks ? jwtCheck({ issuer, audience, scope, jwksUrl: jwks }) : undefined;
+	if (!jwt && (issuer || audience || scope || jwks)) throw new Error('JWTs need --issuer, --audience and --jwks');
 	const node = await startApiNode({
 		port: whole('port', values.port, 65_535),
 		host: values.host,
 		latencyMs: whole('latency', values.latency, 3_600_000),
+		acceptsToken: jwt,
 	});
 	console.log(
 		`API node on ${node.url}: services demo (API key demo-key), open (no authentication), secured (bearer token demo-token), ` +

@@ -1,0 +1,114 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { Agent, fetch } from 'undici';
+
+export interface OAuth2ServerOptions {
+	client?: { id: string; secret: string; redirectUri: string };
+	accessTokenSeconds?: number;
+	tls?: { cert: string; key: string };
+}
+
+export interface ProviderSettings extends OAuth2ServerOptions {
+	port?: number;
+	client: { id: string; secret: string; redirectUri: string };
+	accessTokenSeconds: number;
+	/** The API node, to which the tokens give access. */
+	audience: string;
+	/** What they allow there. */
+	scope: string;
+}
+
+/** What became of a request for a token. */
+export interface Grant {
+	grantType: string;
+	error?: string;
+	accessToken?: string;
+	refreshToken?: string;
+}
+
+export interface OAuth2Server {
+	/** The issuer of the tokens. */
+	readonly url: string;
+	readonly settings: ProviderSettings;
+	/** Where its public keys are. */
+	readonly jwksUrl: string;
+	/** All requests for tokens so far. */
+	grants(): Promise<Grant[]>;
+	/** For the tokens to come. */
+	setAccessTokenSeconds(seconds: number): Promise<void>;
+	/** Signs a user in, who agrees: what n8n does when one connects a credential. */
+	connect(): Promise<{ access_token: string; refresh_token: string }>;
+	close(): Promise<void>;
+}
+
+/**
+ * A real OAuth2 server: oidc-provider. Its access tokens are JWTs; a refresh token is good for one use, and used twice it
+ * is void with all that came of it.
+ */
+export async function oAuth2Server(options: OAuth2ServerOptions = {}): Promise<OAuth2Server> {
+	const settings: ProviderSettings = {
+		client: { id: 'n8n', secret: 'the-client-secret', redirectUri: 'http://127.0.0.1:9/callback' },
+		accessTokenSeconds: 300,
+		audience: 'https://apinode.example',
+		scope: 'score',
+		...options,
+	};
+	const script = path.join(__dirname, 'oAuth2Server/provider.ts');
+	const child = fork(script, [JSON.stringify(settings)], {
+		execArgv: ['--import', 'tsx'],
+		stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+	});
+	const exited = once(child, 'exit');
+	let stderr = '';
+	child.stderr?.on('data', (text: Buffer) => (stderr += text.toString()));
+	const message = async <Content>() => {
+		const ended = exited.then(() => Promise.reject(new Error(`The OAuth2 server ended: ${stderr}`)));
+		const [content] = (await Promise.race([once(child, 'message'), ended])) as [Content];
+		return content;
+	};
+	const ask = async (question: { accessTokenSeconds?: number }) => {
+		const answer = message<{ grants: Grant[] }>();
+		child.send(question);
+		return await answer;
+	};
+	const { url } = await message<{ url: string }>();
+	const agent = new Agent({ connect: { rejectUnauthorized: false } });
+	return {
+		url,
+		settings,
+		jwksUrl: `${url}/jwks`,
+		grants: async () => (await ask({})).grants,
+		setAccessTokenSeconds: async (accessTokenSeconds) => void (await ask({ accessTokenSeconds })),
+		async connect() {
+			const { id, secret, redirectUri } = settings.client;
+			const scope = `openid offline_access ${settings.scope}`;
+			const query = { client_id: id, response_type: 'code', redirect_uri: redirectUri, scope, prompt: 'consent' };
+			const cookies = new Map<string, string>();
+			let location = `${url}/auth?${new URLSearchParams(query).toString()}`;
+			while (!location.startsWith(redirectUri)) {
+				const cookie = [...cookies].map((pair) => pair.join('=')).join('; ');
+				const response = await fetch(location, { redirect: 'manual', headers: { cookie }, dispatcher: agent });
+				for (const set of response.headers.getSetCookie()) {
+					const [name = '', value = ''] = set.split(';', 1)[0]!.split(/=(.*)/);
+					cookies.set(name, value);
+				}
+				const next = response.headers.get('location');
+				if (!next) throw new Error(`${location} led nowhere: ${await response.text()}`);
+				location = new URL(next, url).href;
+			}
+			const code = new URL(location).searchParams.get('code') ?? '';
+			const response = await fetch(`${url}/token`, {
+				method: 'POST',
+				headers: { authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` },
+				body: new URLSearchParams({ grant_type: 'authorization_code', code, redirect_uri: redirectUri }),
+				dispatcher: agent,
+			});
+			return (await response.json()) as { access_token: string; refresh_token: string };
+		},
+		async close() {
+			child.kill();
+			await Promise.all([exited, agent.close()]);
+		},
+	};
+}

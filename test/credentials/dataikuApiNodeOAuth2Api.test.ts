@@ -165,11 +165,11 @@ it.each(['dataikuSqlQuery', 'dataikuRunFunction'])(
 	'never sends a call of %s twice because its token was refused',
 	async (type) => {
 		const { unit } = callOf(type);
-		const refused = await call(type, unit(0), stored('revoked'));
+		const refused = await call(type, unit(0), stored(`revoked-for-${type}`));
 		expect(refused.error?.message).toMatch(/ refused the key or token \(401\)|The function responded with status 401/);
 		expect(proxy.requests).toHaveLength(1);
 
-		const repeatable = await call(type, unit(0), stored('revoked'), { options: { repeatable: true } });
+		const repeatable = await call(type, unit(0), stored(`also-revoked-for-${type}`), { options: { repeatable: true } });
 		expect(repeatable.error).toBeUndefined();
 		expect(proxy.requests).toHaveLength(3);
 	},

@@ -1,11 +1,12 @@
 import { createRunExecutionData, type IDataObject, type INode, type INodeExecutionData, Workflow } from 'n8n-workflow';
-import { nodePackage, type RunNodeOptions } from '../support/engine';
+import { type CredentialData, nodePackage, type RunNodeOptions } from '../support/engine';
 import { additionalDataFor } from '../support/engine/additionalData';
 import { core } from '../support/engine/core';
 import { StoredCredentials } from '../support/engine/storedCredentials';
 
-interface Execution extends Pick<RunNodeOptions, 'credentials' | 'parameters'> {
+interface Execution extends Pick<RunNodeOptions, 'parameters'> {
 	items: IDataObject[];
+	credentials?: CredentialData;
 }
 
 /** Calls a node's `execute` as n8n does, but whatever its input: the engine itself skips a node without items. */

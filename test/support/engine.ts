@@ -2,4 +2,5 @@
 export { loadOptions, type LoadOptions } from './engine/loadOptions';
 export { nodePackage, type NodePackage } from './engine/nodePackage';
 export { runNode, type NodeRun, type RunNodeOptions } from './engine/runNode';
+export { storedCredentials, type CredentialData, type StoredCredentials } from './engine/storedCredentials';
 export { testCredential, type TestCredential } from './engine/testCredential';

@@ -25,7 +25,8 @@ export interface RunNodeOptions {
 	parameters?: IDataObject;
 	/** Bare objects, or whole items: an object is an item if it has `json` and no key that an item cannot have. */
 	items?: IDataObject[] | INodeExecutionData[];
-	credentials?: CredentialData;
+	/** Fresh ones of these data, or those that several runs share, as those of one n8n do. */
+	credentials?: CredentialData | StoredCredentials;
 	/** By default "stopWorkflow". */
 	onError?: INode['onError'];
 	alwaysOutputData?: boolean;
@@ -63,7 +64,8 @@ export async function runNode(options: RunNodeOptions): Promise<NodeRun> {
 	const { items = [{}], signal, cancelAfter, packageRoot = OUR_PACKAGE } = options;
 	const n8n = await core();
 	const nodes = await nodePackage(packageRoot);
-	const credentials = new StoredCredentials(n8n, nodes, options.credentials);
+	const { credentials: given } = options;
+	const credentials = given instanceof StoredCredentials ? given : new StoredCredentials(n8n, nodes, given);
 
 	const type = nodes.fullName(options.type);
 	const start: INode = { ...at(0), name: START, type: START_TYPE, typeVersion: 1, parameters: {} };

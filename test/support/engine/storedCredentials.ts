@@ -18,8 +18,8 @@ import {
 	type IWorkflowExecuteAdditionalData,
 	type WorkflowExecuteMode,
 } from 'n8n-workflow';
-import type { Core } from './core';
-import type { NodePackage } from './nodePackage';
+import { core, type Core } from './core';
+import { nodePackage, type NodePackage } from './nodePackage';
 
 /** Data of credentials by their type, as a user would have filled them in. */
 export type CredentialData = Record<string, ICredentialDataDecryptedObject>;
@@ -46,6 +46,10 @@ class StoredCredential extends ICredentials {
 		await this.setData(Object.fromEntries(kept.filter(([name]) => !toDelete.includes(name))));
 	}
 }
+
+/** Credentials that several runs share. */
+export const storedCredentials = async (data: CredentialData) =>
+	new StoredCredentials(await core(), await nodePackage(), data);
 
 /**
  * What n8n's server does with credentials: gives them with the defaults of their type and their expressions resolved,

@@ -1,0 +1,217 @@
+import type { ICredentialDataDecryptedObject, IDataObject } from 'n8n-workflow';
+import { type ApiNode, jwtCheck, startApiNode } from '../../../demo/api-node';
+import { chaosProxy, type ChaosProxy } from '../../support/chaosProxy';
+import { storedCredentials } from '../../support/engine';
+import { oAuth2Server, type OAuth2Server } from '../../support/oAuth2Server';
+import { run } from '../demo';
+
+const type = 'dataikuApiNodeOAuth2Api';
+
+let server: OAuth2Server;
+let node: ApiNode;
+let proxy: ChaosProxy;
+const revoked = new Set<string>();
+/** What happens elsewhere while the API node looks at a revoked token. */
+let meanwhile: (() => Promise<void>) | undefined;
+
+beforeAll(async () => {
+	server = await oAuth2Server();
+	const { url: issuer, jwksUrl, settings } = server;
+	const accepts = jwtCheck({ issuer, jwksUrl, audience: settings.audience, scope: settings.scope });
+	const acceptsToken = async (token: string) => {
+		if (!revoked.has(token)) return await accepts(token);
+		await meanwhile?.();
+		return false;
+	};
+	node = await startApiNode({ acceptsToken });
+});
+afterAll(async () => await Promise.all([server.close(), node.close()]));
+
+let earlier: number;
+beforeEach(async () => {
+	await server.setAccessTokenSeconds(300);
+	meanwhile = undefined;
+	proxy = await chaosProxy({ upstream: node.url });
+	earlier = (await server.grants()).length;
+});
+afterEach(async () => await proxy.close());
+
+type Credential = Record<typeof type, ICredentialDataDecryptedObject>;
+
+const credential = (grantType: string, fields: IDataObject = {}): Credential => ({
+	[type]: {
+		url: proxy.url,
+		serviceId: 'secured',
+		grantType,
+		authUrl: `${server.url}/auth`,
+		accessTokenUrl: `${server.url}/token`,
+		clientId: server.settings.client.id,
+		clientSecret: server.settings.client.secret,
+		scope: server.settings.scope,
+		...fields,
+	},
+});
+
+/** Connected a moment ago: n8n has an access token, and a refresh token where there is one. */
+async function connected(grantType: string, seconds = 300) {
+	await server.setAccessTokenSeconds(seconds);
+	const oauthTokenData = await server.connect();
+	await server.setAccessTokenSeconds(300);
+	earlier = (await server.grants()).length;
+	return await storedCredentials(credential(grantType, { oauthTokenData }));
+}
+type Store = Awaited<ReturnType<typeof connected>>;
+
+const tokenIn = async (store: Store) =>
+	((await store.read())[type]!.oauthTokenData as IDataObject).access_token as string;
+const save = async (store: Store, oauthTokenData: IDataObject) =>
+	await store.updateCredentialsOauthTokenData({ id: type, name: type }, type, { oauthTokenData });
+
+const predict = async (store: Store | Credential, count = 1) =>
+	await run('dataikuPredict', {
+		url: proxy.url,
+		items: Array.from({ length: count }, (_, amount) => ({ amount })),
+		parameters: { authentication: 'oAuth2' },
+		credentials: store,
+		options: { batchSize: 1 },
+	});
+
+/** Renewals and first tokens since the test began: an error, or how it was granted. */
+const grants = async () => (await server.grants()).slice(earlier).map(({ grantType, error }) => error ?? grantType);
+const shown = () => proxy.requests.map(({ headers }) => headers.authorization?.replace('Bearer ', ''));
+
+describe.each([
+	['clientCredentials', 'client_credentials'],
+	['authorizationCode', 'refresh_token'],
+])('a token of the grant %s', (grantType, renewal) => {
+	it('is renewed once when it expires, for fifty executions at once', async () => {
+		const store = await connected(grantType, 5);
+		const runs = await Promise.all(Array.from({ length: 50 }, async () => await predict(store)));
+
+		expect(runs.map(({ error }) => error?.message)).toEqual(runs.map(() => undefined));
+		expect(await grants()).toEqual([renewal]);
+		expect(new Set(shown())).toEqual(new Set([await tokenIn(store)]));
+	});
+
+	it('is renewed once when the API node refuses it, by executions that find out one after another', async () => {
+		const store = await connected(grantType);
+		revoked.add(await tokenIn(store));
+		proxy.setFault(({ n }) => ({ kind: 'delay', ms: 4 * n }));
+		const runs = await Promise.all(Array.from({ length: 50 }, async () => await predict(store)));
+
+		expect(runs.map(({ error }) => error?.message)).toEqual(runs.map(() => undefined));
+		expect(await grants()).toEqual([renewal]);
+	});
+
+	it('is renewed again and again, in an execution and in the next', async () => {
+		const store = await connected(grantType);
+		for (let n = 0; n < 5; n++) {
+			revoked.add(await tokenIn(store));
+			expect((await predict(store, 10)).error).toBeUndefined();
+		}
+		expect(await grants()).toEqual(Array(5).fill(renewal));
+	});
+
+	it('is not renewed where another process has done so', async () => {
+		const store = await connected(grantType);
+		const old = await tokenIn(store);
+		revoked.add(old);
+		const renewed = await server.connect();
+		earlier = (await server.grants()).length;
+		meanwhile = async () => await save(store, renewed);
+
+		expect((await predict(store)).error).toBeUndefined();
+		expect(shown()).toEqual([old, renewed.access_token]);
+		expect(await grants()).toEqual([]);
+	});
+
+	it('is used until the API node refuses it if it seems to have expired on arrival', async () => {
+		const store = await connected(grantType, 5);
+		await server.setAccessTokenSeconds(5);
+
+		expect((await predict(store, 40)).error).toBeUndefined();
+		expect((await predict(store, 40)).error).toBeUndefined();
+		expect(await grants()).toEqual([renewal]);
+	});
+});
+
+describe('a refresh token that another process uses at the same time', () => {
+	/** Sends the request of another worker, before that of this one. */
+	let first: (request: { headers: Record<string, string>; body: string }) => Promise<unknown>;
+	let between: ChaosProxy;
+	beforeEach(async () => {
+		const forward = async (headers: Record<string, string>, body: string) => {
+			const response = await fetch(`${server.url}/token`, { method: 'POST', headers, body });
+			return { status: response.status, body: (await response.json()) as IDataObject };
+		};
+		between = await chaosProxy({
+			respond: async ({ headers, body }) => {
+				const needed = {
+					authorization: headers.authorization ?? '',
+					'content-type': headers['content-type'] ?? '',
+				};
+				await first({ headers: needed, body });
+				return await forward(needed, body);
+			},
+		});
+	});
+	afterEach(async () => await between.close());
+
+	const usedTwice = async (then: (store: Store, renewed: IDataObject) => Promise<void>) => {
+		const store = await connected('authorizationCode');
+		const { [type]: data } = await store.read();
+		const own = await storedCredentials({ [type]: { ...data, accessTokenUrl: `${between.url}/token` } });
+		revoked.add(await tokenIn(own));
+		first = async (request) => {
+			const response = await fetch(`${server.url}/token`, { method: 'POST', ...request });
+			await then(own, (await response.json()) as IDataObject);
+		};
+		return { own, result: await predict(own, 20) };
+	};
+
+	it('costs no item, as the one that came too late finds what the other has stored', async () => {
+		const { own, result } = await usedTwice(save);
+		expect(result.error).toBeUndefined();
+		expect(result.output).toHaveLength(20);
+		expect(await grants()).toEqual(['refresh_token', 'invalid_grant']);
+		expect(shown().at(-1)).toBe(await tokenIn(own));
+	});
+
+	it("fails in n8n's words where nothing new is stored", async () => {
+		const { result } = await usedTwice(async () => {});
+		expect(result.error?.message).toMatch(/needs to be reconnected/);
+	});
+});
+
+it('is asked for again after a renewal that failed', async () => {
+	const accounts = await chaosProxy({ upstream: server.url });
+	try {
+		const store = await storedCredentials(credential('clientCredentials', { accessTokenUrl: `${accounts.url}/token` }));
+		accounts.setFault({ kind: 'answer', status: 500, body: { error: 'server_error' } });
+		expect((await predict(store, 5)).error).toBeDefined();
+		accounts.setFault(undefined);
+		expect((await predict(store, 5)).error).toBeUndefined();
+		expect(await grants()).toEqual(['client_credentials']);
+	} finally {
+		await accounts.close();
+	}
+});
+
+it('belongs to the secrets that it was fetched with, and to no others', async () => {
+	const other = await storedCredentials(credential('clientCredentials', { clientSecret: 'another-secret' }));
+	expect((await predict(credential('clientCredentials'))).error).toBeUndefined();
+	const { error } = await predict(other);
+	expect(error?.message).toMatch(/invalid_client|Client authentication failed/i);
+	expect(proxy.requests).toHaveLength(1);
+});
+
+it('stays with its user where users of one credential have their own', async () => {
+	const [one, two] = [await connected('authorizationCode'), await connected('authorizationCode')];
+	for (const store of [one, two, one, two]) {
+		const token = await tokenIn(store);
+		revoked.add(token);
+		expect((await predict(store)).error).toBeUndefined();
+		expect(shown().slice(-2)).toEqual([token, await tokenIn(store)]);
+	}
+	expect(await tokenIn(one)).not.toBe(await tokenIn(two));
+});

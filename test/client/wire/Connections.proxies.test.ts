@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { ApiNodeClient, ConnectionError, StatusError, TimeoutError } from '../../../client';
 import { type Certificates, certificates } from '../../support/certificates';
 import type { ChaosOptions } from '../../support/chaosProxy';
@@ -54,6 +57,24 @@ describe('behind a proxy of the environment', () => {
 		const untrusting = await failureOf(stage.client({ url: secure.url }).predictRecord('e', {}));
 		expect(untrusting).toMatchObject({ name: 'ConnectionError', permanent: true, attempts: 1 });
 		expect(untrusting.message).toContain('certificate');
+	});
+
+	// Here, others have loaded all of undici; in n8n nobody has.
+	test.each(['secure', 'plain'] as const)('a %s API node is reached from a process of its own', async (kind) => {
+		const { proxy, [kind]: node } = await behind();
+		const script = `
+			const { ApiNodeClient } = require(${JSON.stringify(join(__dirname, '../../../client/index.ts'))});
+			const client = new ApiNodeClient({ url: ${JSON.stringify(node.url)}, serviceId: 's', tls: { ca: ${JSON.stringify(pem.ca)} } });
+			client.predictRecord('e', {}).then(async (response) => {
+				console.log(JSON.stringify(response));
+				await client.destroy();
+			});`;
+		const { stdout } = await promisify(execFile)(process.execPath, ['--require', 'tsx/cjs', '--eval', script], {
+			cwd: join(__dirname, '../../..'),
+			env: process.env,
+		});
+		expect(JSON.parse(stdout)).toEqual(answer.body);
+		expect([...proxy.tunnels, ...proxy.forwarded]).toHaveLength(1);
 	});
 
 	test('http is forwarded, with the host that was asked for', async () => {

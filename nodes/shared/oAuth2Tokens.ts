@@ -1,6 +1,10 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ICredentialDataDecryptedObject, IExecuteFunctions, ILoadOptionsFunctions } from 'n8n-workflow';
 import type { TokenSource } from '../../client';
+
+/** What another process may need to store a token, in ms. */
+const storingMs = 1_000;
 
 /** Seconds before its expiry from which a token is not sent any more. */
 const margin = 10;
@@ -15,6 +19,8 @@ interface Token {
 interface Latest {
 	token?: Token;
 	renewal?: Promise<Token>;
+	/** The token whose renewal was refused, and no other was stored a while later. */
+	waitedFor?: string;
 }
 
 /**
@@ -72,10 +78,14 @@ export function oAuth2Tokens(
 	};
 	const refresh = async () => tokenIn(await context.helpers.refreshOAuth2Token.call(context, credentialType))!;
 	const fetchToken = async (old?: string): Promise<Token> => {
-		// A refresh token may be good for one use: if another process was first, this one is refused, and the next one stored.
 		const token =
 			(await stored(old)) ??
-			(await refresh().catch(async (error: Error) => (await stored(old)) ?? (await Promise.reject<Token>(error))));
+			(await refresh().catch(async (error: Error) => {
+				// A refresh token may be good for one use. If another process was first, it is about to store what it got.
+				if (latest.waitedFor !== old) await sleep(storingMs);
+				latest.waitedFor = old;
+				return (await stored(old)) ?? (await Promise.reject<Token>(error));
+			}));
 		// One that has expired on arrival is a matter of clocks: the API node's is the one that counts.
 		latest.token = isCurrent(token) ? token : { ...token, expiresAt: Infinity };
 		remember(keyOf(token), latest);

@@ -170,7 +170,8 @@ describe('a refresh token that another process uses at the same time', () => {
 	};
 
 	it('costs no item, as the one that came too late finds what the other has stored', async () => {
-		const { own, result } = await usedTwice(save);
+		const later = async (store: Store, renewed: IDataObject) => void setTimeout(() => void save(store, renewed), 200);
+		const { own, result } = await usedTwice(later);
 		expect(result.error).toBeUndefined();
 		expect(result.output).toHaveLength(20);
 		expect(await grants()).toEqual(['refresh_token', 'invalid_grant']);

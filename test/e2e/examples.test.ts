@@ -268,6 +268,37 @@ test('the canary example shows what both generations say of each payment, and wh
 	}
 });
 
+/** The rows of a data table, as the editor lists them. */
+async function rowsOf<Row>(name: string): Promise<Row[]> {
+	const { data: tables } = await rest.call<{ data: Array<{ id: string; projectId: string; name: string }> }>(
+		'GET',
+		'/data-tables-global',
+	);
+	const found = tables.find((table) => table.name === name);
+	if (!found) return [];
+	const rows: Row[] = [];
+	for (;;) {
+		const page = `/projects/${found.projectId}/data-tables/${found.id}/rows?take=250&skip=${rows.length}`;
+		const { data, count } = await rest.call<{ data: Row[]; count: number }>('GET', page);
+		rows.push(...data);
+		if (rows.length >= count || data.length === 0) return rows;
+	}
+}
+
+test('the example for many workers scores every record of its chunks once, and no second time when it is started again', async () => {
+	await rest.run('dataiku-workers', 'Start the batch');
+	const chunks = async () => await rowsOf<{ done: boolean; given: number }>('Batch chunks');
+	for (let open = 1; open > 0; await new Promise((resolve) => setTimeout(resolve, 200))) {
+		open = (await chunks()).filter(({ done }) => !done).length;
+	}
+	await rest.run('dataiku-workers', 'Start the batch');
+	expect((await chunks()).map(({ given }) => given)).toEqual(Array(10).fill(1));
+	const results = await rowsOf<{ record: number; prediction: string; double: boolean }>('Batch results');
+	expect(results).toHaveLength(2_000);
+	expect(new Set(results.map(({ record }) => record)).size).toBe(2_000);
+	expect(results.every(({ prediction, double }) => prediction !== '' && !double)).toBe(true);
+});
+
 test('each example explains itself on its canvas', async () => {
 	for (const { name, nodes } of await examples()) {
 		const notes = nodes.filter(({ type }) => type === 'n8n-nodes-base.stickyNote');

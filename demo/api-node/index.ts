@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { defaultPool, type PoolOptions } from './pool';
 import { RequestLog } from './request-log';
-import { createServer } from './server';
+import { createServer, type Observe } from './server';
 import { type AcceptsToken, demoServices } from './services';
 
 export { jwtCheck, type JwtRules } from './jwt';
@@ -36,6 +36,11 @@ export interface ApiNodeOptions {
 	acceptsToken?: AcceptsToken;
 	/** Requests that the log keeps. Default 1,000. */
 	keptRequests?: number;
+	/**
+	 * Called when a request has been received, and when its response is with the operating system, which delivers it even if
+	 * the process is killed.
+	 */
+	observe?: Observe;
 }
 
 export interface PoolState {
@@ -55,6 +60,8 @@ export interface ApiNode {
 	/** Forces `/isAlive/` to 5xx; the node still serves. */
 	setAlive(alive: boolean): void;
 	setLatency(ms: number): void;
+	/** As when a new generation of every service is activated: `v1` or `v2` takes all requests. */
+	activate(generation: string): void;
 	/** Ends open sockets at once. */
 	close(): Promise<void>;
 }
@@ -63,9 +70,11 @@ export async function startApiNode(options: ApiNodeOptions = {}): Promise<ApiNod
 	const { host = '127.0.0.1', tls, pathPrefix = '' } = options;
 	const state = { alive: true, latencyMs: options.latencyMs ?? 0 };
 	const requests = new RequestLog(options.keptRequests ?? 1_000);
+	const services = await demoServices(options.acceptsToken);
 	const { app, pool } = createServer({
-		services: await demoServices(options.acceptsToken),
+		services,
 		requests,
+		observe: options.observe,
 		pool: { ...defaultPool, ...options.pool },
 		pipelineStartMs: options.pipelineStartMs ?? 0,
 		pathPrefix,
@@ -83,6 +92,7 @@ export async function startApiNode(options: ApiNodeOptions = {}): Promise<ApiNod
 		pool,
 		setAlive: (alive) => void (state.alive = alive),
 		setLatency: (ms) => void (state.latencyMs = ms),
+		activate: (generation) => services.forEach((service) => service.activate(generation)),
 		close: () => app.close(),
 	};
 }

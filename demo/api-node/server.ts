@@ -12,9 +12,12 @@ import { openApi } from './swagger';
 
 const json = 'application/json;charset=utf-8';
 
+export type Observe = (request: LoggedRequest, phase: 'received' | 'answered') => void;
+
 export interface ServerSettings {
 	services: Map<string, Service>;
 	requests: RequestLog;
+	observe?: Observe;
 	pool: PoolOptions;
 	pipelineStartMs: number;
 	pathPrefix: string;
@@ -107,6 +110,8 @@ export function createServer(settings: ServerSettings): ApiNodeServer {
 		const text = typeof request.body === 'string' ? request.body : '';
 		const logged = new LoggedRequest(service, endpoint, action, request.headers, text);
 		requests.started(logged);
+		settings.observe?.(logged, 'received');
+		reply.raw.once('finish', () => settings.observe?.(logged, 'answered'));
 		try {
 			await answer(request, text, reply);
 		} catch (error) {

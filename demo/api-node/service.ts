@@ -50,6 +50,11 @@ export class Service {
 		return chosen ?? this.newest;
 	}
 
+	/** All requests go to this generation from now on, but those that force another one. */
+	activate(id: string): void {
+		for (const generation of this.generations) generation.probability = generation.id === id ? 1 : 0;
+	}
+
 	get newest(): Generation {
 		return this.generations.at(-1)!;
 	}

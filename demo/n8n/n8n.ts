@@ -10,7 +10,10 @@ export interface N8nOptions {
 	installation: Installation;
 	/** Holds the database, the key that encrypts credentials, the community nodes and the logs. */
 	userFolder: string;
+	/** Of the editor and the webhooks; of a worker, that of its health check, which `env` must switch on. */
 	port: number;
+	/** Default `start`. */
+	command?: 'start' | 'worker';
 	env?: NodeJS.ProcessEnv;
 	signal?: AbortSignal;
 }
@@ -34,16 +37,16 @@ export class N8n {
 		this.url = `http://127.0.0.1:${options.port}`;
 	}
 
-	private get log(): string {
+	get log(): string {
 		return path.join(this.options.userFolder, 'n8n.log');
 	}
 
 	async start(): Promise<void> {
-		const { installation, userFolder, signal } = this.options;
+		const { installation, userFolder, command = 'start', signal } = this.options;
 		signal?.throwIfAborted();
 		await mkdir(userFolder, { recursive: true });
 		const env = await this.environment();
-		const server = new ProcessGroup(installation.node, [installation.n8n, 'start'], {
+		const server = new ProcessGroup(installation.node, [installation.n8n, command], {
 			cwd: userFolder,
 			env,
 			log: this.log,
@@ -74,6 +77,13 @@ export class N8n {
 
 	async stop(): Promise<void> {
 		await this.server?.stop(STOPPED_WITHIN_MS);
+		this.server = undefined;
+	}
+
+	/** As when the machine loses power. */
+	async kill(): Promise<void> {
+		this.server?.kill();
+		await this.server?.exited;
 		this.server = undefined;
 	}
 

@@ -1,0 +1,70 @@
+import { Agent } from 'undici';
+
+export interface Calls {
+	served: number;
+	/** What was answered otherwise than with 200 and a prediction. */
+	failed: string[];
+	/** Generations of the service, by how many calls they answered, in the order in which they first did. */
+	generations: Map<string, number>;
+	/** Generation of the latest call. */
+	latest: string;
+	seconds: number;
+}
+
+/** Callers of a webhook, each with one call after the other, until they are stopped. */
+export class Load {
+	private readonly calls: Calls = { served: 0, failed: [], generations: new Map(), latest: '', seconds: 0 };
+	private readonly agent: Agent;
+	private readonly began = performance.now();
+	private readonly callers: Promise<void[]>;
+	private running = true;
+
+	constructor(
+		private readonly url: string,
+		callers: number,
+	) {
+		this.agent = new Agent({ connections: callers });
+		this.callers = Promise.all(Array.from({ length: callers }, async () => await this.caller()));
+	}
+
+	get served(): number {
+		return this.calls.served;
+	}
+
+	/** Lets calls under way come to their end. */
+	async stop(): Promise<Calls> {
+		this.running = false;
+		await this.callers;
+		await this.agent.close();
+		return { ...this.calls, seconds: (performance.now() - this.began) / 1_000 };
+	}
+
+	private async caller(): Promise<void> {
+		while (this.running) await this.call().catch((error: Error) => this.calls.failed.push(error.message));
+	}
+
+	private async call(): Promise<void> {
+		const { origin, pathname } = new URL(this.url);
+		const { statusCode, body } = await this.agent.request({
+			origin,
+			path: pathname,
+			method: 'POST',
+			headers: { 'content-type': 'application/json' },
+			body: JSON.stringify({ amount: 412.5, hour: 3, country: 'US', merchant_category: 'electronics' }),
+		});
+		const text = await body.text();
+		const { result, apiContext } = JSON.parse(text) as {
+			result?: { prediction?: string };
+			apiContext?: { serviceGeneration: string };
+		};
+		if (statusCode !== 200 || result?.prediction === undefined || !apiContext) {
+			this.calls.failed.push(`${statusCode}: ${text.slice(0, 300)}`);
+			return;
+		}
+		const { generations } = this.calls;
+		const generation = apiContext.serviceGeneration;
+		generations.set(generation, (generations.get(generation) ?? 0) + 1);
+		this.calls.latest = generation;
+		this.calls.served++;
+	}
+}

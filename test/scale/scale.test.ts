@@ -1,0 +1,227 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Table from 'cli-table3';
+import { Cluster, example } from './Cluster';
+import { Load } from './Load';
+import { FOLDER } from './setup';
+import { until } from './until';
+
+/** `SCALE=short` is what CI runs. */
+const short = process.env.SCALE === 'short';
+const workerCounts = short ? [1, 2] : [1, 2, 4];
+const measuredCalls = short ? 300 : 1_500;
+const batch = short ? { records: 8_000, size: 200 } : { records: 60_000, size: 500 };
+const callers = 16;
+
+const folder = process.env[FOLDER] ?? '';
+const servedIds = path.join(folder, 'served-ids');
+const cluster = new Cluster(folder);
+let load: Load | undefined;
+
+beforeAll(async () => {
+	const withNumbers = (code: unknown, numbers: Record<string, string>) =>
+		Object.entries(numbers).reduce((text, [from, to]) => {
+			if (!text.includes(from)) throw new Error(`No "${from}" in ${text}`);
+			return text.replace(from, to);
+		}, String(code));
+	await cluster.start([
+		await example('dataiku-real-time', { 'Dataiku Predict': () => ({ output: 'fullResponse' }) }),
+		await example('dataiku-workers', {
+			'Every ten seconds': () => ({ rule: { interval: [{ field: 'seconds', secondsInterval: 2 }] } }),
+			Chunks: ({ jsCode }) => ({
+				jsCode: withNumbers(jsCode, {
+					'records = 2000': `records = ${batch.records}`,
+					'size = 200': `size = ${batch.size}`,
+				}),
+			}),
+			'Due chunks': ({ jsCode }) => ({ jsCode: withNumbers(jsCode, { 'lease = 5 * 60 * 1000': 'lease = 20 * 1000' }) }),
+			// The record's number reaches the API nodes, which count what they served.
+			'Dataiku Predict': () => ({ include: 'all' }),
+		}),
+	]);
+	await cluster.rest.publish('dataiku-real-time');
+});
+
+const startLoad = () => (load = new Load(`${cluster.main.url}/webhook/score-payment`, callers));
+const more = async (calls: number) => {
+	const wanted = (load?.served ?? 0) + calls;
+	await until(`${calls} more calls`, () => (load?.served ?? 0) >= wanted);
+};
+
+test('every call of the webhook is served, by one worker and by several, each of which takes its share', async () => {
+	const table = new Table({
+		head: ['workers', 'calls', 'calls/s', 'failed', 'rejected by the pools', 'calls by worker'],
+		style: { head: [], border: [], compact: true },
+	});
+	for (const count of workerCounts) {
+		while (cluster.workers.length < count) await cluster.addWorker();
+		startLoad();
+		await more(50);
+		await load!.stop();
+		const before = await Promise.all(cluster.workers.map(async (worker) => (await worker.executions()).ended));
+		const refused = async () =>
+			(await Promise.all(cluster.instances.map((instance) => instance.report()))).reduce((sum, r) => sum + r.rejected, 0);
+		const refusedBefore = await refused();
+		startLoad();
+		await more(measuredCalls);
+		const { served, failed, seconds } = await load!.stop();
+		const after = await Promise.all(cluster.workers.map(async (worker) => (await worker.executions()).ended));
+		const shares = after.map((ended, i) => ended - before[i]!);
+		table.push([
+			count,
+			served,
+			Math.round(served / seconds),
+			failed.length,
+			(await refused()) - refusedBefore,
+			shares.join(' '),
+		]);
+		expect(failed).toEqual([]);
+		expect(Math.min(...shares)).toBeGreaterThan(served / count / 4);
+	}
+	process.stdout.write(`${table.toString()}\n`);
+});
+
+test('no call fails while an API instance is killed and all of them are restarted in turn', async () => {
+	startLoad();
+	await more(50);
+	await cluster.instances[0]!.kill();
+	await more(100);
+	await cluster.instances[0]!.start();
+	await more(50);
+	for (const instance of cluster.instances) {
+		await instance.stop();
+		await more(50);
+		await instance.start();
+		await more(50);
+	}
+	expect((await load!.stop()).failed).toEqual([]);
+});
+
+test('no call fails while a new generation is activated on one instance after the other', async () => {
+	for (const instance of cluster.instances) await instance.activate('v1');
+	startLoad();
+	await more(50);
+	for (const instance of cluster.instances) {
+		await instance.activate('v2');
+		await more(50);
+	}
+	await more(callers);
+	const { failed, generations, latest } = await load!.stop();
+	expect(failed).toEqual([]);
+	expect([...generations.keys()]).toEqual(['v1', 'v2']);
+	expect(latest).toBe('v2');
+});
+
+interface Chunk {
+	chunk: string;
+	first: number;
+	last: number;
+	given: number;
+	done: boolean;
+	execution: string;
+}
+interface Result {
+	record: number;
+	chunk: string;
+	execution: string;
+	prediction: string;
+	double: boolean;
+}
+
+async function rows<Row>(table: string): Promise<Row[]> {
+	const [found] = await cluster.postgres.rows<{ id: string }>(`SELECT id FROM data_table WHERE name = '${table}'`);
+	return found ? await cluster.postgres.rows<Row>(`SELECT * FROM "data_table_user_${found.id}"`) : [];
+}
+
+test('a batch over workers has each record once, though a worker, an API instance and Redis are killed in the middle', async () => {
+	for (const instance of cluster.instances) await instance.restart({ latencyMs: 100, servedIds });
+	await cluster.rest.publish('dataiku-workers');
+	await cluster.rest.run('dataiku-workers', 'Start the batch');
+	const done = async () => (await rows<Chunk>('Batch chunks')).filter((chunk) => chunk.done).length;
+	const chunks = Math.ceil(batch.records / batch.size);
+	const began = performance.now();
+	const reached = async (share: number) =>
+		await until(`${share} of the chunks done`, async () => (await done()) >= share * chunks, { withinMs: 300_000 });
+
+	await reached(0.1);
+	const [worker] = cluster.workers;
+	await until('the worker is at work', async () => {
+		const { begun, ended } = await worker!.executions();
+		return begun > ended;
+	});
+	await worker!.kill();
+	await reached(0.25);
+	await cluster.instances[1]!.kill();
+	await reached(0.4);
+	await cluster.instances[1]!.start();
+	await reached(0.5);
+	await cluster.redis.kill();
+	await sleep(2_000);
+	await cluster.redis.start();
+	await worker!.start();
+	await reached(1);
+	const seconds = (performance.now() - began) / 1_000;
+
+	// Marked within two rounds of the schedule.
+	const unmarked = async () => {
+		const counting = new Map((await rows<Chunk>('Batch chunks')).map(({ chunk, execution }) => [chunk, execution]));
+		return (await rows<Result>('Batch results')).filter(
+			({ chunk, execution, double }) => !double && counting.get(chunk) !== execution,
+		);
+	};
+	await until('every double is marked', async () => (await unmarked()).length === 0);
+
+	const given = new Map((await rows<Chunk>('Batch chunks')).map((chunk) => [chunk.chunk, chunk.given]));
+	const results = await rows<Result>('Batch results');
+	const counted = results.filter(({ double }) => !double);
+	const served = await servedRecords();
+	const twice = [...served.answered].filter(([, times]) => times > 1).map(([record]) => record);
+	const chunkOf = new Map(counted.map(({ record, chunk }) => [record, chunk]));
+	const table = new Table({ style: { head: [], border: [], compact: true } });
+	table.push(
+		{ records: batch.records },
+		{ chunks },
+		{ 'chunks given out again': [...given.values()].filter((times) => times > 1).length },
+		{ 'records answered twice by the API nodes': twice.length },
+		{ 'rows marked double': results.length - counted.length },
+		{ seconds: Math.round(seconds) },
+	);
+	process.stdout.write(`${table.toString()}\n`);
+
+	expect(new Set(counted.map(({ record }) => record)).size).toBe(batch.records);
+	expect(counted).toHaveLength(batch.records);
+	expect(counted.filter(({ prediction }) => prediction === '')).toEqual([]);
+	expect(served.received.size).toBe(batch.records);
+	// Otherwise nothing was interrupted, and nothing shown.
+	expect([...given.values()].some((times) => times > 1)).toBe(true);
+	expect(twice.filter((record) => given.get(chunkOf.get(record)!) === 1)).toEqual([]);
+});
+
+/** How many times each record was received and answered, as the API nodes counted. */
+async function servedRecords() {
+	const served = { received: new Map<number, number>(), answered: new Map<number, number>() };
+	for (const line of (await readFile(servedIds, 'utf8')).split('\n')) {
+		if (!line.endsWith('}')) continue;
+		const { phase, ids } = JSON.parse(line) as { phase: 'received' | 'answered'; ids: number[] };
+		for (const id of ids) served[phase].set(id, (served[phase].get(id) ?? 0) + 1);
+	}
+	return served;
+}
+
+test('a worker without the package fails what it takes, and the execution names the node type', async () => {
+	await cluster.rest.call('POST', '/workflows/dataiku-workers/deactivate', {});
+	for (const worker of cluster.workers) await worker.stop();
+	await cluster.addWorker({ withPackage: false });
+	const answer = await fetch(`${cluster.main.url}/webhook/score-payment`, { method: 'POST' });
+	console.log(answer.status, await answer.text());
+	const filter = encodeURIComponent(JSON.stringify({ workflowId: 'dataiku-real-time' }));
+	const { results } = await cluster.rest.call<{ results: Array<{ id: string; status: string }> }>(
+		'GET',
+		`/executions?filter=${filter}`,
+	);
+	console.log(results[0]);
+	const run = await cluster.rest.finished(results[0]!.id);
+	console.log(JSON.stringify(run).slice(0, 1500));
+	console.log((await readFile(cluster.workers.at(-1)!.log, 'utf8')).slice(-3000));
+});

@@ -4,7 +4,7 @@ module.exports = {
 	transform: { '(\\.ts|/node_modules/jose/.+\\.js)$': ['@swc/jest', { jsc: { target: 'es2022' } }] },
 	transformIgnorePatterns: ['/node_modules/(?!jose/)'],
 	testMatch: ['<rootDir>/test/**/*.test.ts'],
-	testPathIgnorePatterns: ['<rootDir>/test/e2e/'],
+	testPathIgnorePatterns: ['<rootDir>/test/e2e/', '<rootDir>/test/scale/'],
 	modulePathIgnorePatterns: ['<rootDir>/.runtime/'],
 	testTimeout: 30_000,
 	// Nodes run as they were built, in n8n's loader; the client's tests take its sources.

@@ -53,18 +53,20 @@ export class Load {
 			body: JSON.stringify({ amount: 412.5, hour: 3, country: 'US', merchant_category: 'electronics' }),
 		});
 		const text = await body.text();
-		const { result, apiContext } = JSON.parse(text) as {
-			result?: { prediction?: string };
-			apiContext?: { serviceGeneration: string };
-		};
-		if (statusCode !== 200 || result?.prediction === undefined || !apiContext) {
-			this.calls.failed.push(`${statusCode}: ${text.slice(0, 300)}`);
-			return;
-		}
+		const generation = statusCode === 200 ? generationOf(text) : undefined;
+		if (generation === undefined) return void this.calls.failed.push(`${statusCode}: ${text.slice(0, 300)}`);
 		const { generations } = this.calls;
-		const generation = apiContext.serviceGeneration;
 		generations.set(generation, (generations.get(generation) ?? 0) + 1);
 		this.calls.latest = generation;
 		this.calls.served++;
 	}
+}
+
+/** The generation that made the prediction; undefined where there is none. */
+function generationOf(text: string): string | undefined {
+	const { result, apiContext } = (text.startsWith('{') ? JSON.parse(text) : {}) as {
+		result?: { prediction?: string };
+		apiContext?: { serviceGeneration: string };
+	};
+	return result?.prediction === undefined ? undefined : apiContext?.serviceGeneration;
 }

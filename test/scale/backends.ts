@@ -36,7 +36,6 @@ abstract class Backend {
 		this.group?.kill();
 		await this.group?.exited;
 	}
-
 }
 
 /** Keeps nothing on disk: a restart loses the queue. */

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
 import { Cluster, example } from './Cluster';
-import { Load } from './Load';
+import { type Calls, Load } from './Load';
 import { FOLDER } from './setup';
 import { until } from './until';
 
@@ -17,7 +17,6 @@ const callers = 16;
 const folder = process.env[FOLDER] ?? '';
 const servedIds = path.join(folder, 'served-ids');
 const cluster = new Cluster(folder);
-let load: Load | undefined;
 
 beforeAll(async () => {
 	const withNumbers = (code: unknown, numbers: Record<string, string>) =>
@@ -43,39 +42,40 @@ beforeAll(async () => {
 	await cluster.rest.publish('dataiku-real-time');
 });
 
-const startLoad = () => (load = new Load(`${cluster.main.url}/webhook/score-payment`, callers));
-const more = async (calls: number) => {
-	const wanted = (load?.served ?? 0) + calls;
-	await until(`${calls} more calls`, () => (load?.served ?? 0) >= wanted);
-};
+/** What callers of the webhook meet while something is done to the cluster. */
+async function underLoad(work: (more: (calls: number) => Promise<void>) => Promise<void>): Promise<Calls> {
+	const load = new Load(`${cluster.main.url}/webhook/score-payment`, callers);
+	let calls: Calls | undefined;
+	try {
+		await work(async (count) => {
+			const wanted = load.served + count;
+			await until(`${count} more calls served`, () => load.served >= wanted);
+		});
+	} finally {
+		calls = await load.stop();
+	}
+	return calls;
+}
+
+const summary = () => new Table({ style: { head: [], border: [], compact: true } });
 
 test('every call of the webhook is served, by one worker and by several, each of which takes its share', async () => {
-	const table = new Table({
-		head: ['workers', 'calls', 'calls/s', 'failed', 'rejected by the pools', 'calls by worker'],
-		style: { head: [], border: [], compact: true },
-	});
+	const table = summary();
+	table.push(['workers', 'calls', 'calls/s', 'failed', 'rejected by the pools', 'calls by worker']);
+	const ended = async () => await Promise.all(cluster.workers.map(async (worker) => (await worker.executions()).ended));
+	const rejected = async () => {
+		const reports = await Promise.all(cluster.instances.map((instance) => instance.report()));
+		return reports.reduce((sum, report) => sum + report.rejected, 0);
+	};
 	for (const count of workerCounts) {
 		while (cluster.workers.length < count) await cluster.addWorker();
-		startLoad();
-		await more(50);
-		await load!.stop();
-		const before = await Promise.all(cluster.workers.map(async (worker) => (await worker.executions()).ended));
-		const refused = async () =>
-			(await Promise.all(cluster.instances.map((instance) => instance.report()))).reduce((sum, r) => sum + r.rejected, 0);
-		const refusedBefore = await refused();
-		startLoad();
-		await more(measuredCalls);
-		const { served, failed, seconds } = await load!.stop();
-		const after = await Promise.all(cluster.workers.map(async (worker) => (await worker.executions()).ended));
-		const shares = after.map((ended, i) => ended - before[i]!);
-		table.push([
-			count,
-			served,
-			Math.round(served / seconds),
-			failed.length,
-			(await refused()) - refusedBefore,
-			shares.join(' '),
-		]);
+		// Every process meets its first call here.
+		await underLoad(async (more) => await more(50));
+		const [endedBefore, rejectedBefore] = [await ended(), await rejected()];
+		const { served, failed, seconds } = await underLoad(async (more) => await more(measuredCalls));
+		const shares = (await ended()).map((now, worker) => now - endedBefore[worker]!);
+		const speed = Math.round(served / seconds);
+		table.push([count, served, speed, failed.length, (await rejected()) - rejectedBefore, shares.join(' ')]);
 		expect(failed).toEqual([]);
 		expect(Math.min(...shares)).toBeGreaterThan(served / count / 4);
 	}
@@ -83,31 +83,31 @@ test('every call of the webhook is served, by one worker and by several, each of
 });
 
 test('no call fails while an API instance is killed and all of them are restarted in turn', async () => {
-	startLoad();
-	await more(50);
-	await cluster.instances[0]!.kill();
-	await more(100);
-	await cluster.instances[0]!.start();
-	await more(50);
-	for (const instance of cluster.instances) {
-		await instance.stop();
+	const { failed } = await underLoad(async (more) => {
 		await more(50);
-		await instance.start();
+		await cluster.instances[0]!.kill();
+		await more(100);
+		await cluster.instances[0]!.start();
+		for (const instance of cluster.instances) {
+			await more(50);
+			await instance.stop();
+			await more(50);
+			await instance.start();
+		}
 		await more(50);
-	}
-	expect((await load!.stop()).failed).toEqual([]);
+	});
+	expect(failed).toEqual([]);
 });
 
 test('no call fails while a new generation is activated on one instance after the other', async () => {
 	for (const instance of cluster.instances) await instance.activate('v1');
-	startLoad();
-	await more(50);
-	for (const instance of cluster.instances) {
-		await instance.activate('v2');
+	const { failed, generations, latest } = await underLoad(async (more) => {
 		await more(50);
-	}
-	await more(callers);
-	const { failed, generations, latest } = await load!.stop();
+		for (const instance of cluster.instances) {
+			await instance.activate('v2');
+			await more(50);
+		}
+	});
 	expect(failed).toEqual([]);
 	expect([...generations.keys()]).toEqual(['v1', 'v2']);
 	expect(latest).toBe('v2');
@@ -178,7 +178,7 @@ test('a batch over workers has each record once, though a worker, an API instanc
 	const served = await servedRecords();
 	const twice = [...served.answered].filter(([, times]) => times > 1).map(([record]) => record);
 	const chunkOf = new Map(counted.map(({ record, chunk }) => [record, chunk]));
-	const table = new Table({ style: { head: [], border: [], compact: true } });
+	const table = summary();
 	table.push(
 		{ records: batch.records },
 		{ chunks },

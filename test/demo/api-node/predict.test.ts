@@ -240,6 +240,20 @@ describe('generations', () => {
 		expect(ofFirst).toBeLessThan(80);
 	});
 
+	test('are one alone once it is activated', async () => {
+		const other = await startApiNode();
+		try {
+			for (const generation of ['v1', 'v2']) {
+				other.activate(generation);
+				const asked = Array.from({ length: 20 }, () => ask<One>(other, 'open/fraud/predict', { features: usual }));
+				const met = new Set((await Promise.all(asked)).map(({ body }) => body.apiContext.serviceGeneration));
+				expect([...met]).toEqual([generation]);
+			}
+		} finally {
+			await other.close();
+		}
+	});
+
 	test('are both met without dispatch', async () => {
 		const met = new Set<string>();
 		for (let tries = 0; tries < 500 && met.size < 2; tries++) met.add((await changed()).apiContext.serviceGeneration);

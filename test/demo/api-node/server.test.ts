@@ -56,6 +56,26 @@ describe('the API node', () => {
 		expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
 	});
 
+	test('whoever observes it is told of a request when it comes and when its response is out', async () => {
+		const seen: string[] = [];
+		const observed = await startApiNode({
+			latencyMs: 20,
+			observe: ({ endpoint, status }, phase) => seen.push(`${endpoint} ${phase} ${status}`),
+		});
+		try {
+			await ask(observed, 'open/fraud/predict', record);
+			await ask(observed, 'open/nothing_here/predict', record);
+			expect(seen).toEqual([
+				'fraud received 0',
+				'fraud answered 200',
+				'nothing_here received 0',
+				'nothing_here answered 404',
+			]);
+		} finally {
+			await observed.close();
+		}
+	});
+
 	test('a slash too many does no harm', async () => {
 		const answer = await request(`${node.url}//public/api/v1/open/fraud/predict`, {
 			method: 'POST',

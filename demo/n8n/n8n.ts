@@ -1,8 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { detect } from 'detect-port';
 import type { IRun } from 'n8n-workflow';
+import { freePort } from './free-port';
 import { RUNTIME, type Installation } from './installation';
 import { ProcessGroup, run } from './process-group';
 
@@ -144,7 +144,7 @@ export class N8n {
 			N8N_HOST: '127.0.0.1',
 			N8N_LISTEN_ADDRESS: '127.0.0.1',
 			N8N_PORT: String(this.options.port),
-			N8N_RUNNERS_BROKER_PORT: String(await detect({ hostname: '127.0.0.1' })),
+			N8N_RUNNERS_BROKER_PORT: String(await freePort()),
 			N8N_SECURE_COOKIE: 'false',
 			N8N_DIAGNOSTICS_ENABLED: 'false',
 			N8N_VERSION_NOTIFICATIONS_ENABLED: 'false',

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { detect } from 'detect-port';
 import { examples, type Example } from '../../demo/demo';
+import { freePort } from '../../demo/n8n/free-port';
 import { installN8n, type Installation } from '../../demo/n8n/installation';
 import { N8n } from '../../demo/n8n/n8n';
 import { installOwnPackage } from '../../demo/n8n/own-package';
@@ -11,7 +11,6 @@ import { ApiInstance } from './ApiInstance';
 import { Postgres, Redis } from './backends';
 
 const OWNER = { email: 'scale@example.com', password: 'Scale-password-1' };
-const freePort = async () => await detect({ hostname: '127.0.0.1' });
 
 /** n8n in queue mode: a main process, workers, PostgreSQL and Redis, and three instances of the API node. */
 export class Cluster {

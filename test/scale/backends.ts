@@ -3,7 +3,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { detect } from 'detect-port';
+import { freePort } from '../../demo/n8n/free-port';
 import { ProcessGroup } from '../../demo/n8n/process-group';
 import { until } from './until';
 
@@ -42,7 +42,7 @@ abstract class Backend {
 export class Redis extends Backend {
 	static async create(folder: string): Promise<Redis> {
 		await mkdir(folder);
-		return new Redis(await detect({ hostname }), folder);
+		return new Redis(await freePort(), folder);
 	}
 
 	protected command(): string[] {
@@ -76,7 +76,7 @@ export class Postgres extends Backend {
 			...['--pgdata', folder, '--username', 'n8n', '--auth', 'trust', '--encoding', 'UTF8', '--locale', 'C.UTF-8'],
 		] as [string, ...string[]];
 		await exec(program, args, { cwd: folder });
-		return new Postgres(await detect({ hostname }), folder, programs, asOwner);
+		return new Postgres(await freePort(), folder, programs, asOwner);
 	}
 
 	protected command(): string[] {

@@ -46,7 +46,9 @@ export class Redis extends Backend {
 	}
 
 	protected command(): string[] {
-		return ['redis-server', '--port', String(this.port), '--bind', hostname, '--save', ''];
+		// A title would overwrite the environment, by which the set-up finds what the tests started.
+		const settings = { port: this.port, bind: hostname, save: '', 'set-proc-title': 'no' };
+		return ['redis-server', ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])];
 	}
 }
 

@@ -13,7 +13,7 @@ export interface Calls {
 
 /** Callers of a webhook, each with one call after the other, until they are stopped. */
 export class Load {
-	private readonly calls: Calls = { served: 0, failed: [], generations: new Map(), latest: '', seconds: 0 };
+	readonly calls: Calls = { served: 0, failed: [], generations: new Map(), latest: '', seconds: 0 };
 	private readonly agent: Agent;
 	private readonly began = performance.now();
 	private readonly callers: Promise<void[]>;
@@ -32,11 +32,11 @@ export class Load {
 	}
 
 	/** Lets calls under way come to their end. */
-	async stop(): Promise<Calls> {
+	async stop(): Promise<void> {
 		this.running = false;
 		await this.callers;
 		await this.agent.close();
-		return { ...this.calls, seconds: (performance.now() - this.began) / 1_000 };
+		this.calls.seconds = (performance.now() - this.began) / 1_000;
 	}
 
 	private async caller(): Promise<void> {

@@ -10,7 +10,7 @@ import { until } from './until';
 /** `SCALE=short` is what CI runs. */
 const short = process.env.SCALE === 'short';
 const workerCounts = short ? [1, 2] : [1, 2, 4];
-const measuredCalls = short ? 200 : 1_500;
+const measuredCalls = short ? 200 : 600;
 const batch = short ? { records: 8_000, size: 200 } : { records: 60_000, size: 500 };
 const callers = 16;
 
@@ -45,16 +45,12 @@ beforeAll(async () => {
 /** What callers of the webhook meet while something is done to the cluster. */
 async function underLoad(work: (more: (calls: number) => Promise<void>) => Promise<void>): Promise<Calls> {
 	const load = new Load(`${cluster.main.url}/webhook/score-payment`, callers);
-	let calls: Calls | undefined;
-	try {
-		await work(async (count) => {
-			const wanted = load.served + count;
-			await until(`${count} more calls served`, () => load.served >= wanted);
-		});
-	} finally {
-		calls = await load.stop();
-	}
-	return calls;
+	const more = async (count: number) => {
+		const wanted = load.served + count;
+		await until(`${count} more calls served`, () => load.served >= wanted);
+	};
+	await work(more).finally(async () => await load.stop());
+	return load.calls;
 }
 
 /** Requests that the pools refused, as far as the instances were not restarted since. */

@@ -1,7 +1,7 @@
 import type { FieldType, ILoadOptionsFunctions, ResourceMapperField, ResourceMapperFields } from 'n8n-workflow';
-import { type FieldSchema, fieldWords, type OperationName } from '../../client';
+import { type FieldSchema, fieldWords, type OperationName, StatusError } from '../../client';
 import { connect } from './connection';
-import { readDocument } from './documents';
+import { type Known, readDocument } from './documents';
 import { textOf } from './parameters';
 import { shortened } from './shortened';
 
@@ -21,19 +21,24 @@ export function endpointFields(operation: OperationName) {
 		const { endpointId, serviceId } = given.includes('://')
 			? connection.client.locate(given)
 			: { endpointId: given, serviceId: chosenService(this) };
-		const { document } = await readDocument(connection, serviceId);
-		const fields = document?.schemaOf(endpointId, operation)?.fields ?? [];
-		if (fields.length > 0) {
-			return { fields: this.getNode().type.endsWith('Tool') ? argumentFields(fields) : fields.map(formField) };
-		}
-		const why = document
-			? 'The OpenAPI document does not tell the fields of this endpoint'
-			: 'This service has no OpenAPI document';
+		const known = await readDocument(connection, serviceId);
+		const fields = known.document?.schemaOf(endpointId, operation)?.fields ?? [];
+		const asTool = this.getNode().type.endsWith('Tool');
+		if (fields.length > 0) return { fields: asTool ? argumentFields(fields) : fields.map(formField) };
+		const instead = asTool
+			? 'take "JSON", which the model fills in as a whole'
+			: 'all fields of the input item are sent under their own names. To name them one by one, take them from "Fields Below"';
 		return {
 			fields: [],
-			emptyFieldsNotice: `${why}: all fields of the input item are sent under their own names. To name them one by one, take them from "Fields Below".`,
+			emptyFieldsNotice: `${whyNoFields(known)}: ${instead}.`,
 		};
 	};
+}
+
+function whyNoFields({ document, problem }: Known): string {
+	if (document) return 'The OpenAPI document does not tell the fields of this endpoint';
+	if (problem instanceof StatusError && problem.status === 404) return 'This service has no OpenAPI document';
+	return `The OpenAPI document could not be read (${problem?.message})`;
 }
 
 /** The service that the node's options name in place of the credential's. */

@@ -50,7 +50,7 @@ export class EditorPage {
 
 	static async openSaved(browser: BrowserContext, url: string, workflowId: string): Promise<EditorPage> {
 		const page = await browser.newPage();
-		page.setDefaultTimeout(15_000);
+		page.setDefaultTimeout(60_000);
 		await page.goto(`${url}/workflow/${workflowId}`);
 		await page.getByTestId('execute-workflow-button').or(page.getByTestId('canvas-add-button')).first().waitFor();
 		return new EditorPage(page);
@@ -95,6 +95,21 @@ export class EditorPage {
 		const names = (await entries.allTextContents()).map((name) => name.trim());
 		await entries.filter({ hasText: new RegExp(`^\\s*${beginning}`) }).click();
 		return names;
+	}
+
+	/** Why the list of a resource locator is empty, as it is told there. */
+	async listProblem(parameter: string): Promise<string | null> {
+		await this.page.getByTestId(`resource-locator-${parameter}`).getByTestId('rlc-input').click();
+		const problem = this.page.getByTestId('rlc-error-container');
+		await problem.waitFor();
+		return await problem.textContent();
+	}
+
+	async chooseById(parameter: string, id: string): Promise<void> {
+		const locator = this.page.getByTestId(`resource-locator-${parameter}`);
+		await locator.getByTestId('rlc-mode-selector').click();
+		await this.page.getByRole('option', { name: 'By ID' }).click();
+		await locator.getByTestId('rlc-input').fill(id);
 	}
 
 	/** Has the nodes before the open one executed, so that their fields can be dragged. */

@@ -3,8 +3,9 @@ import type { INode } from 'n8n-workflow';
 import type { BrowserContext } from 'playwright-core';
 import { EXAMPLES, examples } from '../../demo/demo';
 import type { N8nRest } from '../../demo/n8n/rest';
+import { chaosProxy } from '../support/chaosProxy';
 import { EditorPage, openBrowser } from './editor-page';
-import { running } from './running';
+import { credentialOf, running } from './running';
 
 const { signIn, url, apiNodeUrl } = running();
 let rest: N8nRest;
@@ -165,10 +166,52 @@ test.each(Object.entries(forms))(
 		await editor.fillForm(form);
 		const output = await editor.execute();
 		expect(output.columns.slice(0, columns.length)).toEqual(columns);
-		expect(output.rows).toEqual(rows.map((row) => expect.stringMatching(row)));
+		expect(output.rows).toEqual(rows.map((row) => expect.stringMatching(row) as string));
 		await editor.pictureOfNode(name.replace('Dataiku ', '').toLowerCase().replaceAll(' ', '-'));
 	},
 );
+
+test.each([
+	[
+		'has no OpenAPI document',
+		{ status: 404, body: { errorType: 'NotFoundException', message: 'Not documented' } },
+		/No OpenAPI document, or no service of this ID: check the Service ID, or choose "By ID"/,
+		/^This service has no OpenAPI document/,
+	],
+	[
+		'serves a broken one',
+		{ body: '{"swagger": "2.0", "paths"' },
+		/The list of endpoints could not be read: .* is not complete JSON/,
+		/^The OpenAPI document could not be read \(.* is not complete JSON\)/,
+	],
+	[
+		'serves one that tells nothing',
+		{ body: { swagger: '2.0', paths: { '/fraud/predict': { post: { parameters: 'none' } } } } },
+		undefined,
+		/^The OpenAPI document does not tell the fields of this endpoint/,
+	],
+])('where the API node %s, the form says so and sends all fields', async (_what, answer, noList, noForm) => {
+	const proxy = await chaosProxy({
+		upstream: apiNodeUrl,
+		faults: ({ path }) => (path.endsWith('/swagger') ? { kind: 'answer', ...answer } : undefined),
+	});
+	try {
+		const credentials = await credentialOf(rest, proxy.url);
+		const unset = withEndpoint({ endpointId: { __rl: true, mode: 'list', value: '' } });
+		const editor = await EditorPage.open(browser, rest, url, [manualTrigger, paymentsNode, { ...unset, credentials }]);
+		await editor.node('Dataiku Predict').dblclick();
+		if (noList) expect(await editor.listProblem('endpointId')).toMatch(noList);
+		await editor.chooseById('endpointId', 'fraud');
+		await editor.page.getByText(noForm).waitFor();
+		const { columns, rows } = await editor.execute();
+		expect(columns[0]).toBe('prediction');
+		expect(rows).toHaveLength(payments.length);
+		const sent = proxy.requests.find(({ path }) => path.endsWith('/predict-multi'));
+		expect(JSON.parse(sent?.body ?? '')).toEqual({ items: payments.map((features) => ({ features })) });
+	} finally {
+		await proxy.close();
+	}
+});
 
 test('a misspelled feature is seen in a hint, with what was meant', async () => {
 	const misspelt = {
@@ -222,6 +265,11 @@ test('the credential window is content with the right key', async () => {
 
 test.each([
 	['a key that is not one of the service', { ...right, apiKey: 'wrong' }, /key/],
+	[
+		'a service that there is not',
+		{ ...right, serviceId: 'fruad' },
+		/there were no service 'fruad'\. Check the service ID/,
+	],
 	['a URL where nothing listens', { ...right, url: 'http://127.0.0.1:9' }, /127\.0\.0\.1:9/],
 	['a URL where something else answers', { ...right, url }, /web page, not with JSON/],
 ])('the credential window says what is wrong with %s', async (_what, values, reason) => {

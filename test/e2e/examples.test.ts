@@ -2,7 +2,7 @@ import type { INode } from 'n8n-workflow';
 import { startApiNode } from '../../demo/api-node';
 import { examples, type Example } from '../../demo/demo';
 import type { N8nRest } from '../../demo/n8n/rest';
-import { itemsOf, running } from './running';
+import { credentialOf, itemsOf, running } from './running';
 
 const { n8n, signIn, url } = running();
 let rest: N8nRest;
@@ -237,14 +237,8 @@ test('the feedback example writes what became of a payment beside its score', as
 test("the feedback example has the API node log each payment's id, which is no feature", async () => {
 	const apiNode = await startApiNode();
 	try {
-		const credential = await rest.call<{ id: string; name: string }>('POST', '/credentials', {
-			name: 'Another API node',
-			type: 'dataikuApiNodeApi',
-			data: { url: apiNode.url, serviceId: 'demo', authentication: 'apiKey', apiKey: 'demo-key' },
-		});
-		const id = await importVariant('dataiku-feedback', {
-			'Dataiku Predict': { credentials: { dataikuApiNodeApi: { id: credential.id, name: credential.name } } },
-		});
+		const credentials = await credentialOf(rest, apiNode.url);
+		const id = await importVariant('dataiku-feedback', { 'Dataiku Predict': { credentials } });
 		const payments = itemsOf(await rest.run(id, 'Score the payments'), 'Payments');
 		const [request] = apiNode.requests.recent;
 		expect(request?.body).toEqual({

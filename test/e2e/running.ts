@@ -1,4 +1,4 @@
-import type { IDataObject, IRun } from 'n8n-workflow';
+import type { IDataObject, INode, IRun } from 'n8n-workflow';
 import type { Demo } from '../../demo/demo';
 import { N8n } from '../../demo/n8n/n8n';
 import { N8nRest } from '../../demo/n8n/rest';
@@ -19,6 +19,16 @@ export function running() {
 		n8n: new N8n({ installation, userFolder, port: Number(new URL(url).port) }),
 		signIn: async () => await N8nRest.signIn(url, installation, owner),
 	};
+}
+
+/** A credential for another API node than that of the demo, to be named by a node. */
+export async function credentialOf(rest: N8nRest, apiNodeUrl: string): Promise<INode['credentials']> {
+	const { id, name } = await rest.call<{ id: string; name: string }>('POST', '/credentials', {
+		name: `API node at ${apiNodeUrl}`,
+		type: 'dataikuApiNodeApi',
+		data: { url: apiNodeUrl, serviceId: 'demo', authentication: 'apiKey', apiKey: 'demo-key' },
+	});
+	return { dataikuApiNodeApi: { id, name } };
 }
 
 /** What a node gave in its only run. */

@@ -102,23 +102,29 @@ describe('says in place of fields', () => {
 	const instead = /: all fields of the input item are sent under their own names\. .*"Fields Below"\.$/;
 
 	it.each([
-		['of a service without one', { serviceId: 'unknown' }],
-		['that the key may not read', { apiKey: 'wrong' }],
-		['of nobody there', { url: 'http://127.0.0.1:9' }],
-		['that was pasted and is none', { openApi: 'my notes' }],
-	])('that there is no document: %s', async (_name, fields) => {
+		['of a service without one', { serviceId: 'unknown' }, /^This service has no OpenAPI document:/],
+		['that the key may not read', { apiKey: 'wrong' }, /^The OpenAPI document could not be read \(.* refused the key/],
+		[
+			'of nobody there',
+			{ url: 'http://127.0.0.1:9' },
+			/could not be read \(.* refused the connection: nothing listens/,
+		],
+		['that was pasted and is none', { openApi: 'my notes' }, /could not be read \(.*not valid JSON\)/],
+	])('why there is no document: %s', async (_name, fields, why) => {
 		const { fields: none, emptyFieldsNotice } = await fieldsOf('fraud', { url: node.url, ...fields });
 
 		expect(none).toEqual([]);
-		expect(emptyFieldsNotice).toMatch(/^This service has no OpenAPI document/);
+		expect(emptyFieldsNotice).toMatch(why);
 		expect(emptyFieldsNotice).toMatch(instead);
 	});
 
-	it('that there is no document where a page is served', async () => {
+	it('that a page is served in place of the document', async () => {
 		const proxy = await chaosProxy({ respond: () => ({ body: '<html></html>' }) });
 		const { emptyFieldsNotice } = await fieldsOf('fraud', { url: proxy.url });
 		await proxy.close();
-		expect(emptyFieldsNotice).toMatch(/^This service has no OpenAPI document/);
+		expect(emptyFieldsNotice).toMatch(
+			/^The OpenAPI document could not be read \(.* responded with a web page, not with JSON\):/,
+		);
 	});
 
 	it.each([

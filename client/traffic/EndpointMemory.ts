@@ -14,6 +14,8 @@ export interface Outcome {
 	timeout: number;
 	/** Bytes of the request's body. */
 	bodySize: number;
+	/** What it waited for a pipeline, as far as the API node says. */
+	waitedMs?: number;
 	/** The status may be a function's own choice, and then says nothing about the endpoint. */
 	ofFunction: boolean;
 }
@@ -39,7 +41,7 @@ export class EndpointMemory {
 
 	/** Learns from an attempt's outcome and gives its room back. Each attempt is reported once. */
 	report(call: QueuedCall, slot: Slot, outcome: Outcome): void {
-		const { failure, timeout, bodySize, ofFunction } = outcome;
+		const { failure, timeout, bodySize, waitedMs, ofFunction } = outcome;
 		const { pool, turn, startedAt } = slot;
 		const { instance } = pool;
 		const now = this.clock.now();
@@ -49,7 +51,7 @@ export class EndpointMemory {
 		const silent = failure instanceof TimeoutError && timeout >= tellingTimeoutMs;
 		const reduce = status === 429 || status === 503 || silent;
 
-		const pauseMs = pool.leave(sign, { ...slot, retryAfter, reduce }, now);
+		const pauseMs = pool.leave(sign, { ...slot, retryAfter, reduce, waitedMs }, now);
 		if (pauseMs !== undefined) {
 			call.caller.emit({ type: 'pause', endpoint: this.name, instance: instance.host, pauseMs });
 		}

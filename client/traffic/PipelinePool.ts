@@ -3,6 +3,16 @@ import { ConcurrencyLimit } from './ConcurrencyLimit';
 import type { Instance } from './Instances';
 import type { Sign } from './retryPolicy';
 
+interface LeavingRequest {
+	startedAt: number;
+	probe: boolean;
+	retryAfter?: number;
+	/** Whether it found the endpoint overloaded. */
+	reduce: boolean;
+	/** For a pipeline, as far as the API node says. */
+	waitedMs?: number;
+}
+
 /**
  * One endpoint on one instance, where the API node keeps a pool of pipelines for it: how many requests it takes at a time,
  * and whether it may be asked at all.
@@ -18,12 +28,13 @@ export class PipelinePool {
 	hasRoom(most: number, now: number): boolean {
 		if (!this.circuit.admits(now)) return false;
 		// A probe does not wait for requests that hang since before the circuit opened.
-		return this.inFlight < (this.circuit.closed ? Math.min(this.limit.value, most) : most);
+		if (!this.circuit.closed) return this.inFlight < most;
+		return this.inFlight < Math.min(this.limit.value, most) && now >= (this.limit.resumesAt ?? now);
 	}
 
-	/** When the paused pool may be asked again; undefined when it is not paused. */
+	/** When the pool may be asked again; undefined when that is not a question of time. */
 	get resumesAt(): number | undefined {
-		return this.circuit.resumesAt;
+		return this.circuit.closed ? this.limit.resumesAt : this.circuit.resumesAt;
 	}
 
 	/** Whether it is paused, or lets through single probes only. */
@@ -43,12 +54,12 @@ export class PipelinePool {
 	 *
 	 * @returns milliseconds for which the pool was paused, if it was for this
 	 */
-	leave(sign: Sign, request: { startedAt: number; probe: boolean; retryAfter?: number; reduce: boolean }, now: number) {
-		const { startedAt, probe, retryAfter, reduce } = request;
+	leave(sign: Sign, request: LeavingRequest, now: number): number | undefined {
+		const { startedAt, probe, retryAfter, reduce, waitedMs } = request;
 		if (reduce) this.limit.overloaded(startedAt, now);
 		let pausedFor: number | undefined;
 		if (sign === 'answered') {
-			this.limit.answered(this.inFlight);
+			this.limit.answered(this.inFlight, startedAt, now, waitedMs);
 			this.circuit.answered();
 		} else if (sign === 'none') this.circuit.passedWithoutWord(probe);
 		else pausedFor = this.circuit.failed(startedAt, now, retryAfter);

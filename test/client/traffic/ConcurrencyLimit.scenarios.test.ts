@@ -147,8 +147,24 @@ it('After a brownout, in which everything times out or is refused, all calls suc
 	expect(await during).toEqual(callsOf(24).map((id) => ({ result: { id } })));
 
 	const from = server.requests.length;
-	await Promise.all(callsOf(100).map(call));
+	await Promise.all(callsOf(200).map(call));
 	const after = Math.max(...server.requests.slice(from).map(({ outstanding }) => outstanding));
 	expect([before, after]).toEqual([8, 8]);
-	expect(server.requests).toHaveLength(from + 100);
+	expect(server.requests).toHaveLength(from + 200);
+});
+
+it.each([
+	['says how long requests waited', { timing: { wait: 15_000 } }, 1],
+	['does not', {}, 8],
+	['says it in words', { timing: { wait: '15 ms' } }, 8],
+])('An endpoint that %s has as many at a time as do not wait', async (_name, more, expected) => {
+	const server = await stage.chaos({
+		faults: { kind: 'delay', ms: 20 },
+		respond: () => ({ body: { result: {}, ...more } }),
+	});
+	const client = stage.clientOf(server);
+	const send = async () => await client.predictRecord('e', {});
+	await Promise.all(callsOf(60).map(send));
+	const settled = server.requests.slice(-8).map(({ outstanding }) => outstanding);
+	expect(Math.max(...settled)).toBe(expected);
 });

@@ -4,6 +4,7 @@ import { systemClock } from '../../../client/traffic/clock';
 import { EndpointQueue, type QueuedCall } from '../../../client/traffic/EndpointQueue';
 import { Instances } from '../../../client/traffic/Instances';
 import type { Connections } from '../../../client/wire/Connections';
+import { ManualClock } from '../harness';
 
 const aCall = (order = 0, caller = new Caller({})): QueuedCall => ({
 	caller,
@@ -58,4 +59,24 @@ it('Of the calls of one caller, those of older work are served first, and of the
 	await Promise.all([...first, ...others]);
 
 	expect(served).toEqual(['5a', '6a', '12', '15', '30', '33', '47', '54', '71', '76']);
+});
+
+it('A call that comes during the pause of a pool that many want is let in at its end', async () => {
+	const callbacks = { checkAlive: jest.fn(), onOut: jest.fn(), onBack: jest.fn() };
+	const clock = new ManualClock();
+	const queue = new EndpointQueue(new Instances([{ host: 'one' } as Connections], clock, callbacks), clock);
+	for (let i = 0; i < 2; i++) {
+		const call = aCall();
+		const slot = await queue.enter(call);
+		clock.advance(100);
+		slot.pool.leave('answered', { ...slot, reduce: false, waitedMs: 50 }, clock.now());
+		queue.leave(call, slot);
+	}
+	let letIn = false;
+	const entered = Promise.resolve(queue.enter(aCall())).then(() => (letIn = true));
+	clock.advance(99);
+	await Promise.resolve();
+	expect(letIn).toBe(false);
+	clock.advance(2);
+	expect(await entered).toBe(true);
 });

@@ -102,6 +102,18 @@ describe('A pool of pipelines', () => {
 		expect(room()).toBe(12);
 	});
 
+	it('that many want lets one request through after the other, with a pause between', () => {
+		const { pool, clock, enter, room } = poolAndClock();
+		for (let i = 0; i < 2; i++) {
+			const request = enter();
+			clock.advance(100);
+			pool.leave('answered', { ...request, reduce: false, waitedMs: 50 }, clock.now());
+		}
+		expect([room(), pool.failing, pool.resumesAt]).toEqual([0, false, clock.now() + 100]);
+		clock.advance(100);
+		expect(room()).toBe(1);
+	});
+
 	it('is paused by what Retry-After asks for, and tells for how long', () => {
 		const { clock, enter, fail, room } = raisedTo(5);
 		expect(fail(enter(), { retryAfter: 7_000 })).toBe(7_000);

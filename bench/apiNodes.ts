@@ -5,12 +5,17 @@ import path from 'node:path';
 export interface ApiNodes {
 	/** By milliseconds of work per request. */
 	urls: Record<0 | 5 | 50, string>;
+	/** With the pool of an endpoint by default, and {@link sharedLatencyMs} of work per request. */
+	sharedUrl: string;
 	/** With TLS, no work; its certificate is nobody's. */
 	tlsUrl: string;
 	/** PEM of the authority that signed it. */
 	ca: string;
 	stop(): void;
 }
+
+/** So long that eight pipelines serve no more than two cores can carry. */
+export const sharedLatencyMs = 50;
 
 /**
  * API nodes in a process of their own, so that their work does not count as a client's.

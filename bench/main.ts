@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: the package against its peers, in one run on one machine. Prints tables of times; with `--write`, also
- * writes them to docs/benchmarks.md with a chart.
+ * writes them to docs/benchmarks.md with a chart. With `--fair-share`, only how processes share a pool, which needs no n8n.
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,7 +10,8 @@ import { parseArgs, promisify } from 'node:util';
 import { installN8n } from '../demo/n8n/installation';
 import { type ApiNodes, startApiNodes } from './apiNodes';
 import { chart } from './chart';
-import { type Measured, markdown, printed, tables } from './tables';
+import { measureFairShare } from './fairShare';
+import { fairShareTable, type Measured, markdown, printed, tables } from './tables';
 import { measureWebhooks } from './webhooks';
 
 const docs = path.join(__dirname, '../docs');
@@ -40,11 +41,17 @@ async function firstCalls(node: string, { urls }: ApiNodes): Promise<Record<stri
 }
 
 async function main() {
-	const { values } = parseArgs({ options: { write: { type: 'boolean', default: false } } });
+	const flag = { type: 'boolean', default: false } as const;
+	const { values } = parseArgs({ options: { write: flag, 'fair-share': flag } });
+	if (values['fair-share']) return await fairShareAlone();
 	const { node: newerNode } = await installN8n({ report: (text) => process.stderr.write(text) });
 	const apiNodes = await startApiNodes(newerNode);
 	try {
-		const measured: Measured = { engine: {}, webhooks: await measureWebhooks(apiNodes, console.error) };
+		const measured: Measured = {
+			engine: {},
+			webhooks: await measureWebhooks(apiNodes, console.error),
+			fairShares: await measureFairShare(apiNodes.sharedUrl, console.error),
+		};
 		for (const node of [process.execPath, newerNode]) {
 			const version = (await versionOf(node)).split('.', 1)[0]!;
 			console.error(`Node.js ${version}`);
@@ -55,6 +62,15 @@ async function main() {
 		if (!values.write) return;
 		await writeFile(path.join(docs, 'benchmarks.svg'), chart(measured));
 		await writeFile(path.join(docs, 'benchmarks.md'), markdown(made));
+	} finally {
+		apiNodes.stop();
+	}
+}
+
+async function fairShareAlone() {
+	const apiNodes = await startApiNodes(process.execPath);
+	try {
+		console.log(printed(fairShareTable(await measureFairShare(apiNodes.sharedUrl, console.error))));
 	} finally {
 		apiNodes.stop();
 	}

@@ -1,5 +1,8 @@
 import os from 'node:os';
 import Table from 'cli-table3';
+import { defaultPool } from '../demo/api-node/pool';
+import { sharedLatencyMs } from './apiNodes';
+import type { FairShares } from './fairShare';
 import { expressionEngines, webhookPeers, type WebhookTimes } from './webhooks';
 
 /** What was measured, by its name: milliseconds, or bytes of the heap. */
@@ -9,6 +12,7 @@ export interface Measured {
 	/** What runs in n8n's engine, by version of Node.js. */
 	engine: Record<string, Figures>;
 	webhooks: WebhookTimes;
+	fairShares?: FairShares;
 }
 
 export interface ResultTable {
@@ -52,7 +56,7 @@ function beside(value: Figure, to: Figure): string {
 
 type Cell = (figures: Figures) => string;
 
-export function tables({ engine, webhooks }: Measured): ResultTable[] {
+export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[] {
 	const rows = (list: Array<[label: string, ...cells: Cell[]]>): string[][] =>
 		list.flatMap(([label, ...cells]) =>
 			Object.entries(engine).map(([version, figures]) => [label, version, ...cells.map((cell) => cell(figures))]),
@@ -237,11 +241,30 @@ export function tables({ engine, webhooks }: Measured): ResultTable[] {
 					])
 				: [],
 		},
+		fairShareTable(fairShares ?? {}),
 	];
 	return all.map((table) => ({
 		...table,
 		rows: table.rows.filter((row) => row.slice(table.labels ?? 2).some((cell) => cell !== none)),
 	}));
+}
+
+export function fairShareTable(fairShares: FairShares): ResultTable {
+	const percent = (part: number) => `${digits(part * 100)} %`;
+	return {
+		title: 'Processes that share a pool',
+		note: `Clients at their defaults, each in a process of its own with more to send than it may, and one endpoint with an API node's default pool and ${sharedLatencyMs} ms of work per request: 8 pipelines serve ${digits((defaultPool.ceil * 1_000) / sharedLatencyMs)} requests per second at best. After 2 s of warm-up; medians of three runs. Ideal: what was served of that. Most to least: requests of the process that was served most, to those of the one that was served least. The processes and the API node share the machine.`,
+		head: ['processes', 'requests per second', 'to the ideal', 'refused', 'failed', 'most to least'],
+		labels: 1,
+		rows: Object.entries(fairShares).map(([processes, { perSecond, ofIdeal, rejected, failed, unevenness }]) => [
+			processes,
+			digits(perSecond),
+			percent(ofIdeal),
+			percent(rejected),
+			percent(failed),
+			unevenness.toFixed(2),
+		]),
+	};
 }
 
 export function printed({ title, note, head, rows }: ResultTable): string {

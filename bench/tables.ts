@@ -253,7 +253,7 @@ export function fairShareTable(fairShares: FairShares): ResultTable {
 	const percent = (part: number) => `${digits(part * 100)} %`;
 	return {
 		title: 'Processes that share a pool',
-		note: `Clients at their defaults, each in a process of its own with more to send than it may, and one endpoint with an API node's default pool and ${sharedLatencyMs} ms of work per request: 8 pipelines serve ${digits((defaultPool.ceil * 1_000) / sharedLatencyMs)} requests per second at best. After 2 s of warm-up; medians of three runs. Ideal: what was served of that. Most to least: requests of the process that was served most, to those of the one that was served least. The processes and the API node share the machine.`,
+		note: `Clients at their defaults, each in a process of its own with more to send than it may, and one endpoint with an API node's default pool and ${sharedLatencyMs} ms of work per request: 8 pipelines serve ${digits((defaultPool.ceil * 1_000) / sharedLatencyMs)} requests per second at best. After 2 s of warm-up; medians of three runs. Ideal: what was served of that. Most to least: requests of the process that was served most, to those of the one that was served least. The processes and the API node share the machine; \`npm run bench -- --fair-share\` measures this alone.`,
 		head: ['processes', 'requests per second', 'to the ideal', 'refused', 'failed', 'most to least'],
 		labels: 1,
 		rows: Object.entries(fairShares).map(([processes, { perSecond, ofIdeal, rejected, failed, unevenness }]) => [

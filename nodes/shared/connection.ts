@@ -86,8 +86,17 @@ function egressFilter(context: Context): NodeEgressFilter | undefined {
 }
 
 async function validate(origin: string, egress: NodeEgressFilter | undefined): Promise<void> {
-	const verdict = await egress?.validateUrl(origin);
+	// It throws when the name cannot be looked up.
+	const verdict = await egress?.validateUrl(origin).catch(() => undefined);
+	if (egress && !verdict) throw notFound(origin);
 	if (verdict && !verdict.ok) throw notAllowed(origin);
+}
+
+function notFound(origin: string): UserError {
+	return new UserError(`n8n could not look up ${new URL(origin).host}`, {
+		description:
+			'With N8N_SSRF_PROTECTION_ENABLED, n8n looks up every name before a node may connect, even where a proxy is what reaches it. Check the name, and that this machine can resolve it.',
+	});
 }
 
 export function notAllowed(origin: string): UserError {

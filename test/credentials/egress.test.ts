@@ -44,6 +44,12 @@ describe("n8n's protection against requests to private addresses", () => {
 		expect(error?.message).toBe(`n8n is not allowed to connect to 127.0.0.1:${proxy.port}`);
 	});
 
+	it('says so where a name cannot be looked up, which n8n does itself', async () => {
+		const { error } = await run('dataikuPredict', { url: 'https://apinode.invalid', items: [{ amount: 1 }] });
+		expect(error?.message).toBe('n8n could not look up apinode.invalid');
+		expect(error?.description).toMatch(/resolve/);
+	});
+
 	it('lets pass what is allowed by name', async () => {
 		const { output, error } = await run('dataikuRunFunction', {
 			url: byName(node.url),

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { IRun } from 'n8n-workflow';
@@ -91,7 +91,11 @@ export class N8n {
 		const file = path.join(this.options.userFolder, 'credentials-to-import.json');
 		await mkdir(this.options.userFolder, { recursive: true });
 		await writeFile(file, JSON.stringify(credentials), { mode: 0o600 });
-		await this.command('import:credentials', `--input=${file}`);
+		try {
+			await this.command('import:credentials', `--input=${file}`);
+		} finally {
+			await rm(file);
+		}
 	}
 
 	/** Imports every workflow of a folder; a workflow that n8n has already, by its id, is replaced. */

@@ -37,7 +37,11 @@ export interface OAuth2Server {
 	grants(): Promise<Grant[]>;
 	/** For the tokens to come. */
 	setAccessTokenSeconds(seconds: number): Promise<void>;
-	/** Signs a user in, who agrees: what n8n does when one connects a credential. */
+	/** Answers the next renewals when so many have arrived. */
+	holdRenewals(count: number): Promise<void>;
+	/** What a user does in the browser: signs in, agrees, and is sent back to the URL that this resolves with. */
+	signIn(authorizationUrl: string): Promise<string>;
+	/** The tokens that a client gets when its user has signed in. */
 	connect(): Promise<{ access_token: string; refresh_token: string }>;
 	close(): Promise<void>;
 }
@@ -55,7 +59,7 @@ export async function oAuth2Server(options: OAuth2ServerOptions = {}): Promise<O
 		...options,
 	};
 	const script = path.join(__dirname, 'oAuth2Server/provider.ts');
-	const child = fork(script, [JSON.stringify(settings)], {
+	const child = fork(script, {
 		execArgv: ['--import', 'tsx'],
 		stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
 	});
@@ -67,36 +71,42 @@ export async function oAuth2Server(options: OAuth2ServerOptions = {}): Promise<O
 		const [content] = (await Promise.race([once(child, 'message'), ended])) as [Content];
 		return content;
 	};
-	const ask = async (question: { accessTokenSeconds?: number }) => {
-		const answer = message<{ grants: Grant[] }>();
+	const ask = async <Answer>(question: Partial<ProviderSettings> & { holdRenewals?: number }) => {
+		const answer = message<Answer>();
 		child.send(question);
 		return await answer;
 	};
-	const { url } = await message<{ url: string }>();
+	// Not as an argument, which every process on the machine could read.
+	const { url } = await ask<{ url: string }>(settings);
 	const agent = new Agent({ connect: { rejectUnauthorized: false } });
+	const signIn = async (authorizationUrl: string) => {
+		const cookies = new Map<string, string>();
+		let location = authorizationUrl;
+		while (location.startsWith(url)) {
+			const cookie = [...cookies].map((pair) => pair.join('=')).join('; ');
+			const response = await fetch(location, { redirect: 'manual', headers: { cookie }, dispatcher: agent });
+			for (const set of response.headers.getSetCookie()) {
+				const [name = '', value = ''] = set.split(';', 1)[0]!.split(/=(.*)/);
+				cookies.set(name, value);
+			}
+			const next = response.headers.get('location');
+			if (!next) throw new Error(`${location} led nowhere: ${await response.text()}`);
+			location = new URL(next, url).href;
+		}
+		return location;
+	};
 	return {
 		url,
 		settings,
 		jwksUrl: `${url}/jwks`,
-		grants: async () => (await ask({})).grants,
+		grants: async () => (await ask<{ grants: Grant[] }>({})).grants,
 		setAccessTokenSeconds: async (accessTokenSeconds) => void (await ask({ accessTokenSeconds })),
+		holdRenewals: async (count) => void (await ask({ holdRenewals: count })),
+		signIn,
 		async connect() {
 			const { id, secret, redirectUri } = settings.client;
-			const scope = `openid offline_access ${settings.scope}`;
-			const query = { client_id: id, response_type: 'code', redirect_uri: redirectUri, scope, prompt: 'consent' };
-			const cookies = new Map<string, string>();
-			let location = `${url}/auth?${new URLSearchParams(query).toString()}`;
-			while (!location.startsWith(redirectUri)) {
-				const cookie = [...cookies].map((pair) => pair.join('=')).join('; ');
-				const response = await fetch(location, { redirect: 'manual', headers: { cookie }, dispatcher: agent });
-				for (const set of response.headers.getSetCookie()) {
-					const [name = '', value = ''] = set.split(';', 1)[0]!.split(/=(.*)/);
-					cookies.set(name, value);
-				}
-				const next = response.headers.get('location');
-				if (!next) throw new Error(`${location} led nowhere: ${await response.text()}`);
-				location = new URL(next, url).href;
-			}
+			const query = { client_id: id, response_type: 'code', redirect_uri: redirectUri, scope: settings.scope };
+			const location = await signIn(`${url}/auth?${new URLSearchParams(query).toString()}`);
 			const code = new URL(location).searchParams.get('code') ?? '';
 			const response = await fetch(`${url}/token`, {
 				method: 'POST',
@@ -108,7 +118,7 @@ export async function oAuth2Server(options: OAuth2ServerOptions = {}): Promise<O
 		},
 		async close() {
 			child.kill();
-			await Promise.all([exited, agent.close()]);
+			await Promise.all([exited, agent.destroy()]);
 		},
 	};
 }

@@ -70,10 +70,28 @@ async function main(settings: ProviderSettings): Promise<void> {
 	};
 	provider.on('grant.success', (ctx) => note(ctx));
 	provider.on('grant.error', (ctx, error) => note(ctx, error));
+	let holding: { missing: number; release: () => void; complete: Promise<void> } | undefined;
+	const hold = (missing: number) => {
+		let release = () => {};
+		const complete = new Promise<void>((resolve) => (release = resolve));
+		holding = { missing, release, complete };
+	};
+	provider.use(async (ctx, next) => {
+		if (ctx.path === '/token' && holding) {
+			const { release, complete } = holding;
+			if (--holding.missing === 0) {
+				holding = undefined;
+				release();
+			}
+			await complete;
+		}
+		await next();
+	});
 	const handle = provider.callback();
 	server.on('request', (request, response) => void handle(request, response));
 
-	process.on('message', (message: { accessTokenSeconds?: number }) => {
+	process.on('message', (message: { accessTokenSeconds?: number; holdRenewals?: number }) => {
+		if (message.holdRenewals) hold(message.holdRenewals);
 		accessTokenSeconds = message.accessTokenSeconds ?? accessTokenSeconds;
 		process.send?.({ grants });
 	});
@@ -81,4 +99,4 @@ async function main(settings: ProviderSettings): Promise<void> {
 	process.send?.({ url });
 }
 
-void main(JSON.parse(process.argv[2] ?? '{}') as ProviderSettings);
+process.once('message', (settings: ProviderSettings) => void main(settings));

@@ -17,6 +17,10 @@ export interface DemoOptions {
 	apiNodePort: number;
 	report: Report;
 	signal?: AbortSignal;
+	/** Instead of the pinned n8n; the examples are then not published, as n8n 2.0 cannot publish what was imported. */
+	installation?: Installation;
+	/** Instead of a package built for this: one that is packed. */
+	archive?: string;
 }
 
 /** The example workflows in a real n8n that has this package installed, and the API node that they call. */
@@ -35,8 +39,9 @@ export interface Example {
 	nodes: INode[];
 }
 
-export async function startDemo({ userFolder, port, apiNodePort, report, signal }: DemoOptions): Promise<Demo> {
-	const installation = await installN8n({ report, signal });
+export async function startDemo(options: DemoOptions): Promise<Demo> {
+	const { userFolder, port, apiNodePort, report, signal, archive } = options;
+	const installation = options.installation ?? (await installN8n({ report, signal }));
 	const apiNode = await startApiNode({ port: apiNodePort });
 	const n8n = new N8n({ installation, userFolder, port, signal });
 	const stop = async () => {
@@ -45,14 +50,14 @@ export async function startDemo({ userFolder, port, apiNodePort, report, signal 
 	};
 	try {
 		report(`The API node answers on ${apiNode.url}\n`);
-		await timed(report, 'Building this package', async () => await installOwnPackage(userFolder, signal));
+		await timed(report, 'Building this package', async () => await installOwnPackage(userFolder, signal, archive));
 		await timed(report, 'Starting n8n with it, the examples and their credential', async () => {
 			await importExamples(n8n, userFolder, apiNode.url);
 			await n8n.start();
 		});
 		const owner = await ownerOf(userFolder);
 		const rest = await N8nRest.signIn(n8n.url, installation, owner);
-		for (const { id, nodes } of await examples()) {
+		for (const { id, nodes } of options.installation ? [] : await examples()) {
 			if (nodes.some(({ type }) => /\.(webhook|formTrigger)$/.test(type))) await rest.publish(id);
 		}
 		return { n8n, rest, owner, apiNode, installation, stop };

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { cp, mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parse, stringify } from 'yaml';
 import { type Report, timed } from '../timed';
 import { npm, packageManagerEnvironment } from './npm';
 import { CommandFailed, run } from './process-group';
@@ -26,6 +27,18 @@ const NEEDED_GIGABYTES = 2.5;
 export interface Installation {
 	node: string;
 	n8n: string;
+	/** What it cannot run without. */
+	env?: NodeJS.ProcessEnv;
+}
+
+/** Another n8n than the pinned one. */
+export interface Release {
+	version: string;
+	/** The Node.js that runs it; default that of the pinned n8n. */
+	node?: string;
+	/** Versions of its dependencies, `-` for none. */
+	overrides: Record<string, string>;
+	env?: NodeJS.ProcessEnv;
 }
 
 export interface InstallOptions {
@@ -60,6 +73,31 @@ export async function installN8n(options: InstallOptions): Promise<Installation>
 	return installation;
 }
 
+/** Installs a release, with dependencies as the registry has them today, into a folder that is the caller's to remove. */
+export async function installRelease(
+	{ version, node, overrides, env }: Release,
+	folder: string,
+	options: InstallOptions,
+): Promise<Installation> {
+	const pinned = await installN8n(options);
+	const installation = {
+		node: node ?? pinned.node,
+		n8n: path.join(folder, 'node_modules/n8n/bin/n8n'),
+		env: { NODE_COMPILE_CACHE: path.join(folder, 'compile-cache'), ...env },
+	};
+	const settings = parse(await readFile(path.join(PINNED, 'n8n/pnpm-workspace.yaml'), 'utf8')) as {
+		overrides: Record<string, string>;
+	};
+	await mkdir(folder, { recursive: true });
+	await writeFile(path.join(folder, 'package.json'), JSON.stringify({ private: true, dependencies: { n8n: version } }));
+	await writeFile(
+		path.join(folder, 'pnpm-workspace.yaml'),
+		stringify({ ...settings, overrides: { ...settings.overrides, ...overrides } }),
+	);
+	await pnpmInstall(installation, folder, path.join(folder, 'store'), ['--no-frozen-lockfile'], options.signal);
+	return installation;
+}
+
 /**
  * Always the pinned Node.js where npm has one, even if the running one would do: n8n's native modules are built for
  * one Node.js, and must not break when the user switches to another.
@@ -88,14 +126,24 @@ async function installTools(signal?: AbortSignal): Promise<void> {
 	await markInstalled('tools');
 }
 
-async function installWholeN8n({ node }: Installation, signal?: AbortSignal): Promise<void> {
+async function installWholeN8n(installation: Installation, signal?: AbortSignal): Promise<void> {
 	const folder = await prepare('n8n', 'pnpm-lock.yaml', 'pnpm-workspace.yaml');
+	await pnpmInstall(installation, folder, path.join(RUNTIME, 'store'), ['--frozen-lockfile'], signal);
+	await markInstalled('n8n');
+}
+
+async function pnpmInstall(
+	{ node }: Installation,
+	folder: string,
+	store: string,
+	options: string[],
+	signal?: AbortSignal,
+): Promise<void> {
 	const pnpm = path.join(RUNTIME, 'tools/node_modules/pnpm/bin/pnpm.cjs');
-	const store = ['--store-dir', path.join(RUNTIME, 'store')];
 	const network = ['--config.fetch-retries=2', '--config.fetch-retry-mintimeout=1000'];
 	const environment = packageManagerEnvironment();
 	const headers = path.resolve(node, '../..');
-	await run(node, [pnpm, 'install', '--frozen-lockfile', '--reporter=append-only', ...store, ...network], {
+	await run(node, [pnpm, 'install', ...options, '--store-dir', store, '--reporter=append-only', ...network], {
 		cwd: folder,
 		env: {
 			...environment,
@@ -108,10 +156,9 @@ async function installWholeN8n({ node }: Installation, signal?: AbortSignal): Pr
 		log: `${folder}.log`,
 		signal,
 	});
-	await markInstalled('n8n');
 }
 
-function pinnedVersion(): string {
+export function pinnedVersion(): string {
 	const manifest = readFileSync(path.join(PINNED, 'n8n/package.json'), 'utf8');
 	return (JSON.parse(manifest) as { dependencies: { n8n: string } }).dependencies.n8n;
 }

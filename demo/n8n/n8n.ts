@@ -128,9 +128,10 @@ export class N8n {
 			log: path.join(userFolder, `${name.replace(':', '-')}.log`),
 			signal,
 		});
-		// The import and publish commands report a failure in their log alone and exit with 0.
+		// The import and publish commands report a failure in their log alone and exit with 0. n8n 2.0 logs an error for each
+		// workflow that is new to it, too, and imports it.
 		const failure = /"level":"error","message":"(.*?)(?<!\\)"/.exec(output);
-		if (failure) throw new Error(`n8n ${name} failed: ${failure[1]}`);
+		if (failure && !output.includes('Successfully imported')) throw new Error(`n8n ${name} failed: ${failure[1]}`);
 		return output;
 	}
 
@@ -154,6 +155,7 @@ export class N8n {
 			N8N_VERSION_NOTIFICATIONS_ENABLED: 'false',
 			N8N_TEMPLATES_ENABLED: 'false',
 			N8N_PERSONALIZATION_ENABLED: 'false',
+			...this.options.installation.env,
 			...this.options.env,
 		};
 	}

@@ -7,21 +7,31 @@ import { CommandFailed } from './process-group';
 const REPOSITORY = path.resolve(__dirname, '../..');
 const PACKAGE = 'n8n-nodes-dataiku';
 
-/** Builds and packs this repository and installs it, with its own dependencies inside, where n8n keeps its community nodes. */
-export async function installOwnPackage(userFolder: string, signal?: AbortSignal): Promise<void> {
+/** Builds this repository and packs it into a folder, as it would be published; returns the archive's path. */
+export async function packOwnPackage(folder: string, signal?: AbortSignal): Promise<string> {
+	// The build is the `prepack` script, which this repository's .npmrc would not let run.
+	const pack = ['pack', '--ignore-scripts=false', '--pack-destination', folder];
+	await npm(pack, { cwd: REPOSITORY, log: path.join(folder, 'pack.log'), signal }).catch((error) => {
+		throw error instanceof CommandFailed ? new Error(`The package was not built:\n${error.output}`) : error;
+	});
+	const archive = (await readdir(folder)).find((file) => file.endsWith('.tgz'));
+	if (archive === undefined) throw new Error('npm pack made no archive');
+	return path.join(folder, archive);
+}
+
+/**
+ * Installs this package, with its own dependencies inside, where n8n keeps its community nodes.
+ *
+ * @param archive what `packOwnPackage` has made; by default it is made here
+ */
+export async function installOwnPackage(userFolder: string, signal?: AbortSignal, archive?: string): Promise<void> {
 	const folder = await mkdtemp(path.join(tmpdir(), 'n8n-nodes-dataiku-'));
 	const log = path.join(folder, 'npm.log');
 	try {
-		// The build is the `prepack` script, which this repository's .npmrc would not let run.
-		const pack = ['pack', '--ignore-scripts=false', '--pack-destination', folder];
-		await npm(pack, { cwd: REPOSITORY, log, signal }).catch((error) => {
-			throw error instanceof CommandFailed ? new Error(`The package was not built:\n${error.output}`) : error;
-		});
-		const archive = (await readdir(folder)).find((file) => file.endsWith('.tgz'));
-		if (archive === undefined) throw new Error('npm pack made no archive');
+		archive ??= await packOwnPackage(folder, signal);
 		await writeFile(path.join(folder, 'package.json'), '{ "private": true }');
 		const options = ['--ignore-scripts', '--legacy-peer-deps', '--install-strategy=nested', '--prefer-offline'];
-		await npm(['install', `./${archive}`, ...options], { cwd: folder, log, signal });
+		await npm(['install', archive, ...options], { cwd: folder, log, signal });
 		const installed = path.join(userFolder, '.n8n/nodes/node_modules', PACKAGE);
 		await rm(installed, { recursive: true, force: true });
 		await cp(path.join(folder, 'node_modules', PACKAGE), installed, { recursive: true });

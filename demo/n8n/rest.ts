@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { IRun, IRunExecutionData } from 'n8n-workflow';
+import type { ExecutionStatus, IRun, IRunExecutionData } from 'n8n-workflow';
 import type { Installation } from './installation';
 
 export interface Owner {
@@ -25,6 +25,11 @@ export class N8nRest {
 	static async signIn(url: string, installation: Installation, { email, password }: Owner): Promise<N8nRest> {
 		const setUp = { email, password, firstName: 'Demo', lastName: 'Owner' };
 		let answer = await post(`${url}/rest/owner/setup`, setUp);
+		// n8n 1 is ready before its REST interface is there.
+		for (let waited = 0; answer.status === 404 && waited < 20_000; waited += 100) {
+			await sleep(100);
+			answer = await post(`${url}/rest/owner/setup`, setUp);
+		}
 		if (!answer.ok) answer = await post(`${url}/rest/login`, { emailOrLdapLoginId: email, password });
 		const cookie = answer.headers.getSetCookie().find((value) => value.startsWith('n8n-auth='));
 		if (!answer.ok || cookie === undefined) throw new Error(`n8n refused to sign in ${email}: ${await answer.text()}`);
@@ -50,24 +55,32 @@ export class N8nRest {
 
 	/** Runs a workflow from one of its triggers and waits for its end. */
 	async run(workflowId: string, trigger: string): Promise<IRun> {
-		const body = { triggerToStartFrom: { name: trigger } };
+		// n8n before 2.20 runs what it is sent, not what it has saved.
+		const workflowData = await this.call<object>('GET', `/workflows/${workflowId}`);
+		const body = { triggerToStartFrom: { name: trigger }, workflowData };
 		const { executionId } = await this.call<{ executionId: string }>('POST', `/workflows/${workflowId}/run`, body);
 		return await this.finished(executionId);
 	}
 
-	async finished(executionId: string): Promise<IRun> {
-		for (;;) {
-			const execution = await this.call<Execution>('GET', `/executions/${executionId}`);
-			if (!['new', 'running', 'waiting'].includes(execution.status)) {
-				return { ...execution, data: this.parse(execution.data) };
+	async finished(executionId: string, unfinished: ExecutionStatus[] = ['new', 'running', 'waiting']): Promise<IRun> {
+		for (let failures = 0; ;) {
+			// n8n 2.20 has a 500 for an execution that has just begun, n8n 1 no data of one that has just ended.
+			const execution = await this.call<Execution>('GET', `/executions/${executionId}`).catch((error: unknown) => {
+				if (++failures > 20) throw error;
+			});
+			if (execution && !unfinished.includes(execution.status)) {
+				const data = this.parse(execution.data);
+				if (data) return { ...execution, data };
 			}
 			await sleep(100);
 		}
 	}
 
 	/** n8n's own parser for how it stores the data of an execution. */
-	private parse(data: string): IRunExecutionData {
-		const flatted = createRequire(this.installation.n8n)('flatted') as { parse(text: string): IRunExecutionData };
+	private parse(data: string): IRunExecutionData | undefined {
+		const flatted = createRequire(this.installation.n8n)('flatted') as {
+			parse(text: string): IRunExecutionData | undefined;
+		};
 		return flatted.parse(data);
 	}
 }

@@ -65,8 +65,7 @@ describe('In a lasting outage', () => {
 		['503', { kind: 'answer', status: 503 }],
 		['a reset', { kind: 'reset', when: 'before' }],
 	] as const)('of %s, a session asks until its patience ends, and then no more', async (_name, fault) => {
-		stage.fastClock(50);
-		// pauses of 5 to 100 ms
+		stage.fastClock(10);
 		stage.jitter(0.02);
 		const server = await stage.scoring({ faults: fault });
 		const client = stage.clientOf(server);

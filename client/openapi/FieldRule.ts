@@ -45,6 +45,9 @@ export class FieldRule {
 	readonly #inherited: boolean;
 	readonly #isEmptyMissing: boolean;
 	readonly #fits: (value: unknown) => boolean;
+	/** A text may stand for a value of the type. */
+	readonly #mayRead: boolean;
+	readonly required: boolean;
 
 	/**
 	 * @param listed the values of the field's `enum`, as texts
@@ -56,6 +59,8 @@ export class FieldRule {
 		private readonly readsTexts: boolean,
 	) {
 		const { name, type = 'string' } = field;
+		this.required = field.required;
+		this.#mayRead = ['number', 'integer', 'boolean'].includes(type);
 		this.#fits = field.type ? fits[field.type] : () => true;
 		this.#inherited = name in Object.prototype;
 		this.#isEmptyMissing = readsTexts && (type !== 'string' || listed?.has('') === false);
@@ -69,7 +74,7 @@ export class FieldRule {
 	verdictOn(value: unknown): 'missing' | 'type' | 'enum' | undefined {
 		if (value === null) return this.field.nullable ? undefined : 'missing';
 		if (value === undefined || (value === '' && this.#isEmptyMissing)) return 'missing';
-		const read = typeof value === 'string' ? this.#read(value) : value;
+		const read = this.#mayRead && typeof value === 'string' ? this.#read(value) : value;
 		if (!this.#fits(read)) return isWrittenOtherwise(value) ? undefined : 'type';
 		return !this.listed || this.#isListed(read) || this.#isListed(value) ? undefined : 'enum';
 	}

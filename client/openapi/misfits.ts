@@ -36,6 +36,9 @@ export function misfitCheck(schema: EndpointSchema): (record: JsonObject) => rea
 	const textsOf = listedTexts();
 	const rules = fields.map((field) => new FieldRule(field, textsOf(field.enum), operation !== 'runFunction'));
 
+	const ruleOf = new Map(rules.map((rule) => [rule.field.name, rule]));
+	const required = fields.filter((field) => field.required).length;
+
 	/** In detail, for a record that may have misfits. */
 	function misfitsOf(record: JsonObject): readonly Misfit[] {
 		const keys = Object.keys(record).filter((key) => record[key] !== undefined);
@@ -60,16 +63,23 @@ export function misfitCheck(schema: EndpointSchema): (record: JsonObject) => rea
 		return [...lacking.map(({ name: field }) => ({ kind: 'missing' as const, field })), ...wrong, ...unknown];
 	}
 
-	/** Most records fit: what tells them takes no memory. */
+	/** Most records fit. Walking their own fields is several times as fast as asking for each of the document's. */
 	function mayHaveMisfits(record: JsonObject): boolean {
-		let missing = 0;
-		for (const rule of rules) {
-			const verdict = rule.verdictOn(rule.valueIn(record));
-			if (verdict === 'missing' && !rule.field.required) missing++;
-			else if (verdict !== undefined) return true;
+		let [filled, filledRequired, others] = [0, 0, 0];
+		for (const key in record) {
+			const rule = ruleOf.get(key);
+			if (rule === undefined) {
+				others++;
+				continue;
+			}
+			const verdict = rule.verdictOn(record[key]);
+			if (verdict === 'missing') continue;
+			if (verdict !== undefined) return true;
+			filled++;
+			if (rule.required) filledRequired++;
 		}
-		if (missing === rules.length) return true;
-		if (missing > 0) for (const key in record) if (suggestionsFor(key).length > 0) return true;
+		if (filled === 0 || filledRequired < required) return true;
+		if (others > 0 && filled < rules.length) for (const key in record) if (suggestionsFor(key).length > 0) return true;
 		return false;
 	}
 

@@ -8,6 +8,10 @@ import {
 import { InvalidCallError, type JsonObject } from '../../client';
 import { isObject } from './isObject';
 import { choice, type Parameters, type Reader, textOf } from './parameters';
+import { shortened } from './shortened';
+
+/** n8n lists every value that a field may have. */
+const longestMisfit = 300;
 
 /** Makes the record of an item; throws InvalidCallError saying what is wrong with it. */
 type RecordReader = (itemIndex: number) => JsonObject;
@@ -182,12 +186,25 @@ function mappedFields(parameters: Parameters, items: readonly INodeExecutionData
 		if (modes(i) === 'defineBelow') {
 			// Not before: n8n checks the values against the schema as it reads them, and fails on none.
 			values ??= parameters.reader<JsonObject | null>('mapping.value', null);
+			let filled: JsonObject | null;
+			try {
+				filled = values(i);
+			} catch (error) {
+				throw misfitOfForm(error);
+			}
 			// What nobody filled in arrives as null.
-			return Object.fromEntries(Object.entries(values(i) ?? {}).filter(([, value]) => value !== null));
+			return Object.fromEntries(Object.entries(filled ?? {}).filter(([, value]) => value !== null));
 		}
 		if (!known) return json;
 		return Object.fromEntries(known.filter((name) => Object.hasOwn(json, name)).map((name) => [name, json[name]]));
 	};
+}
+
+/** n8n's error on a value that does not fit the form says in its description what is wrong, where a model would not see it. */
+function misfitOfForm(error: unknown): Error {
+	const { message, description } = error as Error & { description?: string };
+	if (!message.startsWith('Invalid input for') || !description) return error as Error;
+	return new InvalidCallError(shortened(description, longestMisfit));
 }
 
 /** The fields of an assignment collection, converted to the type chosen for each as n8n's Edit Fields does. */

@@ -48,6 +48,24 @@ it('takes one record that the model put into a list, and JSON as text', async ()
 	expect(await call('dataikuLookup', 'customer', { keys: '{"customer_id": "C001"}' })).toEqual(alone);
 });
 
+it('tells what of a form does not fit, and what is expected', async () => {
+	const fields = [
+		{ id: 'amount', type: 'number' },
+		{ id: 'country', type: 'options', options: ['FR', 'DE'].map((value) => ({ name: value, value })) },
+	];
+	const value = { amount: "={{ $fromAI('amount', '', 'number') }}", country: "={{ $fromAI('country') }}" };
+	const schema = fields.map((field) => ({ ...field, displayName: field.id, display: true, required: false }));
+	const mapping = { mappingMode: 'defineBelow', value, schema, matchingColumns: [] };
+	const parameters = { recordSource: 'mapping', mapping };
+	const expected = /expects amount \(number.*For example: \{/;
+	const [number] = await call('dataikuPredict', 'fraud', { amount: 'a lot', country: 'FR' }, { parameters });
+	expect(number!.error).toMatch(/^'amount' expects a number but we got 'a lot' /);
+	expect(number!.error).toMatch(expected);
+	const [listed] = await call('dataikuPredict', 'fraud', { amount: 1, country: 'Narnia' }, { parameters });
+	expect(listed!.error).toMatch(/^'country' expects one of .* but we got 'Narnia' /);
+	expect(listed!.error).toMatch(expected);
+});
+
 it.each(['warn', 'off'])('has a model told of a misfit even where nothing is checked, %s', async (checkFeatures) => {
 	const [answer] = await call('dataikuPredict', 'fraud', { features: { amount: 'a lot' } }, options({ checkFeatures }));
 	expect(answer!.error).toMatch(/amount/);

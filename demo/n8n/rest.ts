@@ -14,7 +14,7 @@ interface Execution extends Omit<IRun, 'data'> {
 
 /** n8n's internal REST interface, as the editor uses it, signed in as the owner. */
 export class N8nRest {
-	private constructor(
+	constructor(
 		private readonly url: string,
 		private readonly installation: Installation,
 		/** `n8n-auth=...`: signs a browser in, too. */

@@ -4,20 +4,21 @@ import { N8n } from '../../demo/n8n/n8n';
 import { N8nRest } from '../../demo/n8n/rest';
 
 /** What the tests need of the n8n that the set-up started: test files share nothing with it but the environment. */
-type Shared = Pick<Demo, 'installation' | 'owner'> & { url: string; apiNodeUrl: string; userFolder: string };
+type Shared = Pick<Demo, 'installation'> & { url: string; apiNodeUrl: string; cookie: string; userFolder: string };
 
-export function shareDemo({ n8n, apiNode, installation, owner, userFolder }: Demo & { userFolder: string }): void {
-	const shared: Shared = { url: n8n.url, apiNodeUrl: apiNode.url, installation, owner, userFolder };
+export function shareDemo({ n8n, rest, apiNode, installation, userFolder }: Demo & { userFolder: string }): void {
+	const shared: Shared = { url: n8n.url, apiNodeUrl: apiNode.url, installation, cookie: rest.cookie, userFolder };
 	process.env.E2E_DEMO = JSON.stringify(shared);
 }
 
 export function running() {
 	const shared = JSON.parse(process.env.E2E_DEMO ?? '{}') as Shared;
-	const { url, installation, owner, userFolder } = shared;
+	const { url, installation, cookie, userFolder } = shared;
 	return {
 		...shared,
 		n8n: new N8n({ installation, userFolder, port: Number(new URL(url).port) }),
-		signIn: async () => await N8nRest.signIn(url, installation, owner),
+		// n8n lets nobody sign in more than a few times in a few minutes.
+		signIn: async () => new N8nRest(url, installation, cookie),
 	};
 }
 

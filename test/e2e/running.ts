@@ -4,10 +4,29 @@ import { N8n } from '../../demo/n8n/n8n';
 import { N8nRest } from '../../demo/n8n/rest';
 
 /** What the tests need of the n8n that the set-up started: test files share nothing with it but the environment. */
-type Shared = Pick<Demo, 'installation'> & { url: string; apiNodeUrl: string; cookie: string; userFolder: string };
+type Shared = Pick<Demo, 'installation' | 'owner'> & {
+	url: string;
+	apiNodeUrl: string;
+	cookie: string;
+	userFolder: string;
+};
 
-export function shareDemo({ n8n, rest, apiNode, installation, userFolder }: Demo & { userFolder: string }): void {
-	const shared: Shared = { url: n8n.url, apiNodeUrl: apiNode.url, installation, cookie: rest.cookie, userFolder };
+export function shareDemo({
+	n8n,
+	rest,
+	apiNode,
+	installation,
+	owner,
+	userFolder,
+}: Demo & { userFolder: string }): void {
+	const shared: Shared = {
+		url: n8n.url,
+		apiNodeUrl: apiNode.url,
+		installation,
+		owner,
+		cookie: rest.cookie,
+		userFolder,
+	};
 	process.env.E2E_DEMO = JSON.stringify(shared);
 }
 

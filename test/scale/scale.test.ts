@@ -238,10 +238,13 @@ test('a worker without the package fails the calls that it takes, and the execut
 	});
 	expect([response!.status, await response!.json()]).toEqual([500, { message: 'Error in workflow' }]);
 	const filter = encodeURIComponent(JSON.stringify({ workflowId: 'dataiku-real-time', status: ['error'] }));
-	const { results } = await cluster.rest.call<{ results: Array<{ id: string }> }>(
-		'GET',
-		`/executions?filter=${filter}`,
-	);
-	const { data } = await cluster.rest.finished(results[0]!.id);
+	let failed: string | undefined;
+	await until('the failure is stored', async () => {
+		const path = `/executions?filter=${filter}`;
+		const { results } = await cluster.rest.call<{ results: Array<{ id: string }> }>('GET', path);
+		failed = results[0]?.id;
+		return failed !== undefined;
+	});
+	const { data } = await cluster.rest.finished(failed!);
 	expect(data.resultData.error?.message).toBe('Unrecognized node type: n8n-nodes-dataiku.dataikuPredict');
 });

@@ -15,7 +15,9 @@ const longestError = 3_000;
 export function modelError(error: unknown, target?: EndpointPlace, expected?: string): INodeExecutionData {
 	const { message, details } = explain(error, { target });
 	const text = [sentence(message), expected ?? details.advice].filter(Boolean).join(' ');
-	return { json: { error: shortened(text, longestError) }, pairedItem: { item: 0 } };
+	const hostless = details.instance ? text.replaceAll(details.instance, 'the API node') : text;
+	const told = `${hostless.charAt(0).toUpperCase()}${hostless.slice(1)}`;
+	return { json: { error: shortened(told, longestError) }, pairedItem: { item: 0 } };
 }
 
 /**

@@ -97,11 +97,11 @@ it('shows the beginning of an answer that is too long by itself', async () => {
 it.each([
 	['a wrong setting', options({ timeout: -1 }), /Timeout/],
 	['a wrong limit', options({ maxRows: 0 }), /Max Rows/],
-	['a refused key', { apiKey: 'a-wrong-key' }, /key/i],
+	['a refused key', { apiKey: 'a-wrong-key' }, /^The API node refused the key/],
 ])('answers with the error of %s, and throws nothing', async (_what, how, words) => {
 	const answer = await call('dataikuPredict', 'fraud', { features: { amount: 1 } }, how);
 	expect(answer).toEqual([{ error: expect.stringMatching(words) }]);
-	expect(JSON.stringify(answer)).not.toContain('a-wrong-key');
+	expect(JSON.stringify(answer)).not.toMatch(/a-wrong-key|127\.0\.0\.1/);
 });
 
 it('answers with an error where there is no credential that can be used', async () => {

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ExecutionStatus, IRun, IRunExecutionData } from 'n8n-workflow';
+import type { ExecutionStatus, IDataObject, IRun, IRunExecutionData } from 'n8n-workflow';
 import type { Installation } from './installation';
 
 export interface Owner {
@@ -54,14 +54,29 @@ export class N8nRest {
 	}
 
 	/** Runs a workflow from one of its triggers and waits for its end. */
-	async run(workflowId: string, trigger: string): Promise<IRun> {
-		// n8n before 2.20 runs what it is sent, not what it has saved.
-		const workflowData = await this.call<object>('GET', `/workflows/${workflowId}`);
-		const body = { triggerToStartFrom: { name: trigger }, workflowData };
-		const { executionId } = await this.call<{ executionId: string }>('POST', `/workflows/${workflowId}/run`, body);
-		return await this.finished(executionId);
+	async run(workflowId: string, trigger: string, given?: IDataObject): Promise<IRun> {
+		return await this.finished(await this.start(workflowId, trigger, given));
 	}
 
+	/**
+	 * Starts a workflow from one of its triggers.
+	 *
+	 * @param given what the trigger is to give, for one that would wait for it, such as a chat
+	 * @returns the execution's ID
+	 */
+	async start(workflowId: string, trigger: string, given?: IDataObject): Promise<string> {
+		const data = given && {
+			...{ startTime: Date.now(), executionTime: 0, executionIndex: 0, executionStatus: 'success', source: [] },
+			data: { main: [[{ json: given }]] },
+		};
+		// n8n before 2.20 runs what it is sent, not what it has saved.
+		const workflowData = await this.call<object>('GET', `/workflows/${workflowId}`);
+		const body = { triggerToStartFrom: { name: trigger, data }, workflowData };
+		const { executionId } = await this.call<{ executionId: string }>('POST', `/workflows/${workflowId}/run`, body);
+		return executionId;
+	}
+
+	/** An execution once it has none of these states any more. */
 	async finished(executionId: string, unfinished: ExecutionStatus[] = ['new', 'running', 'waiting']): Promise<IRun> {
 		for (let failures = 0; ;) {
 			// n8n 2.20 has a 500 for an execution that has just begun, n8n 1 no data of one that has just ended.

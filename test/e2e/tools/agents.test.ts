@@ -1,71 +1,30 @@
-import type { IDataObject, INode, ResourceMapperFields } from 'n8n-workflow';
-import type { N8nRest } from '../../demo/n8n/rest';
-import { storeHistory } from '../nodes/demo';
-import { chaosProxy, type ChaosProxy } from '../support/chaosProxy';
-import { AgentModel, type Step, type ToolCalls, type ToolSpec } from './agentModel';
-import { running } from './running';
+import type { IDataObject, INode } from 'n8n-workflow';
+import { AgentModel, type Step, type ToolCalls } from './AgentModel';
+import {
+	afterEmptyCall,
+	expectRightAnswers,
+	firstCalls,
+	ofFraud,
+	parsed,
+	secondCall,
+	sixTools,
+	theirArguments,
+} from './sixTools';
+import { into, node, Workbench } from './Workbench';
 
-const { signIn, apiNodeUrl } = running();
 const agentVersions = [1.9, 2.3, 3, 3.1];
-const key = 'demo-key';
 
-let rest: N8nRest;
-/** Between n8n and the API node: it shows what was sent. */
-let wire: ChaosProxy;
-let credential: { id: string; name: string };
-beforeAll(async () => {
-	rest = await signIn();
-	wire = await chaosProxy({ upstream: apiNodeUrl });
-	const data = { url: wire.url, serviceId: 'demo', authentication: 'apiKey', apiKey: key };
-	credential = await rest.call('POST', '/credentials', { name: 'Tools', type: 'dataikuApiNodeApi', data });
-});
-afterAll(async () => await wire.close());
-beforeEach(() => void wire.requests.splice(0));
-
-/** What was sent, but for the OpenAPI document: path below the service, and body. */
-const sent = () =>
-	wire.requests
-		.filter(({ method }) => method === 'POST')
-		.map(({ path, body }) => [path.replace('/public/api/v1/demo/', ''), JSON.parse(body) as IDataObject] as const);
-
-const node = (name: string, type: string, typeVersion: number, parameters: INode['parameters']): INode => ({
-	id: name,
-	name,
-	type,
-	typeVersion,
-	position: [0, 0],
-	parameters,
-});
-
-/** A tool as it is when dropped: with its credential and its endpoint, unless told otherwise. */
-const tool = (type: string, endpointId: string, parameters: IDataObject = {}): INode => ({
-	...node(endpointId, `n8n-nodes-dataiku.${type}Tool`, 1, {
-		endpointId: { __rl: true, mode: 'id', value: endpointId },
-		...(parameters as INode['parameters']),
-	}),
-	credentials: { dataikuApiNodeApi: credential },
-});
-
-/** Where an agent's tools and model are connected. */
-const into = (name: string, type: 'main' | 'ai_tool' | 'ai_languageModel') => ({
-	[type]: [[{ node: name, type, index: 0 }]],
-});
-
-async function save(nodes: INode[], connections: object): Promise<string> {
-	const workflow = { name: 'Tools', nodes, connections, settings: { executionOrder: 'v1' }, active: false };
-	const { id } = await rest.call<{ id: string }>('POST', '/workflows', workflow);
-	return id;
-}
+let bench: Workbench;
+beforeAll(async () => (bench = await Workbench.open()));
+afterAll(async () => await bench.close());
+beforeEach(() => bench.forget());
 
 /** Lets an agent talk with a scripted model until the script ends. */
 async function converse(typeVersion: number, tools: INode[], ...script: Step[]): Promise<AgentModel> {
 	const model = await AgentModel.start(...script);
 	try {
-		const data = { apiKey: 'none', url: model.url };
-		const openAi = await rest.call<{ id: string; name: string }>('POST', '/credentials', {
-			...{ name: 'Scripted model', type: 'openAiApi', data },
-		});
-		const id = await save(
+		const openAiApi = await bench.modelCredential(model);
+		const id = await bench.save(
 			[
 				node('Start', 'n8n-nodes-base.manualTrigger', 1, {}),
 				node('Chat', 'n8n-nodes-base.set', 3.4, {
@@ -83,7 +42,7 @@ async function converse(typeVersion: number, tools: INode[], ...script: Step[]):
 						model: { __rl: true, mode: 'id', value: 'scripted' },
 						options: {},
 					}),
-					credentials: { openAiApi: openAi },
+					credentials: { openAiApi },
 				},
 				...tools,
 			],
@@ -91,10 +50,12 @@ async function converse(typeVersion: number, tools: INode[], ...script: Step[]):
 				Start: into('Chat', 'main'),
 				Chat: into('Agent', 'main'),
 				Model: into('Agent', 'ai_languageModel'),
-				...Object.fromEntries(tools.map(({ name }) => [name, into('Agent', 'ai_tool')])),
+				...Object.fromEntries(
+					tools.map(({ name }) => [name, into(name === 'gated' ? 'Approval' : 'Agent', 'ai_tool')]),
+				),
 			},
 		);
-		const run = await rest.run(id, 'Start');
+		const run = await bench.rest.run(id, 'Start');
 		if (run.data.resultData.error) throw run.data.resultData.error;
 		expect(run.status).toBe('success');
 		return model;
@@ -106,106 +67,34 @@ async function converse(typeVersion: number, tools: INode[], ...script: Step[]):
 /** What a tool said, by the tool's name. */
 type Said = Record<string, IDataObject[]>;
 
-const parsed = (text: string | undefined) => JSON.parse(text ?? '') as IDataObject[];
-
-/** Calls one tool after the other, so that what was said is known by its tool. */
-function oneByOne(calls: ToolCalls): { script: Step[]; said: (model: AgentModel) => Said } {
-	return {
-		script: calls.map((call) => () => [call]),
-		said: (model) => Object.fromEntries(calls.map(([name], n) => [name, parsed(model.said[n]?.[0])])),
-	};
-}
-
-/** Arguments that a model sends which knows no more than their names. */
-const guess = ({ name, parameters }: ToolSpec): ToolCalls[number] => [
-	name,
-	Object.fromEntries(Object.keys(parameters.properties ?? {}).map((argument) => [argument, { value: 'a guess' }])),
-];
-
-/** The record that an error gives as an example. */
-function example(said: string): IDataObject {
-	const { error } = parsed(said)[0] as { error: string };
-	return JSON.parse(/For example: (\{.*\})\./.exec(error)![1]!) as IDataObject;
-}
-
-/** A history of such records. */
-function historyLike(record: IDataObject): IDataObject[] {
-	const history = storeHistory(String(record.store));
-	expect(Object.keys(record)).toEqual(expect.arrayContaining(Object.keys(history[0]!)));
-	return history;
-}
-
-const argumentOf = ({ parameters }: ToolSpec) => Object.keys(parameters.properties ?? {})[0]!;
-
 describe.each(agentVersions)('an agent of version %s', (version) => {
-	const dropped = () => [
-		tool('dataikuPredict', 'fraud'),
-		tool('dataikuPredictEffect', 'coupon_effect'),
-		tool('dataikuForecast', 'store_sales'),
-		tool('dataikuLookup', 'known_customer'),
-		tool('dataikuSqlQuery', 'customer_transactions'),
-		tool('dataikuRunFunction', 'add'),
-	];
-
 	test('knows each dropped tool by its endpoint, and one argument of it', async () => {
-		const { tools } = await converse(version, dropped());
-		const byName = Object.fromEntries(tools.map((spec) => [spec.name, spec]));
-		for (const { name } of dropped()) expect(byName[name]!.description).toContain(`Endpoint: ${name}.`);
-		expect(Object.fromEntries(tools.map((spec) => [spec.name, Object.keys(spec.parameters.properties!)]))).toEqual({
-			fraud: ['features'],
-			coupon_effect: ['features'],
-			store_sales: ['records'],
-			known_customer: ['keys'],
-			customer_transactions: ['parameters'],
-			add: ['function_arguments'],
+		const { tools } = await converse(version, sixTools(bench));
+		for (const { name, description } of tools) expect(description).toContain(`Endpoint: ${name}.`);
+		const names = tools.map(({ name, parameters }) => [name, Object.keys(parameters.properties!)] as const);
+		expect(Object.fromEntries(names)).toEqual(theirArguments);
+		const { description, parameters } = tools.find(({ name }) => name === 'fraud')!;
+		expect(description).toBe(ofFraud.description);
+		expect(parameters).toEqual({
+			$schema: 'http://json-schema.org/draft-07/schema#',
+			type: 'object',
+			properties: { features: ofFraud.features },
+			additionalProperties: false,
 		});
-		expect(byName.fraud!.parameters.properties!.features!.description).toBe(
-			'The features of one record by name, as a JSON object',
-		);
 	});
 
-	test.each([
-		['a guess', guess],
-		['an empty call', ({ name }: ToolSpec): ToolCalls[number] => [name, {}]],
-	])('is taught by the error after %s, and then gets the right answer', async (_what, first) => {
+	test.each(firstCalls)('is taught by the error after %s, and then gets the right answer', async (_what, first) => {
 		const answers: Said = {};
-		for (const dropping of dropped()) {
-			const model = await converse(
+		for (const dropped of sixTools(bench)) {
+			const { said } = await converse(
 				version,
-				[dropping],
+				[dropped],
 				([spec]) => [first(spec!)],
-				([spec], [said]) => {
-					const record = example(said!);
-					const given = spec!.name === 'store_sales' ? historyLike(record) : record;
-					return [[spec!.name, { [argumentOf(spec!)]: given }]];
-				},
+				([spec], [text]) => [secondCall(spec!, text!)],
 			);
-			expect(Object.keys(parsed(model.said[0]![0])[0]!)).toEqual(['error']);
-			answers[dropping.name] = parsed(model.said[1]![0]);
+			answers[dropped.name] = parsed(said[1]![0]);
 		}
-		expect(answers.fraud).toEqual([
-			{
-				prediction: 'fraud',
-				proba_legitimate: expect.any(Number),
-				proba_fraud: expect.any(Number),
-				probaPercentile: expect.any(Number),
-			},
-		]);
-		expect(answers.coupon_effect).toMatchObject([{ predictedEffect: expect.any(Number) }]);
-		expect(answers.store_sales).toHaveLength(7);
-		expect(answers.known_customer).toMatchObject([{ name: 'Ana Costa' }]);
-		expect(answers.customer_transactions!.length).toBeGreaterThan(1);
-		expect(answers.add).toEqual([{ result: 5 }]);
-		// One request for each tool, which held the example and nothing else: nothing of the chat.
-		const requests = sent().filter(([, body]) => Object.keys(body).length > 0);
-		expect(requests.map(([path]) => path.split('/')[0])).toEqual(dropped().map(({ name }) => name));
-		const features = {
-			...{ amount: 412.5, hour: 3, country: 'US', merchant_category: 'electronics', card_present: false },
-			...{ customer_age_days: 240, chargebacks: 0, customer_id: 'C001' },
-		};
-		expect(requests[0]![1]).toEqual({ items: [{ features }] });
-		expect(requests.at(-1)).toEqual(['add/run', { a: 2, b: 3 }]);
-		expect(JSON.stringify(sent())).not.toMatch(/chat|session|toolCallId|guess/i);
+		expectRightAnswers(answers, bench);
 	});
 
 	test('is told of a wrong type, a missing value and an unknown endpoint, with what is expected', async () => {
@@ -213,16 +102,51 @@ describe.each(agentVersions)('an agent of version %s', (version) => {
 			['fraud', { features: { amount: 'a lot', country: 'Narnia' } }],
 			['customer_transactions', { parameters: { customer_id: 'C001' } }],
 			['frad', { features: { amount: 1 } }],
+			['fraud', {}],
 		];
-		const { script, said } = oneByOne(calls);
-		const tools = [...dropped(), tool('dataikuPredict', 'frad')];
-		const answers = said(await converse(version, tools, ...script));
-		const [wrong, missing, unknown] = calls.map(([name]) => String(answers[name]![0]!.error));
+		const tools = [...sixTools(bench), bench.tool('dataikuPredict', 'frad')];
+		const { said } = await converse(version, tools, ...calls.map((call) => () => [call]));
+		const [wrong, missing, unknown, empty] = said.map(([text]) => String(parsed(text)[0]!.error));
 		expect(wrong).toMatch(/^`amount` must be a number, not the text 'a lot'; `country` is 'Narnia'.*expects amount/);
 		expect(missing).toMatch(/^`min_amount` is missing .*expects customer_id .*For example: \{/);
 		expect(unknown).toMatch(/has no endpoint "frad".*Endpoints for this node: fraud, /);
-		expect(sent().map(([path]) => path)).toEqual([expect.stringMatching(/^frad\//)]);
+		expect(empty).toBe(afterEmptyCall);
+		expect(bench.sent.map(([path]) => path)).toEqual([expect.stringMatching(/^frad\//)]);
 	});
+
+	test('with the form, is told what does not fit; before version 3, nothing of what its schema refuses', async () => {
+		const form = bench.tool('dataikuPredict', 'fraud', await bench.form('dataikuPredict', 'fraud'));
+		const features = {
+			...{ amount: 412.5, hour: 3, country: 'US', merchant_category: 'electronics', card_present: false },
+			...{ customer_age_days: 240, chargebacks: 0, customer_id: 'C001' },
+		};
+		const { tools, said } = await converse(
+			version,
+			[form],
+			() => [['fraud', { ...features, country: 'Narnia' }]],
+			() => [['fraud', { ...features, amount: 'a lot' }]],
+			() => [['fraud', features]],
+		);
+		expect(tools[0]!.parameters.required).toEqual(Object.keys(features));
+		const [country, amount, right] = said.map(([text]) => text!);
+		expect(parsed(country)[0]!.error).toMatch(/^'country' expects one of .* 'Narnia' .*expects amount \(number/);
+		if (version < 3) expect(amount).toBe('');
+		else expect(parsed(amount)[0]!.error).toMatch(/^'amount' expects a number but we got 'a lot' .*For example: \{/);
+		expect(parsed(right)).toMatchObject([{ prediction: 'fraud' }]);
+		expect(bench.sent).toEqual([['fraud/predict-multi', { items: [{ features }] }]]);
+	});
+});
+
+// n8n hands the calls of a gated tool to a human from version 3 of the agent on.
+test.each([1.9, 2.3])('an agent of version %s can do nothing with a tool behind an approval', async (version) => {
+	const gated = bench.tool('dataikuSqlQuery', 'add_payment');
+	const approval = node('Approval', '@n8n/n8n-nodes-langchain.chatHitlTool', 1.3, { responseType: 'approval' });
+	const parameters = { customer_id: 'C001', amount: 1 };
+	const { said } = await converse(version, [approval, { ...gated, name: 'gated' }], ([spec]) => [
+		[spec!.name, { toolParameters: { parameters }, hitlParameters: {} }],
+	]);
+	expect(said).toEqual([['']]);
+	expect(bench.sent).toEqual([]);
 });
 
 describe('a tool', () => {
@@ -233,26 +157,10 @@ describe('a tool', () => {
 	}
 
 	test('with the form has an argument for each feature, by name, type and description', async () => {
-		const endpointId = { __rl: true, mode: 'id', value: 'fraud' };
-		const { fields } = await rest.call<ResourceMapperFields>(
-			'POST',
-			'/dynamic-node-parameters/resource-mapper-fields',
-			{
-				path: 'parameters.mapping',
-				methodName: 'getFields',
-				nodeTypeAndVersion: { name: 'n8n-nodes-dataiku.dataikuPredictTool', version: 1 },
-				currentNodeParameters: { authentication: 'apiKey', endpointId },
-				credentials: { dataikuApiNodeApi: credential },
-			},
-		);
-		// What the editor makes of it.
-		const value = Object.fromEntries(fields.map(({ id, defaultValue }) => [id, defaultValue]));
-		const mapping = { mappingMode: 'defineBelow', value, schema: fields, matchingColumns: [] };
-		const model = await converse(
-			3.1,
-			[tool('dataikuPredict', 'fraud', { recordSource: 'mapping', mapping })],
-			([spec]) => [[spec!.name, { amount: 412.5, hour: 3, country: 'US', card_present: false }]],
-		);
+		const form = await bench.form('dataikuPredict', 'fraud');
+		const model = await converse(3.1, [bench.tool('dataikuPredict', 'fraud', form)], ([spec]) => [
+			[spec!.name, { amount: 412.5, hour: 3, country: 'US', card_present: false }],
+		]);
 		const { properties } = model.tools[0]!.parameters;
 		expect(properties).toMatchObject({
 			amount: { type: 'number', description: 'amount (number; Amount in euros)' },
@@ -262,31 +170,34 @@ describe('a tool', () => {
 			},
 			card_present: { type: 'boolean' },
 		});
-		expect(Object.keys(properties!)).toEqual(fields.map(({ id }) => id));
+		expect(Object.keys(properties!)).toEqual([
+			...['amount', 'hour', 'country', 'merchant_category', 'card_present'],
+			...['customer_age_days', 'chargebacks', 'customer_id'],
+		]);
 		expect(parsed(model.said[0]![0])).toMatchObject([{ prediction: 'fraud' }]);
 		const features = { amount: 412.5, hour: 3, country: 'US', card_present: false };
-		expect(sent()).toEqual([['fraud/predict-multi', { items: [{ features }] }]]);
+		expect(bench.sent).toEqual([['fraud/predict-multi', { items: [{ features }] }]]);
 	});
 
 	test('whose endpoint is given by its URL tells the model nothing of the host', async () => {
-		const value = `${wire.url}/public/api/v1/demo/house_price/predict`;
+		const value = `${bench.wire.url}/public/api/v1/demo/house_price/predict`;
 		const { tools } = await converse(3.1, [
-			tool('dataikuPredict', 'homes', { endpointId: { __rl: true, mode: 'url', value } }),
+			bench.tool('dataikuPredict', 'homes', { endpointId: { __rl: true, mode: 'url', value } }),
 		]);
 		expect(tools[0]!.description).toContain('Endpoint: demo/house_price/predict.');
-		expect(tools[0]!.description).not.toContain(String(wire.port));
+		expect(tools[0]!.description).not.toContain(String(bench.wire.port));
 	});
 
 	test('says in words what an answer does not hold', async () => {
 		const tools = [
-			tool('dataikuLookup', 'customer'),
-			tool('dataikuLookup', 'known_customer'),
-			tool('dataikuPredict', 'fraud_known_customers'),
-			tool('dataikuSqlQuery', 'customer_transactions'),
-			tool('dataikuSqlQuery', 'all_transactions'),
-			tool('dataikuRunFunction', 'chart'),
-			tool('dataikuRunFunction', 'nothing'),
-			tool('dataikuRunFunction', 'sequence'),
+			bench.tool('dataikuLookup', 'customer'),
+			bench.tool('dataikuLookup', 'known_customer'),
+			bench.tool('dataikuPredict', 'fraud_known_customers'),
+			bench.tool('dataikuSqlQuery', 'customer_transactions'),
+			bench.tool('dataikuSqlQuery', 'all_transactions'),
+			bench.tool('dataikuRunFunction', 'chart'),
+			bench.tool('dataikuRunFunction', 'nothing'),
+			bench.tool('dataikuRunFunction', 'sequence'),
 		];
 		const answers = await ask(
 			tools,
@@ -325,25 +236,31 @@ describe('a tool', () => {
 		const autoMap = { mappingMode: 'autoMapInputData', value: null };
 		const [item, mapped] = await ask(
 			[
-				tool('dataikuPredict', 'fraud', { recordSource: 'inputItem' }),
-				{ ...tool('dataikuPredict', 'fraud', { recordSource: 'mapping', mapping: autoMap }), name: 'mapped', id: 'm' },
+				bench.tool('dataikuPredict', 'fraud', { recordSource: 'inputItem' }),
+				{
+					...bench.tool('dataikuPredict', 'fraud', { recordSource: 'mapping', mapping: autoMap }),
+					name: 'mapped',
+					id: 'm',
+				},
 			],
 			['fraud', {}],
 			['mapped', {}],
 		);
 		for (const answer of [item, mapped]) expect(answer![0]!.error).toMatch(/^A tool has no input item /);
-		expect(sent()).toEqual([]);
+		expect(bench.sent).toEqual([]);
 	});
 
 	test('hands on neither key nor host when the API node refuses the key or is gone', async () => {
-		const wrongKey = await rest.call<{ id: string; name: string }>('POST', '/credentials', {
-			name: 'Wrong key',
-			type: 'dataikuApiNodeApi',
-			data: { url: wire.url, serviceId: 'demo', authentication: 'apiKey', apiKey: 'a-wrong-key' },
-		});
-		const refused = { ...tool('dataikuPredict', 'fraud'), credentials: { dataikuApiNodeApi: wrongKey } };
-		const [answer] = await ask([refused], ['fraud', { features: { amount: 1 } }]);
-		expect(answer![0]!.error).toMatch(/401|key/i);
-		expect(JSON.stringify(answer)).not.toContain('a-wrong-key');
+		const wrong = [{ apiKey: 'a-wrong-key' }, { url: 'http://127.0.0.1:9' }];
+		const tools = wrong.map(async (data, n) => ({
+			...bench.tool('dataikuPredict', 'fraud'),
+			...{ id: `wrong_${n}`, name: `wrong_${n}` },
+			credentials: { dataikuApiNodeApi: await bench.apiNodeCredential(data) },
+		}));
+		const features = { features: { amount: 1 } };
+		const [refused, gone] = await ask(await Promise.all(tools), ['wrong_0', features], ['wrong_1', features]);
+		expect(refused![0]!.error).toMatch(/401|key/i);
+		expect(gone![0]!.error).toMatch(/reach|connect/i);
+		expect(JSON.stringify([refused, gone])).not.toMatch(/a-wrong-key|demo-key|127\.0\.0\.1/);
 	});
 });

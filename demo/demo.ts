@@ -58,7 +58,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
 		const owner = await ownerOf(userFolder);
 		const rest = await N8nRest.signIn(n8n.url, installation, owner);
 		for (const { id, nodes } of options.installation ? [] : await examples()) {
-			if (nodes.some(({ type }) => /\.(webhook|formTrigger)$/.test(type))) await rest.publish(id);
+			if (nodes.some(({ type }) => /\.(webhook|formTrigger|mcpTrigger)$/.test(type))) await rest.publish(id);
 		}
 		return { n8n, rest, owner, apiNode, installation, stop };
 	} catch (error) {

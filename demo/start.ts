@@ -138,6 +138,9 @@ n8n's editor:    ${n8n.url}
 Score a payment in real time:
   curl -s ${n8n.url}/webhook/score-payment -H 'content-type: application/json' -d '${JSON.stringify(body)}'
 
+Its tools, for a client of the Model Context Protocol:
+  ${n8n.url}/mcp/dataiku
+
 Ctrl-C stops everything.`;
 }
 

@@ -23,7 +23,8 @@ export class Load {
 		private readonly url: string,
 		callers: number,
 	) {
-		this.agent = new Agent({ connections: callers });
+		// A call that n8n has lost is a failed one, and holds nobody up.
+		this.agent = new Agent({ connections: callers, headersTimeout: 60_000 });
 		this.callers = Promise.all(Array.from({ length: callers }, async () => await this.caller()));
 	}
 

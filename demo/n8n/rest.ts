@@ -39,7 +39,7 @@ export class N8nRest {
 	async call<T>(method: string, path: string, body?: object): Promise<T> {
 		const answer = await fetch(`${this.url}/rest${path}`, {
 			method,
-			headers: { cookie: this.cookie, 'content-type': 'application/json' },
+			headers: { ...headers, cookie: this.cookie },
 			body: body && JSON.stringify(body),
 		});
 		const text = await answer.text();
@@ -100,5 +100,8 @@ export class N8nRest {
 	}
 }
 
+/** n8n closes a connection that was idle for some seconds, and a request may be on its way there just then. */
+const headers = { 'content-type': 'application/json', connection: 'close' };
+
 const post = async (url: string, body: object) =>
-	await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+	await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });

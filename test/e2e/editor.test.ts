@@ -1,7 +1,8 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { INode } from 'n8n-workflow';
 import type { BrowserContext } from 'playwright-core';
-import { EXAMPLES, examples } from '../../demo/demo';
+import { type Example, EXAMPLES } from '../../demo/demo';
 import type { N8nRest } from '../../demo/n8n/rest';
 import { chaosProxy } from '../support/chaosProxy';
 import { EditorPage, openBrowser } from './editor-page';
@@ -280,15 +281,14 @@ test.each([
 	expect(await modal.textContent()).toMatch(reason);
 });
 
-test('each example is shown on the canvas with all that belongs to it', async () => {
-	for (const { id, nodes } of await examples()) {
-		const editor = await EditorPage.openSaved(browser, url, id);
-		const working = nodes.filter(({ type }) => !type.endsWith('.stickyNote'));
-		for (const { name } of working) await editor.node(name).waitFor();
-		expect(await editor.page.getByTestId('sticky').count()).toBe(nodes.length - working.length);
-		await editor.pictureOfCanvas(id.replace('dataiku-', ''));
-		await editor.page.close();
-	}
+test.each(readdirSync(EXAMPLES))('%s is shown on the canvas with all that belongs to it', async (file) => {
+	const { id, nodes } = JSON.parse(readFileSync(path.join(EXAMPLES, file), 'utf8')) as Example;
+	const editor = await EditorPage.openSaved(browser, url, id);
+	const working = nodes.filter(({ type }) => !type.endsWith('.stickyNote'));
+	for (const { name } of working) await editor.node(name).waitFor();
+	expect(await editor.page.getByTestId('sticky').count()).toBe(nodes.length - working.length);
+	await editor.pictureOfCanvas(id.replace('dataiku-', ''));
+	await editor.page.close();
 });
 
 test('an example that was imported from its file runs as it is', async () => {

@@ -1,6 +1,7 @@
 import type { FieldType, ILoadOptionsFunctions, ResourceMapperField, ResourceMapperFields } from 'n8n-workflow';
 import { type FieldSchema, fieldWords, type OperationName, StatusError } from '../../client';
 import { connect } from './connection';
+import { filledByModel } from './description/nodeProperties';
 import { type Known, readDocument } from './documents';
 import { textOf } from './parameters';
 import { shortened } from './shortened';
@@ -8,8 +9,6 @@ import { shortened } from './shortened';
 /** Of a list of values, what a person can choose from. */
 const mostChoices = 500;
 const longestLabel = 120;
-/** What n8n's editor marks a value with that the model fills in. */
-const filledByModel = '/*n8n-auto-generated-fromAI-override*/';
 
 /** The method behind a node's form: the fields that the service's OpenAPI document gives the endpoint. */
 export function endpointFields(operation: OperationName) {

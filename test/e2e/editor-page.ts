@@ -56,9 +56,16 @@ export class EditorPage {
 		return new EditorPage(page);
 	}
 
-	/** Types into the panel of nodes and waits until it offers all of some; it fills bit by bit. */
-	async search(text: string, names: string[]): Promise<void> {
-		await this.page.getByTestId('canvas-handle-plus').last().click();
+	/**
+	 * Types into the panel of nodes and waits until it offers all of some; it fills bit by bit.
+	 *
+	 * @param below the input of a node whose plus opens the panel, in place of the last output's
+	 */
+	async search(text: string, names: string[], below?: 'ai_tool'): Promise<void> {
+		const plus = below
+			? this.page.locator(`[data-handleid*="${below}"]`).getByTestId('canvas-handle-plus')
+			: this.page.getByTestId('canvas-handle-plus').last();
+		await plus.click();
 		await this.page.getByTestId('node-creator-search-bar').fill(text);
 		const offered = this.page.getByTestId('node-creator-item-name');
 		for (const name of names) await offered.getByText(name, { exact: true }).waitFor();
@@ -67,8 +74,11 @@ export class EditorPage {
 	/** Adds a node that `search` has found; the editor then opens it. */
 	async add(name: string): Promise<void> {
 		await this.page.getByTestId('node-creator-item-name').getByText(name, { exact: true }).click();
-		await this.page.getByText('Add to workflow').click();
-		await this.page.getByTestId('node-parameters').waitFor();
+		const confirm = this.page.getByText('Add to workflow');
+		const opened = this.page.getByTestId('node-parameters');
+		await confirm.or(opened).first().waitFor();
+		if (await confirm.isVisible()) await confirm.click();
+		await opened.waitFor();
 	}
 
 	node(name: string): Locator {
@@ -81,7 +91,25 @@ export class EditorPage {
 
 	async choose(parameter: string, option: string): Promise<void> {
 		await this.parameter(parameter).click();
-		await this.page.getByRole('option', { name: option, exact: true }).click();
+		// Its description is a part of its name.
+		await this.page
+			.getByRole('option')
+			.filter({ hasText: new RegExp(`^\\s*${option}`) })
+			.click();
+	}
+
+	/** What a parameter, or a field of a form, shows that a model fills in: label, and description for the model. */
+	async filledByModel(within: Locator): Promise<Array<[label: string, description: string | undefined]>> {
+		const override = this.page.getByTestId('fromAI-override-field');
+		const fields = within.locator('[data-test-id="input-label"]').filter({ has: override });
+		return await Promise.all(
+			(await fields.all()).map(async (field) => {
+				const label = await field.locator('label').first().textContent();
+				const description = field.locator('textarea');
+				const shown = (await description.count()) > 0 ? await description.inputValue() : undefined;
+				return [label!.trim(), shown] as [string, string | undefined];
+			}),
+		);
 	}
 
 	/** The entries of a resource locator's list; the one that begins so is then chosen. */

@@ -214,6 +214,40 @@ test.each([
 	}
 });
 
+test('as a tool, a model fills in the JSON, or each feature of the form by its name and description', async () => {
+	const agent = { ...node('AI Agent', '@n8n/n8n-nodes-langchain.agent', { options: {} }, 220), typeVersion: 3.1 };
+	const editor = await EditorPage.open(browser, rest, url, [manualTrigger, agent]);
+	await editor.search('dataiku', ['Dataiku Predict Tool', 'Dataiku Forecast Tool'], 'ai_tool');
+	await editor.add('Dataiku Predict Tool');
+	await editor.chooseCredential('Dataiku demo');
+	await editor.chooseFromList('endpointId', 'fraud: ');
+	const parameters = editor.page.getByTestId('node-parameters');
+	const json = [['JSON', 'The features of one record by name, as a JSON object']];
+	expect(await editor.filledByModel(parameters)).toEqual(json);
+	await parameters.getByTestId('fromAI-override-field').locator('svg').last().click();
+	await parameters.getByTestId('fromAI-override-field').waitFor({ state: 'detached' });
+	await parameters.getByTestId('from-ai-override-button').last().click();
+	await parameters.getByTestId('fromAI-override-field').waitFor();
+	expect(await editor.filledByModel(parameters)).toEqual(json);
+	await editor.choose('recordSource', 'Form Below');
+	const form = editor.page.getByTestId('resource-mapper-container');
+	await form.getByText(/^customer_id/).waitFor();
+	expect(await editor.filledByModel(form)).toEqual([
+		['amount: Amount in euros', 'amount (number; Amount in euros)'],
+		['hour: Hour of the day, 0 to 23', 'hour (integer; Hour of the day, 0 to 23)'],
+		// The editor shows no description where there is a list.
+		["country: The merchant's country", undefined],
+		['merchant_category', undefined],
+		['card_present: The card was in the terminal', 'card_present (boolean; The card was in the terminal)'],
+		['customer_age_days: Days since the first purchase', 'customer_age_days (number; Days since the first purchase)'],
+		['chargebacks: Disputed payments so far', 'chargebacks (number; Disputed payments so far)'],
+		[
+			'customer_id: Looked up for what is known of the customer',
+			'customer_id (string; Looked up for what is known of the customer)',
+		],
+	]);
+});
+
 test('a misspelled feature is seen in a hint, with what was meant', async () => {
 	const misspelt = {
 		...paymentsNode,

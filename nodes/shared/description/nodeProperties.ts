@@ -37,6 +37,9 @@ export const dispatchHints: NodeHint[] = [
 	},
 ];
 
+/** What n8n's editor marks a value with that a model fills in. */
+export const filledByModel = '/*n8n-auto-generated-fromAI-override*/';
+
 /** Below a node's name on the canvas: its endpoint. */
 export const subtitle = '={{ $parameter["endpointId"]["value"] || $parameter["endpointId"] }}';
 
@@ -229,7 +232,7 @@ export function recordProperties(what: string, forModel: string, argument = what
 			},
 			{
 				// Where the default is left out, agents before version 3 are told nothing of a call without arguments.
-				default: `={{ $fromAI('${argument}', \`${forModel}\`, 'json', '[{}]') }}`,
+				default: `={{ ${filledByModel} $fromAI('${argument}', \`${forModel}\`, 'json', '[{}]') }}`,
 				description: 'One argument of the tool, which the model fills in with a JSON object',
 			},
 		),

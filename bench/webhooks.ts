@@ -139,6 +139,31 @@ export async function measureWebhooks(apiNodes: ApiNodes, report: (line: string)
 	return times;
 }
 
+/** ms of CPU that n8n spends on a call of a webhook, by engine and what the workflow then does. */
+export async function measureCallCost(
+	apiNodes: ApiNodes,
+	report: (line: string) => void,
+): Promise<Record<string, number>> {
+	const costs: Record<string, number> = {};
+	const calls = 320;
+	for (const engine of expressionEngines) {
+		await withN8n(apiNodes, engine, report, async (url) => {
+			const cpuSeconds = async () => {
+				const metrics = await (await fetch(`${url}/metrics`)).text();
+				return Number(/^n8n_process_cpu_seconds_total (\S+)/m.exec(metrics)![1]);
+			};
+			for (const peer of ['empty', 'node'] as const) {
+				const webhook = `${url}/webhook/plain-${peer}`;
+				await answered(webhook, 8, 160);
+				const before = await cpuSeconds();
+				await answered(webhook, 8, calls);
+				costs[`${engine} ${peer}`] = ((await cpuSeconds()) - before) * (1000 / calls);
+			}
+		});
+	}
+	return costs;
+}
+
 /** A real n8n with the workflows to call. */
 async function withN8n(
 	apiNodes: ApiNodes,
@@ -148,7 +173,7 @@ async function withN8n(
 ): Promise<void> {
 	const installation = await installN8n({ report });
 	const userFolder = await mkdtemp(path.join(tmpdir(), 'bench-'));
-	const env = { EXECUTIONS_DATA_SAVE_ON_SUCCESS: 'none', N8N_EXPRESSION_ENGINE: engine };
+	const env = { EXECUTIONS_DATA_SAVE_ON_SUCCESS: 'none', N8N_EXPRESSION_ENGINE: engine, N8N_METRICS: 'true' };
 	const n8n = new N8n({ installation, userFolder, port: await detect({ hostname: '127.0.0.1' }), env });
 	try {
 		const folder = path.join(userFolder, 'workflows');

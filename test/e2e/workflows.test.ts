@@ -16,7 +16,9 @@ beforeAll(async () => {
 
 test('n8n has every node, each as a tool as well, and every credential', async () => {
 	const names = async (kind: string) => {
-		const answer = await fetch(`${url}/types/${kind}.json`, { headers: { cookie: rest.cookie } });
+		// n8n may be busy with megabytes for so long that it closes a connection which is kept.
+		const headers = { cookie: rest.cookie, connection: 'close' };
+		const answer = await fetch(`${url}/types/${kind}.json`, { headers });
 		return ((await answer.json()) as Array<{ name: string }>).map(({ name }) => name);
 	};
 	const listed = (files: string[]) => files.map((file) => path.basename(file).split('.')[0]!);
@@ -35,6 +37,7 @@ const calls: Partial<Record<string, (url: string) => Promise<Response>>> = {
 			headers: { 'content-type': 'application/json' },
 			body: JSON.stringify({ amount: 412.5, hour: 3, country: 'US', merchant_category: 'electronics' }),
 		}),
+	'model-health': async (webhook) => await fetch(webhook),
 	transactions: async (webhook) => await fetch(`${webhook}?customer_id=C001&min_amount=50`),
 	'bar-chart': async (form) => {
 		const body = new FormData();
@@ -55,10 +58,14 @@ test.each(workflowsIn(EXAMPLES))('the example "%s" was imported from its file', 
 	expect(await rest.call('GET', `/workflows/${id}`)).toMatchObject({ name });
 });
 
+/** Those that need a model or several workers have tests of their own. */
+const runElsewhere = ['dataiku-agent', 'dataiku-approval', 'dataiku-mcp', 'dataiku-workers'];
+
 const saved = path.join(__dirname, 'saved');
 const folders = [EXAMPLES, ...readdirSync(saved).map((version) => path.join(saved, version))];
 describe.each(folders.map((folder) => [path.basename(folder), folder]))('of %s', (_folder, folder) => {
-	test.each(workflowsIn(folder))('the workflow "%s" runs', async (_name, workflow) => {
+	const workflows = workflowsIn(folder).filter(([, { id }]) => !runElsewhere.includes(id));
+	test.each(workflows)('the workflow "%s" runs', async (_name, workflow) => {
 		const { data, status } = await run(workflow);
 		expect(data.resultData.error).toBeUndefined();
 		// A form's last page waits for its visitor.

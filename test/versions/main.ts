@@ -22,7 +22,11 @@ interface Tested extends Release {
 
 // n8n takes xlsx from its author's server. The others are allowed to be newer than the rest of LangChain that these releases have.
 const overrides = { xlsx: '0.18.5', '@langchain/langgraph-checkpoint': '1.0.0' };
-const withoutTables = { 'Dataiku: forecast the sales of each store': 'no node that makes a data table' };
+const reason = 'make a data table';
+const withoutTables = {
+	'Dataiku: forecast the sales of each store': reason,
+	'Dataiku: join scores with what became of them': reason,
+};
 const releases: Tested[] = [
 	{
 		version: '1.123.81',
@@ -90,7 +94,7 @@ async function main(): Promise<void> {
 				loaded ? 'all' : 'not all',
 				count((group) => group === 'of examples'),
 				count((group) => group !== undefined && group !== 'of examples'),
-				Object.values(cannot).join(', '),
+				[...new Set(Object.values(cannot))].join(', '),
 			]);
 		};
 		for (const { cannot, ...release } of releases) {

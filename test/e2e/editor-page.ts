@@ -52,7 +52,7 @@ export class EditorPage {
 		const page = await browser.newPage();
 		page.setDefaultTimeout(60_000);
 		await page.goto(`${url}/workflow/${workflowId}`);
-		await page.getByTestId('execute-workflow-button').or(page.getByTestId('canvas-add-button')).first().waitFor();
+		await page.getByTestId('canvas-node').or(page.getByTestId('canvas-add-button')).first().waitFor();
 		return new EditorPage(page);
 	}
 

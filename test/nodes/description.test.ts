@@ -156,7 +156,9 @@ describe.each(nodeTypes)('%s', (type) => {
 		const properties = inVariant(true, descriptionOf(type).properties);
 		const by = Object.fromEntries(properties.map((each) => [each.name, each]));
 		expect(by.recordSource!.default).toBe('json');
-		expect(by.recordJson!.default).toMatch(/^=\{\{ \$fromAI\('[a-z_]+', `[^`]+`, 'json', '\[\{\}\]'\) \}\}$/);
+		expect(by.recordJson!.default).toMatch(
+			/^=\{\{ \/\*.*\*\/ \$fromAI\('[a-z_]+', `[^`]+`, 'json', '\[\{\}\]'\) \}\}$/,
+		);
 		expect(by.mapping!.default).toEqual({ mappingMode: 'defineBelow', value: null });
 		const options = Object.fromEntries(optionsOf(by.options!).map((each) => [each.name, each.default]));
 		expect(options).toMatchObject({ checkFeatures: 'error', maxRows: 50, maxCharacters: 20000 });

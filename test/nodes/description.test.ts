@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import {
 	type ICredentialType,
-	type INode,
 	type INodeExecutionData,
 	type INodeProperties,
 	type INodePropertyCollection,
@@ -195,23 +194,13 @@ describe.each(nodeTypes)('%s', (type) => {
 		}
 	});
 
-	it('finds its endpoint in a list, by id or by URL, checked while it is typed', () => {
+	it('finds its endpoint in a list, by id or by URL, and has n8n check none of them before each execution', () => {
 		const { modes = [] } = descriptionOf(type).properties.find(({ name }) => name === 'endpointId') ?? {};
-		expect(modes.map(({ name, type }) => [name, type])).toEqual([
-			['list', 'list'],
-			['id', 'string'],
-			['url', 'string'],
+		expect(modes.map(({ name, type: kind, validation }) => [name, kind, validation])).toEqual([
+			['list', 'list', undefined],
+			['id', 'string', undefined],
+			['url', 'string', undefined],
 		]);
-		const issuesOf = (mode: string, value: string) =>
-			NodeHelpers.getNodeParametersIssues(
-				descriptionOf(type).properties,
-				{ parameters: { endpointId: { __rl: true, mode, value } } } as unknown as INode,
-				descriptionOf(type),
-			)?.parameters?.endpointId;
-		for (const id of ['fraud', 'my model', '={{ $json.id }}']) expect(issuesOf('id', id)).toBeUndefined();
-		for (const id of ['a/b', 'https://host/x']) expect(issuesOf('id', id)?.join()).toMatch(/choose "By URL"/);
-		expect(issuesOf('url', 'https://host/prefix/public/api/v1/s/fraud/predict')).toBeUndefined();
-		expect(issuesOf('url', 'https://host/fraud')?.join()).toMatch(/must look like/);
 		const { methods } = nodes.types.getByNameAndVersion(nodes.fullName(type));
 		expect(Object.keys(methods?.listSearch ?? {})).toEqual([modes[0]!.typeOptions?.searchListMethod]);
 	});

@@ -101,8 +101,12 @@ async function run({ name, nodes, ...others }: Example): Promise<IRun> {
 		}
 		expect(answer.status).toBe(200);
 		const filter = encodeURIComponent(JSON.stringify({ workflowId: id }));
-		const { results } = await rest.call<{ results: Array<{ id: string }> }>('GET', `/executions?filter=${filter}`);
-		return await rest.finished(results[0]!.id, ['new', 'running']);
+		// n8n lists an execution some time after it has answered.
+		for (;;) {
+			const { results } = await rest.call<{ results: Array<{ id: string }> }>('GET', `/executions?filter=${filter}`);
+			if (results[0]) return await rest.finished(results[0].id, ['new', 'running']);
+			await sleep(100);
+		}
 	} finally {
 		await rest.call('POST', `/workflows/${id}/deactivate`, {});
 	}

@@ -47,7 +47,6 @@ export class FieldRule {
 	readonly #fits: (value: unknown) => boolean;
 	/** A text may stand for a value of the type. */
 	readonly #mayRead: boolean;
-	readonly required: boolean;
 
 	/**
 	 * @param listed the values of the field's `enum`, as texts
@@ -59,7 +58,6 @@ export class FieldRule {
 		private readonly readsTexts: boolean,
 	) {
 		const { name, type = 'string' } = field;
-		this.required = field.required;
 		this.#mayRead = ['number', 'integer', 'boolean'].includes(type);
 		this.#fits = field.type ? fits[field.type] : () => true;
 		this.#inherited = name in Object.prototype;

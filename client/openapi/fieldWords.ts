@@ -5,8 +5,8 @@ const mostFields = 40;
 const mostValues = 20;
 
 /**
- * The fields of an endpoint for a model to call it by, as far as 2,000 characters go: "amount (number, required; in EUR),
- * country (FR, DE or ES)".
+ * The fields of an endpoint for a language model to call it by, the required ones first: "amount (number, required; in EUR),
+ * country (one of FR | DE | ES)". At most 40, and about 2,000 characters.
  */
 export function fieldWords({ fields }: Pick<EndpointSchema, 'fields'>): string {
 	// Of many, those that a record cannot go without.

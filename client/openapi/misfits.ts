@@ -76,7 +76,7 @@ export function misfitCheck(schema: EndpointSchema): (record: JsonObject) => rea
 			if (verdict === 'missing') continue;
 			if (verdict !== undefined) return true;
 			filled++;
-			if (rule.required) filledRequired++;
+			if (rule.field.required) filledRequired++;
 		}
 		if (filled === 0 || filledRequired < required) return true;
 		if (others > 0 && filled < rules.length) for (const key in record) if (suggestionsFor(key).length > 0) return true;

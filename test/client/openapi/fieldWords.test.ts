@@ -1,0 +1,26 @@
+import { type FieldSchema, fieldWords } from '../../../client';
+
+const field = (name: string, more: Partial<FieldSchema> = {}): FieldSchema => ({
+	...{ name, required: false, nullable: false },
+	...more,
+});
+
+it('tells types, values and descriptions, the required fields first', () => {
+	const fields = [
+		field('country', { type: 'string', enum: ['FR', 'DE'] }),
+		field('anything'),
+		field('amount', { type: 'number', required: true, description: 'in\n EUR' }),
+	];
+	expect(fieldWords({ fields })).toBe('amount (number, required; in EUR), country (one of FR | DE), anything');
+});
+
+it('counts what it leaves out of many fields, many values and long descriptions', () => {
+	const many = Array.from({ length: 50 }, (_, n) => field(`f${n}`));
+	expect(fieldWords({ fields: many })).toMatch(/^f0, f1, .* f39 and 10 more$/);
+	const long = many.map(({ name }) => field(name, { description: 'word '.repeat(100) }));
+	const words = fieldWords({ fields: long });
+	expect(words.length).toBeLessThan(2_100);
+	expect(words).toMatch(/ and \d+ more$/);
+	const values = Array.from({ length: 30 }, (_, n) => n);
+	expect(fieldWords({ fields: [field('n', { enum: values })] })).toMatch(/\| 19 and 10 more\)$/);
+});

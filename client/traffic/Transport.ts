@@ -137,7 +137,13 @@ export class Transport {
 				);
 				const { failure, token, response } = attempt;
 				const { ofFunction = false } = request;
-				endpoint.report(call, slot, { failure, timeout, bodySize, ofFunction, waitedMs: waitedMs(response?.value) });
+				endpoint.report(call, slot, {
+					failure,
+					timeout,
+					bodySize,
+					ofFunction,
+					waitedMs: waitedMs(response?.value, ofFunction),
+				});
 				if (!failure) return response!;
 				if (!(failure instanceof ApiNodeError) || failure instanceof CancelledError) throw failure;
 				if (token !== undefined && !renewed && failure instanceof StatusError && failure.status === 401) {
@@ -265,9 +271,13 @@ interface ExchangedRequest {
 	acceptAny?: boolean;
 }
 
-/** How long a request waited for a pipeline: API nodes say so in microseconds, in no public document. 0 where they do not. */
-function waitedMs(response: unknown): number {
-	const timing = isObject(response) ? response.timing : undefined;
+/**
+ * How long a request waited for a pipeline: API nodes say so in microseconds, in no public document. 0 where they do not, as
+ * where a function responds by itself.
+ */
+function waitedMs(response: unknown, ofFunction: boolean): number {
+	const enveloped = isObject(response) && (!ofFunction || 'response' in response);
+	const timing = enveloped ? response.timing : undefined;
 	return isObject(timing) && typeof timing.wait === 'number' ? timing.wait / 1_000 : 0;
 }
 

@@ -168,3 +168,13 @@ it.each([
 	const settled = server.requests.slice(-8).map(({ outstanding }) => outstanding);
 	expect(Math.max(...settled)).toBe(expected);
 });
+
+it('A function that responds by itself says nothing of its endpoint by a field that happens to be called timing', async () => {
+	const server = await stage.chaos({
+		faults: { kind: 'delay', ms: 20 },
+		respond: () => ({ body: { timing: { wait: 15_000 } } }),
+	});
+	const client = stage.clientOf(server);
+	await Promise.all(callsOf(60).map(async () => await client.runFunction('f', {})));
+	expect(Math.max(...server.requests.slice(-8).map(({ outstanding }) => outstanding))).toBe(8);
+});

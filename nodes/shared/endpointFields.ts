@@ -3,7 +3,7 @@ import { type FieldSchema, fieldWords, type OperationName, StatusError } from '.
 import { connect } from './connection';
 import { filledByModel } from './description/nodeProperties';
 import { type Known, readDocument } from './documents';
-import { textOf } from './parameters';
+import { isTool, textOf } from './parameters';
 import { shortened } from './shortened';
 
 /** Of a list of values, what a person can choose from. */
@@ -22,7 +22,7 @@ export function endpointFields(operation: OperationName) {
 			: { endpointId: given, serviceId: chosenService(this) };
 		const known = await readDocument(connection, serviceId);
 		const fields = known.document?.schemaOf(endpointId, operation)?.fields ?? [];
-		const asTool = this.getNode().type.endsWith('Tool');
+		const asTool = isTool(this.getNode());
 		if (fields.length > 0) return { fields: asTool ? argumentFields(fields) : fields.map(formField) };
 		const instead = asTool
 			? 'take "JSON", which the model fills in as a whole'
@@ -79,13 +79,16 @@ function argumentFields(fields: readonly FieldSchema[]): ResourceMapperField[] {
 		let key = plain;
 		for (let n = 2; taken.has(key) || refused.has(key); n++) key = `${plain}_${n}`;
 		taken.add(key);
-		const about = fieldWords({ fields: [{ ...field, required: false }] }).replace(/[`\\]|\$\{/g, "'");
+		const about = harmless(fieldWords({ fields: [{ ...field, required: false }] }));
 		return {
 			...made,
 			defaultValue: `={{ ${filledByModel} $fromAI('${key}', \`${about}\`, '${argumentType(field)}') }}`,
 		};
 	});
 }
+
+/** Within a template literal of an expression: whatever a document says, it stays text. */
+const harmless = (text: string) => text.replace(/[`\\]/g, "'").replaceAll('{', '(').replaceAll('}', ')');
 
 const argumentType = ({ type }: FieldSchema): string => {
 	if (type === 'array' || type === 'object') return 'json';

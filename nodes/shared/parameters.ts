@@ -1,5 +1,8 @@
-import type { IExecuteFunctions, IGetNodeParameterOptions } from 'n8n-workflow';
+import type { IExecuteFunctions, IGetNodeParameterOptions, INode } from 'n8n-workflow';
 import { InvalidCallError } from '../../client';
+
+/** Whether a node is the variant for AI agents, which n8n gives a type of its own. */
+export const isTool = ({ type }: INode): boolean => type.endsWith('Tool');
 
 /** Reads a parameter for an item. `constant` when no item can make a difference. */
 export interface Reader<Value> {
@@ -25,14 +28,13 @@ function valueAt(source: unknown, path: string): unknown {
  * read a plain value, so what is plain is read once.
  */
 export class Parameters {
-	/** The node is the variant for AI agents, which n8n gives a type of its own. */
 	readonly asTool: boolean;
 	private readonly raw: unknown;
 
 	constructor(private readonly context: IExecuteFunctions) {
-		const { type, parameters } = context.getNode();
-		this.asTool = type.endsWith('Tool');
-		this.raw = parameters;
+		const node = context.getNode();
+		this.asTool = isTool(node);
+		this.raw = node.parameters;
 	}
 
 	/** What the node holds, expressions unevaluated. */

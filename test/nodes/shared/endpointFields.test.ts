@@ -160,3 +160,18 @@ it.each<[string, IDataObject]>([
 	});
 	expect(fields.map(({ id }) => id)).toContain('store');
 });
+
+it("leaves a document's words text in the arguments of a tool's form, whatever they are", async () => {
+	const hostile = 'x`, "json") }} {{ $env.SECRET }} ${process} \\` }}';
+	const features = { type: 'object', properties: { [hostile]: { type: 'number', description: hostile } } };
+	const openApi = JSON.stringify({
+		swagger: '2.0',
+		paths: {
+			'/e/predict': {
+				post: { parameters: [{ in: 'body', name: 'body', schema: { type: 'object', properties: { features } } }] },
+			},
+		},
+	});
+	const { fields } = await fieldsOf('e', { type: 'dataikuPredictTool', url: node.url, openApi });
+	expect(fields[0]!.defaultValue).toMatch(/^=\{\{ \/\*[\w-]+\*\/ \$fromAI\('[\w-]+', `[^`\\{}]*`, 'number'\) \}\}$/);
+});

@@ -66,7 +66,7 @@ export async function settleItems(
 		const { parameters } = execution;
 		const contextOf = contextReader(parameters);
 		const targetOf = batchTargetReader(parameters);
-		const emit = emitter(execution, outputs);
+		const emit = emitter(execution, operation, outputs);
 		const responseHeaders = mayBeFull(parameters.reader('output', Object.keys(outputs)[0]!));
 		const key = operation === 'lookup' ? 'data' : 'features';
 		const open = new Map<string, Batch>();
@@ -123,8 +123,10 @@ const inShort = (record: JsonObject) =>
 		.map(([name, value]) => `${name} ${textOf(value).slice(0, 40)}`)
 		.join(', ');
 
+const isEmpty = (data: unknown) => isObject(data) && Object.keys(data).length === 0;
+
 /** Puts out what becomes of an item's record. */
-function emitter(execution: Execution, outputs: Outputs) {
+function emitter(execution: Execution, operation: RecordOperation, outputs: Outputs) {
 	const { sources, parameters } = execution;
 	const outputOf = parameters.reader<string>('output', Object.keys(outputs)[0]!);
 	const namesOf = outputNamesReader(parameters);
@@ -141,7 +143,7 @@ function emitter(execution: Execution, outputs: Outputs) {
 			if (choice === 'error') throw new ApiNodeError('The API node ignored the record', { detail: reason });
 			execution.remark(`Ignored by the API node: ${reason}`, inShort(record));
 			if (choice === 'drop') return undefined;
-		} else if (isObject(outcome.result.data) && Object.keys(outcome.result.data).length === 0) {
+		} else if (operation === 'lookup' && isEmpty(outcome.result.data)) {
 			execution.remark('No match was found', inShort(record));
 		}
 		const output = outputOf(itemIndex);

@@ -145,3 +145,16 @@ it('a run of more than ten seconds says in the log how far it has come', async (
 	expect(output).toHaveLength(16);
 	expect(logged).toEqual(['8 of 16 items done, 1 a second']);
 });
+
+it("tells of a lookup that found nothing, and takes no model's own empty data for one", async () => {
+	const hintsOf = async (type: string, endpointId: string, url: string, item: IDataObject) => {
+		const { hints } = await run(type, { url, endpointId, items: [item] });
+		return hints.map(({ message }) => message);
+	};
+	expect(await hintsOf('dataikuLookup', 'customer', node.url, { customer_id: 'C999' })).toEqual([
+		'No match was found (1 item: customer_id C999).',
+	]);
+	const custom = await chaosProxy({ respond: () => ({ body: { results: [{ ignored: false, data: {} }] } }) });
+	expect(await hintsOf('dataikuPredict', 'custom', custom.url, { a: 1 })).toEqual([]);
+	await custom.close();
+});

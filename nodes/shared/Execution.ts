@@ -9,7 +9,7 @@ import { type Remark, remarkWords, runHints } from './hints';
 import { errorItem, explain, type Place, toNodeError } from './nodeErrors';
 import { Parameters, type Reader } from './parameters';
 import { Records } from './records';
-import { modelError, toolAnswer } from './toolAnswer';
+import { type AnswerLimits, answerLimits, modelError, toolAnswer } from './toolAnswer';
 
 /** Work done without a break for the event loop, in ms: other workflows run in the same process. */
 const longestTurn = 10;
@@ -50,13 +50,15 @@ export class Execution {
 	private constructor(
 		private readonly context: IExecuteFunctions,
 		readonly parameters: Parameters,
+		/** Of the answer to a model, where the node is its tool. */
+		private readonly limits: AnswerLimits | undefined,
 		private readonly connection: Connection,
 		operation: OperationName,
 		private readonly options: ExecutionOptions,
 	) {
 		this.items = context.getInputData();
 		this.output = this.items.map(() => undefined);
-		this.sources = parameters.asTool ? this.items.map(() => ({ json: {} })) : this.items;
+		this.sources = limits ? this.items.map(() => ({ json: {} })) : this.items;
 		this.records = new Records(parameters, this.items);
 		this.features = new FeatureCheck(connection, operation, parameters, this.stop.signal);
 		this.continueOnFail = context.continueOnFail();
@@ -76,11 +78,14 @@ export class Execution {
 	): Promise<INodeExecutionData[][]> {
 		if (context.getInputData().length === 0) return [[]];
 		const parameters = new Parameters(context);
+		let limits: AnswerLimits | undefined;
 		let connection: Connection;
 		try {
+			// Before anything is sent: an error after a write would have it repeated.
+			if (parameters.asTool) limits = answerLimits(parameters);
 			connection = await connect(context);
 		} catch (error) {
-			if (parameters.asTool) return [[modelError(error)]];
+			if (parameters.asTool) return [[modelError(error, limits)]];
 			// Thrown under "continue", it would make n8n hand on the input as if it were the result.
 			if (context.continueOnFail()) {
 				const failed = (_item: unknown, i: number) =>
@@ -93,7 +98,7 @@ export class Execution {
 				0,
 			);
 		}
-		const execution = new Execution(context, parameters, connection, operation, options);
+		const execution = new Execution(context, parameters, limits, connection, operation, options);
 		const cancelled = context.getExecutionCancelSignal?.();
 		const cancel = () => execution.stop.abort();
 		if (cancelled?.aborted) cancel();
@@ -107,7 +112,7 @@ export class Execution {
 			execution.endWith(error);
 			await Promise.allSettled(execution.running);
 			const { error: fatal } = execution.fatal!;
-			if (parameters.asTool && !(fatal instanceof CancelledError)) return [[modelError(fatal)]];
+			if (limits && !(fatal instanceof CancelledError)) return [[modelError(fatal, limits)]];
 			throw fatal;
 		} finally {
 			clearInterval(progress);
@@ -177,10 +182,10 @@ export class Execution {
 	 */
 	fail(error: unknown, place: Place, untried = false): void {
 		if (error instanceof CancelledError) throw error;
-		if (this.parameters.asTool) {
-			const { target } = place;
+		if (this.limits) {
+			const { itemIndex, target } = place;
 			this.failed++;
-			return this.emit(place.itemIndex, modelError(error, target, this.features.expectationOn(error, target)));
+			return this.emit(itemIndex, modelError(error, this.limits, target, this.features.expectationOn(error, target)));
 		}
 		const failure = explain(error, place, { untried, advice: this.features.adviceOn(error, place.target) });
 		if (!this.continueOnFail) throw toNodeError(this.context.getNode(), failure, place.itemIndex);
@@ -248,6 +253,16 @@ export class Execution {
 
 	private finish(): INodeExecutionData[][] {
 		this.check();
+		const items: INodeExecutionData[] = [];
+		for (const output of this.output) {
+			if (Array.isArray(output)) for (const item of output) items.push(item);
+			else if (output) items.push(output);
+		}
+		if (this.limits) {
+			// Beside nothing but errors, they would only distract.
+			const said = this.failed < this.items.length ? [...remarkWords(this.remarks), ...this.features.hints] : [];
+			return [toolAnswer(items, said, this.limits)];
+		}
 		const unmatched = this.records.unmatchedNames;
 		const notes = [
 			...(unmatched.length > 0 ? [`No item has a field of the name ${unmatched.join(', ')}`] : []),
@@ -255,16 +270,6 @@ export class Execution {
 				? ['Whoever responds is taken for the API node: the credential ignores SSL issues']
 				: []),
 		];
-		const items: INodeExecutionData[] = [];
-		for (const output of this.output) {
-			if (Array.isArray(output)) for (const item of output) items.push(item);
-			else if (output) items.push(output);
-		}
-		if (this.parameters.asTool) {
-			// Beside nothing but errors, they would only distract.
-			const said = this.failed < this.items.length ? [...remarkWords(this.remarks), ...this.features.hints] : [];
-			return [toolAnswer(items, said, this.parameters)];
-		}
 		const hints = runHints(this.counts, this.failed, this.items.length, this.remarks, this.features.hints, notes);
 		if (hints.length > 0) {
 			this.context.addExecutionHints?.(...hints);

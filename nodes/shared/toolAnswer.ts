@@ -1,10 +1,30 @@
 import type { INodeExecutionData } from 'n8n-workflow';
+import { InvalidCallError } from '../../client';
 import { positive } from './callSettings';
 import { type EndpointPlace, explain, sentence } from './nodeErrors';
 import type { Parameters } from './parameters';
-import { shortened } from './shortened';
 
 const longestError = 3_000;
+
+/** How much a model is given for one call. */
+export interface AnswerLimits {
+	rows: number;
+	/** Of the answer as JSON; 200 at least. */
+	characters: number;
+}
+
+/** @throws InvalidCallError for a limit that an answer cannot keep */
+export function answerLimits(parameters: Parameters): AnswerLimits {
+	const rows = positive(parameters.reader<unknown>('options.maxRows', 50), 'Max Rows')(0);
+	const characters = positive(parameters.reader<unknown>('options.maxCharacters', 20_000), 'Max Characters')(0);
+	if (characters < 200) throw new InvalidCallError(`"Max Characters" must be 200 at least, not ${characters}`);
+	return { rows, characters };
+}
+
+/** What of the characters is kept for the note. */
+const forNote = ({ characters }: AnswerLimits) => Math.min(1_000, Math.max(100, Math.floor(characters / 4)));
+/** The brackets and commas of an answer, and the name of a cut text. */
+const punctuation = 30;
 
 /**
  * The item that tells a model why its call of the node failed. Thrown, only agents of some versions would hand it on. Host
@@ -12,12 +32,18 @@ const longestError = 3_000;
  *
  * @param expected what to call the node with instead
  */
-export function modelError(error: unknown, target?: EndpointPlace, expected?: string): INodeExecutionData {
+export function modelError(
+	error: unknown,
+	limits: AnswerLimits | undefined,
+	target?: EndpointPlace,
+	expected?: string,
+): INodeExecutionData {
 	const { message, details } = explain(error, { target });
 	const text = [sentence(message), expected ?? details.advice].filter(Boolean).join(' ');
 	const hostless = details.instance ? text.replaceAll(details.instance, 'the API node') : text;
 	const told = `${hostless.charAt(0).toUpperCase()}${hostless.slice(1)}`;
-	return { json: { error: shortened(told, longestError) }, pairedItem: { item: 0 } };
+	const most = limits ? limits.characters - forNote(limits) - punctuation : longestError;
+	return { json: { error: fitting(told, Math.min(most, longestError)) }, pairedItem: { item: 0 } };
 }
 
 /**
@@ -28,15 +54,13 @@ export function modelError(error: unknown, target?: EndpointPlace, expected?: st
 export function toolAnswer(
 	output: readonly INodeExecutionData[],
 	notes: readonly string[],
-	parameters: Parameters,
+	limits: AnswerLimits,
 ): INodeExecutionData[] {
 	const items = output.filter(({ json, binary }) => binary || Object.keys(json).length > 0);
-	const mostRows = positive(parameters.reader<unknown>('options.maxRows', 50), 'Max Rows')(0);
-	const mostCharacters = positive(parameters.reader<unknown>('options.maxCharacters', 20_000), 'Max Characters')(0);
-	const forNotes = Math.min(1_000, Math.floor(mostCharacters / 4));
-	let left = mostCharacters - forNotes;
+	const room = limits.characters - forNote(limits);
+	let left = room;
 	const answer: INodeExecutionData[] = [];
-	for (const { json, pairedItem } of items.slice(0, mostRows)) {
+	for (const { json, pairedItem } of items.slice(0, limits.rows)) {
 		left -= sizeOf(json) + 1;
 		if (left < 0) break;
 		answer.push({ json, pairedItem });
@@ -45,19 +69,29 @@ export function toolAnswer(
 	if (answer.length < items.length && answer.length > 0) said.unshift(rowsShown(answer.length, items.length));
 	if (answer.length === 0 && items.length > 0) {
 		const whole = JSON.stringify(items[0]!.json);
-		const beginning = beginningOf(whole, mostCharacters - forNotes);
+		const beginning = fitting(whole, room - punctuation);
 		answer.push({ json: { beginning }, pairedItem: items[0]!.pairedItem });
 		said.unshift(charactersShown(beginning.length, whole.length));
 	}
 	if (items.length === 0 && said.length === 0) said.push(emptyAnswer);
 	if (said.length > 0) {
-		const note = shortened(said.map(sentence).join(' '), forNotes - 50);
+		const note = fitting(said.map(sentence).join(' '), forNote(limits) - punctuation);
 		answer.push({ json: { note }, pairedItem: { item: 0 } });
 	}
 	return answer;
 }
 
 const sizeOf = (value: unknown) => JSON.stringify(value).length;
+
+/** As much of a text as has no more characters than these as JSON. */
+function fitting(text: string, most: number): string {
+	let part = text.slice(0, most);
+	for (let size = sizeOf(part); size > most && part !== ''; size = sizeOf(part)) {
+		part = part.slice(0, Math.floor((part.length * most) / size));
+	}
+	return part;
+}
+
 const inDigits = (count: number) => count.toLocaleString('en');
 
 const emptyAnswer = 'The answer is empty';
@@ -67,15 +101,6 @@ const rowsShown = (shown: number, all: number) =>
 
 const charactersShown = (shown: number, all: number) =>
 	`The first ${inDigits(shown)} of ${inDigits(all)} characters are shown: the rest was left out, so ask for less`;
-
-/** As much of a text as fits once it is quoted. */
-function beginningOf(text: string, most: number): string {
-	let beginning = text.slice(0, most);
-	for (let size = sizeOf(beginning); size > most - 20; size = sizeOf(beginning)) {
-		beginning = beginning.slice(0, Math.floor((beginning.length * (most - 20)) / size));
-	}
-	return beginning;
-}
 
 /** A model cannot be given a file. */
 const files = (items: readonly INodeExecutionData[]): string[] =>

@@ -94,6 +94,31 @@ it('shows the beginning of an answer that is too long by itself', async () => {
 	expect(JSON.stringify(answer).length).toBeLessThanOrEqual(900);
 });
 
+it('keeps an error and a note within the limit, too, however small', async () => {
+	for (const maxCharacters of [200, 300]) {
+		const refused = await call(
+			'dataikuPredict',
+			'fraud',
+			{ features: { amount: 'a lot' } },
+			options({ maxCharacters }),
+		);
+		expect(refused).toEqual([{ error: expect.stringMatching(/^`amount` must be a number/) }]);
+		const rows = await call('dataikuSqlQuery', 'all_transactions', {}, options({ maxCharacters }));
+		for (const answer of [refused, rows]) expect(JSON.stringify(answer).length).toBeLessThanOrEqual(maxCharacters);
+	}
+});
+
+it('says of a limit that no answer can keep what is wrong with it before it sends anything', async () => {
+	const pay = { parameters: { customer_id: 'C001', amount: 25 } };
+	const payments = async () => (await call('dataikuSqlQuery', 'payments', {})).length;
+	const before = await payments();
+	for (const given of [{ maxCharacters: 10 }, { maxRows: 0 }]) {
+		const answer = await call('dataikuSqlQuery', 'add_payment', pay, options(given));
+		expect(answer).toEqual([{ error: expect.stringMatching(/"Max (Characters|Rows)" must be/) }]);
+	}
+	expect(await payments()).toBe(before);
+});
+
 it.each([
 	['a wrong setting', options({ timeout: -1 }), /Timeout/],
 	['a wrong limit', options({ maxRows: 0 }), /Max Rows/],

@@ -30,6 +30,19 @@ export const ofFraud = {
 	features: { description: 'The features of one record by name, as a JSON object', default: [{}] },
 };
 
+/**
+ * That a client is told of each tool by its endpoint, and of one argument.
+ *
+ * @param dialect what its schemas have besides
+ */
+export function expectTold(specs: ToolSpec[], dialect: object): void {
+	for (const { name, description } of specs) expect(description).toContain(`Endpoint: ${name}.`);
+	expect(Object.fromEntries(specs.map((spec) => [spec.name, argumentsOf(spec)]))).toEqual(theirArguments);
+	const { description, parameters } = specs.find(({ name }) => name === 'fraud')!;
+	expect(description).toBe(ofFraud.description);
+	expect(parameters).toEqual({ type: 'object', properties: { features: ofFraud.features }, ...dialect });
+}
+
 /** What a model is told by the tool `fraud` after a call that holds nothing. */
 export const afterEmptyCall =
 	"The record is empty (endpoint 'fraud'). 'fraud' expects amount (number; Amount in euros), hour (integer; Hour of the day, 0 to 23), country (one of DE | ES | FR | GB | IT | US; The merchant's country), merchant_category (one of electronics | fuel | gift_cards | grocery | restaurant | travel), card_present (boolean; The card was in the terminal), customer_age_days (number; Days since the first purchase), chargebacks (number; Disputed payments so far), customer_id (string; Looked up for what is known of the customer). For example: " +

@@ -106,7 +106,7 @@ export class Call implements QueuedCall {
 		const asked = failure instanceof StatusError ? (failure.retryAfter ?? 0) : 0;
 		const pause = atOnce ? 0 : Math.max(asked, backoff(this.attempts));
 		if (pause >= this.left) throw tooLate(failure, asked, this.left);
-		if (pause >= patience) throw tooLate(failure, asked, patience);
+		if (pause >= patience) throw asked >= patience ? tooLate(failure, asked, patience) : this.notAnswered(patienceMs);
 		this.left -= pause;
 		const event = { endpoint: this.endpoint.name, instance: instance.host, attempt: this.attempts };
 		this.caller.emit({ type: 'retry', ...event, pauseMs: pause, error: failure });

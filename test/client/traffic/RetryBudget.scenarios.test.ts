@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { countEvents, outcomeOf, Stage } from '../harness';
 
 const stage = new Stage();
@@ -74,6 +75,8 @@ describe('In a lasting outage', () => {
 		expect(first.error).toMatchObject({ advice: expect.stringMatching(/answered nobody for 30 s/) as string });
 		const asked = server.requests.length;
 		expect(asked).toBeGreaterThan(4);
+		// It gives up when its next pause would outlast the patience, so a moment of that may be left.
+		await wait(150);
 
 		const others = await Promise.all(
 			Array.from({ length: 200 }, async (_, id) => await outcomeOf(session.predictRecord('e', { id }))),
@@ -84,6 +87,16 @@ describe('In a lasting outage', () => {
 		// a session that begins has patience of its own
 		await outcomeOf(client.session().predictRecord('e', { id: 0 }));
 		expect(server.requests.length).toBeGreaterThan(asked + 4);
+	});
+
+	it('a session that has no patience left for another pause says how long it had', async () => {
+		stage.jitter(0.999);
+		const clock = stage.movableClock();
+		const server = await stage.scoring({ faults: { kind: 'answer', status: 503 } });
+		const client = stage.clientOf(server, { onEvent: ({ type }) => type === 'retry' && clock.skip(9_000) });
+		const { error } = await outcomeOf(client.predictRecord('e', { id: 0 }));
+		expect(error).toMatchObject({ advice: expect.stringMatching(/answered nobody for 30 s/) as string });
+		expect(server.requests).toHaveLength(4);
 	});
 
 	it('one request at a time is on its way once three have failed, however many calls wait', async () => {

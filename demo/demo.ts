@@ -35,6 +35,7 @@ export interface Demo {
 
 export interface Example {
 	id: string;
+	versionId: string;
 	name: string;
 	nodes: INode[];
 }

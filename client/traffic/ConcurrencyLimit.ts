@@ -1,6 +1,6 @@
 /** The part of a request's time beyond which waiting for a pipeline shows that others want the pool, too. */
 const crowdedPart = 0.3;
-const lowest = 0.2;
+const lowest = 0.1;
 const longestPauseMs = 5_000;
 
 /**

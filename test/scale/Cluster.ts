@@ -4,7 +4,7 @@ import path from 'node:path';
 import { examples, type Example } from '../../demo/demo';
 import { freePort } from '../../demo/n8n/free-port';
 import { installN8n, type Installation } from '../../demo/n8n/installation';
-import { N8n } from '../../demo/n8n/n8n';
+import { type CredentialToImport, N8n } from '../../demo/n8n/n8n';
 import { installOwnPackage } from '../../demo/n8n/own-package';
 import { N8nRest } from '../../demo/n8n/rest';
 import { ApiInstance } from './ApiInstance';
@@ -25,8 +25,12 @@ export class Cluster {
 
 	constructor(private readonly folder: string) {}
 
-	/** Without a worker yet. */
-	async start(workflows: readonly Example[]): Promise<void> {
+	/**
+	 * Without a worker yet.
+	 *
+	 * @param credentials besides the key of the three instances
+	 */
+	async start(workflows: readonly Example[], credentials: readonly CredentialToImport[] = []): Promise<void> {
 		this.installation = await installN8n({ report: (text) => process.stdout.write(text) });
 		this.redis = await Redis.create(path.join(this.folder, 'redis'));
 		this.postgres = await Postgres.create(path.join(this.folder, 'postgres'));
@@ -65,6 +69,7 @@ export class Cluster {
 					apiKey: 'demo-key',
 				},
 			},
+			...credentials,
 		]);
 		const toImport = path.join(this.folder, 'workflows');
 		await mkdir(toImport);

@@ -26,7 +26,7 @@ describe.each(works)('Work %s', (_name, work) => {
 		expect(unevenness).toBeLessThan(1.5);
 	});
 
-	it.each([32, 48])('is hardly ever refused to %i processes, of which each may have less than one', (processes) => {
+	it.each([32, 48, 64])('is hardly ever refused to %i processes, of which each may have less than one', (processes) => {
 		const { used, rejected, failed } = shared({ processes, work });
 		expect(used).toBeGreaterThan(0.9);
 		expect(rejected).toBeLessThan(0.05);

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
 import { batchSize, ceilings, measured, plan, steps, type Load } from '../../bench/capacity';
 
 const one = { instances: 1, workers: 1 };
@@ -50,4 +52,14 @@ test('the way to a load ends with a setup that holds it, one part raised at a ti
 	expect(way[0]).toMatchObject(one);
 	expect(way.at(-1)!.holds).toBeGreaterThanOrEqual(1_000_000);
 	for (const [n, { holds }] of way.slice(1).entries()) expect(holds).toBeGreaterThanOrEqual(way[n]!.holds);
+});
+
+test.each([
+	[['--records', '10,000', '--request-ms', '20'], '--records must be a number above 0'],
+	[['--records', '10000'], '--request-ms must be a number above 0'],
+	[['--records', '10000', '--request-ms', '20', '--pipelines', '0'], '--pipelines must be a number above 0'],
+])('the command says what is wrong with %j in one line', (args, message) => {
+	const command = ['--import', 'tsx', path.resolve(__dirname, '../../bench/planCapacity.ts'), ...args];
+	const { status, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' });
+	expect([status, stderr]).toEqual([2, `${message}\n`]);
 });

@@ -53,6 +53,8 @@ export class Cluster {
 			WEBHOOK_URL: `http://127.0.0.1:${port}/`,
 			N8N_METRICS: 'true',
 			N8N_METRICS_INCLUDE_QUEUE_METRICS: 'true',
+			// A million results take more than the 200 MB that n8n allows by default.
+			N8N_DATA_TABLES_MAX_SIZE_BYTES: String(2 ** 31),
 		};
 		const userFolder = path.join(this.folder, 'main');
 		await installOwnPackage(userFolder);

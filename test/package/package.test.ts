@@ -36,7 +36,7 @@ beforeAll(async () => {
 		.filter((entry) => entry.isFile())
 		.map((entry) => join(entry.parentPath, entry.name).slice(installed.length + 1));
 	manifest = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8')) as Manifest;
-}, 120_000);
+});
 afterAll(async () => await rm(folder, { recursive: true, force: true }));
 
 describe('the package', () => {

@@ -19,4 +19,4 @@ it('20,000 records come through faults and dying instances: none lost, doubled o
 	expect(heap).toHaveLength(10);
 	expect(Math.min(...heap)).toBeGreaterThan(0);
 	expect(heap[9]! - heap[1]!).toBeLessThan(3);
-}, 90_000);
+});

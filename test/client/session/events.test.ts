@@ -115,7 +115,7 @@ it('A listener of a session, of the client or of outcomes that throws loses no r
 		cwd: join(__dirname, '../../..'),
 	});
 	expect(JSON.parse(stdout)).toEqual({ lost: 1, warned: true });
-}, 30_000);
+});
 
 it('Events can be counted without a library', async () => {
 	const server = await scene.server(refusing((id) => id % 10 === 0));

@@ -164,7 +164,7 @@ describe('A record that makes the worker die', () => {
 			expect(scoredIn(outcomes)).toEqual(range(100).filter((id) => id !== 37));
 			expect(server.sentAgain).toEqual([]);
 			expect(server.asked().length).toBeLessThan(50);
-		}, 60_000);
+		});
 
 		it('costs none of them beside other batches, nor one of theirs', async () => {
 			const { server, client } = await scene.serverAndClient(async () => {
@@ -176,6 +176,6 @@ describe('A record that makes the worker die', () => {
 
 			expect(scoredIn(outcomes)).toEqual(range(2_000).filter((id) => id !== 37));
 			expect(server.sentAgain).toEqual([]);
-		}, 60_000);
+		});
 	});
 });

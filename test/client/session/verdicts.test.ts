@@ -200,7 +200,7 @@ describe('An endpoint that refuses everything', () => {
 		scene.atEnd(() => random.mockRestore());
 		expect(scoredIn(await settleAll(client.session(), 'model', range(5_000)))).toEqual([]);
 		expect(server.asked().length).toBeLessThanOrEqual(600);
-	}, 30_000);
+	});
 });
 
 it('A range held back keeps its outcome until its session has nothing else to do', async () => {

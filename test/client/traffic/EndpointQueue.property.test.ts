@@ -238,7 +238,7 @@ it('Nobody waits for ever, nothing is served twice or after a stop, limits hold 
 		}),
 		runs,
 	);
-}, 60_000);
+});
 
 it('Where nothing fails, whoever is not cancelled is served', async () => {
 	const served = callPlan.map((plan): CallPlan => ({ ...plan, outcome: 'served' }));
@@ -252,7 +252,7 @@ it('Where nothing fails, whoever is not cancelled is served', async () => {
 		}),
 		runs,
 	);
-}, 60_000);
+});
 
 /** Sessions whose calls all wait from the start, so that each that may be served wants to be. */
 const greedy = fc.record({
@@ -314,7 +314,7 @@ it('No session that can be served waits while another is served more than one re
 		}),
 		runs,
 	);
-}, 60_000);
+});
 
 it('The calls of one session are served in the order in which they came', async () => {
 	await fc.assert(
@@ -329,7 +329,7 @@ it('The calls of one session are served in the order in which they came', async 
 		}),
 		runs,
 	);
-}, 60_000);
+});
 
 it('What waits for an endpoint that answers nobody is told so: no wait goes on longer than its deadline or 30 s', async () => {
 	const failing = callPlan.map(({ cancelledAfter: _, ...plan }): CallPlan => ({ ...plan, outcome: 'down' }));
@@ -345,4 +345,4 @@ it('What waits for an endpoint that answers nobody is told so: no wait goes on l
 		}),
 		runs,
 	);
-}, 60_000);
+});

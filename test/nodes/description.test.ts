@@ -186,6 +186,12 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect(properties).toHaveLength(Object.keys({ ...common, ...contract[type]!.parameters }).length);
 	});
 
+	// n8n before 2.41 runs no workflow with such a node: "Cannot convert undefined or null to object".
+	it('leaves no condition for showing a parameter undefined', () => {
+		const conditions = allParameters(descriptionOf(type).properties).map(({ displayOptions }) => displayOptions ?? {});
+		expect(conditions.filter((each) => Object.values(each).includes(undefined))).toEqual([]);
+	});
+
 	it('takes the values of the contract, and no others', () => {
 		const properties = inVariant(false, descriptionOf(type).properties);
 		for (const property of properties.filter((each) => each.type === 'options')) {

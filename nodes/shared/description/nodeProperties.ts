@@ -96,11 +96,11 @@ export const endpointProperties: INodeProperties[] = [
 
 /** A property that is another one in the variant of a node that AI agents use. */
 export function withToolVariant(property: INodeProperties, changes: Partial<INodeProperties>): INodeProperties[] {
-	const { show, hide } = property.displayOptions ?? {};
+	const { displayOptions } = property;
 	const asTool = { '@tool': [true] };
 	return [
-		{ ...property, displayOptions: { show, hide: { ...hide, ...asTool } } },
-		{ ...property, ...changes, displayOptions: { show: { ...show, ...asTool }, hide } },
+		{ ...property, displayOptions: { ...displayOptions, hide: { ...displayOptions?.hide, ...asTool } } },
+		{ ...property, ...changes, displayOptions: { ...displayOptions, show: { ...displayOptions?.show, ...asTool } } },
 	];
 }
 

@@ -26,7 +26,7 @@ export type RecordOutcome =
 export type Distribute = (results: JsonObject[], records: readonly number[]) => JsonObject[] | undefined;
 
 /** What is sent in one request if all goes well, and in several if not. */
-export interface Batch {
+interface Batch {
 	operation: Operation;
 	/** The endpoint's. */
 	path: string;

@@ -7,7 +7,7 @@ import { RetryBudget } from './RetryBudget';
 import { signOf, tellingTimeoutMs } from './retryPolicy';
 
 /** The end of one attempt. */
-export interface Outcome {
+interface Outcome {
 	/** undefined for a success. */
 	failure?: ApiNodeError;
 	/** Milliseconds that the attempt had. */

@@ -3,7 +3,7 @@ import { badRequest } from './errors';
 import { isObject, type Json, type JsonObject } from './json';
 import { type Forecast, holtWinters } from './models/holt-winters';
 
-export interface ForecastSettings {
+interface ForecastSettings {
 	time: string;
 	target: string;
 	identifiers: string[];

@@ -6,7 +6,7 @@ import { type AcceptsToken, demoServices } from './services';
 
 export { jwtCheck, type JwtRules } from './jwt';
 export type { PoolOptions } from './pool';
-export type { LoggedRequest, RequestFilter, RequestLog } from './request-log';
+export type { RequestLog } from './request-log';
 
 export interface ApiNodeOptions {
 	/** Default 0: any free port. */

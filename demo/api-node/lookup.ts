@@ -6,7 +6,7 @@ export type LookupReason = 'MISSING_LOOKUP_KEY' | 'NO_LOOKUP_MATCH' | 'MULTIPLE_
 /** What becomes of a record without exactly one match: answered as ignored, left without columns, or an error. */
 export type LookupPolicy = Record<LookupReason, 'ignore' | 'empty' | 'fail'>;
 
-export interface Ignored {
+interface Ignored {
 	ignored: true;
 	ignoreReason: LookupReason;
 }

@@ -14,7 +14,7 @@ export interface Explanations {
 
 export type Predict = (features: JsonObject, explanations: Explanations) => object;
 
-export interface PredictionOptions {
+interface PredictionOptions {
 	id: string;
 	summary: string;
 	description?: string;

@@ -20,7 +20,7 @@ export class LoggedRequest {
 	}
 }
 
-export interface RequestFilter {
+interface RequestFilter {
 	service?: string;
 	endpoint?: string;
 	action?: Action;

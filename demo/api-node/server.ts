@@ -14,7 +14,7 @@ const json = 'application/json;charset=utf-8';
 
 export type Observe = (request: LoggedRequest, phase: 'received' | 'answered') => void;
 
-export interface ServerSettings {
+interface ServerSettings {
 	services: Map<string, Service>;
 	requests: RequestLog;
 	observe?: Observe;
@@ -28,7 +28,7 @@ export interface ServerSettings {
 	state: { alive: boolean; latencyMs: number };
 }
 
-export interface ApiNodeServer {
+interface ApiNodeServer {
 	app: FastifyInstance;
 	pool: (service: string, endpoint: string) => Pool;
 }

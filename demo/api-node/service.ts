@@ -9,7 +9,7 @@ export type Authentication =
 	| { type: 'bearerToken'; accepts: (token: string) => boolean | Promise<boolean> };
 
 /** A version of a service. Several are live at once, each taking its share of the requests. */
-export interface Generation {
+interface Generation {
 	id: string;
 	probability: number;
 	endpoints: Endpoint[];

@@ -41,7 +41,7 @@ export interface Release {
 	env?: NodeJS.ProcessEnv;
 }
 
-export interface InstallOptions {
+interface InstallOptions {
 	report: Report;
 	signal?: AbortSignal;
 }

@@ -6,7 +6,7 @@ import { freePort } from './free-port';
 import { RUNTIME, type Installation } from './installation';
 import { ProcessGroup, run } from './process-group';
 
-export interface N8nOptions {
+interface N8nOptions {
 	installation: Installation;
 	/** Holds the database, the key that encrypts credentials, the community nodes and the logs. */
 	userFolder: string;

@@ -48,7 +48,7 @@ export const recordOutputs = {
 } satisfies Outputs;
 
 /** The outputs of nodes that predict; the first is the default. */
-export const predictionOutputs: Outputs = {
+const predictionOutputs: Outputs = {
 	flat: (input, { result }, { columnPrefix }) => withRest(flatResult(result, columnPrefix), input),
 	...recordOutputs,
 };

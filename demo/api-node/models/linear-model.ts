@@ -37,7 +37,7 @@ export interface LinearModel {
 	metrics: Record<string, number>;
 }
 
-export interface Score {
+interface Score {
 	/** What each feature adds to the model's base, per output. */
 	parts: number[][];
 	/** One per output: the base and all parts. */

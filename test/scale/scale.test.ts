@@ -207,22 +207,22 @@ test('no call fails while a new generation is activated on one instance after th
 	expect(latest).toBe('v2');
 });
 
-test('no call fails while workers renew a token, one of them at a time, with refresh tokens that are good for one use', async () => {
+test('no call fails while workers renew a token, each of them once at most, with refresh tokens that are good for one use', async () => {
 	await haveWorkers(2);
-	const renewals: string[][] = [];
+	const before = await tokens.grants();
+	const rounds = 3;
 	const { failed } = await underLoad(async (more) => {
 		await more(50);
-		for (let round = 0; round < 3; round++) {
-			const before = await tokens.grants();
-			for (const { accessToken } of before) if (accessToken) revoked.add(accessToken);
+		for (let round = 0; round < rounds; round++) {
+			for (const { accessToken } of await tokens.grants()) if (accessToken) revoked.add(accessToken);
 			await more(50);
-			const since = (await tokens.grants()).slice(before.length);
-			renewals.push(since.map(({ grantType, error }) => error ?? grantType));
 		}
 	}, 'score-with-token');
 	expect(failed).toEqual([]);
-	expect(new Set(renewals.flat())).toEqual(new Set(['refresh_token']));
-	for (const { length } of renewals) expect([1, 2]).toContain(length);
+	const renewals = (await tokens.grants()).slice(before.length).map(({ grantType, error }) => error ?? grantType);
+	expect(new Set(renewals)).toEqual(new Set(['refresh_token']));
+	expect(renewals.length).toBeGreaterThanOrEqual(rounds);
+	expect(renewals.length).toBeLessThanOrEqual(rounds * cluster.workers.length);
 });
 
 interface Chunk {

@@ -81,28 +81,16 @@ const workflow = {
 	],
 };
 
-const credentialOf = (url: string, { url: issuer, settings }: OAuth2Server, fields: IDataObject) => ({
+const credentialOf = (url: string, { credentialFields }: OAuth2Server, fields: IDataObject) => ({
 	id: 'company-api-node',
 	name: 'API node',
 	type: 'dataikuApiNodeOAuth2Api',
 	data: {
 		url,
 		serviceId: 'secured',
-		authUrl: `${issuer}/auth`,
-		accessTokenUrl: `${issuer}/token`,
-		clientId: settings.client.id,
-		clientSecret: settings.client.secret,
-		scope: settings.scope,
+		...credentialFields,
 		...fields,
 	},
-});
-
-const jwtRules = ({ url: issuer, jwksUrl, settings: { audience, scope } }: OAuth2Server, ca?: string) => ({
-	issuer,
-	jwksUrl,
-	audience,
-	scope,
-	ca,
 });
 
 let folder: string;
@@ -134,7 +122,7 @@ beforeAll(async () => {
 			redirectUri: `http://127.0.0.1:${port}/rest/oauth2-credential/callback`,
 		},
 	});
-	const accepts = jwtCheck(jwtRules(server, ca));
+	const accepts = jwtCheck({ ...server.jwtRules, ca });
 	apiNode = await startApiNode({
 		tls: { ...serverTls, ca, requestCert: true, rejectUnauthorized: true },
 		acceptsToken: async (token) => {
@@ -220,7 +208,7 @@ function noteProcesses(): void {
 
 test('a workflow gives the same behind a private authority, mutual TLS, a proxy, OAuth2 and the egress policy', async () => {
 	const plainServer = await oAuth2Server();
-	const plainNode = await startApiNode({ acceptsToken: jwtCheck(jwtRules(plainServer)) });
+	const plainNode = await startApiNode({ acceptsToken: jwtCheck(plainServer.jwtRules) });
 	try {
 		const credential = credentialOf(plainNode.url, plainServer, { grantType: 'clientCredentials' });
 		await importInto(shared.n8n, shared.userFolder, credential);

@@ -41,8 +41,7 @@ const revoked = new Set<string>();
 
 beforeAll(async () => {
 	tokens = await oAuth2Server();
-	const { url: issuer, jwksUrl, settings } = tokens;
-	const accepts = jwtCheck({ issuer, jwksUrl, audience: settings.audience, scope: settings.scope });
+	const accepts = jwtCheck(tokens.jwtRules);
 	secured = await startApiNode({ acceptsToken: async (token) => !revoked.has(token) && (await accepts(token)) });
 	const withNumbers = (code: unknown, numbers: Record<string, string>) =>
 		Object.entries(numbers).reduce((text, [from, to]) => {
@@ -94,7 +93,7 @@ function withToken(workflow: Example): Example {
 
 /** As after "Connect my account" in the editor. */
 async function connectedCredential() {
-	const { url: issuer, settings } = tokens;
+	const oauthTokenData = await tokens.connect();
 	return {
 		id: 'dataiku-token',
 		name: 'Dataiku token',
@@ -103,12 +102,8 @@ async function connectedCredential() {
 			url: secured.url,
 			serviceId: 'secured',
 			grantType: 'authorizationCode',
-			authUrl: `${issuer}/auth`,
-			accessTokenUrl: `${issuer}/token`,
-			clientId: settings.client.id,
-			clientSecret: settings.client.secret,
-			scope: settings.scope,
-			oauthTokenData: await tokens.connect(),
+			...tokens.credentialFields,
+			oauthTokenData,
 		},
 	};
 }
@@ -180,6 +175,9 @@ test('no call fails while an API instance is killed and all of them are restarte
 test('no call that a worker has begun fails while it is stopped and started again', async () => {
 	await haveWorkers(2);
 	const worker = cluster.workers[0]!;
+	const neverBegun = async () =>
+		(await cluster.postgres.rows('SELECT id FROM execution_entity WHERE "startedAt" IS NULL')).length;
+	const before = await neverBegun();
 	const { failed } = await underLoad(async (more) => {
 		await more(50);
 		await worker.stop();
@@ -187,10 +185,10 @@ test('no call that a worker has begun fails while it is stopped and started agai
 		await worker.start();
 		await more(50);
 	});
-	// Bull cuts the connection on which the worker waits for a job. One that Redis hands out in that moment is lost, and its call
-	// hangs: https://github.com/OptimalBits/bull/blob/v4.16.5/lib/queue.js, getNextJob
+	// Bull cuts the connection on which the worker waits for a job, and loses one that Redis hands out in that moment, so that
+	// its call hangs: https://github.com/OptimalBits/bull/blob/v4.16.5/lib/queue.js, pause
 	expect(failed.filter((message) => message !== 'Headers Timeout Error')).toEqual([]);
-	expect(failed.length).toBeLessThanOrEqual(1);
+	expect(failed.length).toBeLessThanOrEqual(Math.min(1, (await neverBegun()) - before));
 });
 
 test('no call fails while a new generation is activated on one instance after the other', async () => {

@@ -1,7 +1,9 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
+import type { IDataObject } from 'n8n-workflow';
 import { Agent, fetch } from 'undici';
+import type { JwtRules } from '../../demo/api-node';
 
 export interface OAuth2ServerOptions {
 	client?: { id: string; secret: string; redirectUri: string };
@@ -31,8 +33,10 @@ export interface OAuth2Server {
 	/** The issuer of the tokens. */
 	readonly url: string;
 	readonly settings: ProviderSettings;
-	/** Where its public keys are. */
-	readonly jwksUrl: string;
+	/** What an API node checks its tokens by. */
+	readonly jwtRules: JwtRules;
+	/** What a credential in n8n holds of it and of its client. */
+	readonly credentialFields: IDataObject;
 	/** All requests for tokens so far. */
 	grants(): Promise<Grant[]>;
 	/** For the tokens to come. */
@@ -98,7 +102,14 @@ export async function oAuth2Server(options: OAuth2ServerOptions = {}): Promise<O
 	return {
 		url,
 		settings,
-		jwksUrl: `${url}/jwks`,
+		jwtRules: { issuer: url, jwksUrl: `${url}/jwks`, audience: settings.audience, scope: settings.scope },
+		credentialFields: {
+			authUrl: `${url}/auth`,
+			accessTokenUrl: `${url}/token`,
+			clientId: settings.client.id,
+			clientSecret: settings.client.secret,
+			scope: settings.scope,
+		},
 		grants: async () => (await ask<{ grants: Grant[] }>({})).grants,
 		setAccessTokenSeconds: async (accessTokenSeconds) => void (await ask({ accessTokenSeconds })),
 		holdRenewals: async (count) => void (await ask({ holdRenewals: count })),

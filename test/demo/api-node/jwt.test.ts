@@ -9,13 +9,6 @@ beforeAll(async () => (server = await oAuth2Server()));
 afterAll(async () => await server.close());
 afterEach(async () => await Promise.all(nodes.splice(0).map(async (node) => await node.close())));
 
-const rulesOf = ({ url, jwksUrl, settings: { audience, scope } }: OAuth2Server): JwtRules => ({
-	issuer: url,
-	jwksUrl,
-	audience,
-	scope,
-});
-
 async function statusOf(token: string, rules: JwtRules): Promise<number> {
 	const node = await startApiNode({ acceptsToken: jwtCheck(rules) });
 	nodes.push(node);
@@ -25,8 +18,8 @@ async function statusOf(token: string, rules: JwtRules): Promise<number> {
 
 test('takes what the OAuth2 server has signed for it', async () => {
 	const { access_token: token } = await server.connect();
-	expect(await statusOf(token, rulesOf(server))).toBe(200);
-	expect(await statusOf(token, { ...rulesOf(server), scope: undefined })).toBe(200);
+	expect(await statusOf(token, server.jwtRules)).toBe(200);
+	expect(await statusOf(token, { ...server.jwtRules, scope: undefined })).toBe(200);
 });
 
 test.each<[string, Partial<JwtRules>]>([
@@ -35,21 +28,21 @@ test.each<[string, Partial<JwtRules>]>([
 	['another scope', { scope: 'admin' }],
 ])('refuses a token where it wants %s', async (_what, rules) => {
 	const { access_token: token } = await server.connect();
-	expect(await statusOf(token, { ...rulesOf(server), ...rules })).toBe(401);
+	expect(await statusOf(token, { ...server.jwtRules, ...rules })).toBe(401);
 });
 
 test('refuses what others have signed, or nobody', async () => {
 	const other = await oAuth2Server();
 	try {
 		const { access_token: token } = await other.connect();
-		expect(await statusOf(token, { ...rulesOf(server), issuer: other.url })).toBe(401);
+		expect(await statusOf(token, { ...server.jwtRules, issuer: other.url })).toBe(401);
 	} finally {
 		await other.close();
 	}
 	const { access_token: token } = await server.connect();
 	const [header, payload] = token.split('.');
-	expect(await statusOf(`${header}.${payload}.`, rulesOf(server))).toBe(401);
-	expect(await statusOf('demo-token', rulesOf(server))).toBe(401);
+	expect(await statusOf(`${header}.${payload}.`, server.jwtRules)).toBe(401);
+	expect(await statusOf('demo-token', server.jwtRules)).toBe(401);
 });
 
 test('refuses a token that has expired', async () => {
@@ -57,7 +50,7 @@ test('refuses a token that has expired', async () => {
 	const { access_token: token } = await server.connect();
 	await server.setAccessTokenSeconds(300);
 	let status: number;
-	do status = await statusOf(token, rulesOf(server));
+	do status = await statusOf(token, server.jwtRules);
 	while (status === 200);
 	expect(status).toBe(401);
 });
@@ -67,8 +60,8 @@ test('reads the keys from a server with a private certificate', async () => {
 	const secured = await oAuth2Server({ tls: await known.server() });
 	try {
 		const { access_token: token } = await secured.connect();
-		expect(await statusOf(token, { ...rulesOf(secured), ca })).toBe(200);
-		expect(await statusOf(token, rulesOf(secured))).toBe(500);
+		expect(await statusOf(token, { ...secured.jwtRules, ca })).toBe(200);
+		expect(await statusOf(token, secured.jwtRules)).toBe(500);
 	} finally {
 		await secured.close();
 	}

@@ -16,8 +16,7 @@ let meanwhile: (() => Promise<void>) | undefined;
 
 beforeAll(async () => {
 	server = await oAuth2Server();
-	const { url: issuer, jwksUrl, settings } = server;
-	const accepts = jwtCheck({ issuer, jwksUrl, audience: settings.audience, scope: settings.scope });
+	const accepts = jwtCheck(server.jwtRules);
 	const acceptsToken = async (token: string) => {
 		if (!revoked.has(token)) return await accepts(token);
 		await meanwhile?.();
@@ -43,11 +42,7 @@ const credential = (grantType: string, fields: IDataObject = {}): Credential => 
 		url: proxy.url,
 		serviceId: 'secured',
 		grantType,
-		authUrl: `${server.url}/auth`,
-		accessTokenUrl: `${server.url}/token`,
-		clientId: server.settings.client.id,
-		clientSecret: server.settings.client.secret,
-		scope: server.settings.scope,
+		...server.credentialFields,
 		...fields,
 	},
 });

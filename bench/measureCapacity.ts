@@ -1,4 +1,4 @@
-/** `npm run bench:capacity`: measures the costs that bench/capacity.ts reckons with. */
+/** `npm run bench:capacity`: measures the costs that the formulas in docs/capacity.md use. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { installN8n } from '../demo/n8n/installation';

@@ -347,7 +347,7 @@ export const callOptions: INodeProperties[] = [
 		typeOptions: { minValue: 1 },
 		default: 8,
 		description:
-			'Requests in flight per instance of the API node. Fewer are used while it is busy. An endpoint serves 8 at a time unless its pool was changed.',
+			'Requests in flight per instance of the API node. Fewer are used while it is busy. By default, an endpoint serves 8 at a time; a SQL query endpoint has 10 connections.',
 	},
 	{
 		displayName: 'Max Characters',

@@ -1,5 +1,5 @@
 import { type ApiNodeError, ConnectionError, StatusError, TimeoutError } from '../errors';
-import type { Caller, CallScope } from './Caller';
+import type { Caller, CallScope, TokenSource } from './Caller';
 import type { Cancellation } from './cancellation';
 import type { Clock } from './clock';
 import type { EndpointMemory } from './EndpointMemory';
@@ -62,6 +62,21 @@ export class Call implements QueuedCall {
 		this.attempts++;
 		this.left -= slot.silentMs;
 		return Math.max(1, Math.min(timeout, Math.ceil(this.left)));
+	}
+
+	/** Room was taken and given back: the token had expired in the queue. */
+	waitedInVain(slot: Slot): void {
+		this.left -= slot.silentMs;
+	}
+
+	/** A token, waited for without room at the endpoint: the wait counts against the call's own deadline alone. */
+	async waitForToken<Token>(coming: Promise<Token>): Promise<Token> {
+		const since = this.clock.now();
+		const { left, attempts, caller } = this;
+		const late = () => noToken(caller.tokens, left, attempts);
+		return await this.stopping.wait(coming, left, this.clock, late).finally(() => {
+			this.left -= this.clock.now() - since;
+		});
 	}
 
 	notAnswered(silentMs: number): ApiNodeError {
@@ -136,6 +151,14 @@ export class Call implements QueuedCall {
 	private hasOtherInstance(): boolean {
 		return this.instances.available().some((instance) => !this.tried.has(instance));
 	}
+}
+
+/** Waiting for a token took as long as the call had left. */
+export function noToken(tokens: TokenSource | undefined, ms: number, attempts: number): TimeoutError {
+	const { provider = 'of this session' } = tokens ?? {};
+	const advice = 'Check that the identity provider is up, and that this machine can reach it.';
+	const message = `The identity provider ${provider} issued no access token within ${seconds(ms)}`;
+	return new TimeoutError(message, { attempts, advice }, false);
 }
 
 const seconds = (ms: number) => `${Math.max(0, Math.round(ms / 1000)).toLocaleString('en')} s`;

@@ -4,10 +4,20 @@ import { Cancellation, onAbort } from './cancellation';
 
 /** A bearer token that can be renewed, as OAuth2 access tokens can. */
 export interface TokenSource {
-	/** The token to send; asked for at each attempt. */
-	get(): Promise<string>;
-	/** Called after the API node refused a token with 401; resolves when `get` has another one. */
+	/** Host of the identity provider, for errors. */
+	readonly provider?: string;
+	/**
+	 * The token to send. Asked for before an attempt waits for its turn, and again when its turn has come: a token may have
+	 * expired meanwhile. One that is at hand is best given as it is, without a promise.
+	 */
+	get(): string | Promise<string>;
+	/**
+	 * Called after the API node refused a token with 401. Resolves when `get` has another one, or with the refused one where
+	 * there is no other: then nothing is sent again.
+	 */
 	renew(refused: string): Promise<unknown>;
+	/** Called when a request with this token succeeded. */
+	accepted?(token: string): void;
 }
 
 /** What the client does of its own accord, to log it or count it. */

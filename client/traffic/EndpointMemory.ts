@@ -39,6 +39,12 @@ export class EndpointMemory {
 		this.queue = new EndpointQueue(instances, clock);
 	}
 
+	/** Gives back room in which nothing was sent. */
+	release(call: QueuedCall, slot: Slot): void {
+		slot.pool.leave('none', { ...slot, reduce: false }, this.clock.now());
+		this.queue.leave(call, slot);
+	}
+
 	/** Learns from an attempt's outcome and gives its room back. Each attempt is reported once. */
 	report(call: QueuedCall, slot: Slot, outcome: Outcome): void {
 		const { failure, timeout, bodySize, waitedMs, ofFunction } = outcome;

@@ -12,10 +12,11 @@ import { type Location, parseLocations } from '../wire/location';
 import { responseHead } from '../wire/responseHead';
 import { redactor, type SecretHeaders } from '../wire/secretHeaders';
 import { type AttemptContext, contentType, fromExchangeFailure, fromStatus, notJson } from '../wire/toClientError';
-import { Call, type CallRequest } from './Call';
+import { Call, type CallRequest, noToken } from './Call';
 import { type Caller, type CallScope, type ClientEvent, tell, type TokenSource } from './Caller';
 import { systemClock } from './clock';
 import { EndpointMemory } from './EndpointMemory';
+import type { Slot } from './EndpointQueue';
 import { type Instance, Instances, type Liveness } from './Instances';
 
 export interface TransportOptions extends ConnectionOptions {
@@ -125,17 +126,12 @@ export class Transport {
 		let renewed = false;
 		try {
 			for (;;) {
-				const slot = await endpoint.queue.enter(call);
+				const { slot, token } = await this.enter(call, endpoint);
 				const timeout = call.start(slot, limits.timeout);
 				const { attempts } = call;
-				const attempt = await this.attempt(
-					slot.pool.instance,
-					request,
-					{ ...limits, timeout, attempts },
-					tokens,
-					scope,
-				);
-				const { failure, token, response } = attempt;
+				const attemptLimits = { ...limits, timeout, attempts };
+				const attempt = await this.attempt(slot.pool.instance, request, attemptLimits, token, scope);
+				const { failure, response } = attempt;
 				const { ofFunction = false } = request;
 				endpoint.report(call, slot, {
 					failure,
@@ -144,13 +140,16 @@ export class Transport {
 					ofFunction,
 					waitedMs: waitedMs(response?.value, ofFunction),
 				});
-				if (!failure) return response!;
+				if (!failure) {
+					if (token !== undefined) tokens!.accepted?.(token);
+					return response!;
+				}
 				if (!(failure instanceof ApiNodeError) || failure instanceof CancelledError) throw failure;
 				if (token !== undefined && !renewed && failure instanceof StatusError && failure.status === 401) {
 					renewed = true;
-					await scope.stopping.unlessCancelled(tokens!.renew(token));
+					const next = await call.waitForToken(tokens!.renew(token));
 					// A function may have chosen the 401 after acting: then the new token is for the next call.
-					if (request.repeatable) continue;
+					if (request.repeatable && next !== token) continue;
 				}
 				const pause = call.pauseBeforeRetry(failure, slot);
 				if (pause > 0) await scope.stopping.sleep(pause, this.clock);
@@ -168,10 +167,15 @@ export class Transport {
 	): Promise<ApiResponse> {
 		const limits = limitsOf(options);
 		const scope = this.begin(caller, options.signal);
+		const { tokens } = caller;
 		let failure: Error | undefined;
 		try {
+			const coming = tokens?.get();
+			const late = () => noToken(tokens, limits.deadline, 0);
+			const token =
+				typeof coming === 'object' ? await scope.stopping.wait(coming, limits.deadline, this.clock, late) : coming;
 			for (const instance of this.instances.available()) {
-				const attempt = await this.attempt(instance, request, { ...limits, attempts: 1 }, caller.tokens, scope);
+				const attempt = await this.attempt(instance, request, { ...limits, attempts: 1 }, token, scope);
 				failure = attempt.failure;
 				if (!failure) return attempt.response!;
 				if (failure instanceof CancelledError) break;
@@ -214,18 +218,43 @@ export class Transport {
 		return caller.begin(this.callers, signal);
 	}
 
+	/** Takes room for an attempt, with a token that has not expired in the queue. One that has to be waited for holds no room. */
+	private async enter(call: Call, endpoint: EndpointMemory): Promise<{ slot: Slot; token?: string }> {
+		const { tokens } = call.caller;
+		if (!tokens) return { slot: await endpoint.queue.enter(call) };
+		let prompt = false;
+		for (let looks = 1; ; looks++) {
+			const coming = tokens.get();
+			prompt ||= typeof coming === 'string';
+			const given = typeof coming === 'string' ? coming : await call.waitForToken(coming);
+			const slot = await endpoint.queue.enter(call);
+			const token = await this.atHand(tokens);
+			if (token !== undefined) return { slot, token };
+			// A source that always takes a while is asked no more often than this.
+			if (!prompt && looks > 1) return { slot, token: given };
+			endpoint.release(call, slot);
+			call.waitedInVain(slot);
+		}
+	}
+
+	/** The token, unless it has to be waited for. */
+	private async atHand(tokens: TokenSource): Promise<string | undefined> {
+		const token = tokens.get();
+		if (typeof token === 'string') return token;
+		const soon = new Promise<undefined>((resolve) => this.clock.soon(() => resolve(undefined)));
+		// Whoever asks next is told why there is none.
+		return await Promise.race([token.catch(() => undefined), soon]);
+	}
+
 	/** Never throws: an outcome is reported whatever it is. */
 	private async attempt(
 		{ connections }: Instance,
 		request: ExchangedRequest,
 		limits: AttemptLimits,
-		tokens: TokenSource | undefined,
+		token: string | undefined,
 		{ stopping, cancellation }: CallScope,
-	): Promise<{ response?: ApiResponse; failure?: ApiNodeError; token?: string }> {
-		let token: string | undefined;
+	): Promise<{ response?: ApiResponse; failure?: ApiNodeError }> {
 		try {
-			// Here and not before the call waits for its turn: a token may expire meanwhile.
-			token = tokens && (await stopping.unlessCancelled(tokens.get()));
 			if (stopping.reason) throw stopping.reason;
 			const authorization = token === undefined ? this.authorization : tokenAuthorization(token);
 			const { onCancel } = cancellation;
@@ -235,9 +264,9 @@ export class Transport {
 				{ ...limits, onCancel },
 				{ ...limits, connections, redact: redactor([...authorization.secrets, ...request.headers.secrets]) },
 			);
-			return { token, response };
+			return { response };
 		} catch (error) {
-			return { token, failure: error as ApiNodeError };
+			return { failure: error as ApiNodeError };
 		}
 	}
 

@@ -1,3 +1,4 @@
+import { longestTimer } from '../checkRange';
 import { CancelledError } from '../errors';
 import type { Clock } from './clock';
 
@@ -38,15 +39,20 @@ export class Cancellation {
 	/**
 	 * Waits for what cannot be stopped itself.
 	 *
-	 * @throws CancelledError as soon as the work is cancelled
+	 * @throws CancelledError as soon as the work is cancelled; what `late` makes after so many milliseconds
 	 */
-	async unlessCancelled<Value>(promise: Promise<Value>): Promise<Value> {
+	async wait<Value>(promise: Promise<Value>, ms: number, clock: Clock, late: () => Error): Promise<Value> {
 		let forget = () => {};
-		const cancelled = new Promise<never>((_resolve, reject) => {
+		let stop = () => {};
+		const ended = new Promise<never>((_resolve, reject) => {
 			if (this.reason) reject(this.reason);
 			forget = this.onCancel(reject);
+			stop = clock.after(Math.min(ms, longestTimer), () => reject(late()));
 		});
-		return await Promise.race([promise, cancelled]).finally(() => forget());
+		return await Promise.race([promise, ended]).finally(() => {
+			stop();
+			forget();
+		});
 	}
 }
 

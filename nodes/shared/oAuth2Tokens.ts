@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ICredentialDataDecryptedObject, IExecuteFunctions, ILoadOptionsFunctions } from 'n8n-workflow';
+import {
+	type ICredentialDataDecryptedObject,
+	type IExecuteFunctions,
+	type ILoadOptionsFunctions,
+	UserError,
+} from 'n8n-workflow';
 import type { TokenSource } from '../../client';
 
 /** What another process may need to store a token, in ms. */
@@ -15,12 +20,28 @@ interface Token {
 	expiresAt: number;
 }
 
-/** The newest token of a credential that this process knows of, and the renewal under way. */
+/** The newest token of a credential that this process knows of, and what became of renewals. */
 interface Latest {
 	token?: Token;
 	renewal?: Promise<Token>;
-	/** The token whose renewal was refused, and no other was stored a while later. */
-	waitedFor?: string;
+	/** Whether the token was renewed, and the API node has not accepted it yet. */
+	unproven?: boolean;
+	/** Until when no token is asked for, since the last one did not come or was refused; `error` if it did not come. */
+	hold?: { until: number; failures: number; error?: Error };
+	/** When the last renewals of refused tokens began. */
+	renewedAt: number[];
+}
+
+const firstHoldMs = 5_000;
+const longestHoldMs = 60_000;
+/** n8n itself waits 300 s for a response. */
+const longestRenewalMs = 30_000;
+/** Of refused tokens, in a minute. More are no matter of tokens: a function may choose the status 401 for some requests. */
+const mostRenewals = 10;
+
+function hold(latest: Latest, error?: Error): void {
+	const failures = (latest.hold?.failures ?? 0) + 1;
+	latest.hold = { until: Date.now() + Math.min(longestHoldMs, firstHoldMs * 2 ** (failures - 1)), failures, error };
 }
 
 /**
@@ -69,39 +90,88 @@ export function oAuth2Tokens(
 			.update(JSON.stringify([id, settings, token?.value]))
 			.digest('hex');
 	const given = tokenIn(oauthTokenData);
-	const latest = remember(keyOf(given), latestOf.get(keyOf(given)) ?? { token: given });
+	const latest = remember(keyOf(given), latestOf.get(keyOf(given)) ?? { token: given, renewedAt: [] });
+	const provider = hostOf(credential.accessTokenUrl);
 
 	/** What another process has stored meanwhile, or an execution that has overtaken this one. */
 	const stored = async (old?: string): Promise<Token | undefined> => {
 		const token = tokenIn((await context.getCredentials(credentialType)).oauthTokenData);
 		return token && token.value !== old && isCurrent(token) ? token : undefined;
 	};
-	const refresh = async () => tokenIn(await context.helpers.refreshOAuth2Token.call(context, credentialType))!;
+	const refresh = async () => {
+		const token = tokenIn(await context.helpers.refreshOAuth2Token.call(context, credentialType));
+		if (!token) throw new Error('the response holds none');
+		return token;
+	};
 	const fetchToken = async (old?: string): Promise<Token> => {
 		const token =
 			(await stored(old)) ??
-			(await refresh().catch(async (error: Error) => {
+			(await inTime(refresh()).catch(async (error: Error) => {
 				// A refresh token may be good for one use. If another process was first, it is about to store what it got.
-				if (latest.waitedFor !== old) await sleep(storingMs);
-				latest.waitedFor = old;
+				await sleep(storingMs);
 				return (await stored(old)) ?? (await Promise.reject<Token>(error));
 			}));
 		// One that has expired on arrival is a matter of clocks: the API node's is the one that counts.
 		latest.token = isCurrent(token) ? token : { ...token, expiresAt: Infinity };
+		latest.unproven = true;
+		if (latest.hold) latest.hold.error = undefined;
 		remember(keyOf(token), latest);
 		return token;
 	};
-	const renew = async (old?: string): Promise<string> => {
-		const { token } = latest;
-		if (token && token.value !== old) return token.value;
-		latest.renewal ??= fetchToken(old).finally(() => (latest.renewal = undefined));
+	const renewal = async (old?: string): Promise<string> => {
+		if (!latest.renewal && latest.hold && Date.now() < latest.hold.until) {
+			if (latest.hold.error) throw latest.hold.error;
+			return old!;
+		}
+		latest.renewal ??= fetchToken(old)
+			.catch((error: Error) => {
+				const failed = notIssued(provider, error);
+				hold(latest, failed);
+				throw failed;
+			})
+			.finally(() => (latest.renewal = undefined));
 		return (await latest.renewal).value;
 	};
 	return {
-		renew,
-		get: async () => {
+		provider,
+		get: () => {
 			const { token } = latest;
-			return token && isCurrent(token) ? token.value : await renew(token?.value);
+			return token && isCurrent(token) ? token.value : renewal(token?.value);
+		},
+		renew: async (refused) => {
+			const { token, unproven, renewedAt } = latest;
+			if (token && token.value !== refused) return token.value;
+			if (unproven) {
+				latest.unproven = false;
+				hold(latest);
+			} else if (!latest.renewal) {
+				const now = Date.now();
+				const recent = renewedAt.filter((at) => now - at < 60_000);
+				if (recent.length >= mostRenewals) return refused;
+				latest.renewedAt = [...recent, now];
+			}
+			return await renewal(refused);
+		},
+		accepted: (token) => {
+			if (token !== latest.token?.value) return;
+			latest.unproven = false;
+			if (!latest.hold?.error) latest.hold = undefined;
 		},
 	};
+}
+
+function hostOf(url: unknown): string {
+	return typeof url === 'string' && URL.canParse(url) ? new URL(url).host : '';
+}
+
+async function inTime<Value>(promise: Promise<Value>): Promise<Value> {
+	const over = new AbortController();
+	const late = sleep(longestRenewalMs, undefined, { ref: false, signal: over.signal }).then(() => {
+		throw new Error(`no response within ${longestRenewalMs / 1_000} s`);
+	});
+	return await Promise.race([promise, late]).finally(() => over.abort());
+}
+
+function notIssued(provider: string, { message, description }: Error & { description?: string }): UserError {
+	return new UserError(`The identity provider ${provider} issued no access token: ${message}`, { description });
 }

@@ -1,6 +1,6 @@
-import { setTimeout as wait } from 'node:timers/promises';
-import type { TokenSource } from '../../../client';
-import { range, recordsOf, refusal, Scene, scoredIn, type Server } from './harness';
+import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
+import { type TokenSource, TimeoutError } from '../../../client';
+import { failureOf, range, recordsOf, refusal, Scene, scoredIn, type Server } from './harness';
 
 const scene = new Scene();
 
@@ -58,4 +58,99 @@ it('A token that is refused is renewed, and the record scored', async () => {
 	expect(scoredIn(outcomes)).toHaveLength(1_000);
 	expect(renewals()).toBe(1);
 	expect(refused()).toBeLessThanOrEqual(8);
+});
+
+it('No call goes out with a token that expired in the queue when the token source says so at once', async () => {
+	const { server, issue, bornAt, refused, renewals } = await secured(400, 30);
+	let token = issue();
+	const expired = () => performance.now() - bornAt.get(token)! > 200;
+	const fetchToken = async () => {
+		await wait(20);
+		if (expired()) token = issue();
+		return token;
+	};
+	const tokens: TokenSource = { get: () => (expired() ? fetchToken() : token), renew: fetchToken };
+	const session = scene.clientOf(server).session({ tokens });
+	const calls = range(60).map(async (id) => await session.predictRecord('model', { id }, { maxConcurrency: 2 }));
+	expect((await Promise.all(calls)).map(({ result }) => result)).toEqual(range(60).map((id) => ({ id })));
+	expect([refused(), renewals() > 1]).toEqual([0, true]);
+});
+
+it('A source that needs a while for each token is asked twice for a call, and the call sent', async () => {
+	const server = await scene.server();
+	let asked = 0;
+	const tokens: TokenSource = {
+		get: async () => {
+			asked++;
+			return await wait(30, 'token');
+		},
+		renew: async () => await Promise.resolve(),
+	};
+	expect(await scene.clientOf(server).session({ tokens }).predictRecord('model', { id: 1 })).toEqual({
+		result: { id: 1 },
+	});
+	expect(asked).toBeLessThanOrEqual(4);
+	expect(server.requests).toHaveLength(1);
+});
+
+describe('A token that never comes', () => {
+	const never = async () => await new Promise<string>(() => {});
+	const hanging: TokenSource = { provider: 'login.example.com', get: never, renew: never };
+
+	it('ends calls at their deadline, naming the identity provider, and holds up no other session at the endpoint', async () => {
+		const server = await scene.server();
+		const client = scene.clientOf(server);
+		const session = client.session({ tokens: hanging });
+		let ended = 0;
+		const calls = range(20).map(async (id) => {
+			const failure = await failureOf(session.predictRecord('model', { id }, { deadline: 1_000 }));
+			ended++;
+			return failure;
+		});
+		await turn();
+		const others = range(40).map(async (id) => await client.predictRecord('model', { id }, { deadline: 900 }));
+		expect(await Promise.all(others)).toHaveLength(40);
+		expect(ended).toBe(0);
+		for (const failure of await Promise.all(calls)) {
+			expect(failure).toBeInstanceOf(TimeoutError);
+			expect(failure).toMatchObject({
+				message: 'The identity provider login.example.com issued no access token within 1 s',
+				sent: false,
+			});
+		}
+		expect(server.requests).toHaveLength(40);
+	});
+
+	it('ends the reading of the OpenAPI document, too', async () => {
+		const session = scene.clientOf(await scene.server()).session({ tokens: hanging });
+		expect(await failureOf(session.openApi({ deadline: 100 }))).toBeInstanceOf(TimeoutError);
+	});
+
+	it('ends a call whose token was refused at its deadline', async () => {
+		const { server } = await secured(0, 0);
+		const session = scene.clientOf(server).session({ tokens: { ...hanging, get: () => 'revoked' } });
+		const failure = await failureOf(session.predictRecord('model', { id: 1 }, { deadline: 300 }));
+		expect(failure.message).toMatch(/^The identity provider login.example.com issued no access token/);
+		expect(server.requests).toHaveLength(1);
+	});
+
+	it('does not count against the patience with the endpoint', async () => {
+		const server = await scene.server();
+		const client = scene.clientOf(server);
+		let come: (token: string) => void = () => {};
+		const first = new Promise<string>((resolve) => (come = resolve));
+		const session = client.session({ tokens: { get: () => first, renew: never } });
+		await failureOf(session.predictRecord('model', { id: 1 }, { deadline: 50 }));
+		come('token');
+		expect(await session.predictRecord('model', { id: 2 })).toEqual({ result: { id: 2 } });
+	});
+});
+
+it('A request is not sent again with a refused token when the source has no other', async () => {
+	const { server } = await secured(0, 0);
+	const session = scene
+		.clientOf(server)
+		.session({ tokens: { get: () => 'revoked', renew: async (token) => await Promise.resolve(token) } });
+	expect((await failureOf(session.predictRecord('model', { id: 1 }))).message).toMatch(/401/);
+	expect(server.requests).toHaveLength(1);
 });

@@ -179,18 +179,145 @@ describe('a refresh token that another process uses at the same time', () => {
 	});
 });
 
-it('is asked for again after a renewal that failed', async () => {
-	const accounts = await chaosProxy({ upstream: server.url });
-	try {
-		const store = await storedCredentials(credential('clientCredentials', { accessTokenUrl: `${accounts.url}/token` }));
-		accounts.setFault({ kind: 'answer', status: 500, body: { error: 'server_error' } });
+describe('an identity provider in trouble', () => {
+	let accounts: ChaosProxy;
+	let later: number;
+	const realNow = Date.now.bind(Date);
+	beforeEach(async () => {
+		accounts = await chaosProxy({ upstream: server.url });
+		later = 0;
+		jest.spyOn(Date, 'now').mockImplementation(() => realNow() + later);
+	});
+	afterEach(async () => {
+		jest.restoreAllMocks();
+		await accounts.close();
+	});
+
+	const through = async (fields: IDataObject = {}) =>
+		await storedCredentials(
+			credential('clientCredentials', { accessTokenUrl: `${accounts.url}/token?${accounts.port}`, ...fields }),
+		);
+	const refuses = () => accounts.setFault({ kind: 'answer', status: 500, body: { error: 'server_error' } });
+
+	it('is asked once for 500 items when it refuses, and its name stands in the error of each', async () => {
+		refuses();
+		const { output, error } = await run('dataikuPredict', {
+			url: proxy.url,
+			items: Array.from({ length: 500 }, (_, amount) => ({ amount })),
+			parameters: { authentication: 'oAuth2' },
+			credentials: await through(),
+			options: { batchSize: 1 },
+			onError: 'continueRegularOutput',
+		});
+		expect(error).toBeUndefined();
+		expect(output).toHaveLength(500);
+		for (const { json } of output) {
+			expect(json.error).toMatch(`The identity provider 127.0.0.1:${accounts.port} issued no access token`);
+		}
+		expect(accounts.requests).toHaveLength(1);
+		expect(proxy.requests).toHaveLength(0);
+	});
+
+	it('is asked once by many executions, again some seconds later, and then less and less often', async () => {
+		refuses();
+		const store = await through();
+		const asked: number[] = [];
+		for (let second = 0; second < 200; second++) {
+			for (let webhook = 0; webhook < 2; webhook++) expect((await predict(store)).error).toBeDefined();
+			if (accounts.requests.length > asked.length) asked.push(second);
+			later += 1_000;
+		}
+		const pauses = asked.slice(1).map((second, n) => second - asked[n]!);
+		for (const [n, wanted] of [5, 10, 20, 40, 60].entries()) {
+			expect(pauses[n]).toBeGreaterThanOrEqual(wanted);
+			// Each renewal that fails waits a second for another process to store a token.
+			expect(pauses[n]).toBeLessThanOrEqual(wanted + 1);
+		}
+		expect(Math.max(...pauses)).toBeLessThanOrEqual(61);
+	}, 60_000);
+
+	it('is asked again some seconds after it failed, and the records are scored', async () => {
+		const store = await through();
+		refuses();
 		expect((await predict(store, 5)).error).toBeDefined();
 		accounts.setFault(undefined);
+		expect((await predict(store, 5)).error?.message).toMatch(/issued no access token/);
+		later = 6_000;
 		expect((await predict(store, 5)).error).toBeUndefined();
 		expect(await grants()).toEqual(['client_credentials']);
-	} finally {
-		await accounts.close();
-	}
+	});
+
+	it('is asked at once when the credential was edited', async () => {
+		refuses();
+		expect((await predict(await through(), 5)).error).toBeDefined();
+		accounts.setFault(undefined);
+		expect((await predict(await through({ scope: 'score openid' }), 5)).error).toBeUndefined();
+	});
+
+	it('is named within the deadline of a call when it hangs, and holds up no other credential', async () => {
+		accounts.setFault({ kind: 'silent' });
+		const hung = run('dataikuPredict', {
+			url: proxy.url,
+			items: [{ amount: 1 }],
+			parameters: { authentication: 'oAuth2' },
+			credentials: await through(),
+			options: { timeout: 250 },
+		});
+		await accounts.requestsArrived(1);
+		expect((await predict(await connected('clientCredentials'), 40)).error).toBeUndefined();
+		const { error } = await hung;
+		expect(error?.message).toMatch(
+			`The identity provider 127.0.0.1:${accounts.port} issued no access token within 1 s`,
+		);
+		expect(proxy.requests).toHaveLength(40);
+	});
+});
+
+describe('an API node that refuses every token', () => {
+	let refusesAll: ApiNode;
+	beforeEach(async () => {
+		refusesAll = await startApiNode({ acceptsToken: async () => await Promise.resolve(false) });
+		await proxy.close();
+		proxy = await chaosProxy({ upstream: refusesAll.url });
+	});
+	afterEach(async () => await refusesAll.close());
+
+	it.each([1, 10])('costs at most three renewals for 300 items in batches of %i', async (batchSize) => {
+		const { output } = await run('dataikuPredict', {
+			url: proxy.url,
+			items: Array.from({ length: 300 }, (_, amount) => ({ amount })),
+			parameters: { authentication: 'oAuth2' },
+			credentials: await connected('clientCredentials'),
+			options: { batchSize },
+			onError: 'continueRegularOutput',
+		});
+		expect(output).toHaveLength(300);
+		for (const { json } of output) expect(json.error).toMatch(/401/);
+		expect((await grants()).length).toBeLessThanOrEqual(3);
+	});
+
+	it.each(['clientCredentials', 'authorizationCode'])(
+		'costs at most three renewals for 40 webhooks of the grant %s',
+		async (grantType) => {
+			const store = await connected(grantType);
+			for (let webhook = 0; webhook < 40; webhook++) expect((await predict(store)).error?.message).toMatch(/401/);
+			expect((await grants()).length).toBeLessThanOrEqual(3);
+		},
+	);
+});
+
+it('costs ten renewals at most when a function chooses the status 401 for every second item', async () => {
+	proxy.setFault(({ n }) => (n % 2 ? { kind: 'answer', status: 401, body: 'no' } : undefined));
+	const { output } = await run('dataikuRunFunction', {
+		url: proxy.url,
+		endpointId: 'fraud',
+		items: Array.from({ length: 60 }, (_, amount) => ({ amount })),
+		parameters: { authentication: 'oAuth2' },
+		credentials: await connected('clientCredentials'),
+		onError: 'continueRegularOutput',
+	});
+	expect(output).toHaveLength(60);
+	expect((await grants()).length).toBeLessThanOrEqual(10);
 });
 
 it('belongs to the secrets that it was fetched with, and to no others', async () => {

@@ -9,6 +9,7 @@ import type { JsonObject } from './json';
 import { Lookup, lookupEndpoint, type LookupPolicy } from './lookup';
 import type { LinearModel } from './models/linear-model';
 import { type Explanations, linearPrediction, predictionEndpoint } from './prediction';
+import { withRules } from './rules';
 import { type Authentication, Service } from './service';
 import { queries } from './queries';
 import { demoDatabase, sqlEndpoint } from './sql';
@@ -59,6 +60,17 @@ function predictions(): Endpoint[] {
 			fields: fraudFields.map((field) => ({ ...field, required: field.name === 'customer_id' })),
 			predict: linearPrediction(fraud),
 			enrichment: knownCustomer,
+			explanations: onRequest,
+		}),
+		predictionEndpoint({
+			id: 'fraud_with_rules',
+			summary: 'Is a card payment fraudulent? Two business rules override the model',
+			fields: fraudFields,
+			predict: withRules(linearPrediction(fraud), [
+				{ name: 'large_amount', matches: ({ amount }) => Number(amount) > 5_000, prediction: 'fraud' },
+				{ name: 'new_customer', matches: ({ customer_age_days: days }) => days === 0, prediction: 'fraud' },
+			]),
+			enrichment: anyCustomer,
 			explanations: onRequest,
 		}),
 		predictionEndpoint({

@@ -38,6 +38,30 @@ const predictAll = (endpoint: string, records: object[], more: object = {}) =>
 	});
 const sum = (values: Record<string, number>) => Object.values(values).reduce((total, value) => total + value, 0);
 
+describe('overrides', () => {
+	const large = { ...usual, amount: 6_000 };
+
+	test("a rule decides and the model's own result is kept beside it when the rule matches", async () => {
+		const { result: own } = await predict('fraud', large);
+		const { result } = await predict('fraud_with_rules', large);
+		expect(result).toMatchObject({
+			prediction: 'fraud',
+			probas: { legitimate: 0, fraud: 1 },
+			override: {
+				ruleMatched: true,
+				appliedRule: 'large_amount',
+				rawResult: { prediction: own.prediction, probabilities: own.probas },
+				predictionChanged: own.prediction !== 'fraud',
+			},
+		});
+	});
+
+	test('the model decides when no rule matches', async () => {
+		const { result } = await predict('fraud_with_rules', usual);
+		expect(result).toEqual({ ...(await predict('fraud', usual)).result, override: { ruleMatched: false } });
+	});
+});
+
 describe('predict', () => {
 	test('a binary classification tells the class, the probabilities and the percentile', async () => {
 		const { body } = await predictAll('fraud', [risky, usual]);

@@ -221,7 +221,7 @@ describe('advice on an error', () => {
 	it('names the endpoints that there are', async () => {
 		await known();
 		expect(await errorOf('fruad')).toContain(
-			'Endpoints for this node: fraud, fraud_known_customers, house_price, ticket_team, unusual_amount.',
+			'Endpoints for this node: fraud, fraud_known_customers, fraud_with_rules, house_price, ticket_team, unusual_amount.',
 		);
 	});
 

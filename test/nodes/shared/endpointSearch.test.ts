@@ -18,7 +18,14 @@ const search = async (
 const ids = (results: Awaited<ReturnType<typeof search>>) => results.map(({ value }) => value);
 
 const documented: Record<string, string[]> = {
-	dataikuPredict: ['fraud', 'fraud_known_customers', 'house_price', 'ticket_team', 'unusual_amount'],
+	dataikuPredict: [
+		'fraud',
+		'fraud_known_customers',
+		'fraud_with_rules',
+		'house_price',
+		'ticket_team',
+		'unusual_amount',
+	],
 	dataikuPredictEffect: ['coupon_effect'],
 	dataikuLookup: ['customer', 'known_customer', 'price'],
 	dataikuForecast: ['monthly_visitors', 'store_sales'],
@@ -52,7 +59,7 @@ it.each(nodeTypes)('%s lists the documented endpoints that it can call, each onc
 });
 
 it.each([
-	['a part of the id', 'FRAUD', ['fraud', 'fraud_known_customers']],
+	['a part of the id', 'FRAUD', ['fraud', 'fraud_known_customers', 'fraud_with_rules']],
 	['a part of what the endpoint is about', 'support ticket', ['ticket_team']],
 	['what is nowhere', 'no such thing', []],
 ])('finds by %s', async (_name, filter, expected) => {

@@ -25,12 +25,11 @@ function authorization({ authentication, ...secrets }: ICredentialDataDecryptedO
 export class DataikuApiNodeApi implements ICredentialType {
 	name = 'dataikuApiNodeApi';
 
-	displayName = 'Dataiku API Node API';
+	displayName = 'Dataiku API';
 
 	icon: Icon = { light: 'file:../icons/apinode.svg', dark: 'file:../icons/apinode.dark.svg' };
 
-	documentationUrl =
-		'https://github.com/n8n-nodes-dataiku/n8n-nodes-dataiku/blob/HEAD/docs/credentials.md#dataiku-api-node-api';
+	documentationUrl = 'https://github.com/n8n-nodes-dataiku/n8n-nodes-dataiku/blob/HEAD/docs/credentials.md#dataiku-api';
 
 	properties: INodeProperties[] = [
 		...instanceProperties,
@@ -39,9 +38,13 @@ export class DataikuApiNodeApi implements ICredentialType {
 			name: 'authentication',
 			type: 'options',
 			options: [
-				{ name: 'API Key', value: 'apiKey', description: 'A key of the service, as defined in DSS' },
-				{ name: 'Bearer Token', value: 'bearerToken', description: 'A token for a service secured by JWT or OAuth2' },
-				{ name: 'None', value: 'none', description: 'The service is open' },
+				{ name: 'API Key', value: 'apiKey', description: 'A key of the API service. It also works as a bearer token.' },
+				{
+					name: 'Bearer Token',
+					value: 'bearerToken',
+					description: 'A token of a service secured by JWT or OAuth2, or an API key sent as a token',
+				},
+				{ name: 'None', value: 'none', description: 'The service does not require authentication' },
 			],
 			default: 'apiKey',
 		},

@@ -6,12 +6,12 @@ export class DataikuApiNodeOAuth2Api implements ICredentialType {
 
 	extends = ['oAuth2Api'];
 
-	displayName = 'Dataiku API Node OAuth2 API';
+	displayName = 'Dataiku JWT OAuth2 API';
 
 	icon: Icon = { light: 'file:../icons/apinode.svg', dark: 'file:../icons/apinode.dark.svg' };
 
 	documentationUrl =
-		'https://github.com/n8n-nodes-dataiku/n8n-nodes-dataiku/blob/HEAD/docs/credentials.md#dataiku-api-node-oauth2-api';
+		'https://github.com/n8n-nodes-dataiku/n8n-nodes-dataiku/blob/HEAD/docs/credentials.md#dataiku-jwt-oauth2-api';
 
 	properties: INodeProperties[] = [...instanceProperties, ...tlsProperties, ...openApiProperties];
 }

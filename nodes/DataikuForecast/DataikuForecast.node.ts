@@ -29,8 +29,7 @@ export class DataikuForecast implements INodeType {
 			searchHint:
 				'Forecasts time series with a model of Dataiku: all input items are the history, one item per series and date; name the identifier columns where there are several series.',
 		},
-		description:
-			'Forecast time series with a model on a Dataiku API node: give the history of one or more series, one record per series and date, get their next values with quantiles',
+		description: 'Forecast time series with a Dataiku model',
 		defaults: { name: 'Dataiku Forecast' },
 		credentials: [
 			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },

@@ -40,8 +40,7 @@ export class DataikuLookup implements INodeType {
 		builderHint: {
 			searchHint: 'Adds the columns of a Dataiku dataset to items by key, often before Dataiku Predict.',
 		},
-		description:
-			'Look up rows of datasets on a Dataiku API node: give the key of a record, get the columns that belong to it',
+		description: 'Add columns from a Dataiku dataset by key',
 		defaults: { name: 'Dataiku Lookup' },
 		credentials: [
 			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },

@@ -36,8 +36,7 @@ export class DataikuPredict implements INodeType {
 			searchHint:
 				'Scores items with a model of Dataiku: predictions, class probabilities, explanations. Choose the endpoint; the features are taken from the items by name.',
 		},
-		description:
-			'Score records with a model on a Dataiku API node: give the features of a record, get its prediction, probabilities and, on demand, explanations',
+		description: 'Get predictions from a Dataiku model',
 		defaults: { name: 'Dataiku Predict' },
 		credentials: [
 			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },

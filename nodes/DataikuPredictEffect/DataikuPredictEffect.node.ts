@@ -32,8 +32,7 @@ export class DataikuPredictEffect implements INodeType {
 		builderHint: {
 			searchHint: 'Predicts with a causal model of Dataiku how much a treatment changes the outcome for each item.',
 		},
-		description:
-			'Predict the effect of a treatment on records with a causal model on a Dataiku API node: give the features of a record, get how much the treatment would change its outcome',
+		description: 'Estimate the effect of a treatment with a Dataiku causal model',
 		defaults: { name: 'Dataiku Predict Effect' },
 		credentials: [
 			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },

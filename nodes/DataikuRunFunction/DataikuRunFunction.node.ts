@@ -29,7 +29,7 @@ export class DataikuRunFunction implements INodeType {
 		builderHint: {
 			searchHint: 'Calls a Python or R function of Dataiku, once for each item; its value is in `result`.',
 		},
-		description: 'Run a Python or R function of a Dataiku API node: give its named arguments, get its value',
+		description: 'Run a Python or R function from a Dataiku API service',
 		defaults: { name: 'Dataiku Run Function' },
 		credentials: [
 			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },

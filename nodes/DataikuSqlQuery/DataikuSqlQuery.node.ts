@@ -28,7 +28,7 @@ export class DataikuSqlQuery implements INodeType {
 		builderHint: {
 			searchHint: 'Runs a parameterised SQL query of Dataiku, once for each item; each row becomes an item.',
 		},
-		description: 'Run a parameterised SQL query of a Dataiku API node: give its named parameters, get its rows',
+		description: 'Run a parameterized SQL query from a Dataiku API service',
 		defaults: { name: 'Dataiku SQL Query' },
 		credentials: [
 			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },

@@ -6,7 +6,7 @@ import { nodePackage } from '../support/engine';
 
 /** Signatures of Dataiku's Python client 14.3.3, from its reference documentation. */
 const signatures: Record<string, string[]> = {
-	APINodeClient: ['uri', 'service_id', 'api_key', 'bearer_token'],
+	APINodeClient: ['uri', 'service_id', 'api_key', 'bearer_token', 'no_check_certificate', 'client_certificate'],
 	predict_record: [
 		...['endpoint_id', 'features', 'forced_generation', 'dispatch_key', 'context', 'with_explanations'],
 		...['explanation_method', 'n_explanations', 'n_explanations_mc_steps'],

@@ -119,7 +119,8 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect(displayName).toMatch(/^Dataiku [A-Z]/);
 		expect(displayName.replaceAll(' ', '').toLowerCase()).toBe(type.toLowerCase());
 		expect(defaults.name).toBe(displayName);
-		expect(description.length).toBeGreaterThan(40);
+		// One line in the panel of nodes.
+		expect(description).toMatch(/^.{30,70}$/);
 
 		for (const endpointId of [endpoint('fraud'), { ...endpoint('fraud'), mode: 'list' }, 'fraud']) {
 			expect(await evaluated(type, subtitle, { endpointId })).toBe('fraud');
@@ -249,8 +250,8 @@ it.each(['dataikuPredict', 'dataikuLookup'])('%s warns before the run of a setti
 describe('the credentials', () => {
 	it('are the two of the contract', () => {
 		expect(nodes.credentials.map(({ name, displayName }) => [name, displayName])).toEqual([
-			['dataikuApiNodeApi', 'Dataiku API Node API'],
-			['dataikuApiNodeOAuth2Api', 'Dataiku API Node OAuth2 API'],
+			['dataikuApiNodeApi', 'Dataiku API'],
+			['dataikuApiNodeOAuth2Api', 'Dataiku JWT OAuth2 API'],
 		]);
 		nodes.credentials.forEach(expectIcons);
 	});

@@ -19,7 +19,8 @@ export const instanceProperties: INodeProperties[] = [
 		default: '',
 		required: true,
 		placeholder: 'e.g. fraud_detection',
-		description: 'The service that the key or token belongs to',
+		description:
+			"The deployed ID of the API service, as in an endpoint's URL. It can differ from the ID in the API Designer.",
 	},
 ];
 

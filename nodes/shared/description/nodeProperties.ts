@@ -13,6 +13,8 @@ export const commonDescription = {
 	version: 1,
 	inputs: [NodeConnectionTypes.Main],
 	outputs: [NodeConnectionTypes.Main],
+	// Labels of features and their values do not fit into the standard width.
+	parameterPane: 'wide',
 } satisfies Partial<INodeTypeDescription>;
 
 /** Before a run: settings that will hurt with the items at hand. */
@@ -50,11 +52,11 @@ export const withOAuth2 = { show: { authentication: ['oAuth2'] } };
 /** What every node begins with. */
 export const endpointProperties: INodeProperties[] = [
 	{
-		displayName: 'Authentication',
+		displayName: 'Connect Using',
 		name: 'authentication',
 		type: 'options',
 		options: [
-			{ name: 'API Key, Token or None', value: 'apiKey' },
+			{ name: 'API Key, Bearer Token or None', value: 'apiKey' },
 			{ name: 'OAuth2', value: 'oAuth2' },
 		],
 		default: 'apiKey',
@@ -81,14 +83,14 @@ export const endpointProperties: INodeProperties[] = [
 				name: 'id',
 				type: 'string',
 				placeholder: 'e.g. fraud',
-				hint: 'As it is called in the API service in DSS',
+				hint: 'The endpoint ID in the API service in Dataiku',
 			},
 			{
 				displayName: 'By URL',
 				name: 'url',
 				type: 'string',
 				placeholder: 'e.g. https://apinode.example.com:12000/public/api/v1/cards/fraud/predict',
-				hint: 'As the API Deployer shows it. The API node must be that of the credential.',
+				hint: 'Copy it from the API Deployer. The host must match the credential.',
 			},
 		],
 	},

@@ -79,7 +79,12 @@ export class Call implements QueuedCall {
 		});
 	}
 
-	notAnswered(silentMs: number): ApiNodeError {
+	notAnswered(silentMs: number, pauseMs = 0): ApiNodeError {
+		if (pauseMs > 0) {
+			if (this.failure) return tooLate(this.failure, pauseMs, Math.max(0, this.left));
+			const message = `The endpoint asked for a pause of ${seconds(pauseMs)}, longer than this call can wait, so this request was not sent`;
+			return new TimeoutError(message, { attempts: 0, advice: 'Try again after the pause.' }, false);
+		}
 		const advice = `The endpoint answered nobody for ${seconds(silentMs)}, and was not waited for any longer.`;
 		if (this.failure) return advised(this.failure, advice);
 		const message = `The endpoint has not responded for ${seconds(silentMs)}, so this request was not sent`;

@@ -2,6 +2,8 @@ import { backoff, patienceMs } from './retryPolicy';
 
 const failuresToOpen = 3;
 const longestRetryAfterMs = 60_000;
+/** A 503 tells of the moment: the pause that it asks for goes on from probe to probe. */
+const longestUnprobedMs = 10_000;
 
 /**
  * `closed`: requests pass. Ends with the third failure in a row, or with a failure whose response asks for a pause.
@@ -15,6 +17,10 @@ type CircuitState =
 
 /** Whether an endpoint on one instance may be asked, and when again after it failed. */
 export class Circuit {
+	/** End of the pause that responses asked for, whether or not probes pass meanwhile. */
+	askedUntil = -Infinity;
+	/** End of a pause without probes, which a 429 asked for. */
+	keptUntil = -Infinity;
 	private state: CircuitState = { name: 'closed', failures: 0, failingSince: Infinity };
 
 	get closed(): boolean {
@@ -42,6 +48,7 @@ export class Circuit {
 	}
 
 	answered(): void {
+		this.askedUntil = this.keptUntil = -Infinity;
 		this.state = { name: 'closed', failures: 0, failingSince: Infinity };
 	}
 
@@ -54,13 +61,18 @@ export class Circuit {
 	 * A request sent at `startedAt` found the endpoint out of service.
 	 *
 	 * @param retryAfter milliseconds that the response asked for
+	 * @param kept whether the whole pause is kept: the endpoint is well, and bounds how often it is asked
 	 * @returns milliseconds for which the circuit was opened, if this opened it
 	 */
-	failed(startedAt: number, now: number, retryAfter = 0): number | undefined {
+	failed(startedAt: number, now: number, retryAfter = 0, kept = false): number | undefined {
 		const { state } = this;
 		const failingSince = Math.min(state.failingSince, now);
+		const asked = retryAfter <= longestRetryAfterMs ? retryAfter : 0;
+		this.askedUntil = Math.max(this.askedUntil, now + asked);
+		if (kept) this.keptUntil = Math.max(this.keptUntil, now + asked);
 		// An endpoint that has been down for longer than anybody waits would hold up those who come by asking for more.
-		const heeded = retryAfter <= longestRetryAfterMs && now - failingSince < patienceMs ? retryAfter : 0;
+		const bearable = Math.min(longestUnprobedMs, Math.max(0, failingSince + patienceMs - now));
+		const heeded = Math.min(asked, kept ? asked : bearable);
 		if (state.name === 'closed') {
 			const failures = state.failures + 1;
 			if (failures >= failuresToOpen) return this.open(now, Math.max(backoff(1), heeded), 1, failingSince);

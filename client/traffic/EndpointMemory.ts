@@ -57,7 +57,8 @@ export class EndpointMemory {
 		const silent = failure instanceof TimeoutError && timeout >= tellingTimeoutMs;
 		const reduce = status === 429 || status === 503 || silent;
 
-		const pauseMs = pool.leave(sign, { ...slot, retryAfter, reduce, waitedMs }, now);
+		const keepPause = status === 429;
+		const pauseMs = pool.leave(sign, { ...slot, retryAfter, keepPause, reduce, waitedMs }, now);
 		if (pauseMs !== undefined) {
 			call.caller.emit({ type: 'pause', endpoint: this.name, instance: instance.host, pauseMs });
 		}
@@ -66,12 +67,13 @@ export class EndpointMemory {
 			this.instances.succeeded(instance);
 		} else if (sign === 'down') this.instances.failed(instance, startedAt);
 		if (sign === 'busy' || sign === 'down' || failure instanceof TimeoutError) {
-			turn.failed(startedAt, now, this.queue.answeredAt);
+			turn.failed(startedAt, now, this.queue.answeredAt, Math.max(0, pool.keptUntil - now));
 		}
 		if (!failure) {
 			this.budget.succeeded();
 			this.bodySize.accepted(bodySize);
 		} else if (status === 413) this.bodySize.refused(bodySize);
 		this.queue.leave(call, slot, failure !== undefined);
+		if (keepPause && pauseMs !== undefined) this.queue.pauseBegan();
 	}
 }

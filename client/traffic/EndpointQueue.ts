@@ -19,8 +19,12 @@ export interface QueuedCall {
 	readonly left: number;
 	/** Number of the piece of its caller's work that it belongs to. */
 	readonly order: number;
-	/** The error with which it gives up waiting for an endpoint that does not answer. */
-	notAnswered(silentMs: number): Error;
+	/**
+	 * The error with which it gives up waiting for an endpoint that does not answer.
+	 *
+	 * @param pauseMs milliseconds that are left of a pause that the endpoint asked for
+	 */
+	notAnswered(silentMs: number, pauseMs: number): Error;
 }
 
 /** Room for one request in a pool. */
@@ -38,6 +42,8 @@ interface Waiter {
 	readonly call: QueuedCall;
 	readonly since: number;
 	readonly enter: (slot: Slot) => void;
+	/** Gives up if the call cannot wait for as long as it would have to. */
+	readonly check: () => void;
 }
 
 /** One caller at one endpoint: its calls that wait, those in flight, and since when nothing it asks for is answered. */
@@ -65,11 +71,15 @@ class Turn {
 		return this.waiting.append(waiter, behind);
 	}
 
-	/** A request sent at `startedAt` failed because the endpoint did not answer. */
-	failed(startedAt: number, now: number, answeredAt: number): void {
+	/**
+	 * A request sent at `startedAt` failed because the endpoint did not answer.
+	 *
+	 * @param pauseMs a pause that has to be waited for
+	 */
+	failed(startedAt: number, now: number, answeredAt: number, pauseMs = 0): void {
 		const goesOn = this.failing && answeredAt < this.failing.since && startedAt - this.failing.last < patienceMs;
 		const { since, longest } = goesOn ? this.failing! : { since: now, longest: 0 };
-		this.failing = { since, last: now, longest: Math.max(longest, now - startedAt) };
+		this.failing = { since, last: now, longest: Math.max(longest, now - startedAt + pauseMs) };
 	}
 
 	/** One of the caller's calls was not waited for any longer. */
@@ -81,7 +91,7 @@ class Turn {
 	/** When the caller stops waiting for the endpoint; undefined while that answers, to whomever. */
 	patienceEnds(answeredAt: number): number | undefined {
 		if (!this.failing || answeredAt >= this.failing.since) return undefined;
-		// An attempt that hangs as long as that leaves time for another: one record may be to blame.
+		// An attempt that hangs as long as that leaves time for another, as a pause does: one record may be to blame.
 		return this.failing.since + patienceMs + this.failing.longest;
 	}
 
@@ -130,7 +140,7 @@ export class EndpointQueue {
 		const turn = this.turnOf(call.caller);
 		turn.forgetOldFailure(now);
 		const ends = turn.patienceEnds(this.answeredAt);
-		if (ends !== undefined && ends <= now) throw call.notAnswered(patienceMs);
+		if (ends !== undefined && ends <= now) throw this.notAnswered(call, patienceMs, now);
 		this.allow(call.maxConcurrency, 1);
 		if (!this.ring.first) {
 			const pool = this.choose(call, turn, this.withRoom(now));
@@ -156,6 +166,15 @@ export class EndpointQueue {
 			});
 		}
 		this.admit();
+	}
+
+	/** Those who cannot wait for the end of a pause that is kept need not wait at all. */
+	pauseBegan(): void {
+		const waiters: Waiter[] = [];
+		for (let turn = this.ring.first; turn; turn = turn.behind) {
+			for (let place = turn.value.waiting.first; place; place = place.behind) waiters.push(place.value);
+		}
+		for (const { check } of waiters) check();
 	}
 
 	turnOf(caller: Caller): Turn {
@@ -209,8 +228,8 @@ export class EndpointQueue {
 				end();
 				resolve(slot);
 			};
-			const waiter: Waiter = { call, since, enter };
 			const check = () => {
+				stopTimer();
 				const now = this.clock.now();
 				const ms = this.givesUpAt(waiter, turn) - now;
 				if (ms > 0) {
@@ -219,12 +238,14 @@ export class EndpointQueue {
 				}
 				const silentMs = now - Math.max(since, this.answeredAt);
 				turn.gaveUp(silentMs, now);
-				giveUp(call.notAnswered(silentMs));
+				giveUp(this.notAnswered(call, silentMs, now));
 			};
+			let stopTimer = () => {};
+			const waiter: Waiter = { call, since, enter, check };
 			const place = turn.line(waiter);
 			turn.place ??= this.ring.append(turn);
 			const forget = call.stopping.onCancel(giveUp);
-			let stopTimer = this.clock.after(Math.min(this.givesUpAt(waiter, turn) - since, patienceMs), check);
+			stopTimer = this.clock.after(Math.min(this.givesUpAt(waiter, turn) - since, patienceMs), check);
 			this.admit();
 		});
 	}
@@ -237,8 +258,15 @@ export class EndpointQueue {
 		const answered = Math.max(since, this.answeredAt);
 		const deadline = Math.max(answered, turn.leftAt) + call.left;
 		const patience = turn.patienceEnds(this.answeredAt) ?? Infinity;
-		const failing = this.pools.every((pool) => pool.failing) ? answered + patienceMs : Infinity;
-		return Math.min(deadline, patience, failing);
+		const pauseEnds = Math.min(...this.pools.map(({ keptUntil }) => keptUntil));
+		const failing = this.pools.every((pool) => pool.failing) ? Math.max(answered, pauseEnds) + patienceMs : Infinity;
+		const ends = Math.min(deadline, patience, failing);
+		return ends > pauseEnds ? ends : since;
+	}
+
+	private notAnswered(call: QueuedCall, silentMs: number, now: number): Error {
+		const pauseEnds = Math.min(...this.pools.map(({ askedUntil }) => askedUntil));
+		return call.notAnswered(silentMs, Math.max(0, pauseEnds - now));
 	}
 
 	private withdraw(turn: Turn, waiter: Place<Waiter>): void {

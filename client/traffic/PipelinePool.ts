@@ -7,6 +7,8 @@ interface LeavingRequest {
 	startedAt: number;
 	probe: boolean;
 	retryAfter?: number;
+	/** Whether the pause of `retryAfter` is kept whole. */
+	keepPause?: boolean;
 	/** Whether it found the endpoint overloaded. */
 	reduce: boolean;
 	/** For a pipeline, as far as the API node says. */
@@ -42,6 +44,16 @@ export class PipelinePool {
 		return !this.circuit.closed;
 	}
 
+	/** Until when responses asked for a pause. */
+	get askedUntil(): number {
+		return this.circuit.askedUntil;
+	}
+
+	/** Until when nothing is sent at all, as a response asked for it. */
+	get keptUntil(): number {
+		return this.circuit.keptUntil;
+	}
+
 	/** @returns whether the request is a probe */
 	enter(): boolean {
 		this.inFlight++;
@@ -55,14 +67,14 @@ export class PipelinePool {
 	 * @returns milliseconds for which the pool was paused, if it was for this
 	 */
 	leave(sign: Sign, request: LeavingRequest, now: number): number | undefined {
-		const { startedAt, probe, retryAfter, reduce, waitedMs } = request;
+		const { startedAt, probe, retryAfter, keepPause, reduce, waitedMs } = request;
 		if (reduce) this.limit.overloaded(startedAt, now);
 		let pausedFor: number | undefined;
 		if (sign === 'answered') {
 			this.limit.answered(this.inFlight, startedAt, now, waitedMs);
 			this.circuit.answered();
 		} else if (sign === 'none') this.circuit.passedWithoutWord(probe);
-		else pausedFor = this.circuit.failed(startedAt, now, retryAfter);
+		else pausedFor = this.circuit.failed(startedAt, now, retryAfter, keepPause);
 		this.inFlight--;
 		this.instance.inFlight--;
 		return pausedFor;

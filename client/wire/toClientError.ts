@@ -10,7 +10,7 @@ import {
 } from '../errors';
 import type { Connections } from './Connections';
 import { type ExchangeFailure, ExchangeTimeout, ExchangeTooLarge, LookupRefused, type WireResponse } from './exchange';
-import { parseRetryAfter } from './retryAfter';
+import { parseHttpDate, parseRetryAfter } from './retryAfter';
 
 const longestDetail = 500;
 
@@ -231,7 +231,9 @@ export function fromStatus(response: WireResponse, context: AttemptContext, ofFu
 	const { message, advice }: { message: string; advice?: string } = chosen
 		? { message: `The function responded with status ${response.status}` }
 		: meaningOf(response, context.connections.host, context.redact);
-	const retryAfter = parseRetryAfter(header(response.headers, 'retry-after'));
+	// From the response's own date: the clocks of two machines may differ by minutes.
+	const sentAt = parseHttpDate(header(response.headers, 'date'));
+	const retryAfter = parseRetryAfter(header(response.headers, 'retry-after'), sentAt);
 	return new StatusError(message, { ...details, advice }, retryAfter);
 }
 

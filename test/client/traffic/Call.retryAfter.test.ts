@@ -77,6 +77,60 @@ it('Retry-After holds back the calls behind as well, and they all succeed', asyn
 	expect(others[0]! - first).toBeGreaterThanOrEqual(995);
 });
 
+it.each([180_000, -180_000])(
+	'A date in Retry-After is counted from the Date of the response when the clock of the server differs by %i ms',
+	async (ahead) => {
+		const date = (ms: number) => new Date(Date.now() + ahead + ms).toUTCString();
+		const headers = { date: date(0), 'retry-after': date(2_000) };
+		const server = await stage.scoring({ faults: inOrder({ kind: 'answer', status: 503, headers }) });
+		expect(await stage.clientOf(server).predictRecord('e', { id: 5 }, { deadline: 10_000 })).toEqual({
+			result: { id: 5 },
+		});
+		expect(server.requests[1]!.at - server.requests[0]!.at).toBeGreaterThanOrEqual(900);
+	},
+);
+
+describe('A long pause that one caller was asked for', () => {
+	/** The endpoint asks the first request for a pause, and is well. */
+	async function paused(status: number, retryAfter = '50') {
+		const server = await stage.scoring({ faults: inOrder(busy(retryAfter, status)) });
+		const client = stage.clientOf(server);
+		const first = outcomeOf(client.predictRecord('e', { id: 0 }, { deadline: 5_000 }));
+		await first;
+		return { server, client };
+	}
+
+	it('does not keep others from an endpoint that is well when it came with a 503', async () => {
+		const { client } = await paused(503);
+		const calls = [1, 2, 3].map(async (id) => await client.predictRecord('e', { id }));
+		expect(await Promise.all(calls)).toEqual([1, 2, 3].map((id) => ({ result: { id } })));
+	}, 20_000);
+
+	it('is named by calls that cannot wait for it when it came with a 503', async () => {
+		const { server, client } = await paused(503);
+		const { error } = await outcomeOf(client.predictRecord('e', { id: 1 }, { deadline: 300 }));
+		expect(error).toMatchObject({ name: 'TimeoutError', sent: false });
+		expect(error?.message).toMatch(/^The endpoint asked for a pause of 50 s/);
+		expect(server.requests).toHaveLength(1);
+	});
+
+	it('is named at once by calls that cannot wait for it when it came with a 429', async () => {
+		const { server, client } = await paused(429);
+		const { error } = await outcomeOf(client.predictRecord('e', { id: 1 }, { deadline: 45_000 }));
+		expect(error?.message).toMatch(/^The endpoint asked for a pause of 50 s/);
+		expect(server.requests).toHaveLength(1);
+	});
+
+	it('ends calls at once that wait already and cannot wait for it when it comes with a 429', async () => {
+		const server = await stage.scoring({ faults: inOrder({ kind: 'delay', ms: 50, then: busy('50', 429) }) });
+		const client = stage.clientOf(server);
+		const calls = [1, 2, 3].map(
+			async (id) => await outcomeOf(client.predictRecord('e', { id }, { maxConcurrency: 1, deadline: 40_000 })),
+		);
+		for (const { error } of await Promise.all(calls)) expect(`${error?.message} ${(error as StatusError).advice}`).toMatch(/50 s/);
+	});
+});
+
 describe('The deadline', () => {
 	it('ends an attempt that would outlast it', async () => {
 		const server = await stage.scoring({ faults: { kind: 'silent' } });

@@ -12,8 +12,8 @@ function circuitAndClock() {
 		circuit,
 		clock,
 		/** @returns the milliseconds of each pause that the failures set off */
-		fail: (times = 1, retryAfter?: number) =>
-			Array.from({ length: times }, () => circuit.failed(clock.now(), clock.now(), retryAfter)).map(
+		fail: (times = 1, retryAfter?: number, kept?: boolean) =>
+			Array.from({ length: times }, () => circuit.failed(clock.now(), clock.now(), retryAfter, kept)).map(
 				(ms) => ms && Math.round(ms),
 			),
 		admits: () => circuit.admits(clock.now()),
@@ -136,5 +136,25 @@ describe('Retry-After', () => {
 		admits();
 		circuit.pass();
 		expect(fail(1, 7_000)).toEqual([2_000]);
+	});
+
+	it('of more than ten seconds lets single probes through meanwhile', () => {
+		const { circuit, clock, fail, admits } = circuitAndClock();
+		const asked = clock.now() + 50_000;
+		expect(fail(1, 50_000)).toEqual([10_000]);
+		expect(circuit.askedUntil).toBe(asked);
+		clock.advance(10_000);
+		expect([admits(), circuit.pass(), admits()]).toEqual([true, true, false]);
+		circuit.answered();
+		expect([circuit.closed, circuit.askedUntil]).toEqual([true, -Infinity]);
+	});
+
+	it.each([50_000, 60_000])('of %i ms is kept whole when it came with a 429', (ms) => {
+		const { circuit, clock, fail, admits } = circuitAndClock();
+		expect(fail(1, ms, true)).toEqual([ms]);
+		clock.advance(ms - 1);
+		expect([admits(), circuit.keptUntil]).toEqual([false, clock.now() + 1]);
+		clock.advance(1);
+		expect([admits(), circuit.pass(), admits()]).toEqual([true, true, false]);
 	});
 });

@@ -8,9 +8,13 @@ import type { JsonObject } from './types';
  * node may respond with `"7"` for a store that was sent as 7.
  */
 export function seriesKey(columns: readonly string[], values: JsonObject): string {
-	const texts = columns.map((column) => String(values[column]));
+	const texts = columns.map((column) => String(asSent(values[column])));
 	return texts.length === 1 ? texts[0]! : JSON.stringify(texts);
 }
+
+/** A date, for one, goes as text. */
+const asSent = (value: unknown): unknown =>
+	isObject(value) && typeof value.toJSON === 'function' ? (value.toJSON as () => unknown)() : value;
 
 /**
  * Gives each series its results. A response is not aligned with the request: only the identifiers tell which results belong

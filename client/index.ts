@@ -12,10 +12,12 @@ export {
 	TimeoutError,
 } from './errors';
 export { seriesKey } from './forecastSeries';
+export { parseJson } from './json';
 export type { EndpointSchema, FieldSchema, FieldType } from './openapi/EndpointSchema';
+export { isBlank } from './openapi/FieldRule';
 export { fieldWords } from './openapi/fieldWords';
 export { type Misfit, misfitCheck } from './openapi/misfits';
-export { misfitWords } from './openapi/misfitWords';
+export { fieldNouns, listed, misfitWords } from './openapi/misfitWords';
 export { type DocumentedEndpoint, ServiceDocument } from './openapi/ServiceDocument';
 export { type Operation, type OperationName, operations } from './operations';
 export { RawResponse } from './RawResponse';

@@ -20,6 +20,11 @@ const booleans = new Map<string, unknown>([
 	['false', false],
 ]);
 
+/** A text without a character to see. */
+export function isBlank(value: unknown): boolean {
+	return typeof value === 'string' && value.trim() === '';
+}
+
 /** Makes the texts of a list of values; lists may be long, and fields may share one. */
 export function listedTexts() {
 	const known = new Map<readonly unknown[], ReadonlySet<string> | undefined>();
@@ -43,14 +48,17 @@ function isCompound(value: unknown): value is object {
 export class FieldRule {
 	/** A record has these names from its prototype. */
 	readonly #inherited: boolean;
-	readonly #isEmptyMissing: boolean;
+	readonly #isBlankMissing: boolean;
 	readonly #fits: (value: unknown) => boolean;
 	/** A text may stand for a value of the type. */
 	readonly #mayRead: boolean;
+	/** A number or a boolean may stand for a text. */
+	readonly #mayWrite: boolean;
 
 	/**
 	 * @param listed the values of the field's `enum`, as texts
-	 * @param readsTexts a text that reads as a number or a boolean counts as such, and an empty one as missing where it is no value
+	 * @param readsTexts a text that reads as a number or a boolean counts as such, a number as its text where texts are listed, and
+	 *   a blank as missing where it is no value
 	 */
 	constructor(
 		readonly field: FieldSchema,
@@ -61,7 +69,8 @@ export class FieldRule {
 		this.#mayRead = ['number', 'integer', 'boolean'].includes(type);
 		this.#fits = field.type ? fits[field.type] : () => true;
 		this.#inherited = name in Object.prototype;
-		this.#isEmptyMissing = readsTexts && (type !== 'string' || listed?.has('') === false);
+		this.#isBlankMissing = readsTexts && (type !== 'string' || listed !== undefined);
+		this.#mayWrite = readsTexts && type === 'string' && listed !== undefined;
 	}
 
 	/** Undefined where the record has no such field. */
@@ -71,9 +80,11 @@ export class FieldRule {
 
 	verdictOn(value: unknown): 'missing' | 'type' | 'enum' | undefined {
 		if (value === null) return this.field.nullable ? undefined : 'missing';
-		if (value === undefined || (value === '' && this.#isEmptyMissing)) return 'missing';
+		if (value === undefined) return 'missing';
+		if (this.#isBlankMissing && isBlank(value) && !this.listed?.has(value as string)) return 'missing';
 		const read = this.#mayRead && typeof value === 'string' ? this.#read(value) : value;
-		if (!this.#fits(read)) return isWrittenOtherwise(value) ? undefined : 'type';
+		const fits = this.#fits(read) || (this.#mayWrite && !isCompound(value));
+		if (!fits) return isWrittenOtherwise(value) ? undefined : 'type';
 		return !this.listed || this.#isListed(read) || this.#isListed(value) ? undefined : 'enum';
 	}
 
@@ -83,7 +94,7 @@ export class FieldRule {
 
 	#read(text: string): unknown {
 		const { type } = this.field;
-		if (type === 'boolean' && this.readsTexts) return booleans.get(text) ?? text;
+		if (type === 'boolean' && this.readsTexts) return booleans.get(text.trim().toLowerCase()) ?? text;
 		const isNumber = type === 'number' || type === 'integer';
 		const isRead = isNumber && (longInteger.test(text) || (this.readsTexts && text.trim() !== ''));
 		return isRead ? Number(text) : text;

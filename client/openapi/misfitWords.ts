@@ -3,7 +3,8 @@ import type { EndpointSchema, FieldType } from './EndpointSchema';
 import type { Misfit } from './misfits';
 import { shortened } from './shortened';
 
-const nouns: Record<OperationName, string> = {
+/** What a field of a record is called. */
+export const fieldNouns: Record<OperationName, string> = {
 	predict: 'feature',
 	predictEffect: 'feature',
 	lookup: 'key',
@@ -25,7 +26,7 @@ const mostListed = 6;
 
 /** A misfit as a sentence without its full stop: "`amount` must be a number, not the text 'a lot'". */
 export function misfitWords(misfit: Misfit, { id, operation }: Pick<EndpointSchema, 'id' | 'operation'>): string {
-	const noun = nouns[operation];
+	const noun = fieldNouns[operation];
 	switch (misfit.kind) {
 		case 'missing':
 			return `${nameIn(misfit.field)} is missing`;
@@ -33,6 +34,8 @@ export function misfitWords(misfit: Misfit, { id, operation }: Pick<EndpointSche
 			return `${nameIn(misfit.field)} must be ${dueTypes[misfit.type]}, not ${kindOf(misfit.value)}`;
 		case 'enum':
 			return `${nameIn(misfit.field)} is ${shown(misfit.value)}, which is not one of ${listed(misfit.enum)}`;
+		case 'empty':
+			return 'the record holds no value';
 		case 'none':
 			return `the record has none of the ${noun}s of ${id}: ${listed(misfit.fields)}`;
 		case 'unknown':
@@ -54,7 +57,8 @@ function shown(value: unknown): string {
 	return typeof value === 'object' && value !== null ? 'an object' : plain(String(value));
 }
 
-function listed(values: readonly unknown[]): string {
+/** A few values of many. */
+export function listed(values: readonly unknown[]): string {
 	const texts = values.slice(0, mostListed).map((value) => (typeof value === 'string' ? plain(value) : shown(value)));
 	const others = values.length - texts.length;
 	return others > 0 ? `${texts.join(', ')} and ${others} more` : texts.join(', ');

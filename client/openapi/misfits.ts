@@ -2,6 +2,7 @@ import type { JsonObject } from '../types';
 import { closeNames } from './closeNames';
 import type { EndpointSchema, FieldType } from './EndpointSchema';
 import { FieldRule, listedTexts } from './FieldRule';
+import { own } from './SchemaParts';
 
 /** What of a record does not fit the document. */
 export type Misfit =
@@ -10,6 +11,8 @@ export type Misfit =
 	| { readonly kind: 'type'; readonly field: string; readonly value: unknown; readonly type: FieldType }
 	/** A value that is not one of those listed. */
 	| { readonly kind: 'enum'; readonly field: string; readonly value: unknown; readonly enum: readonly unknown[] }
+	/** The record holds nothing but nulls and blanks; no check finds that, which takes no document. */
+	| { readonly kind: 'empty' }
 	/** The record has none of the documented fields. */
 	| { readonly kind: 'none'; readonly fields: readonly string[] }
 	/** An unknown field that is likely meant for one without a value. */
@@ -22,10 +25,12 @@ const noNames: readonly string[] = [];
  * Makes a check of records out of what a document says of them. A null is a missing value, unless the document itself allows
  * null. Where the document is not `complete`, no name is taken for unknown.
  *
- * Data from files and forms are texts: one that reads as a number or a boolean counts as such, and an empty one as missing where
- * it is no value. Not for functions, whose code may add or compare.
+ * Data from files and forms are texts: one that reads as a number or a boolean counts as such, and a blank as missing where it is
+ * no value. Not for functions, whose code may add or compare.
+ *
+ * @returns a check that also takes what the record was made from, in which names may be misspelt that the record leaves out
  */
-export function misfitCheck(schema: EndpointSchema): (record: JsonObject) => readonly Misfit[] {
+export function misfitCheck(schema: EndpointSchema): (record: JsonObject, origin?: JsonObject) => readonly Misfit[] {
 	const { fields, operation, complete } = schema;
 	if (fields.length === 0) return () => none;
 	const mayBeEmpty = operation === 'runFunction' || operation === 'sqlQuery';
@@ -40,7 +45,7 @@ export function misfitCheck(schema: EndpointSchema): (record: JsonObject) => rea
 	const required = fields.filter((field) => field.required).length;
 
 	/** In detail, for a record that may have misfits. */
-	function misfitsOf(record: JsonObject): readonly Misfit[] {
+	function misfitsOf(record: JsonObject, origin: JsonObject): readonly Misfit[] {
 		const keys = Object.keys(record).filter((key) => record[key] !== undefined);
 		const missing = new Set<string>();
 		const wrong: Misfit[] = [];
@@ -52,8 +57,11 @@ export function misfitCheck(schema: EndpointSchema): (record: JsonObject) => rea
 			if (kind === 'type') wrong.push({ kind, field, value, type: type! });
 			if (kind === 'enum') wrong.push({ kind, field, value, enum: listed! });
 		}
-		const unknown = (complete ? keys : []).flatMap((field) => {
-			const suggestion = suggestionsFor(field).find((name) => missing.has(name));
+		// What is left out of a record under its right name is no misspelling.
+		const isMeant = (name: string) => missing.has(name) && (record === origin || (own(origin, name) ?? null) === null);
+		const named = origin === record ? keys : [...new Set([...keys, ...Object.keys(origin)])];
+		const unknown = (complete ? named : []).flatMap((field) => {
+			const suggestion = suggestionsFor(field).find(isMeant);
 			return suggestion === undefined ? [] : [{ kind: 'unknown' as const, field, suggestion }];
 		});
 		const isForeign = complete && !keys.some((key) => known.has(key)) && !(mayBeEmpty && keys.length === 0);
@@ -64,7 +72,7 @@ export function misfitCheck(schema: EndpointSchema): (record: JsonObject) => rea
 	}
 
 	/** Most records fit. Walking their own fields is several times as fast as asking for each of the document's. */
-	function mayHaveMisfits(record: JsonObject): boolean {
+	function mayHaveMisfits(record: JsonObject, origin: JsonObject): boolean {
 		let [filled, filledRequired, others] = [0, 0, 0];
 		for (const key in record) {
 			const rule = ruleOf.get(key);
@@ -79,9 +87,11 @@ export function misfitCheck(schema: EndpointSchema): (record: JsonObject) => rea
 			if (rule.field.required) filledRequired++;
 		}
 		if (filled === 0 || filledRequired < required) return true;
-		if (others > 0 && filled < rules.length) for (const key in record) if (suggestionsFor(key).length > 0) return true;
+		if (filled === rules.length) return false;
+		if (others > 0) for (const key in record) if (suggestionsFor(key).length > 0) return true;
+		if (origin !== record) for (const key in origin) if (suggestionsFor(key).length > 0) return true;
 		return false;
 	}
 
-	return (record) => (mayHaveMisfits(record) ? misfitsOf(record) : none);
+	return (record, origin = record) => (mayHaveMisfits(record, origin) ? misfitsOf(record, origin) : none);
 }

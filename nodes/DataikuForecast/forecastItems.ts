@@ -12,8 +12,10 @@ import { positive, type Target, targetReader } from '../shared/callSettings';
 import { Execution } from '../shared/Execution';
 import { mayBeFull } from '../shared/fullResponse';
 import { outputNamed, successItem } from '../shared/outputItems';
-import { combine } from '../shared/parameters';
-import { columnNames } from '../shared/records';
+import { type Place, sentence } from '../shared/nodeErrors';
+import { combine, textOf } from '../shared/parameters';
+import { columnNames, fieldAt } from '../shared/records';
+import { shortened } from '../shared/shortened';
 
 /** The history of one series, or of all together when no column tells them apart. */
 interface Series {
@@ -124,12 +126,14 @@ async function readSeries(execution: Execution): Promise<SeriesGroup[]> {
 	await execution.forEach(
 		targetOf,
 		(itemIndex, target, records) => {
-			const { identifierColumns: columns } = target;
-			for (const record of records) checkIdentified(record, columns);
+			const { json } = execution.items[itemIndex]!;
+			const columnsOf = (record: JsonObject) => target.identifierColumns.map((path) => columnIn(record, path, json));
+			for (const record of records) checkIdentified(record, columnsOf(record));
 			const name = targetOf.constant ? '' : JSON.stringify(target);
 			let group = groups.get(name);
 			if (!group) groups.set(name, (group = { target, series: new Map() }));
 			for (const record of records) {
+				const columns = columnsOf(record);
 				const key = seriesKey(columns, record);
 				let series = group.series.get(key);
 				if (!series) group.series.set(key, (series = { columns, records: [], itemIndexes: [] }));
@@ -148,6 +152,10 @@ async function readSeries(execution: Execution): Promise<SeriesGroup[]> {
 	return all;
 }
 
+/** A column by its name, or by the way to the field of the item that it was made of. */
+const columnIn = (record: JsonObject, path: string, json: JsonObject): string =>
+	Object.hasOwn(record, path) ? path : fieldAt(json, path).name;
+
 function checkIdentified(record: JsonObject, columns: readonly string[]): void {
 	const missing = columns.find((column) => record[column] === undefined || record[column] === null);
 	if (missing === undefined) return;
@@ -158,21 +166,22 @@ function checkIdentified(record: JsonObject, columns: readonly string[]): void {
 
 /** A forecast from a history that lacks a line looks like any other: the series that lost one fails. */
 function failWithout(execution: Execution, unread: number, groups: readonly SeriesGroup[]): void {
-	const { json } = execution.items[unread]!;
-	const tells = ({ target }: SeriesGroup) => target.identifierColumns.every((column) => json[column] != null);
+	const json = execution.items[unread]!.json ?? {};
+	const valuesOf = ({ target }: SeriesGroup) => target.identifierColumns.map((path) => fieldAt(json, path).value);
+	const tells = (group: SeriesGroup) => valuesOf(group).every((value) => (value ?? null) !== null);
 	if (!groups.every(tells)) {
 		execution.remark('An item could not be read, and its series is unknown: a forecast may lack this line');
 	}
-	for (const { target, series } of groups.filter(tells)) {
-		const { identifierColumns: columns } = target;
-		const key = seriesKey(columns, json);
+	for (const group of groups.filter(tells)) {
+		const { target, series } = group;
+		const key = seriesKey(Object.keys(target.identifierColumns), { ...valuesOf(group) });
 		const lost = series.get(key);
 		if (!lost) continue;
 		series.delete(key);
 		const error = new InvalidCallError(`Item ${unread}, a line of this series, could not be read`, {
 			advice: 'A forecast without it would be wrong, so nothing was sent.',
 		});
-		execution.fail(error, { itemIndex: lost.itemIndexes.at(-1)!, target });
+		execution.fail(error, placeOf(lost, target));
 	}
 }
 
@@ -180,14 +189,22 @@ async function send(execution: Execution, target: ForecastTarget, series: readon
 	const records = series.map((each) => each.records);
 	const outputOf = execution.parameters.reader<string>('output', 'flat');
 	const outcomes = await execution.session
-		.settle('forecast', target.endpointId, records, { ...target, responseHeaders: mayBeFull(outputOf) })
+		.settle('forecast', target.endpointId, records, {
+			...target,
+			identifierColumns: series[0]!.columns,
+			responseHeaders: mayBeFull(outputOf),
+		})
 		.catch((error: unknown) => series.map((): RecordOutcome => ({ error: error as ApiNodeError })));
 
 	outcomes.forEach((outcome, n) => {
 		const { itemIndexes } = series[n]!;
 		const last = itemIndexes.at(-1)!;
-		const place = { itemIndex: last, target };
-		if (outcome.error) return execution.fail(withDateAdvice(outcome.error, series[n]!), place, outcome.untried);
+		const place = placeOf(series[n]!, target);
+		if (outcome.error) {
+			const wrong = wrongLine(execution, target, series[n]!, outcome.error);
+			if (wrong) return execution.fail(wrong.error, { itemIndex: wrong.itemIndex, target }, outcome.untried);
+			return execution.fail(withDateAdvice(outcome.error, series[n]!), place, outcome.untried);
+		}
 		try {
 			const results = outcome.result.results as ForecastResult[];
 			if (results.length === 0) {
@@ -207,6 +224,33 @@ async function send(execution: Execution, target: ForecastTarget, series: readon
 	});
 }
 
+/** A failure is that of the whole series, and beside its last line in the output. */
+function placeOf({ columns, records, itemIndexes }: Series, target: ForecastTarget): Place {
+	const [first, last] = [itemIndexes[0]!, itemIndexes.at(-1)!];
+	const names = columns.map((column) => `${column} ${shortened(textOf(records[0]![column]), 60)}`);
+	const items = first === last ? undefined : `items ${first} to ${last}`;
+	return { itemIndex: last, target, named: names.length > 0 ? `series ${names.join(', ')}` : items };
+}
+
+/** Of a series that was refused, the first line that does not fit the document. */
+function wrongLine(
+	{ features }: Execution,
+	target: ForecastTarget,
+	{ records, itemIndexes }: Series,
+	error: ApiNodeError,
+): { error: ApiNodeError; itemIndex: number } | undefined {
+	if (!isRefusal(error)) return undefined;
+	for (const [n, record] of records.entries()) {
+		const misfits = features.misfitsOf(target, record);
+		const itemIndex = itemIndexes[n]!;
+		if (misfits.length > 0)
+			return { error: error.withAdvice(sentence(`In this line, ${misfits.join('; ')}`)), itemIndex };
+	}
+	return undefined;
+}
+
+const isRefusal = (error: ApiNodeError) => error instanceof StatusError && [400, 422, 500].includes(error.status);
+
 /** Finds the last input item of a series within records that were not told apart by all that the model tells apart. */
 function lastItems({ columns, records, itemIndexes }: Series): (identifier: JsonObject) => number {
 	const last = itemIndexes.at(-1)!;
@@ -223,7 +267,6 @@ const looksLikeDate = /"\d{4}-\d{2}(-\d{2})?|":\s*\d{10,13}[,}]/;
 
 /** A model needs a date in every record; which column it is in, only the endpoint knows. */
 function withDateAdvice(error: ApiNodeError, { records }: Series): ApiNodeError {
-	const refused = error instanceof StatusError && [400, 422, 500].includes(error.status);
-	if (!refused || records.some((record) => looksLikeDate.test(JSON.stringify(record)))) return error;
+	if (!isRefusal(error) || records.some((record) => looksLikeDate.test(JSON.stringify(record)))) return error;
 	return error.withAdvice('No record carries a date: each needs the time column of the model, such as "2026-05-31".');
 }

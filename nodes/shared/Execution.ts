@@ -1,11 +1,19 @@
 import { clearInterval, setInterval } from 'node:timers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
-import { CancelledError, type ClientEvent, type JsonObject, type OperationName, type Session } from '../../client';
+import {
+	CancelledError,
+	type ClientEvent,
+	InvalidCallError,
+	type JsonObject,
+	type OperationName,
+	type Session,
+} from '../../client';
 import { endpointReader, type Target } from './callSettings';
 import { type Connection, connect } from './connection';
 import { FeatureCheck } from './FeatureCheck';
 import { type Remark, remarkWords, runHints } from './hints';
+import { isObject } from './isObject';
 import { errorItem, explain, type Place, toNodeError } from './nodeErrors';
 import { Parameters, type Reader } from './parameters';
 import { Records } from './records';
@@ -32,7 +40,7 @@ export class Execution {
 	/** What of the items goes along into the output: for a model that uses the node as a tool, nothing. */
 	readonly sources: INodeExecutionData[];
 	readonly records: Records;
-	private readonly features: FeatureCheck;
+	readonly features: FeatureCheck;
 	readonly session: Session;
 	/** What the client did beyond sending each request once. */
 	readonly counts = { retries: 0, splits: 0, instancesOut: new Set<string>() };
@@ -142,9 +150,10 @@ export class Execution {
 				target = this.located(targetOf(i));
 				const document = this.features.pending(i, target);
 				if (document) await document;
-				const record = recordOf(i);
-				this.features.check(i, target, record);
-				pending = visit(i, target, record);
+				if (!isObject(this.items[i]!.json)) throw new InvalidCallError('The item has no JSON data');
+				const made = recordOf(i);
+				this.features.check(i, target, Array.isArray(made) ? made : [made as JsonObject], this.records.originOf(i));
+				pending = visit(i, target, made);
 			} catch (error) {
 				this.fail(error, { itemIndex: i, target: target ?? { endpointId: this.endpointOf(i) } });
 				unread?.(i);
@@ -265,6 +274,7 @@ export class Execution {
 		}
 		const unmatched = this.records.unmatchedNames;
 		const notes = [
+			...this.features.notes,
 			...(unmatched.length > 0 ? [`No item has a field of the name ${unmatched.join(', ')}`] : []),
 			...(this.connection.unverified
 				? ['Whoever responds is taken for the API node: the credential ignores SSL issues']

@@ -4,9 +4,12 @@ import {
 	CancelledError,
 	type DocumentedEndpoint,
 	type EndpointSchema,
+	fieldNouns,
 	fieldWords,
 	InvalidCallError,
+	isBlank,
 	type JsonObject,
+	listed,
 	misfitCheck,
 	misfitWords,
 	type OperationName,
@@ -17,23 +20,33 @@ import { isDue, knownDocument, readDocument, readSoon } from './documents';
 import type { EndpointPlace } from './nodeErrors';
 import { operationNames } from './operations';
 import { choice, type Parameters, type Reader } from './parameters';
+import type { RecordOrigin } from './records';
 
 /** How long a run waits for a document that it must have, in ms. */
 const longestWait = 5_000;
 /** Different misfits that are told apart, and those that a hint shows. */
 const mostMisfits = 1_000;
 const mostShown = 5;
+/** Names that no form has, of which a hint shows some. */
+const mostNames = 1_000;
 
-/** Words for what does not fit of a record. */
-type Check = (record: JsonObject) => readonly string[];
+/** Words for what does not fit of a record, made from another object. */
+type Check = (record: JsonObject, origin?: JsonObject) => readonly string[];
+interface EndpointCheck {
+	check: Check;
+	/** A record of no fields at all cannot do. */
+	needsFields: boolean;
+}
+
 const none: readonly string[] = [];
+const unchecked: EndpointCheck = { check: () => none, needsFields: false };
 /** Kept as long as their document, with what they remember of names. */
 const checkOfSchema = new WeakMap<EndpointSchema, Check>();
 
 function checkOf(schema: EndpointSchema): Check {
 	const misfitsOf = misfitCheck(schema);
-	return (record) => {
-		const misfits = misfitsOf(record);
+	return (record, origin) => {
+		const misfits = misfitsOf(record, origin);
 		return misfits.length === 0 ? none : misfits.map((each) => misfitWords(each, schema));
 	};
 }
@@ -41,12 +54,15 @@ function checkOf(schema: EndpointSchema): Check {
 /** What the service's OpenAPI document says of the records of one execution, and of its errors. */
 export class FeatureCheck {
 	private readonly modeOf: Reader<string>;
-	private readonly checks = new Map<string, Check>();
-	private last: { target: EndpointPlace; check: Check } | undefined;
+	private readonly mayBeEmpty: boolean;
+	private readonly checks = new Map<string, EndpointCheck>();
+	private last: { target: EndpointPlace; form?: RecordOrigin['form']; found: EndpointCheck } | undefined;
 	private readonly waited = new Set<string | undefined>();
 	private readonly misfits = new Map<string, number>();
 	private items = 0;
 	private unchecked = false;
+	/** Names of the form's fields and of the items'. */
+	private readonly names = { form: new Set<string>(), found: new Set<string>(), unused: new Set<string>() };
 
 	constructor(
 		private readonly connection: Connection,
@@ -56,6 +72,7 @@ export class FeatureCheck {
 	) {
 		const mode = parameters.reader('options.checkFeatures', parameters.asTool ? 'error' : 'warn');
 		this.modeOf = choice(mode, 'Check Features', ['warn', 'error', 'off']);
+		this.mayBeEmpty = operation === 'runFunction' || operation === 'sqlQuery';
 	}
 
 	/**
@@ -74,18 +91,25 @@ export class FeatureCheck {
 	}
 
 	/**
-	 * Holds an item's record against the document.
+	 * Holds an item's records against the document.
 	 *
-	 * @throws InvalidCallError for one that does not fit, where that is to be an error
+	 * @throws InvalidCallError for an empty one, and where that is to be an error, for one that does not fit
 	 */
-	check(itemIndex: number, target: EndpointPlace, made: JsonObject | readonly JsonObject[]): void {
+	check(itemIndex: number, target: EndpointPlace, records: readonly JsonObject[], origin: RecordOrigin): void {
+		const { asTool } = this.parameters;
 		const mode = this.modeOf(itemIndex);
-		if (mode === 'off') return;
+		const { check, needsFields } = mode === 'off' ? unchecked : this.checkFor(target, origin.form);
+		const contents = records.map(contentOf);
+		if (contents.includes('none') && (needsFields || !this.mayBeEmpty)) throw this.emptyRecord(target, origin);
+		const holdsNulls = contents.includes('nulls') && !this.mayBeEmpty;
+		if (mode === 'off' && !(asTool && holdsNulls)) return;
 		this.items++;
-		const check = this.checkFor(target);
-		const texts = Array.isArray(made) ? made.flatMap(check) : check(made as JsonObject);
+		const texts = holdsNulls
+			? [misfitWords({ kind: 'empty' }, { id: '', operation: this.operation })]
+			: records.flatMap((record) => check(record, origin.item));
+		if (origin.form?.byName && origin.item) this.noteNames(origin.form.fields, origin.item);
 		if (texts.length === 0) return;
-		if (mode === 'error') throw misfit([...new Set(texts)], this.exampleOf(target));
+		if (mode === 'error' || (asTool && holdsNulls)) throw misfit([...new Set(texts)], this.exampleOf(target));
 		for (const text of new Set(texts)) {
 			if (this.misfits.has(text) || this.misfits.size < mostMisfits) {
 				this.misfits.set(text, (this.misfits.get(text) ?? 0) + 1);
@@ -103,6 +127,22 @@ export class FeatureCheck {
 			...(others > 0 ? [`${others} other misfits`] : []),
 			...(this.unchecked ? ['The features were not checked: no OpenAPI document that can be read tells them'] : []),
 		];
+	}
+
+	/** What the form sent of the items, where it left out fields of theirs and had none for some of its own. */
+	get notes(): string[] {
+		const { form, found, unused } = this.names;
+		const lacking = [...form].filter((name) => !found.has(name));
+		if (lacking.length === 0 || unused.size === 0) return [];
+		const [sent, noun] = [form.size - lacking.length, fieldNouns[this.operation]];
+		return [
+			`Sent ${sent} of ${form.size} ${noun}s. Not in the items: ${listed(lacking)}. Not used: ${listed([...unused])}`,
+		];
+	}
+
+	/** What of a record does not fit, be it checked or not. */
+	misfitsOf(target: EndpointPlace, record: JsonObject): readonly string[] {
+		return this.checkFor(target).check(record);
 	}
 
 	/** What the document adds to an error: what there is in place of an unknown endpoint, how a record looks that is not refused. */
@@ -135,26 +175,56 @@ export class FeatureCheck {
 			.join(' ');
 	}
 
-	private checkFor(target: EndpointPlace): Check {
-		if (this.last?.target === target) return this.last.check;
-		const key = JSON.stringify([target.serviceId, target.endpointId]);
-		let check = this.checks.get(key);
-		if (!check) this.checks.set(key, (check = this.makeCheck(target)));
-		this.last = { target, check };
-		return check;
+	private checkFor(target: EndpointPlace, form?: RecordOrigin['form']): EndpointCheck {
+		if (this.last?.target === target && !this.last.form === !form) return this.last.found;
+		const key = JSON.stringify([target.serviceId, target.endpointId, form !== undefined]);
+		let found = this.checks.get(key);
+		if (!found) this.checks.set(key, (found = this.makeCheck(target, form)));
+		this.last = { target, form, found };
+		return found;
 	}
 
-	private makeCheck(target: EndpointPlace): Check {
+	private makeCheck(target: EndpointPlace, form: RecordOrigin['form']): EndpointCheck {
 		// The first request goes before it.
 		setImmediate(() => readSoon(this.connection, target.serviceId));
-		const schema = this.schemaOf(target);
+		let schema = this.schemaOf(target);
 		if (!schema || schema.fields.length === 0) {
 			if (this.waited.has(target.serviceId) && !this.parameters.asTool) this.unchecked = true;
-			return () => none;
+			if (!form) return unchecked;
+			schema = this.schemaOfForm(target, form);
 		}
 		let check = checkOfSchema.get(schema);
 		if (!check) checkOfSchema.set(schema, (check = checkOf(schema)));
-		return check;
+		return { check, needsFields: schema.fields.some(({ required }) => required) };
+	}
+
+	/** What the editor kept of the document: the names. */
+	private schemaOfForm({ endpointId = '' }: EndpointPlace, form: NonNullable<RecordOrigin['form']>): EndpointSchema {
+		const fields = form.fields.map(({ id, required }) => ({ name: id, required: required === true, nullable: false }));
+		return { id: endpointId, operation: this.operation, fields, requiredKnown: true, complete: true };
+	}
+
+	private noteNames(fields: NonNullable<RecordOrigin['form']>['fields'], item: JsonObject): void {
+		const { form, found, unused } = this.names;
+		if (form.size === 0) for (const { id } of fields) form.add(id);
+		for (const name of Object.keys(item)) {
+			if (form.has(name)) found.add(name);
+			else if (unused.size < mostNames) unused.add(name);
+		}
+	}
+
+	private emptyRecord(target: EndpointPlace, { item = {}, form }: RecordOrigin): InvalidCallError {
+		const found = Object.keys(item);
+		if (!form?.byName || found.length === 0 || form.fields.some(({ id }) => Object.hasOwn(item, id))) {
+			return new InvalidCallError('The record is empty', {
+				advice: 'Nothing of this item would be sent: check where its record is taken from.',
+			});
+		}
+		const [noun, expected] = [fieldNouns[this.operation], listed(form.fields.map(({ id }) => id))];
+		return new InvalidCallError(
+			`None of the item's fields is a ${noun} of '${target.endpointId}'. Input: ${listed(found)}. Expected: ${expected}`,
+			{ advice: 'Rename the fields of the item, or map them one by one.' },
+		);
 	}
 
 	private schemaOf({ endpointId = '', serviceId }: EndpointPlace): EndpointSchema | undefined {
@@ -177,6 +247,18 @@ export class FeatureCheck {
 
 function cancelled(): never {
 	throw new CancelledError();
+}
+
+/** Whether a record has fields at all, and one with a value. */
+function contentOf(record: JsonObject): 'none' | 'nulls' | 'values' {
+	let content: 'none' | 'nulls' = 'none';
+	for (const name of Object.keys(record)) {
+		const value = record[name];
+		if (value === undefined) continue;
+		if (value !== null && !isBlank(value)) return 'values';
+		content = 'nulls';
+	}
+	return content;
 }
 
 function misfit(texts: string[], example: string | undefined): InvalidCallError {

@@ -1,4 +1,4 @@
-import { type ApiNodeClient, ServiceDocument, type Session, StatusError } from '../../client';
+import { type ApiNodeClient, parseJson, ServiceDocument, type Session, StatusError } from '../../client';
 import type { Connection } from './connection';
 
 /** A service's OpenAPI document as far as it is known: the document, or why there is none. */
@@ -90,7 +90,7 @@ function pastedDocument({ openApi, serviceId: own }: Connection, serviceId = own
 
 function parse(text: string): Known {
 	try {
-		return { document: new ServiceDocument(JSON.parse(text)) };
+		return { document: new ServiceDocument(parseJson(text)) };
 	} catch (error) {
 		return { problem: error as Error };
 	}

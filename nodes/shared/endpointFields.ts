@@ -44,11 +44,19 @@ function whyNoFields({ document, problem }: Known): string {
 export const chosenService = (context: ILoadOptionsFunctions): string | undefined =>
 	textOf(context.getNodeParameter('options.serviceId', '')) || undefined;
 
+/** In place of a toggle, which the editor stores as false before anybody has touched it. */
+const yesOrNo = [
+	{ name: 'True', value: true },
+	{ name: 'False', value: false },
+	{ name: 'Empty', value: '' },
+];
+
 /** The editor shows no description of a field, so the label says what counts. */
 function formField({ name, type, description, enum: values, required }: FieldSchema): ResourceMapperField {
 	const choices = values?.filter((value) => ['string', 'number', 'boolean'].includes(typeof value)) as
 		Array<string | number | boolean> | undefined;
 	const offered = choices?.length === values?.length && (choices?.length ?? 0) <= mostChoices ? choices : undefined;
+	const options = offered?.map((value) => ({ name: String(value), value }));
 	const label = description ? `${name}: ${description}` : name;
 	return {
 		id: name,
@@ -57,8 +65,8 @@ function formField({ name, type, description, enum: values, required }: FieldSch
 		canBeUsedToMatch: false,
 		required,
 		display: true,
-		type: offered ? 'options' : formType(type),
-		options: offered?.map((value) => ({ name: String(value), value })),
+		type: options || type === 'boolean' ? 'options' : formType(type),
+		options: options ?? (type === 'boolean' ? yesOrNo : undefined),
 	};
 }
 

@@ -5,6 +5,8 @@ import { ApiNodeError, type ErrorDetails, StatusError } from '../../client';
 export interface Place {
 	itemIndex: number;
 	target?: EndpointPlace;
+	/** What failed where it was not one item. */
+	named?: string;
 }
 
 /** Where a record goes; without an endpoint when it could not be read. */
@@ -55,13 +57,13 @@ function ownSentence(error: unknown): string | undefined {
  */
 export function explain(
 	error: unknown,
-	{ itemIndex, target }: Partial<Place>,
+	{ itemIndex, target, named }: Partial<Place>,
 	{ untried = false, advice }: { untried?: boolean; advice?: string } = {},
 ): Failure {
 	const what = error instanceof Error ? error.message : String(error);
 	const own = ownSentence(error);
 	const places = [
-		itemIndex !== undefined && `item ${itemIndex}`,
+		named ?? (itemIndex !== undefined && `item ${itemIndex}`),
 		target?.endpointId && `endpoint '${target.endpointId}'`,
 	].filter(Boolean);
 	const details = detailsOf(error);

@@ -63,9 +63,14 @@ export function choice<Value extends string>(
 	});
 }
 
-/** Text for a value that an expression gave: an object is shown as JSON, so that an error says what it was. */
-export const textOf = (value: unknown): string =>
-	typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value);
+/** Text for a value that an expression gave: a date as ISO has it, another object as JSON, so that an error says what it was. */
+export function textOf(value: unknown): string {
+	if (typeof value === 'string') return value;
+	if (value === undefined || value === null) return '';
+	if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+	const json = JSON.stringify(value);
+	return json.startsWith('"') ? (JSON.parse(json) as string) : json;
+}
 
 /** Reads a yes or no, which an expression may give as text. */
 export function flag(reader: Reader<unknown>): Reader<boolean> {

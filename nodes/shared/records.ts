@@ -1,26 +1,36 @@
-import {
-	type AssignmentCollectionValue,
-	type FieldType,
-	type INodeExecutionData,
-	type ResourceMapperValue,
-	validateFieldType,
+import type {
+	AssignmentCollectionValue,
+	INodeExecutionData,
+	ResourceMapperField,
+	ResourceMapperValue,
 } from 'n8n-workflow';
-import { InvalidCallError, type JsonObject } from '../../client';
+import { InvalidCallError, isBlank, type JsonObject, parseJson } from '../../client';
+import { setOwn } from './columns';
+import { fieldValue, isMissing } from './fieldValues';
 import { isObject } from './isObject';
 import { choice, type Parameters, type Reader, textOf } from './parameters';
-import { shortened } from './shortened';
-
-/** n8n lists every value that a field may have. */
-const longestMisfit = 300;
 
 /** Makes the record of an item; throws InvalidCallError saying what is wrong with it. */
 type RecordReader = (itemIndex: number) => JsonObject;
+
+/** A field of the form that an endpoint's document made, as the node holds it. */
+type FormField = Pick<ResourceMapperField, 'id' | 'required' | 'type' | 'options'>;
+
+/** What a record was made from, for names to be checked against. */
+export interface RecordOrigin {
+	/** An item with all that it has, sent or not; none where only the record counts. */
+	item?: JsonObject;
+	/** The form that the record went through. */
+	form?: { fields: readonly FormField[]; byName: boolean };
+}
 
 /** The records of a node's items, by its parameters. */
 export class Records {
 	private readonly sourceOf: Reader<string>;
 	private readonly readers: Record<string, RecordReader> = {};
 	private readonly named = new NamedFields();
+	private readonly include: Reader<string>;
+	private readonly form: Form;
 	private json: Reader<unknown> | undefined;
 
 	constructor(
@@ -29,25 +39,33 @@ export class Records {
 	) {
 		const sources = ['mapping', 'inputItem', 'fields', 'json'];
 		this.sourceOf = choice(parameters.reader('recordSource', 'mapping'), 'Take ... From', sources);
+		this.include = choice(parameters.reader('include', 'all'), 'Include', ['all', 'selected', 'except']);
+		this.form = new Form(parameters);
 	}
 
-	/** An item's record, for queries and functions: these may need nothing. */
+	/** An item's record. */
 	readonly of = (itemIndex: number): JsonObject => {
 		const source = this.sourceOf(itemIndex);
 		return (this.readers[source] ??= this.readerFor(source))(itemIndex);
 	};
 
-	/** An item's record, for models and lookups: of an empty one, a model would make a confident score. */
-	readonly filled = (itemIndex: number): JsonObject => checkFilled(this.of(itemIndex));
-
 	/** The records of an item whose JSON may be a list. */
 	readonly list = (itemIndex: number): JsonObject[] => {
-		if (this.sourceOf(itemIndex) !== 'json') return [this.filled(itemIndex)];
+		if (this.sourceOf(itemIndex) !== 'json') return [this.of(itemIndex)];
 		const list = parse((this.json ??= this.parameters.reader<unknown>('recordJson', ''))(itemIndex), 'record');
-		if (!Array.isArray(list)) return [checkFilled(toObject(list, 'record'))];
+		if (!Array.isArray(list)) return [toObject(list, 'record')];
 		if (list.length === 0) throw new InvalidCallError('The list holds no record');
-		return list.map((record: unknown, n) => checkFilled(toObject(record, `record ${n} of the list`)));
+		return list.map((record: unknown, n) => toObject(record, `record ${n} of the list`));
 	};
+
+	originOf(itemIndex: number): RecordOrigin {
+		const source = this.sourceOf(itemIndex);
+		const { fields, isByName } = this.form;
+		const form = source === 'mapping' && fields ? { fields, byName: isByName(itemIndex) } : undefined;
+		// What is excepted by its name is left out on purpose.
+		const isWhole = this.parameters.asTool || (source === 'inputItem' && this.include(itemIndex) === 'except');
+		return { form, item: isWhole ? undefined : this.items[itemIndex]!.json };
+	}
 
 	/** A model may put its one record into a list. */
 	private alone(value: unknown): unknown {
@@ -61,14 +79,14 @@ export class Records {
 
 	private readerFor(source: string): RecordReader {
 		const { parameters, items, named } = this;
-		if (source === 'mapping') return mappedFields(parameters, items);
 		if (source === 'fields') return assignedFields(parameters);
 		if (source === 'json') {
 			const recordJson = parameters.reader<unknown>('recordJson', '');
 			return (i) => toObject(this.alone(parse(recordJson(i), 'record')), 'record');
 		}
+		if (source === 'mapping') return (i) => this.form.record(i, items[i]!.json);
 		if (parameters.asTool) throw noItem();
-		return inputItem(parameters, items, named);
+		return inputItem(parameters, items, this.include, named);
 	}
 }
 
@@ -77,13 +95,6 @@ const noItem = () =>
 	new InvalidCallError('A tool has no input item', {
 		advice: 'In "Take ... From", choose "JSON" or the form, where the model fills in each field.',
 	});
-
-function checkFilled(record: JsonObject): JsonObject {
-	if (Object.keys(record).length > 0) return record;
-	throw new InvalidCallError('The record is empty', {
-		advice: 'Nothing of this item would be sent: check where its record is taken from.',
-	});
-}
 
 /** Which of the fields that a person named were in an item at all. */
 class NamedFields {
@@ -98,17 +109,25 @@ class NamedFields {
 	}
 }
 
-/** Names in a comma-separated list. */
-export const columnNames = (list: unknown): string[] =>
-	textOf(list)
-		.split(',')
-		.map((name) => name.trim())
-		.filter(Boolean);
+/** A comma, but for those within `["a, b"]`. */
+const listedNames = /(?:\[\s*(["'])(?:\\.|(?!\1).)*\1\s*\]|[^,])+/g;
 
-function inputItem(parameters: Parameters, items: readonly INodeExecutionData[], named: NamedFields): RecordReader {
-	const include = choice(parameters.reader('include', 'all'), 'Include', ['all', 'selected', 'except']);
-	const includeFields = parameters.reader('includeFields', '');
-	const excludeFields = parameters.reader('excludeFields', '');
+/** Names of columns: a list that an expression gave, or a text with commas. */
+export function columnNames(list: unknown): string[] {
+	const names = Array.isArray(list)
+		? list.map(textOf)
+		: (textOf(list).match(listedNames) ?? []).map((name) => name.trim());
+	return names.filter(Boolean);
+}
+
+function inputItem(
+	parameters: Parameters,
+	items: readonly INodeExecutionData[],
+	include: Reader<string>,
+	named: NamedFields,
+): RecordReader {
+	const includeFields = parameters.reader<unknown>('includeFields', '');
+	const excludeFields = parameters.reader<unknown>('excludeFields', '');
 	return (i) => {
 		const { json } = items[i]!;
 		if (include(i) === 'selected') {
@@ -116,43 +135,53 @@ function inputItem(parameters: Parameters, items: readonly INodeExecutionData[],
 			if (selected.length === 0) throw new InvalidCallError('No field is named in "Fields to Include"');
 			return selection(json, selected, named);
 		}
-		if (include(i) === 'except') {
-			return columnNames(excludeFields(i)).reduce<JsonObject>((rest, path) => {
-				const keys = keysOf(rest, path);
-				named.note(path, valueAt(json, keys) !== undefined);
-				return without(rest, keys);
-			}, json);
-		}
-		return json;
+		if (include(i) === 'all') return json;
+		// From the end of a list: what is taken out of it moves the elements behind.
+		const excluded = columnNames(excludeFields(i)).sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
+		return excluded.reduce<JsonObject>((rest, path) => {
+			const { keys, value } = fieldAt(json, path);
+			named.note(path, value !== undefined);
+			return value === undefined ? rest : without(rest, keys);
+		}, json);
 	};
 }
 
-/** A field's name, or the way to a nested one as the editor writes it when that is dragged: `body.amount`, `body["a b"]`. */
-const keysOf = (json: JsonObject, path: string): string[] =>
-	Object.hasOwn(json, path) ? [path] : path.split(/[.[\]"']+/).filter(Boolean);
+const pathStep = /\[\s*(["'])((?:\\.|(?!\1)[^\\])*)\1\s*\]|[^.[\]]+/g;
 
-function valueAt(json: JsonObject, keys: readonly string[]): unknown {
+/** The way to a field as the editor writes it when that is dragged: `body.amount`, `body["a b"]`, `items[0].price`. */
+const keysOf = (path: string): string[] =>
+	[...path.matchAll(pathStep)]
+		.map(([step, , quoted]) => quoted?.replace(/\\(.)/g, '$1') ?? step.replace(/^[\s"']+|[\s"']+$/g, ''))
+		.filter(Boolean);
+
+/** A field of an item by its name or the way to it; a nested one has its own name, as a model knows nothing of nesting. */
+export function fieldAt(json: JsonObject, path: string): { keys: string[]; name: string; value: unknown } {
+	const keys = Object.hasOwn(json, path) ? [path] : keysOf(path);
 	// A lone dot leads nowhere.
 	let value: unknown = keys.length > 0 ? json : undefined;
-	for (const key of keys) value = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
-	return value;
+	let name = path;
+	for (const key of keys) {
+		if (!Array.isArray(value)) name = key;
+		value = isHolder(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+	}
+	return { keys, name, value };
 }
 
-/** The fields that there are of those named; a nested one goes by its own name, as a model knows nothing of nesting. */
+const isHolder = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null;
+
+/** The fields that there are of those named. */
 function selection(json: JsonObject, paths: readonly string[], named: NamedFields): JsonObject {
 	const record: JsonObject = {};
 	for (const path of new Set(paths)) {
-		const keys = keysOf(json, path);
-		const value = valueAt(json, keys);
+		const { name, value } = fieldAt(json, path);
 		named.note(path, value !== undefined);
 		if (value === undefined) continue;
-		const name = keys.at(-1)!;
 		if (Object.hasOwn(record, name)) {
 			throw new InvalidCallError(`Two of the fields in "Fields to Include" would be sent as '${name}'`, {
 				advice: 'Take the features from "Fields Below", where each gets a name of its own.',
 			});
 		}
-		record[name] = value;
+		setOwn(record, name, value);
 	}
 	if (Object.keys(record).length === 0) {
 		throw new InvalidCallError(`The item has none of the fields in "Fields to Include" (${paths.join(', ')})`);
@@ -161,50 +190,68 @@ function selection(json: JsonObject, paths: readonly string[], named: NamedField
 }
 
 /** A copy that lacks the field at the end of the keys; copied no deeper than these go. */
-function without(holder: JsonObject, [key, ...deeper]: string[]): JsonObject {
-	const rest = { ...holder };
-	if (key === undefined) return rest;
-	const inner = rest[key];
+function without<Holder extends JsonObject>(holder: Holder, [key = '', ...deeper]: string[]): Holder {
+	if (Array.isArray(holder) && deeper.length === 0) return holder.toSpliced(Number(key), 1) as unknown as Holder;
+	const rest = (Array.isArray(holder) ? [...(holder as unknown[])] : { ...holder }) as JsonObject;
 	if (deeper.length === 0) delete rest[key];
-	else if (isObject(inner)) rest[key] = without(inner, deeper);
-	return rest;
+	else if (isHolder(rest[key])) setOwn(rest, key, without(rest[key], deeper));
+	return rest as Holder;
 }
 
 /**
  * The form that is built from the service's OpenAPI document: fields of the same name as in the item, or mapped one by one.
  * Where the form knows its fields, only these are sent; where there is no document, all of the item's are.
  */
-function mappedFields(parameters: Parameters, items: readonly INodeExecutionData[]): RecordReader {
-	const { schema } = (parameters.rawValue('mapping') ?? {}) as Partial<ResourceMapperValue>;
-	const known = schema?.length ? schema.filter(({ removed }) => !removed).map(({ id }) => id) : undefined;
-	const mode = parameters.reader('mapping.mappingMode', 'autoMapInputData');
-	const modes = choice(mode, 'Mapping Mode', ['autoMapInputData', 'defineBelow']);
-	let values: Reader<JsonObject | null> | undefined;
-	return (i) => {
-		const { json } = items[i]!;
-		if (modes(i) !== 'defineBelow' && parameters.asTool) throw noItem();
-		if (modes(i) === 'defineBelow') {
-			// Not before: n8n checks the values against the schema as it reads them, and fails on none.
-			values ??= parameters.reader<JsonObject | null>('mapping.value', null);
-			let filled: JsonObject | null;
-			try {
-				filled = values(i);
-			} catch (error) {
-				throw misfitOfForm(error);
-			}
-			// What nobody filled in arrives as null.
-			return Object.fromEntries(Object.entries(filled ?? {}).filter(([, value]) => value !== null));
-		}
-		if (!known) return json;
-		return Object.fromEntries(known.filter((name) => Object.hasOwn(json, name)).map((name) => [name, json[name]]));
-	};
-}
+class Form {
+	readonly fields: readonly FormField[] | undefined;
+	private readonly mode: Reader<string>;
+	private readonly byId: ReadonlyMap<string, FormField>;
+	private values: Reader<JsonObject | null> | undefined;
 
-/** n8n's error on a value that does not fit the form says in its description what is wrong, where a model would not see it. */
-function misfitOfForm(error: unknown): Error {
-	const { message, description } = error as Error & { description?: string };
-	if (!message.startsWith('Invalid input for') || !description) return error as Error;
-	return new InvalidCallError(shortened(description, longestMisfit));
+	constructor(private readonly parameters: Parameters) {
+		const { schema } = (parameters.rawValue('mapping') ?? {}) as Partial<ResourceMapperValue>;
+		this.fields = schema?.length ? schema.filter(({ removed }) => !removed) : undefined;
+		this.byId = new Map(schema?.map((field) => [field.id, field]));
+		const mode = parameters.reader('mapping.mappingMode', 'autoMapInputData');
+		this.mode = choice(mode, 'Mapping Mode', ['autoMapInputData', 'defineBelow']);
+	}
+
+	/** Fields of an item are sent by their names. */
+	readonly isByName = (itemIndex: number): boolean => this.mode(itemIndex) === 'autoMapInputData';
+
+	record(itemIndex: number, json: JsonObject): JsonObject {
+		if (!this.isByName(itemIndex)) return this.filledIn(itemIndex);
+		if (this.parameters.asTool) throw noItem();
+		if (!this.fields) return json;
+		const record: JsonObject = {};
+		for (const field of this.fields) {
+			if (!Object.hasOwn(json, field.id)) continue;
+			const value = json[field.id];
+			setOwn(record, field.id, isBlank(value) && isMissing(value, field) ? null : value);
+		}
+		return record;
+	}
+
+	/** What was filled in; what nobody filled in arrives as null. */
+	private filledIn(itemIndex: number): JsonObject {
+		// Not validated: n8n would take a blank for 0, round digits, and fail on no values at all.
+		this.values ??= this.parameters.reader<JsonObject | null>('mapping.value', null, { skipValidation: true });
+		const record: JsonObject = {};
+		for (const [name, value] of Object.entries(this.values(itemIndex) ?? {})) {
+			const field = this.byId.get(name) ?? { type: undefined };
+			if (isMissing(value, field)) continue;
+			const isText = field.type === undefined || field.type === 'string';
+			setOwn(record, name, isText ? value : fieldValue(name, value, field));
+		}
+		return this.isUntouched(record) ? {} : record;
+	}
+
+	/** The editor stores a toggle that nobody touched as false. */
+	private isUntouched(record: JsonObject): boolean {
+		const given = this.parameters.rawValue('mapping.value') as JsonObject;
+		const isToggle = (name: string) => this.byId.get(name)?.type === 'boolean' && given[name] === false;
+		return Object.keys(record).every(isToggle);
+	}
 }
 
 /** The fields of an assignment collection, converted to the type chosen for each as n8n's Edit Fields does. */
@@ -226,11 +273,7 @@ function assignedFields(parameters: Parameters): RecordReader {
 
 function assigned({ name, value, type }: { name: string; value: unknown; type?: string }): [string, unknown] {
 	if (!name) throw new InvalidCallError('A field in "Fields to Send" has no name');
-	// An empty value is a missing feature, whatever its type.
-	if (value === null || value === undefined || (value === '' && type !== 'string')) return [name, null];
-	const converted = validateFieldType(name, value, (type ?? 'string') as FieldType, { parseStrings: true });
-	if (!converted.valid) throw new InvalidCallError(converted.errorMessage);
-	return [name, converted.newValue];
+	return [name, fieldValue(name, value, { type })];
 }
 
 /** The record's context, if it has one. */
@@ -238,24 +281,17 @@ export function contextReader(parameters: Parameters): (itemIndex: number) => Js
 	const contextJson = parameters.reader<unknown>('options.contextJson', '');
 	return (i) => {
 		const given = contextJson(i);
-		return given === '' || given === undefined || given === null ? undefined : parseObject(given, 'context');
+		return isBlank(given ?? '') ? undefined : toObject(parse(given, 'context'), 'context');
 	};
 }
 
-/**
- * An object given as such or as JSON text.
- *
- * @param what the thing's name, for the error
- */
-const parseObject = (given: unknown, what: string): JsonObject => toObject(parse(given, what), what);
-
 function parse(given: unknown, what: string): unknown {
 	if (typeof given !== 'string') return given;
-	if (given.trim() === '') throw new InvalidCallError(`The ${what} is empty: it must be a JSON object`);
+	if (isBlank(given)) throw new InvalidCallError(`The ${what} is empty: it must be a JSON object`);
 	try {
-		return JSON.parse(given);
-	} catch {
-		throw notJson(given, what);
+		return parseJson(given);
+	} catch (error) {
+		throw notJson(given, what, (error as Error).message);
 	}
 }
 
@@ -265,9 +301,17 @@ function toObject(value: unknown, what: string): JsonObject {
 	throw new InvalidCallError(`The ${what} is ${kind}: it must be a JSON object`);
 }
 
-function notJson(given: string, what: string): InvalidCallError {
+/** @param problem in JavaScript's words, which name a position or show what stands there */
+function notJson(given: string, what: string, problem: string): InvalidCallError {
+	const at = Number(/at position (\d+)/.exec(problem)?.[1] ?? (/end of JSON/.test(problem) ? given.length : NaN));
+	const before = given.slice(0, at).split('\n');
+	const place = `line ${before.length}, column ${before.at(-1)!.length + 1}, after '${before.at(-1)!.slice(-30)}'`;
+	const where = Number.isNaN(at) ? problem.replace(/ is not valid JSON$/, '') : place;
 	const advice = given.includes('{{') ? 'To use {{ }}, switch the field from "Fixed" to "Expression".' : undefined;
-	return new InvalidCallError(`The ${what} is not valid JSON: it must be a JSON object such as {"age": 42}`, {
-		advice,
-	});
+	return new InvalidCallError(
+		`The ${what} is not valid JSON (${where}): it must be a JSON object such as {"age": 42}`,
+		{
+			advice,
+		},
+	);
 }

@@ -100,7 +100,7 @@ export async function settleItems(
 			if (batch.records.length >= target.batchSize) return send(name, batch);
 			return openItems >= mostOpenItems ? send(...open.entries().next().value!) : undefined;
 		};
-		await execution.forEach(targetOf, visit, { recordOf: execution.records.filled });
+		await execution.forEach(targetOf, visit, { recordOf: execution.records.of });
 		for (const [name, batch] of open) await send(name, batch);
 	});
 }

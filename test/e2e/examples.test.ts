@@ -58,10 +58,14 @@ test('the real-time example answers a posted payment with its score', async () =
 	expect(await answer.json()).toMatchObject({ prediction: 'fraud', probas: { fraud: expect.any(Number) } });
 });
 
-test('the real-time example tells the caller with a 502 what the API node had against a payment', async () => {
-	const answer = await post({ ...payment, amount: 'a lot' });
-	expect(answer.status).toBe(502);
-	expect(await answer.json()).toEqual({ error: expect.stringContaining('amount') });
+test.each([
+	['a value of the wrong type', { ...payment, amount: 'a lot' }, 'amount'],
+	['a misspelled name', { amuont: 20, country: 'FR' }, 'did you mean `amount`?'],
+	['nothing at all', {}, 'The record is empty'],
+])('the real-time example responds with a 400 and the reason when a payment has %s', async (_name, bad, reason) => {
+	const answer = await post(bad);
+	expect(answer.status).toBe(400);
+	expect(await answer.json()).toEqual({ error: expect.stringContaining(reason) });
 });
 
 test('the real-time example answers twenty callers at once, each with the score of its own payment', async () => {

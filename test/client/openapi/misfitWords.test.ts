@@ -18,7 +18,7 @@ it.each<[object, string]>([
 	[{ amount: 'a lot' }, "`amount` must be a number, not the text 'a lot'"],
 	[{ amount: [1] }, '`amount` must be a number, not a list'],
 	[{ hour: 4.5 }, '`hour` must be a whole number, not 4.5'],
-	[{ country: 7 }, '`country` must be text, not 7'],
+	[{ country: 7 }, '`country` is 7, which is not one of FR, DE, US'],
 	[{ country: { code: 'FR' } }, '`country` must be text, not an object'],
 	[{ present: 'yes' }, "`present` must be true or false, not the text 'yes'"],
 	[{ tags: false }, '`tags` must be a list, not false'],

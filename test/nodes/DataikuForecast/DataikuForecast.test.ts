@@ -2,6 +2,7 @@ import type { IDataObject } from 'n8n-workflow';
 import { startApiNode, type ApiNode } from '../../../demo/api-node';
 import { chaosProxy, type ChaosProxy, type ChaosRequest } from '../../support/chaosProxy';
 import { jsonOf, pairsOf, run, storeHistory, wire } from '../demo';
+import { fieldsOf } from '../shared/served';
 
 let node: ApiNode;
 let proxy: ChaosProxy;
@@ -418,4 +419,49 @@ describe('the whole history in one item', () => {
 		expect(jsonOf(output)).toMatchObject([{ error: expect.stringMatching(message) as string }]);
 		expect(proxy.requests).toEqual([]);
 	});
+});
+
+describe('a series that the API node refuses', () => {
+	const items = [...stores('Lyon'), ...stores('Paris')];
+	const wrong = items.findIndex(({ store }) => store === 'Paris') + 3;
+	const { date: _date, ...dateless } = items[wrong]!;
+	const given = items.with(wrong, dateless);
+	const failed = async (options: IDataObject) => {
+		const { output } = await forecast(given, options, {}, { onError: 'continueRegularOutput' });
+		return output.filter(({ json }) => json.error);
+	};
+
+	it('fails at the line that does not fit the document', async () => {
+		await fieldsOf('store_sales', { type: 'dataikuForecast', url: proxy.url });
+		for (const options of [byStore, {}]) {
+			const [error] = await failed({ ...options, checkFeatures: 'warn' });
+			expect(error!.pairedItem).toEqual({ item: wrong });
+			expect(error!.json.error).toMatch(new RegExp(`\\(item ${wrong}, endpoint 'store_sales'\\)`));
+			expect(error!.json.error).toContain('In this line, `date` is missing.');
+		}
+	});
+
+	it('is named where the line is not known', async () => {
+		const [ofStore] = await failed(byStore);
+		expect(ofStore!.json.error).toContain("(series store Paris, endpoint 'store_sales')");
+		const [ofAll] = await failed({});
+		expect(ofAll!.json.error).toContain(`(items 0 to ${items.length - 1}, endpoint 'store_sales')`);
+	});
+});
+
+it('knows a column that was picked by its path under the name that it is sent by', async () => {
+	const items = stores('Lyon', 'Paris').map(({ store, ...rest }) => ({ ...rest, body: { store } }));
+	const { output, error } = await forecast(
+		items,
+		{ identifierColumns: 'body.store' },
+		{ recordSource: 'inputItem', include: 'selected', includeFields: 'date, sales, promo, body.store' },
+	);
+	expect(error).toBeUndefined();
+	expect(new Set(jsonOf(output).map(({ store }) => store))).toEqual(new Set(['Lyon', 'Paris']));
+});
+
+it('takes a list of identifier columns from an expression', async () => {
+	const { output, error } = await forecast(stores('Lyon', 'Paris'), { identifierColumns: "={{ ['store'] }}" });
+	expect(error).toBeUndefined();
+	expect(new Set(jsonOf(output).map(({ store }) => store))).toEqual(new Set(['Lyon', 'Paris']));
 });

@@ -246,3 +246,128 @@ describe('advice on an error', () => {
 		expect(readings(proxy)).toEqual([]);
 	});
 });
+
+describe('the form filled by name', () => {
+	const names = ['surface', 'rooms', 'built', 'city', 'garden'];
+	const schema = names.map((id) => ({ id, displayName: id, required: false, defaultMatch: false, display: true }));
+	const form = { recordSource: 'mapping', mapping: { mappingMode: 'autoMapInputData', value: null, schema } };
+	const homes = [
+		{ Surface: 250, rooms: 4, built: 1990, City: 'Paris', garden: true, ref: 1 },
+		{ Surface: 25, rooms: 4, built: 1990, City: 'Lille', garden: true, ref: 2 },
+	];
+	const score = async (mode: string, items: IDataObject[], more: object = {}) =>
+		await predict(mode, items, { endpointId: 'house_price', parameters: form, ...more });
+	const told = async (mode: string, items: IDataObject[]) =>
+		(await score(mode, items)).hints.map(({ message }) => message).join('\n');
+
+	it('tells of columns that are close to a feature, from the first run on', async () => {
+		const hint = await told('warn', homes);
+		expect(hint).toContain('2 of 2 items: `Surface` is no feature of house_price: did you mean `surface`?');
+		expect(hint).toContain('2 of 2 items: `City` is no feature of house_price: did you mean `city`?');
+	});
+
+	it('says once what was sent, and what was not used', async () => {
+		expect(await told('warn', homes)).toContain(
+			'Sent 3 of 5 features. Not in the items: surface, city. Not used: Surface, City, ref.',
+		);
+	});
+
+	it.each(['Surface', 'sur_face', ' surface', 'surfcae', 'surfac', 'SURFACE'])(
+		'fails an item with the column %j before anything is sent, when misfits are errors',
+		async (column) => {
+			const item = { [column]: 250, rooms: 4, built: 1990, city: 'Paris', garden: true };
+			const { output } = await score('error', [item], { onError: 'continueRegularOutput' });
+			expect(output[0]!.json.error).toMatch(/did you mean `surface`\?/);
+			expect(callsTo(proxy)).toEqual([]);
+		},
+	);
+
+	it('does so also where no document can be read', async () => {
+		proxy.setFault(whenRead({ kind: 'answer', status: 404 }));
+		const { error } = await score('error', homes);
+		expect(error?.message).toMatch(/^`Surface` is no feature of house_price: did you mean `surface`\?/);
+		expect(callsTo(proxy)).toEqual([]);
+	});
+
+	it('says nothing of other columns where no feature is lacking, nor of lacking ones where nothing is left over', async () => {
+		const whole = { surface: 250, rooms: 4, built: 1990, city: 'Paris', garden: true };
+		expect(await told('warn', [{ ...whole, Surface: 3, ref: 1 }])).toBe('');
+		expect(await told('warn', [{ surface: 250, city: 'Paris' }])).toBe('');
+	});
+
+	it('says nothing when the check is off', async () => {
+		expect(await told('off', homes)).toBe('');
+	});
+
+	it('cuts long lists of names', async () => {
+		const many = Object.fromEntries(Array.from({ length: 2_000 }, (_, n) => [`column ${n}`, n]));
+		const hint = await told('warn', [{ ...many, surface: 1 }]);
+		expect(hint).toMatch(/Not used: column 0, .* and \d+ more/);
+		expect(hint.length).toBeLessThan(1_000);
+	});
+});
+
+describe('a name of the item that is close to a feature without a value is a misfit', () => {
+	const amount = { id: 'amount', displayName: 'amount', required: false, defaultMatch: false, display: true };
+	const below = { mappingMode: 'defineBelow', value: { hour: 3, amount: null }, schema: [amount] };
+	const assigned = { assignments: [{ id: '1', name: 'hour', value: 3, type: 'number' }] };
+	it.each<[string, IDataObject]>([
+		['in a form mapped one by one', { recordSource: 'mapping', mapping: below }],
+		['in fields named one by one', { recordSource: 'fields', fields: assigned }],
+		['in JSON', { recordSource: 'json', recordJson: '{"hour": 3}' }],
+		['among selected fields', { recordSource: 'inputItem', include: 'selected', includeFields: 'hour' }],
+	])('%s', async (_where, parameters) => {
+		const { output } = await predict('error', [{ Amount: 20, hour: 3 }], {
+			parameters,
+			onError: 'continueRegularOutput',
+		});
+		expect(output[0]!.json.error).toMatch(/^`Amount` is no feature of fraud: did you mean `amount`\?/);
+	});
+
+	it('but for one that was excluded by its name', async () => {
+		const parameters = { recordSource: 'inputItem', include: 'except', excludeFields: 'Amount' };
+		const { error } = await predict('error', [{ Amount: 20, hour: 3 }], { parameters });
+		expect(error).toBeUndefined();
+	});
+});
+
+describe('a record that holds no value', () => {
+	const empty = { amount: null, country: null };
+	it('is told in a hint, though no document is known', async () => {
+		expect(await hintsOf('warn', [empty, fitting])).toBe('1 of 2 items: the record holds no value.');
+	});
+
+	it('is an error where misfits are, and for none of the others', async () => {
+		const { output } = await predict('error', [empty, fitting], { onError: 'continueRegularOutput' });
+		expect(output[0]!.json.error).toMatch(/^The record holds no value \(item 0, endpoint 'fraud'\)/);
+		expect(output[1]!.json.error).toBeUndefined();
+	});
+
+	it('may well be a query', async () => {
+		const { hints } = await run('dataikuSqlQuery', {
+			url: proxy.url,
+			items: [{ customer_id: null, min_amount: null }],
+			options: { checkFeatures: 'warn' },
+			onError: 'continueRegularOutput',
+		});
+		expect(hints.map(({ message }) => message).join()).not.toContain('holds no value');
+	});
+});
+
+it.each([
+	['dataikuSqlQuery', 'query'],
+	['dataikuRunFunction', 'run'],
+])('An empty record is an error of %s where the document says what is required', async (type, action) => {
+	const record = { properties: { a: {} }, required: ['a'] };
+	const post = { parameters: [{ in: 'body', name: 'body', schema: record }] };
+	const openApi = JSON.stringify({ swagger: '2.0', paths: { [`/e/${action}`]: { post } } });
+	const { error } = await run(type, {
+		url: proxy.url,
+		endpointId: 'e',
+		items: [{}],
+		options: { checkFeatures: 'warn' },
+		credentials: credentialFor(proxy.url, { openApi }),
+	});
+	expect(error?.message).toMatch(/^The record is empty/);
+	expect(callsTo(proxy)).toEqual([]);
+});

@@ -54,13 +54,18 @@ it.each([
 	['number', 'number'],
 	['integer', 'number'],
 	['string', 'string'],
-	['boolean', 'boolean'],
 	['array', 'array'],
 	['object', 'object'],
 	[undefined, undefined],
 	['file', undefined],
 ])('has for the type %s the field type %s', async (type, expected) => {
 	expect((await fieldsFor({ properties: { x: { type } } })).fields).toMatchObject([{ id: 'x', type: expected }]);
+});
+
+it('offers true, false and neither for a boolean, where a toggle would be false before it is touched', async () => {
+	const { fields } = await fieldsFor({ properties: { x: { type: 'boolean' } } });
+	expect(fields).toMatchObject([{ id: 'x', type: 'options' }]);
+	expect(fields[0]!.options!.map(({ value }) => value)).toEqual([true, false, '']);
 });
 
 it('offers choices of any plain type, and none where one cannot be chosen or there are too many', async () => {

@@ -285,7 +285,11 @@ describe('the form below', () => {
 			{ amount: 2 },
 		]);
 		expect(records).toEqual([{ amount: 2 }]);
-		expect(errors).toEqual([expect.stringMatching(/^The record is empty \(item 0, endpoint 'fraud'\)/)]);
+		expect(errors).toEqual([
+			expect.stringMatching(
+				/^None of the item's fields is a feature of 'fraud'\. Input: amuont\. Expected: amount, country \(item 0/,
+			),
+		]);
 	});
 
 	it.each([null, undefined, '', {}])('takes %j for the form as the editor leaves it', async (given) => {
@@ -311,4 +315,245 @@ describe('a name that no item has is mentioned, in', () => {
 it('says what to switch where an expression was typed as plain text', async () => {
 	const { errors } = await sent({ recordSource: 'json', recordJson: '{"amount": {{ $json.amount }} }' });
 	expect(errors[0]).toMatch(/not valid JSON.*To use \{\{ \}\}, switch the field from "Fixed" to "Expression"/);
+});
+
+/** A field of the form as the editor saves it. */
+const formField = (id: string, type?: string, values?: unknown[]) => ({
+	...{ id, displayName: id, required: false, defaultMatch: false, display: true, type },
+	options: values?.map((value) => ({ name: String(value), value })),
+});
+const typedForm = [
+	formField('amount', 'number'),
+	formField('present', 'boolean'),
+	formField('tags', 'array'),
+	formField('extra', 'object'),
+	formField('level', 'options', [1, 2, 3]),
+	formField('old', 'options', [true, false, '']),
+	formField('note', 'string'),
+];
+const form = (mappingMode: string, value: IDataObject | null, schema: object[] = typedForm) => ({
+	recordSource: 'mapping',
+	mapping: { mappingMode, value, schema },
+});
+const exact = '9007199254740993';
+
+describe('a blank is a missing value', () => {
+	const typed = ['amount', 'present', 'tags', 'extra', 'level', 'old'];
+	const blanks = ['', ' ', '\t', '\u00a0', ' \r\n '];
+	const given = blanks.map((blank) => ({ ...Object.fromEntries(typed.map((name) => [name, blank])), note: 'a' }));
+
+	it('in a form that is mapped one by one', async () => {
+		const value = Object.fromEntries([...typed, 'note'].map((name) => [name, `={{ $json.${name} }}`]));
+		expect(await sent(form('defineBelow', value), given)).toEqual({
+			records: blanks.map(() => ({ note: 'a' })),
+			errors: [],
+		});
+	});
+
+	it('in a form that is mapped by name', async () => {
+		const missing = Object.fromEntries(typed.map((name) => [name, null]));
+		const { records } = await sent(form('autoMapInputData', null), given);
+		expect(records).toEqual(blanks.map(() => ({ ...missing, note: 'a' })));
+	});
+
+	it('in "Fields Below", but for texts', async () => {
+		const types = ['number', 'boolean', 'array', 'object', 'string'];
+		const { records } = await sent(
+			assigned(...types.map((type): [string, string, string] => [type, '={{ $json.amount }}', type])),
+			given,
+		);
+		const missing = { number: null, boolean: null, array: null, object: null };
+		expect(records).toEqual(blanks.map((blank) => ({ ...missing, string: blank })));
+	});
+
+	it('in "Fields Below" as a list without elements where a number or a boolean is due', async () => {
+		const lists = assigned(['n', '={{ [] }}', 'number'], ['b', '={{ [] }}', 'boolean'], ['l', '={{ [] }}', 'array']);
+		expect((await sent(lists, [{}])).records).toEqual([{ n: null, b: null, l: [] }]);
+	});
+});
+
+describe('a value that JSON cannot hold, or would make 0, is an error', () => {
+	it.each(['728e790', '-1e999', 'Infinity', 'NaN', '1,5', 'much', [5], {}])('as a number: %j', async (value) => {
+		const given = [{ value }, { value: 1 }];
+		for (const parameters of [
+			assigned(['amount', '={{ $json.value }}', 'number']),
+			form('defineBelow', { amount: '={{ $json.value }}' }),
+		]) {
+			node.requests.clear();
+			const { records, errors } = await sent(parameters, given);
+			expect(records).toEqual([{ amount: 1 }]);
+			expect(errors).toEqual([expect.stringMatching(/^'amount' expects a number but we got .* \(item 0/)]);
+		}
+	});
+});
+
+describe('the form takes', () => {
+	it.each<[string, string, unknown, unknown]>([
+		['the text of a number', 'amount', ' 42.5 ', 42.5],
+		['the text of a choice', 'level', '2', 2],
+		['a choice as a spreadsheet has it', 'level', '2.0', 2],
+		['a choice itself', 'level', 3, 3],
+		['a boolean as text', 'old', 'true', true],
+		['a boolean as pandas writes it', 'old', 'False', false],
+		['a boolean as a number', 'old', 1, true],
+		['a boolean of a toggle as text', 'present', 'TRUE', true],
+		['a list as Python prints it', 'tags', "['a', 'b']", ['a', 'b']],
+		['an object as text', 'extra', '{"a": {"b": 1}}', { a: { b: 1 } }],
+		['a number as a text', 'note', 5, 5],
+	])('%s', async (_what, name, given, expected) => {
+		const parameters = form('defineBelow', { [name]: '={{ $json.value }}' });
+		expect(await sent(parameters, [{ value: given } as IDataObject])).toEqual({
+			records: [{ [name]: expected }],
+			errors: [],
+		});
+	});
+
+	it('a number where texts are to choose from', async () => {
+		const parameters = form('defineBelow', { code: '={{ $json.code }}' }, [formField('code', 'options', ['10', '20'])]);
+		expect((await sent(parameters, [{ code: 20 }])).records).toEqual([{ code: '20' }]);
+	});
+
+	it('no choice that is not offered', async () => {
+		const { records, errors } = await sent(form('defineBelow', { level: '={{ $json.level }}' }), [{ level: '7' }]);
+		expect(records).toEqual([]);
+		expect(errors).toEqual([
+			expect.stringMatching(/^'level' expects one of the following values: \[1, 2, 3\] but we got '7' \(item 0/),
+		]);
+	});
+
+	it('no values at all for an empty record, and says so', async () => {
+		const { records, errors } = await sent(form('defineBelow', null), [{ amount: 1 }]);
+		expect(records).toEqual([]);
+		expect(errors).toEqual([expect.stringMatching(/^The record is empty \(item 0/)]);
+	});
+});
+
+describe('a record without any value is an error', () => {
+	it.each<[string, IDataObject, IDataObject?]>([
+		['of JSON whose names are misspelled', { recordSource: 'json', recordJson: '={{ ({ amount: $json.amuont }) }}' }],
+		['of empty JSON', { recordSource: 'json', recordJson: '{}' }],
+		['of a form that nobody filled in', form('defineBelow', { amount: null, note: null })],
+		['of a form whose toggle nobody touched', form('defineBelow', { amount: null, present: false })],
+		['of a form whose expressions give nothing', form('defineBelow', { amount: '={{ $json.amuont }}' })],
+		['of an item without fields', { recordSource: 'inputItem' }, {}],
+	])('%s', async (_what, parameters, given = { amount: 1 }) => {
+		const { records, errors } = await sent(parameters, [given]);
+		expect(records).toEqual([]);
+		expect(errors).toEqual([expect.stringMatching(/^The record is empty \(item 0/)]);
+	});
+
+	it('but for a toggle that an expression, or somebody beside another value, set', async () => {
+		expect((await sent(form('defineBelow', { present: '={{ false }}' }), [{}])).records).toEqual([{ present: false }]);
+		node.requests.clear();
+		const { records } = await sent(form('defineBelow', { present: false, amount: 1 }), [{}]);
+		expect(records).toEqual([{ present: false, amount: 1 }]);
+	});
+});
+
+describe('an integer that no number holds keeps its digits', () => {
+	it.each<[string, IDataObject, unknown]>([
+		['in JSON with an expression', { recordSource: 'json', recordJson: '={"id": {{ $json.id }} }' }, { id: exact }],
+		['in plain JSON', { recordSource: 'json', recordJson: `{"id": [-${exact}]}` }, { id: [`-${exact}`] }],
+		['in the form', form('defineBelow', { amount: '={{ $json.id }}' }), { amount: exact }],
+		['in a list of the form', form('defineBelow', { tags: '=[{{ $json.id }}]' }), { tags: [exact] }],
+		['in a Python list of the form', form('defineBelow', { tags: "=['a', {{ $json.id }}]" }), { tags: ['a', exact] }],
+		['in an object of the form', form('defineBelow', { extra: '={"a": {{ $json.id }} }' }), { extra: { a: exact } }],
+		['in "Fields Below" as a number', assigned(['id', '={{ $json.id }}', 'number']), { id: exact }],
+		['in "Fields Below" as a list', assigned(['id', '=[{{ $json.id }}]', 'array']), { id: [exact] }],
+		['in "Fields Below" as an object', assigned(['id', '={"a": {{ $json.id }} }', 'object']), { id: { a: exact } }],
+		['in "Fields Below" as a text', assigned(['id', '={{ $json.id }}', 'string']), { id: exact }],
+		['as a BigInt', assigned(['id', '={{ BigInt($json.id) }}', 'number']), { id: exact }],
+		['with a sign', assigned(['id', '=+{{ $json.id }}', 'number']), { id: exact }],
+	])('%s', async (_where, parameters, record) => {
+		expect(await sent(parameters, [{ id: exact }])).toEqual({ records: [record], errors: [] });
+	});
+
+	it('in the context', async () => {
+		await run('dataikuPredict', {
+			url: node.url,
+			items: [{ id: exact }],
+			parameters: { recordSource: 'json', recordJson: '{"amount": 1}' },
+			options: { contextJson: '={"id": {{ $json.id }} }' },
+		});
+		expect(node.requests.recent[0]!.body).toMatchObject({ items: [{ context: { id: exact } }] });
+	});
+
+	it('in a list of history', async () => {
+		const history = `=[{"date": "2024-05-01", "store": {{ $json.id }}, "sales": 1, "promo": 0}]`;
+		await run('dataikuForecast', {
+			url: node.url,
+			items: [{ id: exact }],
+			parameters: { recordSource: 'json', recordJson: history },
+			onError: 'continueRegularOutput',
+		});
+		expect(node.requests.recent[0]!.body).toMatchObject({ items: [{ store: exact }] });
+	});
+});
+
+it.each([
+	['a Luxon value', '={{ DateTime.fromISO("2024-05-01T10:00:00.000Z", { zone: "utc" }) }}'],
+	['a Date', '={{ new Date("2024-05-01T10:00:00.000Z") }}'],
+])('sends %s as ISO text from "Fields Below"', async (_what, expression) => {
+	const { records } = await sent(assigned(['when', expression, 'string']), [{}]);
+	expect(records).toEqual([{ when: '2024-05-01T10:00:00.000Z' }]);
+});
+
+describe('a path as the editor writes it leads to its field,', () => {
+	const given = {
+		items: [{ price: 1.5 }, { price: 2, name: 'b' }],
+		body: { store: 'x', 'a b': 2, "it's": 3, 'a.b': { c: 4 } },
+		plain: 5,
+		'with, comma': 6,
+	};
+	const picked = (includeFields: unknown) =>
+		({ recordSource: 'inputItem', include: 'selected', includeFields }) as IDataObject;
+	const left = (excludeFields: unknown) =>
+		({ recordSource: 'inputItem', include: 'except', excludeFields }) as IDataObject;
+
+	it.each<[string, unknown]>([
+		['items[0].price, body.store', { price: 1.5, store: 'x' }],
+		["body['a b'], ['plain']", { 'a b': 2, plain: 5 }],
+		['body["it\'s"]', { "it's": 3 }],
+		["body['it\\'s']", { "it's": 3 }],
+		['body["a.b"].c', { c: 4 }],
+		['items[1]["name"]', { name: 'b' }],
+		['items[0]', { items: { price: 1.5 } }],
+		['["with, comma"], plain', { 'with, comma': 6, plain: 5 }],
+		["={{ ['with, comma', 'plain', 'items[1].price'] }}", { 'with, comma': 6, plain: 5, price: 2 }],
+		['={{ "plain, body.store".split(",") }}', { plain: 5, store: 'x' }],
+	])('to include: %s', async (paths, record) => {
+		expect(await sent(picked(paths), [given])).toEqual({ records: [record], errors: [] });
+	});
+
+	it.each<[string, object]>([
+		['items[0].price', { ...given, items: [{}, { price: 2, name: 'b' }] }],
+		['items[0], items[1]', { ...given, items: [] }],
+		['items[1].name, body', { items: [{ price: 1.5 }, { price: 2 }], plain: 5, 'with, comma': 6 }],
+		["={{ ['with, comma', 'body', 'items'] }}", { plain: 5 }],
+		["['with, comma'], items, body['a.b'].c", { plain: 5, body: { ...given.body, 'a.b': {} } }],
+	])('to exclude: %s', async (paths, record) => {
+		expect(await sent(left(paths), [given])).toEqual({ records: [record], errors: [] });
+	});
+
+	it('also to a field that has the name of a prototype', async () => {
+		const odd = JSON.parse('{"__proto__": 7, "constructor": 8, "a": {"__proto__": 9}}') as IDataObject;
+		await sent(picked('__proto__, constructor'), [odd]);
+		expect(JSON.stringify(arrived())).toBe('[{"__proto__":7,"constructor":8}]');
+		node.requests.clear();
+		await sent(picked('a.__proto__'), [odd]);
+		expect(JSON.stringify(arrived())).toBe('[{"__proto__":9}]');
+	});
+});
+
+describe('JSON that breaks is told with the place,', () => {
+	it.each([
+		['{"amount": 1,\n "hour" 2}', /line 2, column 9.*"hour" /],
+		['{"amount": abc}', /abc/],
+		['{"amount": 1', /line 1, column 13/],
+		['{"amount": 1}}', /line 1, column 14/],
+	])('%j', async (recordJson, place) => {
+		const { errors } = await sent({ recordSource: 'json', recordJson }, [{ n: 1 }]);
+		expect(errors[0]).toMatch(/^The record is not valid JSON \(/);
+		expect(errors[0]).toMatch(place);
+	});
 });

@@ -139,3 +139,10 @@ it('answers with an error where there is no credential that can be used', async 
 	expect(error).toBeUndefined();
 	expect(jsonOf(output)).toEqual([{ error: expect.stringMatching(/URL/) }]);
 });
+
+it('fails a call without any value, however records are checked', async () => {
+	for (const checkFeatures of ['error', 'warn', 'off']) {
+		const [answer] = await call('dataikuPredict', 'fraud', { features: { amount: null } }, options({ checkFeatures }));
+		expect(answer!.error).toMatch(/^The record holds no value/);
+	}
+});

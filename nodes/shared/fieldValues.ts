@@ -1,0 +1,99 @@
+import { type FieldType, type INodePropertyOptions, validateFieldType } from 'n8n-workflow';
+import { InvalidCallError, isBlank, parseJson } from '../../client';
+import { isObject } from './isObject';
+import { textOf } from './parameters';
+import { shortened } from './shortened';
+
+/** n8n's form lists every value that a field may have. */
+const longestList = 200;
+const longestValue = 100;
+
+/** What is known of a field: in the form, or in a row of "Fields Below". */
+export interface TypedField {
+	type?: string;
+	options?: readonly INodePropertyOptions[];
+}
+
+/**
+ * A value as the type of its field wants it; null where it is missing, as a blank is for all types but text. Like n8n's own
+ * conversion, but for blanks, which that takes for 0, for digits, which it rounds, and for what JSON would make null.
+ *
+ * @throws InvalidCallError for a value that does not fit
+ */
+export function fieldValue(name: string, value: unknown, field: TypedField): unknown {
+	if (isMissing(value, field)) return null;
+	const converted = convert(value, field);
+	if (converted !== undefined) return converted;
+	const { type = '', options = [] } = field;
+	const due =
+		type === 'options'
+			? `one of the following values: [${shortened(options.map((option) => option.value).join(', '), longestList)}]`
+			: `a${/^[aeiou]/.test(type) ? 'n' : ''} ${type}`;
+	throw new InvalidCallError(
+		`'${shortened(name, longestValue)}' expects ${due} but we got '${shortened(textOf(value), longestValue)}'`,
+	);
+}
+
+/** Whether a value counts as none in a field of this type. */
+export function isMissing(value: unknown, { type = 'string', options = [] }: TypedField): boolean {
+	if (value === null || value === undefined) return true;
+	if (type === 'string') return false;
+	if (Array.isArray(value)) return value.length === 0 && (type === 'number' || type === 'boolean');
+	// Beside true and false, an empty choice stands for neither.
+	const isValue = options.some((option) => option.value === value) && !options.some(isBoolean);
+	return isBlank(value) && !isValue;
+}
+
+const isBoolean = ({ value }: INodePropertyOptions) => typeof value === 'boolean';
+
+/** Undefined for a value that does not fit. */
+function convert(value: unknown, { type = 'string', options = [] }: TypedField): unknown {
+	if (type === 'string') return textOf(value);
+	if (type === 'number') return numberOf(value);
+	if (type === 'boolean') return booleanOf(value);
+	if (type === 'options') return options.find((option) => isChoice(option.value, value))?.value;
+	if (type === 'array') return Array.isArray(value) ? value : fromText(value, Array.isArray);
+	if (type === 'object') return isObject(value) ? value : (fromText(value, isObject) ?? looseObject(value));
+	const { valid, newValue } = validateFieldType('', value, type as FieldType) as { valid: boolean; newValue?: unknown };
+	return valid ? newValue : undefined;
+}
+
+function isChoice(choice: unknown, value: unknown): boolean {
+	return choice === value || convert(value, { type: typeof choice }) === choice;
+}
+
+/** Digits that a number would round stay a text. */
+function numberOf(value: unknown): unknown {
+	const number = Array.isArray(value) ? NaN : Number(value);
+	if (!Number.isFinite(number)) return undefined;
+	if (Math.abs(number) <= Number.MAX_SAFE_INTEGER || !['string', 'bigint'].includes(typeof value)) return number;
+	const text = String(value).trim();
+	return /^[+-]?(\d+\.?\d*|0[xob]\w+)$/i.test(text) ? text.replace('+', '') : number;
+}
+
+function booleanOf(value: unknown): boolean | undefined {
+	const text = String(value).trim().toLowerCase();
+	if (typeof value === 'object') return undefined;
+	if (text === 'true' || Number(text) === 1) return true;
+	return text === 'false' || Number(text) === 0 ? false : undefined;
+}
+
+/** JSON, also with single quotation marks, as Python prints a list. */
+function fromText(value: unknown, fits: (parsed: unknown) => boolean): unknown {
+	if (typeof value !== 'string') return undefined;
+	for (const text of [value, value.replaceAll("'", '"')]) {
+		try {
+			const parsed = parseJson(text);
+			if (fits(parsed)) return parsed;
+		} catch {
+			// The next one.
+		}
+	}
+	return undefined;
+}
+
+/** An object as JavaScript has it, which n8n reads, but would round long integers in. */
+function looseObject(value: unknown): unknown {
+	if (typeof value !== 'string' || /\d{16}/.test(value)) return undefined;
+	return (validateFieldType('', value, 'object') as { newValue?: unknown }).newValue;
+}

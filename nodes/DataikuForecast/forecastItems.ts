@@ -181,7 +181,7 @@ function failWithout(execution: Execution, unread: number, groups: readonly Seri
 		const error = new InvalidCallError(`Item ${unread}, a line of this series, could not be read`, {
 			advice: 'A forecast without it would be wrong, so nothing was sent.',
 		});
-		execution.fail(error, placeOf(lost, target));
+		execution.fail(error, { itemIndex: lost.itemIndexes.at(-1)!, target });
 	}
 }
 
@@ -199,11 +199,11 @@ async function send(execution: Execution, target: ForecastTarget, series: readon
 	outcomes.forEach((outcome, n) => {
 		const { itemIndexes } = series[n]!;
 		const last = itemIndexes.at(-1)!;
-		const place = placeOf(series[n]!, target);
+		const place = { itemIndex: last, target };
 		if (outcome.error) {
-			const wrong = wrongLine(execution, target, series[n]!, outcome.error);
-			if (wrong) return execution.fail(wrong.error, { itemIndex: wrong.itemIndex, target }, outcome.untried);
-			return execution.fail(withDateAdvice(outcome.error, series[n]!), place, outcome.untried);
+			if (!isRefusal(outcome.error)) return execution.fail(outcome.error, place, outcome.untried);
+			const refused = refusedSeries(execution, target, series[n]!, outcome.error);
+			return execution.fail(refused.error, refused.place, outcome.untried);
 		}
 		try {
 			const results = outcome.result.results as ForecastResult[];
@@ -224,32 +224,27 @@ async function send(execution: Execution, target: ForecastTarget, series: readon
 	});
 }
 
-/** A failure is that of the whole series, and beside its last line in the output. */
-function placeOf({ columns, records, itemIndexes }: Series, target: ForecastTarget): Place {
-	const [first, last] = [itemIndexes[0]!, itemIndexes.at(-1)!];
-	const names = columns.map((column) => `${column} ${shortened(textOf(records[0]![column]), 60)}`);
-	const items = first === last ? undefined : `items ${first} to ${last}`;
-	return { itemIndex: last, target, named: names.length > 0 ? `series ${names.join(', ')}` : items };
-}
+const isRefusal = (error: ApiNodeError) => error instanceof StatusError && [400, 422, 500].includes(error.status);
 
-/** Of a series that was refused, the first line that does not fit the document. */
-function wrongLine(
+/** Names the first line of a series that does not fit the document, or else the whole series: the API node names neither. */
+function refusedSeries(
 	{ features }: Execution,
 	target: ForecastTarget,
-	{ records, itemIndexes }: Series,
+	{ columns, records, itemIndexes }: Series,
 	error: ApiNodeError,
-): { error: ApiNodeError; itemIndex: number } | undefined {
-	if (!isRefusal(error)) return undefined;
+): { error: ApiNodeError; place: Place } {
 	for (const [n, record] of records.entries()) {
 		const misfits = features.misfitsOf(target, record);
-		const itemIndex = itemIndexes[n]!;
-		if (misfits.length > 0)
-			return { error: error.withAdvice(sentence(`In this line, ${misfits.join('; ')}`)), itemIndex };
+		if (misfits.length === 0) continue;
+		const place = { itemIndex: itemIndexes[n]!, target };
+		return { error: error.withAdvice(sentence(`In this line, ${misfits.join('; ')}`)), place };
 	}
-	return undefined;
+	const [first, last] = [itemIndexes[0]!, itemIndexes.at(-1)!];
+	const names = columns.map((column) => `${column} ${shortened(textOf(records[0]![column]), 60)}`);
+	const series = names.length > 0 ? `series ${names.join(', ')}, ` : '';
+	const named = first === last ? undefined : `${series}items ${first} to ${last}`;
+	return { error: withDateAdvice(error, records), place: { itemIndex: last, target, named } };
 }
-
-const isRefusal = (error: ApiNodeError) => error instanceof StatusError && [400, 422, 500].includes(error.status);
 
 /** Finds the last input item of a series within records that were not told apart by all that the model tells apart. */
 function lastItems({ columns, records, itemIndexes }: Series): (identifier: JsonObject) => number {
@@ -266,7 +261,7 @@ function lastItems({ columns, records, itemIndexes }: Series): (identifier: Json
 const looksLikeDate = /"\d{4}-\d{2}(-\d{2})?|":\s*\d{10,13}[,}]/;
 
 /** A model needs a date in every record; which column it is in, only the endpoint knows. */
-function withDateAdvice(error: ApiNodeError, { records }: Series): ApiNodeError {
-	if (!isRefusal(error) || records.some((record) => looksLikeDate.test(JSON.stringify(record)))) return error;
+function withDateAdvice(error: ApiNodeError, records: readonly JsonObject[]): ApiNodeError {
+	if (records.some((record) => looksLikeDate.test(JSON.stringify(record)))) return error;
 	return error.withAdvice('No record carries a date: each needs the time column of the model, such as "2026-05-31".');
 }

@@ -140,9 +140,9 @@ export class FeatureCheck {
 		];
 	}
 
-	/** What of a record does not fit, be it checked or not. */
+	/** What of a record does not fit as far as the document is known, be it checked or not. */
 	misfitsOf(target: EndpointPlace, record: JsonObject): readonly string[] {
-		return this.checkFor(target).check(record);
+		return this.schemaOf(target) ? this.checkFor(target).check(record) : none;
 	}
 
 	/** What the document adds to an error: what there is in place of an unknown endpoint, how a record looks that is not refused. */

@@ -117,7 +117,9 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect({ output, status }).toEqual({ output: [], status: 'error' });
 		expect(error).toMatchObject({
 			name: 'NodeApiError',
-			message: `Refused with Basic *** of *** (item ${last[0]}, endpoint '${endpointId}')`,
+			message: expect.stringMatching(
+				new RegExp(`^Refused with Basic \\*{3} of \\*{3} \\(.*items? .*\\b${last[0]}, endpoint '${endpointId}'\\)$`),
+			) as string,
 			description: `127.0.0.1:${proxy.port} refused the request (422).`,
 			context: { itemIndex: last[0] },
 			httpCode: '422',
@@ -239,7 +241,10 @@ describe.each(nodeTypes)('%s', (type) => {
 			],
 			[{ item: 1 }, 'The record is a string: it must be a JSON object'],
 			[{ item: 2 }, 'The record is empty: it must be a JSON object'],
-			[{ item: 3 }, 'The record is not valid JSON: it must be a JSON object such as {"age": 42}'],
+			[
+				{ item: 3 },
+				expect.stringMatching(/^The record is not valid JSON \(.*\): it must be a JSON object such as /) as string,
+			],
 			[{ item: 4 }, expect.stringMatching(/^The record is (nothing|empty): it must be a JSON object/) as string],
 			[{ item: 5 }, expect.stringMatching(/^The record is (nothing|empty): it must be a JSON object/) as string],
 			[{ item: 6 + size }, 'The record is a number: it must be a JSON object'],

@@ -443,7 +443,7 @@ describe('a series that the API node refuses', () => {
 
 	it('is named where the line is not known', async () => {
 		const [ofStore] = await failed(byStore);
-		expect(ofStore!.json.error).toContain("(series store Paris, endpoint 'store_sales')");
+		expect(ofStore!.json.error).toMatch(/\(series store Paris, items \d+ to \d+, endpoint 'store_sales'\)/);
 		const [ofAll] = await failed({});
 		expect(ofAll!.json.error).toContain(`(items 0 to ${items.length - 1}, endpoint 'store_sales')`);
 	});

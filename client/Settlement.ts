@@ -96,7 +96,8 @@ class Settlement {
 	) {
 		this.order = session.nextOrder();
 		const { path, settings, headers } = batch;
-		this.refusals = session.refusalsOf(JSON.stringify([path, settings, headers.headers]));
+		const { apiKey, bearerToken } = options;
+		this.refusals = session.refusalsOf(JSON.stringify([path, settings, headers.headers, apiKey, bearerToken]));
 	}
 
 	/** Cuts the records where a body would get too large; nearly always there is nothing to cut. */

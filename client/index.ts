@@ -23,7 +23,7 @@ export { type Operation, type OperationName, operations } from './operations';
 export { RawResponse } from './RawResponse';
 export type { Session } from './Session';
 export type { RecordOutcome } from './Settlement';
-export type { ClientEvent, TokenSource } from './traffic/Caller';
+export type { ClientEvent, Credential, TokenSource } from './traffic/Caller';
 export type { CallOptions } from './traffic/Transport';
 export type * from './types';
 export { callHeaders } from './wire/callHeaders';

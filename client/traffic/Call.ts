@@ -1,5 +1,5 @@
 import { type ApiNodeError, ConnectionError, StatusError, TimeoutError } from '../errors';
-import type { Caller, CallScope, TokenSource } from './Caller';
+import type { Caller, CallScope, Credential, TokenSource } from './Caller';
 import type { Cancellation } from './cancellation';
 import type { Clock } from './clock';
 import type { EndpointMemory } from './EndpointMemory';
@@ -32,6 +32,8 @@ export class Call implements QueuedCall {
 	readonly order: number;
 	readonly tried = new Set<Instance>();
 	readonly stopping: Cancellation;
+	/** Where its tokens come from. */
+	readonly tokens?: TokenSource;
 	attempts = 0;
 	left: number;
 	private readonly history: CallHistory;
@@ -46,12 +48,13 @@ export class Call implements QueuedCall {
 		readonly caller: Caller,
 		scope: CallScope,
 		private readonly request: CallRequest,
-		limits: CallLimits,
+		limits: CallLimits & Pick<Credential, 'tokens'>,
 		private readonly clock: Clock,
 	) {
 		this.maxConcurrency = limits.maxConcurrency;
 		this.order = request.order;
 		this.left = limits.deadline;
+		this.tokens = limits.tokens;
 		// The halves of a batch are its second attempt: it may have taken too long for one of its records.
 		this.history = { timeouts: request.part || request.divisible ? 1 : 0, serverErrors: request.serverErrors ?? 0 };
 		this.stopping = scope.stopping;
@@ -72,8 +75,8 @@ export class Call implements QueuedCall {
 	/** A token, waited for without room at the endpoint: the wait counts against the call's own deadline alone. */
 	async waitForToken<Token>(coming: Promise<Token>): Promise<Token> {
 		const since = this.clock.now();
-		const { left, attempts, caller } = this;
-		const late = () => noToken(caller.tokens, left, attempts);
+		const { left, attempts, tokens } = this;
+		const late = () => noToken(tokens, left, attempts);
 		return await this.stopping.wait(coming, left, this.clock, late).finally(() => {
 			this.left -= this.clock.now() - since;
 		});

@@ -20,6 +20,16 @@ export interface TokenSource {
 	accepted?(token: string): void;
 }
 
+/** Who calls: one of these, or none for an open service. `tokens` wins over `apiKey`, which wins over `bearerToken`. */
+export interface Credential {
+	/** API key of the service: HTTP Basic, user name the key, password empty. */
+	apiKey?: string;
+	/** Token of a service secured by JWT/OAuth2. */
+	bearerToken?: string;
+	/** Where bearer tokens come from that expire. */
+	tokens?: TokenSource;
+}
+
 /** What the client does of its own accord, to log it or count it. */
 export type ClientEvent =
 	/** A request is sent again after a pause. */
@@ -35,11 +45,10 @@ export type ClientEvent =
 
 type Listener = (event: ClientEvent) => void;
 
-export interface CallerOptions {
+/** A credential given here takes the place of the client's. */
+export interface CallerOptions extends Credential {
 	/** Ends everything with a CancelledError, wherever it is. */
 	signal?: AbortSignal;
-	/** Where the token comes from, in place of the client's own key or token. */
-	tokens?: TokenSource;
 	/** Told what is done on behalf of the caller. */
 	onEvent?: Listener;
 }
@@ -63,7 +72,7 @@ export interface CallScope {
 
 /** Who calls: a session, as the traffic code sees it. */
 export class Caller {
-	readonly tokens?: TokenSource;
+	readonly credential: Credential;
 	/** Ends everything, requests on the wire included. */
 	readonly cancellation = new Cancellation();
 	/** Ends what is not on the wire. */
@@ -78,7 +87,8 @@ export class Caller {
 		options: CallerOptions,
 		private readonly clientListener?: Listener,
 	) {
-		({ signal: this.signal, tokens: this.tokens, onEvent: this.onEvent } = options);
+		({ signal: this.signal, onEvent: this.onEvent } = options);
+		this.credential = options;
 	}
 
 	/**

@@ -13,25 +13,24 @@ import { responseHead } from '../wire/responseHead';
 import { redactor, type SecretHeaders } from '../wire/secretHeaders';
 import { type AttemptContext, contentType, fromExchangeFailure, fromStatus, notJson } from '../wire/toClientError';
 import { Call, type CallRequest, noToken } from './Call';
-import { type Caller, type CallScope, type ClientEvent, tell, type TokenSource } from './Caller';
+import { type Caller, type CallScope, type ClientEvent, type Credential, tell, type TokenSource } from './Caller';
 import { systemClock } from './clock';
 import { EndpointMemory } from './EndpointMemory';
 import type { Slot } from './EndpointQueue';
 import { type Instance, Instances, type Liveness } from './Instances';
 
-export interface TransportOptions extends ConnectionOptions {
+export interface TransportOptions extends ConnectionOptions, Credential {
 	/** URL of the API node, with a path prefix or not; several instances as a list, or separated by commas. */
 	url: string | readonly string[];
-	/** API key of the service: HTTP Basic, user name the key, password empty. */
-	apiKey?: string;
-	/** Token of a service secured by JWT/OAuth2. */
-	bearerToken?: string;
 	/** Told what the client does of its own accord, on behalf of whichever session. */
 	onEvent?: (event: ClientEvent) => void;
 }
 
-/** How one call behaves; every value has a default that suits an API node as it comes. */
-export interface CallOptions {
+/**
+ * How one call behaves; every value has a default that suits an API node as it comes. A credential given here takes the place
+ * of the session's and the client's, as another service needs one of its own.
+ */
+export interface CallOptions extends Credential {
 	/** Milliseconds for one attempt. Default: 30,000; it should exceed the API node's 10 s in queue. */
 	timeout?: number;
 	/**
@@ -82,7 +81,7 @@ export class Transport {
 	readonly locations: readonly Location[];
 	private readonly instances: Instances;
 	private readonly endpoints = new Map<string, EndpointMemory>();
-	private readonly authorization: SecretHeaders;
+	private readonly credential: Credential;
 	private readonly onEvent?: (event: ClientEvent) => void;
 	private readonly clock = systemClock;
 	/** Callers with calls under way. */
@@ -90,7 +89,7 @@ export class Transport {
 	private destroyed: CancelledError | undefined;
 
 	constructor(options: TransportOptions) {
-		const { url, apiKey, bearerToken, onEvent, connectTimeout = 5_000, ...connection } = options;
+		const { url, apiKey, bearerToken, tokens, onEvent, connectTimeout = 5_000, ...connection } = options;
 		checkRange('connectTimeout', connectTimeout, 1, longestTimer);
 		this.locations = parseLocations(url);
 		const connections = this.locations.map((each) => new Connections(each, { ...connection, connectTimeout }));
@@ -102,11 +101,8 @@ export class Transport {
 				for (const { queue } of this.endpoints.values()) queue.admit();
 			},
 		});
-		this.authorization = apiKey
-			? keyAuthorization(apiKey)
-			: bearerToken
-				? tokenAuthorization(bearerToken)
-				: noAuthorization;
+		this.credential = { apiKey, bearerToken, tokens };
+		accessOf(this.credential);
 		this.onEvent = onEvent;
 	}
 
@@ -118,10 +114,10 @@ export class Transport {
 	/** @throws ApiNodeError telling what happened to the last attempt, or the token source's own error */
 	async send(request: ApiRequest, options: CallOptions, caller: Caller): Promise<ApiResponse> {
 		const limits = limitsOf(options);
+		const { tokens, authorization } = accessOf(options, caller.credential, this.credential);
 		const endpoint = this.memoryOf(request.endpoint);
 		const scope = this.begin(caller, options.signal);
-		const call = new Call(endpoint, this.instances, caller, scope, request, limits, this.clock);
-		const { tokens } = caller;
+		const call = new Call(endpoint, this.instances, caller, scope, request, { ...limits, tokens }, this.clock);
 		const bodySize = Buffer.byteLength(request.body);
 		let renewed = false;
 		try {
@@ -130,7 +126,7 @@ export class Transport {
 				const timeout = call.start(slot, limits.timeout);
 				const { attempts } = call;
 				const attemptLimits = { ...limits, timeout, attempts };
-				const attempt = await this.attempt(slot.pool.instance, request, attemptLimits, token, scope);
+				const attempt = await this.attempt(slot.pool.instance, request, attemptLimits, token ?? authorization, scope);
 				const { failure, response } = attempt;
 				const { ofFunction = false } = request;
 				endpoint.report(call, slot, {
@@ -166,8 +162,8 @@ export class Transport {
 		caller: Caller,
 	): Promise<ApiResponse> {
 		const limits = limitsOf(options);
+		const { tokens, authorization } = accessOf(options, caller.credential, this.credential);
 		const scope = this.begin(caller, options.signal);
-		const { tokens } = caller;
 		let failure: Error | undefined;
 		try {
 			const coming = tokens?.get();
@@ -175,7 +171,13 @@ export class Transport {
 			const token =
 				typeof coming === 'object' ? await scope.stopping.wait(coming, limits.deadline, this.clock, late) : coming;
 			for (const instance of this.instances.available()) {
-				const attempt = await this.attempt(instance, request, { ...limits, attempts: 1 }, token, scope);
+				const attempt = await this.attempt(
+					instance,
+					request,
+					{ ...limits, attempts: 1 },
+					token ?? authorization,
+					scope,
+				);
 				failure = attempt.failure;
 				if (!failure) return attempt.response!;
 				if (failure instanceof CancelledError) break;
@@ -220,7 +222,7 @@ export class Transport {
 
 	/** Takes room for an attempt, with a token that has not expired in the queue. One that has to be waited for holds no room. */
 	private async enter(call: Call, endpoint: EndpointMemory): Promise<{ slot: Slot; token?: string }> {
-		const { tokens } = call.caller;
+		const { tokens } = call;
 		if (!tokens) return { slot: await endpoint.queue.enter(call) };
 		let prompt = false;
 		for (let looks = 1; ; looks++) {
@@ -246,17 +248,21 @@ export class Transport {
 		return await Promise.race([token.catch(() => undefined), soon]);
 	}
 
-	/** Never throws: an outcome is reported whatever it is. */
+	/**
+	 * Never throws: an outcome is reported whatever it is.
+	 *
+	 * @param access a token, or headers
+	 */
 	private async attempt(
 		{ connections }: Instance,
 		request: ExchangedRequest,
 		limits: AttemptLimits,
-		token: string | undefined,
+		access: string | SecretHeaders,
 		{ stopping, cancellation }: CallScope,
 	): Promise<{ response?: ApiResponse; failure?: ApiNodeError }> {
 		try {
 			if (stopping.reason) throw stopping.reason;
-			const authorization = token === undefined ? this.authorization : tokenAuthorization(token);
+			const authorization = typeof access === 'string' ? tokenAuthorization(access) : access;
 			const { onCancel } = cancellation;
 			const response = await exchangeJson(
 				request,
@@ -284,6 +290,20 @@ export class Transport {
 		}
 		return memory;
 	}
+}
+
+/**
+ * How a call shows who it is: by tokens, of which each attempt takes one, or by the same headers every time.
+ *
+ * @param credentials the first that says anything counts
+ * @throws InvalidCallError for a token that cannot be sent
+ */
+function accessOf(...credentials: Credential[]): { tokens?: TokenSource; authorization: SecretHeaders } {
+	const { tokens, apiKey, bearerToken } =
+		credentials.find((each) => each.tokens || each.apiKey || each.bearerToken) ?? {};
+	if (tokens) return { tokens, authorization: noAuthorization };
+	if (apiKey) return { authorization: keyAuthorization(apiKey) };
+	return { authorization: bearerToken ? tokenAuthorization(bearerToken) : noAuthorization };
 }
 
 type AttemptLimits = Pick<AttemptContext, 'timeout' | 'maxResponseBytes' | 'attempts'>;

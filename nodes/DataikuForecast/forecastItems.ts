@@ -8,7 +8,7 @@ import {
 	seriesKey,
 	StatusError,
 } from '../../client';
-import { positive, type Target, targetReader } from '../shared/callSettings';
+import { callTo, positive, type Target, targetReader } from '../shared/callSettings';
 import { Execution } from '../shared/Execution';
 import { mayBeFull } from '../shared/fullResponse';
 import { outputNamed, successItem } from '../shared/outputItems';
@@ -99,14 +99,15 @@ export async function forecastItems(context: IExecuteFunctions): Promise<INodeEx
 			const all = [...series.values()];
 			for (let n = 0; n < all.length; n += target.batchSize) {
 				const some = all.slice(n, n + target.batchSize);
-				await execution.start(target.maxConcurrency, async () => await send(execution, target, some));
+				await execution.start(target, async () => await send(execution, target, some));
 			}
 		}
 	});
 }
 
-function forecastTargetReader({ parameters }: Execution) {
-	const target = targetReader(parameters);
+function forecastTargetReader(execution: Execution) {
+	const { parameters } = execution;
+	const target = targetReader(execution);
 	const identifierColumns = parameters.reader<unknown>('identifierColumns', '');
 	const most = parameters.reader<unknown>('options.seriesPerRequest', 100);
 	const seriesPerRequest = positive(most, 'Series per Request');
@@ -188,9 +189,10 @@ function failWithout(execution: Execution, unread: number, groups: readonly Seri
 async function send(execution: Execution, target: ForecastTarget, series: readonly Series[]): Promise<void> {
 	const records = series.map((each) => each.records);
 	const outputOf = execution.parameters.reader<string>('output', 'flat');
-	const outcomes = await execution.session
+	const outcomes = await execution
+		.sessionOf(target)
 		.settle('forecast', target.endpointId, records, {
-			...target,
+			...callTo(target),
 			identifierColumns: series[0]!.columns,
 			responseHeaders: mayBeFull(outputOf),
 		})

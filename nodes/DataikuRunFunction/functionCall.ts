@@ -37,7 +37,7 @@ export function functionCall(context: IExecuteFunctions): (execution: Execution)
 		const outputOf = execution.parameters.reader<string>('output', 'withInput');
 		const namesOf = outputNamesReader(execution.parameters);
 		const splitArray = flag(execution.parameters.reader('options.splitArray', false));
-		return async (itemIndex, endpointId, record, options) => {
+		return async (itemIndex, session, endpointId, record, options) => {
 			const source = execution.sources[itemIndex]!;
 			const output = outputOf(itemIndex);
 			const toJson = outputNamed(outputs, output);
@@ -48,7 +48,7 @@ export function functionCall(context: IExecuteFunctions): (execution: Execution)
 				return successItem(json, itemIndex, output === 'withInput' ? source : undefined);
 			};
 
-			const response = await execution.session.runFunction<unknown>(endpointId, record, { ...options, onResponse });
+			const response = await session.runFunction<unknown>(endpointId, record, { ...options, onResponse });
 			if (response instanceof RawResponse) return [await rawItem(context, response, item)];
 			const value = valueOf(response);
 			if (!Array.isArray(value) || !splitArray(itemIndex) || output === 'fullResponse') return [item(value, response)];

@@ -97,11 +97,11 @@ export function queryCall(execution: Execution): ItemCall {
 	const outputOf = parameters.reader<string>('output', 'perRow');
 	const keepInput = flag(parameters.reader('options.keepInput', false));
 	const convertNumbers = flag(parameters.reader('options.convertNumbers', false));
-	return async (itemIndex, endpointId, record, options) => {
+	return async (itemIndex, session, endpointId, record, options) => {
 		const output = outputOf(itemIndex);
 		const toRows = outputNamed(outputs, output);
 		const { headers, onResponse } = headersFor(output);
-		const response = await execution.session.sqlQuery(endpointId, record, { ...options, onResponse });
+		const response = await session.sqlQuery(endpointId, record, { ...options, onResponse });
 		const rows = toRows(response, { headers, cell: convertNumbers(itemIndex) ? numberIfExact : undefined });
 		if (rows.length === 0) execution.remark('The query found no row');
 		if (!keepInput(itemIndex)) return rows.map((json) => successItem(json, itemIndex));

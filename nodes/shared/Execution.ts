@@ -2,6 +2,7 @@ import { clearInterval, setInterval } from 'node:timers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 import {
+	type ApiNodeClient,
 	CancelledError,
 	type ClientEvent,
 	InvalidCallError,
@@ -10,10 +11,10 @@ import {
 	type Session,
 } from '../../client';
 import { endpointReader, type Target } from './callSettings';
-import { type Connection, connect } from './connection';
 import { FeatureCheck } from './FeatureCheck';
 import { type Remark, remarkWords, runHints } from './hints';
 import { isObject } from './isObject';
+import { ItemConnections } from './ItemConnections';
 import { errorItem, explain, type Place, toNodeError } from './nodeErrors';
 import { Parameters, type Reader } from './parameters';
 import { Records } from './records';
@@ -32,8 +33,8 @@ interface ExecutionOptions {
 }
 
 /**
- * One execution of a node: its items, its session with the API node, and what comes out, in the order of the input. Items
- * are prepared while requests are on the wire.
+ * One execution of a node: its items, its sessions with API nodes, and what comes out, in the order of the input. Items are
+ * prepared while requests are on the wire.
  */
 export class Execution {
 	readonly items: INodeExecutionData[];
@@ -41,7 +42,6 @@ export class Execution {
 	readonly sources: INodeExecutionData[];
 	readonly records: Records;
 	readonly features: FeatureCheck;
-	readonly session: Session;
 	/** What the client did beyond sending each request once. */
 	readonly counts = { retries: 0, splits: 0, instancesOut: new Set<string>() };
 	private readonly stop = new AbortController();
@@ -52,6 +52,10 @@ export class Execution {
 	private done = 0;
 	private failed = 0;
 	private fatal: { error: unknown } | undefined;
+	/** One for each place that items go to. */
+	private readonly sessions = new Map<ApiNodeClient, Session>();
+	/** The work: while it goes on, it adds to the sessions. */
+	private adding: Promise<void> | undefined;
 	private readonly startedAt = performance.now();
 	private turnSince = this.startedAt;
 
@@ -60,7 +64,7 @@ export class Execution {
 		readonly parameters: Parameters,
 		/** Of the answer to a model, where the node is its tool. */
 		private readonly limits: AnswerLimits | undefined,
-		private readonly connection: Connection,
+		readonly connections: ItemConnections,
 		operation: OperationName,
 		private readonly options: ExecutionOptions,
 	) {
@@ -68,13 +72,8 @@ export class Execution {
 		this.output = this.items.map(() => undefined);
 		this.sources = limits ? this.items.map(() => ({ json: {} })) : this.items;
 		this.records = new Records(parameters, this.items);
-		this.features = new FeatureCheck(connection, operation, parameters, this.stop.signal);
+		this.features = new FeatureCheck(operation, parameters, this.stop.signal);
 		this.continueOnFail = context.continueOnFail();
-		this.session = connection.client.session({
-			signal: this.stop.signal,
-			tokens: connection.tokens,
-			onEvent: (event) => this.countEvent(event),
-		});
 	}
 
 	/** Does a node's work over its items. */
@@ -87,11 +86,11 @@ export class Execution {
 		if (context.getInputData().length === 0) return [[]];
 		const parameters = new Parameters(context);
 		let limits: AnswerLimits | undefined;
-		let connection: Connection;
+		let connections: ItemConnections;
 		try {
 			// Before anything is sent: an error after a write would have it repeated.
 			if (parameters.asTool) limits = answerLimits(parameters);
-			connection = await connect(context);
+			connections = await ItemConnections.open(context, parameters);
 		} catch (error) {
 			if (parameters.asTool) return [[modelError(error, limits)]];
 			// Thrown under "continue", it would make n8n hand on the input as if it were the result.
@@ -106,14 +105,15 @@ export class Execution {
 				0,
 			);
 		}
-		const execution = new Execution(context, parameters, limits, connection, operation, options);
+		const execution = new Execution(context, parameters, limits, connections, operation, options);
 		const cancelled = context.getExecutionCancelSignal?.();
 		const cancel = () => execution.stop.abort();
 		if (cancelled?.aborted) cancel();
 		cancelled?.addEventListener('abort', cancel);
 		const progress = setInterval(() => execution.logProgress(), progressEvery);
 		try {
-			await execution.session.during(async () => await work(execution));
+			execution.adding = Promise.resolve(execution).then(work);
+			await execution.adding;
 			await Promise.all(execution.running);
 			return execution.finish();
 		} catch (error) {
@@ -147,6 +147,8 @@ export class Execution {
 			let target: ItemTarget | undefined;
 			let pending: Promise<void> | undefined;
 			try {
+				const connecting = this.connections.prepare(i);
+				if (connecting) await connecting;
 				target = this.located(targetOf(i));
 				const document = this.features.pending(i, target);
 				if (document) await document;
@@ -162,14 +164,23 @@ export class Execution {
 		}
 	}
 
+	/** The calls to where a record goes, whoever makes them: they share what an instance is given at a time. */
+	sessionOf({ connection: { client } }: Target): Session {
+		let session = this.sessions.get(client);
+		if (!session) {
+			session = client.session({ signal: this.stop.signal, onEvent: (event) => this.countEvent(event) });
+			this.sessions.set(client, session);
+			session.during(async () => await this.adding).catch(() => {});
+		}
+		return session;
+	}
+
 	/**
-	 * Starts a job as soon as the session has room for it. It never rejects because of an item: it reports that by
-	 * {@link fail}.
-	 *
-	 * @param maxConcurrency requests in flight per instance
+	 * Starts a job as soon as the session that it belongs to has room for it. It never rejects because of an item: it reports
+	 * that by {@link fail}.
 	 */
-	async start(maxConcurrency: number, job: () => Promise<void>): Promise<void> {
-		await this.session.room(maxConcurrency * this.connection.instances);
+	async start(target: Target, job: () => Promise<void>): Promise<void> {
+		await this.sessionOf(target).room(target.maxConcurrency * target.connection.instances);
 		this.check();
 		const promise = job()
 			.catch((error: unknown) => this.endWith(error))
@@ -217,14 +228,14 @@ export class Execution {
 	/** The node fails with the first error; what it has not sent yet is not sent any more. */
 	endWith(error: unknown): void {
 		this.fatal ??= { error };
-		if (this.options.finishRequests) this.session.stop();
-		else this.stop.abort();
+		if (!this.options.finishRequests) this.stop.abort();
+		for (const session of this.sessions.values()) session.stop();
 	}
 
 	/** A target whose endpoint is given by its URL. */
 	private located<ItemTarget extends Target>(target: ItemTarget): ItemTarget {
 		if (!target.endpointId.includes('://')) return target;
-		return { ...target, ...this.connection.client.locate(target.endpointId) };
+		return { ...target, ...target.connection.client.locate(target.endpointId) };
 	}
 
 	/** For the error of an item whose target could not be read as a whole. */
@@ -276,7 +287,7 @@ export class Execution {
 		const notes = [
 			...this.features.notes,
 			...(unmatched.length > 0 ? [`No item has a field of the name ${unmatched.join(', ')}`] : []),
-			...(this.connection.unverified
+			...([...this.connections.all].some(({ unverified }) => unverified)
 				? ['Whoever responds is taken for the API node: the credential ignores SSL issues']
 				: []),
 		];

@@ -15,7 +15,7 @@ import {
 	type OperationName,
 	StatusError,
 } from '../../client';
-import type { Connection } from './connection';
+import type { Target } from './callSettings';
 import { isDue, knownDocument, readDocument, readSoon } from './documents';
 import type { EndpointPlace } from './nodeErrors';
 import { operationNames } from './operations';
@@ -56,8 +56,8 @@ export class FeatureCheck {
 	private readonly modeOf: Reader<string>;
 	private readonly mayBeEmpty: boolean;
 	private readonly checks = new Map<string, EndpointCheck>();
-	private last: { target: EndpointPlace; form?: RecordOrigin['form']; found: EndpointCheck } | undefined;
-	private readonly waited = new Set<string | undefined>();
+	private last: { target: Target; form?: RecordOrigin['form']; found: EndpointCheck } | undefined;
+	private readonly waited = new Set<string>();
 	private readonly misfits = new Map<string, number>();
 	private items = 0;
 	private unchecked = false;
@@ -65,7 +65,6 @@ export class FeatureCheck {
 	private readonly names = { form: new Set<string>(), found: new Set<string>(), unused: new Set<string>() };
 
 	constructor(
-		private readonly connection: Connection,
 		private readonly operation: OperationName,
 		private readonly parameters: Parameters,
 		private readonly stopped: AbortSignal,
@@ -79,12 +78,13 @@ export class FeatureCheck {
 	 * A promise where an item must wait for the document, once in an execution; a run that only warns never does. It rejects
 	 * with CancelledError when the run is stopped meanwhile.
 	 */
-	pending(itemIndex: number, { serviceId }: EndpointPlace): Promise<void> | undefined {
-		if (this.modeOf(itemIndex) !== 'error' || this.waited.has(serviceId)) return undefined;
-		this.waited.add(serviceId);
-		if (knownDocument(this.connection, serviceId)?.document || !isDue(this.connection, serviceId)) return undefined;
+	pending(itemIndex: number, target: Target): Promise<void> | undefined {
+		const { connection, serviceId } = target;
+		if (this.modeOf(itemIndex) !== 'error' || this.waited.has(serviceOf(target))) return undefined;
+		this.waited.add(serviceOf(target));
+		if (knownDocument(connection, serviceId)?.document || !isDue(connection, serviceId)) return undefined;
 		const longest = wait(longestWait, undefined, { ref: false, signal: this.stopped }).catch(cancelled);
-		return Promise.race([readDocument(this.connection, serviceId), longest]).then(() => {
+		return Promise.race([readDocument(connection, serviceId), longest]).then(() => {
 			this.checks.clear();
 			this.last = undefined;
 		});
@@ -95,7 +95,7 @@ export class FeatureCheck {
 	 *
 	 * @throws InvalidCallError for an empty one, and where that is to be an error, for one that does not fit
 	 */
-	check(itemIndex: number, target: EndpointPlace, records: readonly JsonObject[], origin: RecordOrigin): void {
+	check(itemIndex: number, target: Target, records: readonly JsonObject[], origin: RecordOrigin): void {
 		const { asTool } = this.parameters;
 		const mode = this.modeOf(itemIndex);
 		const { check, needsFields } = mode === 'off' ? unchecked : this.checkFor(target, origin.form);
@@ -141,14 +141,14 @@ export class FeatureCheck {
 	}
 
 	/** What of a record does not fit as far as the document is known, be it checked or not. */
-	misfitsOf(target: EndpointPlace, record: JsonObject): readonly string[] {
+	misfitsOf(target: Target, record: JsonObject): readonly string[] {
 		return this.schemaOf(target) ? this.checkFor(target).check(record) : none;
 	}
 
 	/** What the document adds to an error: what there is in place of an unknown endpoint, how a record looks that is not refused. */
 	adviceOn(error: unknown, target?: EndpointPlace): string | undefined {
 		if (!(error instanceof StatusError) || !target || ![400, 404, 422, 500].includes(error.status)) return undefined;
-		const endpoints = knownDocument(this.connection, target.serviceId)?.document?.endpoints ?? [];
+		const endpoints = documentOf(target)?.endpoints ?? [];
 		const same = endpoints.filter(({ id }) => id === target.endpointId);
 		if (same.length > 0 && same.every(({ operation }) => operation !== this.operation)) {
 			const { kind, node } = operationNames[same[0]!.operation];
@@ -175,21 +175,21 @@ export class FeatureCheck {
 			.join(' ');
 	}
 
-	private checkFor(target: EndpointPlace, form?: RecordOrigin['form']): EndpointCheck {
+	private checkFor(target: Target, form?: RecordOrigin['form']): EndpointCheck {
 		if (this.last?.target === target && !this.last.form === !form) return this.last.found;
-		const key = JSON.stringify([target.serviceId, target.endpointId, form !== undefined]);
+		const key = JSON.stringify([serviceOf(target), target.endpointId, form !== undefined]);
 		let found = this.checks.get(key);
 		if (!found) this.checks.set(key, (found = this.makeCheck(target, form)));
 		this.last = { target, form, found };
 		return found;
 	}
 
-	private makeCheck(target: EndpointPlace, form: RecordOrigin['form']): EndpointCheck {
+	private makeCheck(target: Target, form: RecordOrigin['form']): EndpointCheck {
 		// The first request goes before it.
-		setImmediate(() => readSoon(this.connection, target.serviceId));
+		setImmediate(() => readSoon(target.connection, target.serviceId));
 		let schema = this.schemaOf(target);
 		if (!schema || schema.fields.length === 0) {
-			if (this.waited.has(target.serviceId) && !this.parameters.asTool) this.unchecked = true;
+			if (this.waited.has(serviceOf(target)) && !this.parameters.asTool) this.unchecked = true;
 			if (!form) return unchecked;
 			schema = this.schemaOfForm(target, form);
 		}
@@ -227,8 +227,8 @@ export class FeatureCheck {
 		);
 	}
 
-	private schemaOf({ endpointId = '', serviceId }: EndpointPlace): EndpointSchema | undefined {
-		return knownDocument(this.connection, serviceId)?.document?.schemaOf(endpointId, this.operation);
+	private schemaOf(target: EndpointPlace): EndpointSchema | undefined {
+		return documentOf(target)?.schemaOf(target.endpointId ?? '', this.operation);
 	}
 
 	private exampleOf(target: EndpointPlace): string | undefined {
@@ -244,6 +244,12 @@ export class FeatureCheck {
 		return `Endpoints for this node: ${ids.slice(0, 10).join(', ')}${more}.`;
 	}
 }
+
+/** Different for each service, and for each credential that may read its document. */
+const serviceOf = ({ connection, serviceId }: Target) => JSON.stringify([connection, serviceId]);
+
+const documentOf = ({ connection, serviceId }: EndpointPlace) =>
+	connection && knownDocument(connection, serviceId)?.document;
 
 function cancelled(): never {
 	throw new CancelledError();

@@ -1,12 +1,13 @@
 import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
-import type { JsonObject, OperationName, UnrepeatableOptions } from '../../client';
-import { type Target, targetReader } from './callSettings';
+import type { JsonObject, OperationName, Session, UnrepeatableOptions } from '../../client';
+import { callTo, type Target, targetReader } from './callSettings';
 import { Execution } from './Execution';
 import { flag } from './parameters';
 
 /** Makes one call for an item and says what came of it. */
 export type ItemCall = (
 	itemIndex: number,
+	session: Session,
 	endpointId: string,
 	record: JsonObject,
 	options: UnrepeatableOptions,
@@ -26,17 +27,17 @@ export async function callItems(
 		const repeatable = flag(execution.parameters.reader('options.repeatable', false));
 		const call = prepare(execution);
 		const visit = (itemIndex: number, target: Target, record: JsonObject) => {
-			const { endpointId, maxConcurrency } = target;
-			const options = { ...target, repeatable: repeatable(itemIndex) };
-			return execution.start(maxConcurrency, async () => {
+			const session = execution.sessionOf(target);
+			const options = { ...callTo(target), repeatable: repeatable(itemIndex) };
+			return execution.start(target, async () => {
 				try {
-					execution.emit(itemIndex, await call(itemIndex, endpointId, record, options));
+					execution.emit(itemIndex, await call(itemIndex, session, target.endpointId, record, options));
 				} catch (error) {
 					execution.fail(error, { itemIndex, target });
 				}
 			});
 		};
-		await execution.forEach(targetReader(execution.parameters), visit, { recordOf: execution.records.of });
+		await execution.forEach(targetReader(execution), visit, { recordOf: execution.records.of });
 	};
 	return await Execution.run(context, operation, work, { finishRequests: true });
 }

@@ -5,13 +5,22 @@ import {
 	type ExplanationOptions,
 	InvalidCallError,
 } from '../../client';
+import type { Connection } from './connection';
+import type { Execution } from './Execution';
 import { choice, combine, type Parameters, type Reader, textOf } from './parameters';
 
 /** Where a request goes and how: items that agree in all of it may share one. */
 export interface Target extends CallOptions, DispatchOptions {
+	connection: Connection;
 	endpointId: string;
 	timeout: number;
 	maxConcurrency: number;
+}
+
+/** The options of a call to a target: whose call it is, too. */
+export function callTo<ItemTarget extends Target>(target: ItemTarget): ItemTarget {
+	const { call } = target.connection;
+	return { ...target, ...call, serviceId: target.serviceId ?? call.serviceId };
 }
 
 /** Parameters arrive from expressions as whatever these give; a number may come as text. */
@@ -57,7 +66,8 @@ function headersReader(parameters: Parameters): Reader<CallOptions['headers']> {
  * Endpoint, service and limits of every node. 8 requests at a time are what an endpoint's default pool serves. Measured with
  * an API node that works 5 ms on each request: 4 at a time take 1.8 times as long, 2 take 3.3 times.
  */
-export function targetReader(parameters: Parameters): Reader<Target> {
+export function targetReader({ parameters, connections }: Execution): Reader<Target> {
+	const connectionOf = connections.of;
 	const endpointId = endpointReader(parameters);
 	const serviceId = parameters.reader<unknown>('options.serviceId', '');
 	const timeout = parameters.reader<unknown>('options.timeout', 30_000);
@@ -65,10 +75,20 @@ export function targetReader(parameters: Parameters): Reader<Target> {
 	const forcedGeneration = parameters.reader<unknown>('options.forcedGeneration', '');
 	const dispatchKey = parameters.reader<unknown>('options.dispatchKey', '');
 	const headers = headersReader(parameters);
-	const readers = [endpointId, serviceId, timeout, maxConcurrency, forcedGeneration, dispatchKey, headers];
+	const readers = [
+		connectionOf,
+		endpointId,
+		serviceId,
+		timeout,
+		maxConcurrency,
+		forcedGeneration,
+		dispatchKey,
+		headers,
+	];
 	const timeoutOf = positive(timeout, 'Timeout');
 	const concurrencyOf = positive(maxConcurrency, 'Max Concurrency');
 	return combine(readers, (i) => ({
+		connection: connectionOf(i),
 		endpointId: endpointId(i),
 		serviceId: optionalText(serviceId(i)),
 		timeout: timeoutOf(i),

@@ -6,24 +6,35 @@ import type {
 	NodeEgressFilter,
 } from 'n8n-workflow';
 import { UserError } from 'n8n-workflow';
-import { ApiNodeClient, type TokenSource } from '../../client';
+import { ApiNodeClient, type CallOptions, type Credential, type TokenSource } from '../../client';
+import { dependsOnItem, rawCredential } from './credentialExpressions';
+import { instanceProperties, openApiProperties, tlsProperties } from './description/credentialProperties';
 import { oAuth2Tokens } from './oAuth2Tokens';
+import { textOf } from './parameters';
 
-type Context = IExecuteFunctions | ILoadOptionsFunctions;
-
-/** A client, and what its sessions must be given besides. */
+/** Where records go, and as whom: what a credential comes to. */
 export interface Connection {
+	/** A digest of all that makes it what it is, which stands for it where targets are compared as JSON. */
+	id: string;
+	toJSON: () => string;
+	/** Shared by all that go to the same place in the same way, whoever calls. */
 	client: ApiNodeClient;
-	tokens?: TokenSource;
+	/** For each call: the credential's own service, and who calls. */
+	call: Pick<CallOptions, 'serviceId' | keyof Credential>;
 	/** Number of instances that share the work. */
 	instances: number;
-	/** The credential's own service. */
-	serviceId: string;
-	/** Its OpenAPI document, if it was pasted into the credential. */
+	/** The OpenAPI document of the credential's service, if it was pasted into the credential. */
 	openApi: string;
 	/** Any certificate is accepted, so that it is unknown who responds. */
 	unverified: boolean;
 }
+
+/** What the node's `authentication` says. */
+export type Authentication = 'apiKey' | 'oAuth2';
+
+/** The type of the credential that it stands for. */
+export const credentialType = (authentication: Authentication) =>
+	authentication === 'oAuth2' ? 'dataikuApiNodeOAuth2Api' : 'dataikuApiNodeApi';
 
 /**
  * Clients outlive executions, so that a webhook's next call finds an open connection and what was learned about each
@@ -32,58 +43,154 @@ export interface Connection {
 const clients = new Map<string, ApiNodeClient>();
 const mostClients = 50;
 
-const text = (value: unknown): string => (typeof value === 'string' ? value.trim() : '');
+/** A field of a credential, to which an expression may give anything. */
+function text(credential: ICredentialDataDecryptedObject, name: string): string {
+	const value = credential[name];
+	if (typeof value !== 'object') return value === undefined ? '' : String(value).trim();
+	if (value === null) return '';
+	throw new UserError(
+		`The credential's field '${name}' is ${Array.isArray(value) ? 'a list' : 'an object'}, not a text`,
+	);
+}
+
+const acceptsAny = ({ allowUnauthorizedCerts }: ICredentialDataDecryptedObject) =>
+	allowUnauthorizedCerts === true || allowUnauthorizedCerts === 'true';
+
+const digest = (value: unknown) => createHash('sha256').update(JSON.stringify(value)).digest('hex');
 
 /** The client for a credential's values, new or known. */
-export function clientFor(credential: ICredentialDataDecryptedObject, egress?: NodeEgressFilter): ApiNodeClient {
-	const { url, serviceId, authentication, apiKey, bearerToken, allowUnauthorizedCerts, ca, cert, key, passphrase } =
-		credential;
+function clientFor(credential: ICredentialDataDecryptedObject, egress?: NodeEgressFilter): ApiNodeClient {
+	const { passphrase } = credential;
 	const options = {
-		url: text(url),
-		serviceId: text(serviceId),
-		...(authentication === 'apiKey' && { apiKey: text(apiKey) }),
-		...(authentication === 'bearerToken' && { bearerToken: text(bearerToken) }),
+		url: text(credential, 'url'),
 		tls: {
-			ca: text(ca),
-			cert: text(cert),
-			key: text(key),
+			ca: text(credential, 'ca'),
+			cert: text(credential, 'cert'),
+			key: text(credential, 'key'),
 			passphrase: typeof passphrase === 'string' ? passphrase : '',
-			rejectUnauthorized: allowUnauthorizedCerts !== true,
+			rejectUnauthorized: !acceptsAny(credential),
 		},
 	};
-	const id = createHash('sha256')
-		.update(JSON.stringify([options, egress !== undefined]))
-		.digest('hex');
-	const client = clients.get(id) ?? new ApiNodeClient({ ...options, lookup: egress?.createSecureLookup() });
+	const id = digest([options, egress !== undefined]);
+	const client =
+		clients.get(id) ?? new ApiNodeClient({ ...options, serviceId: '', lookup: egress?.createSecureLookup() });
 	clients.delete(id);
 	clients.set(id, client);
 	if (clients.size > mostClients) clients.delete(clients.keys().next().value!);
 	return client;
 }
 
-/** Connects a node with the credential that it has selected. */
-export async function connect(context: Context): Promise<Connection> {
-	const oAuth2 = context.getNodeParameter('authentication', 0, 'apiKey') === 'oAuth2';
-	const type = oAuth2 ? 'dataikuApiNodeOAuth2Api' : 'dataikuApiNodeApi';
-	const credential = await context.getCredentials(type);
-	const egress = egressFilter(context);
-	const client = clientFor(oAuth2 ? { ...credential, authentication: 'oAuth2' } : credential, egress);
-	for (const origin of client.origins) await validate(origin, egress);
+/** @throws UserError for a secret that is missing: without it, a record would go out as nobody's */
+function whoCalls(credential: ICredentialDataDecryptedObject): Credential {
+	const { authentication = 'apiKey' } = credential;
+	const open = { description: 'For a service that needs none, set Authentication to None' };
+	if (authentication === 'none') return {};
+	if (authentication === 'apiKey') {
+		const apiKey = text(credential, 'apiKey');
+		if (apiKey === '') throw new UserError('The API key is empty', open);
+		return { apiKey };
+	}
+	if (authentication === 'bearerToken') {
+		const bearerToken = text(credential, 'bearerToken');
+		if (bearerToken === '') throw new UserError('The bearer token is empty', open);
+		return { bearerToken };
+	}
+	throw new UserError("The credential's Authentication must be one of apiKey, bearerToken, none");
+}
+
+/**
+ * What a credential's values come to.
+ *
+ * @param tokens of an OAuth2 credential
+ * @throws UserError or InvalidCallError for values that lead nowhere
+ */
+export function connectionFor(
+	credential: ICredentialDataDecryptedObject,
+	{ egress, tokens }: { egress?: NodeEgressFilter; tokens?: { source: TokenSource; id: string } } = {},
+): Connection {
+	const client = clientFor(credential, egress);
+	const caller = tokens ? { tokens: tokens.source } : whoCalls(credential);
+	const { openApi, oauthTokenData: _changes, ...settings } = credential;
+	const id = digest([settings, openApi, tokens?.id]);
 	return {
+		id,
+		toJSON: () => id,
 		client,
-		tokens: oAuth2 ? oAuth2Tokens(context, type, credential) : undefined,
+		call: { serviceId: text(credential, 'serviceId'), ...caller },
 		instances: client.origins.length,
-		serviceId: text(credential.serviceId),
-		openApi: text(credential.openApi),
-		unverified: credential.allowUnauthorizedCerts === true && client.origins.some((url) => url.startsWith('https:')),
+		openApi: textOf(openApi).trim(),
+		unverified: acceptsAny(credential) && client.origins.some((url) => url.startsWith('https:')),
 	};
 }
 
-/** n8n's policy on where nodes may connect to; older versions have none. */
-function egressFilter(context: Context): NodeEgressFilter | undefined {
-	const { getSecureEgressFilter } = context.helpers as Partial<typeof context.helpers>;
-	return getSecureEgressFilter?.();
+/**
+ * Connects the editor, which has no item: what an expression takes from one cannot be known.
+ *
+ * @throws UserError saying so, and for a credential that leads nowhere
+ */
+export async function connectEditor(context: ILoadOptionsFunctions): Promise<Connection> {
+	if (dependsOnItem(context.getNode().parameters.authentication)) throw needsItem('"Authentication" of the node');
+	const authentication = context.getNodeParameter('authentication', 'apiKey') as Authentication;
+	const raw = await rawCredential(context, credentialType(authentication));
+	const names = Object.keys(raw ?? {}).filter((name) => dependsOnItem(raw![name]));
+	if (names.length > 0) throw needsItem(`The credential's ${names.map((name) => `"${name}"`).join(', ')}`);
+	return await connector(context)(authentication, await context.getCredentials(credentialType(authentication)));
 }
+
+const needsItem = (what: string) =>
+	new UserError(`${what} uses an expression that needs an input item, which only a run has`, {
+		description: 'Type the endpoint with "By ID".',
+	});
+
+/**
+ * Makes connections of the values of credentials.
+ *
+ * @returns a function that throws for values that lead nowhere, or where n8n's policy forbids to connect
+ */
+export function connector(context: IExecuteFunctions | ILoadOptionsFunctions) {
+	const { getSecureEgressFilter } = context.helpers as Partial<typeof context.helpers>;
+	// Older versions of n8n have no such policy.
+	const egress = getSecureEgressFilter?.();
+	const validated = new Map<string, Promise<void>>();
+	let tokens: { source: TokenSource; id: string } | undefined;
+
+	return async (authentication: Authentication, credential: ICredentialDataDecryptedObject): Promise<Connection> => {
+		const oAuth2 = authentication === 'oAuth2';
+		if (oAuth2) {
+			const type = credentialType(authentication);
+			const grant = grantOf(credential);
+			const { oauthTokenData: _changes, ...settings } = grant;
+			const id = digest([context.getNode().credentials?.[type]?.id, settings]);
+			tokens ??= { id, source: oAuth2Tokens(context, type, grant) };
+			// Where n8n keeps its expressions to itself, they show by what they give.
+			if (tokens.id !== id) throw oneGrant('what its token is fetched by');
+		}
+		const connection = connectionFor(credential, { egress, tokens: oAuth2 ? tokens : undefined });
+		for (const origin of connection.client.origins) {
+			if (!validated.has(origin)) validated.set(origin, validate(origin, egress));
+			await validated.get(origin);
+		}
+		return connection;
+	};
+}
+
+/** What n8n fetches an OAuth2 token by: all that the credential does not have from this package. */
+const grantOf = (credential: ICredentialDataDecryptedObject): ICredentialDataDecryptedObject =>
+	Object.fromEntries(Object.entries(credential).filter(([name]) => !ownFields.has(name)));
+const ownFields = new Set([...instanceProperties, ...tlsProperties, ...openApiProperties].map(({ name }) => name));
+
+/** @throws UserError for OAuth2 fields that would have to differ from item to item */
+export function checkGrant(raw: ICredentialDataDecryptedObject): void {
+	const { oauthTokenData: _token, ...settings } = grantOf(raw);
+	const names = Object.keys(settings).filter((name) => dependsOnItem(settings[name]));
+	if (names.length > 0) throw oneGrant(names.map((name) => `"${name}"`).join(', '));
+}
+
+const oneGrant = (what: string) =>
+	new UserError(`The OAuth2 credential uses an expression in ${what}, which must be the same for all items`, {
+		description:
+			'n8n keeps one access token for each OAuth2 credential. Create one credential for each OAuth2 client. API Node URL, Service ID and the TLS fields may be expressions.',
+	});
 
 async function validate(origin: string, egress: NodeEgressFilter | undefined): Promise<void> {
 	// It throws when the name cannot be looked up.

@@ -8,7 +8,6 @@ import type {
 } from 'n8n-workflow';
 import { UserError } from 'n8n-workflow';
 import {
-	type ApiNodeClient,
 	type ApiNodeError,
 	InvalidCallError,
 	type Location,
@@ -16,7 +15,7 @@ import {
 	ServiceDocument,
 	StatusError,
 } from '../../client';
-import { clientFor, notAllowed } from './connection';
+import { type Connection, connectionFor, notAllowed } from './connection';
 
 const milliseconds = 10_000;
 
@@ -45,15 +44,10 @@ const text = (value: unknown): string => (typeof value === 'string' ? value.trim
  * @throws UserError naming the field, and what to put there
  */
 function checkFields(data: ICredentialDataDecryptedObject, locations: readonly Location[]): void {
-	const { serviceId, authentication, apiKey, bearerToken, openApi } = data;
+	const { serviceId, openApi } = data;
 	if (text(serviceId) === '') {
 		const named = locations.find((each) => each.serviceId)?.serviceId;
 		throw new UserError('The service ID is empty', { description: named && `The URL names '${named}'` });
-	}
-	const open = { description: 'For a service that needs none, set Authentication to None' };
-	if (authentication === 'apiKey' && text(apiKey) === '') throw new UserError('The API key is empty', open);
-	if (authentication === 'bearerToken' && text(bearerToken) === '') {
-		throw new UserError('The bearer token is empty', open);
 	}
 	if (text(openApi) !== '') checkOpenApi(text(openApi));
 }
@@ -90,21 +84,21 @@ const isAnswer = (error: unknown): error is StatusError =>
 
 async function testInstance(
 	context: ICredentialTestFunctions,
-	client: ApiNodeClient,
+	connection: Connection,
 	{ host, origin }: Location,
-	serviceId: string,
 ): Promise<Outcome> {
+	const { client, call } = connection;
 	try {
 		await checkPolicy(context, origin);
-		await client.openApi({ timeout: milliseconds });
+		await client.openApi({ ...call, timeout: milliseconds });
 		return { host, answered: true };
 	} catch (error) {
 		const missing = error instanceof StatusError && error.status === 404 ? error : undefined;
 		// Without an error type it is the 404 of something other than an API node.
-		if (missing?.errorType === undefined || !(await isApiNode(client))) {
+		if (missing?.errorType === undefined || !(await isApiNode(connection))) {
 			return { host, error: error as Error, answered: isAnswer(error) };
 		}
-		return { host, answered: true, unchecked: missing, ...(await testService(client, host, serviceId)) };
+		return { host, answered: true, unchecked: missing, ...(await testService(connection, host)) };
 	}
 }
 
@@ -116,10 +110,11 @@ const missingService = 'n8n-credential-test-of-a-missing-service';
  * Without a document, tells a service from one that does not exist by how an endpoint is refused that neither of them has. A
  * service that wants another key says so. No service is found missing by words that may be about the endpoint.
  */
-async function testService(client: ApiNodeClient, host: string, serviceId: string): Promise<Partial<Outcome>> {
-	const refused = await refusal(client, serviceId);
+async function testService(connection: Connection, host: string): Promise<Partial<Outcome>> {
+	const { serviceId = '' } = connection.call;
+	const refused = await refusal(connection, serviceId);
 	if (refused?.status === 401 || refused?.status === 403) return { error: refused };
-	const other = refused?.status === 404 ? await refusal(client, missingService) : undefined;
+	const other = refused?.status === 404 ? await refusal(connection, missingService) : undefined;
 	if (!refused || !other) return {};
 	if (wordsOf(refused, serviceId) !== wordsOf(other, serviceId)) return { knowsService: true };
 	const { detail = '' } = refused;
@@ -128,9 +123,9 @@ async function testService(client: ApiNodeClient, host: string, serviceId: strin
 	return { error: new UserError(`${host} responds as if there were no service '${serviceId}'`, { description }) };
 }
 
-async function refusal(client: ApiNodeClient, serviceId: string): Promise<StatusError | undefined> {
+async function refusal({ client, call }: Connection, serviceId: string): Promise<StatusError | undefined> {
 	try {
-		await client.predictRecord(missingEndpoint, {}, { serviceId, timeout: milliseconds });
+		await client.predictRecord(missingEndpoint, {}, { ...call, serviceId, timeout: milliseconds });
 	} catch (error) {
 		if (error instanceof StatusError) return error;
 	}
@@ -148,9 +143,9 @@ function wordsOf({ status, errorType, detail = '' }: StatusError, serviceId: str
 const saidBy = ({ serverMessage }: ApiNodeError): string | undefined => serverMessage && `It said: ${serverMessage}`;
 
 /** Whether isAlive exists; a proxy may keep it to itself, and an instance that is being drained still serves. */
-async function isApiNode(client: ApiNodeClient): Promise<boolean> {
+async function isApiNode({ client, call }: Connection): Promise<boolean> {
 	try {
-		await client.isAlive({ timeout: milliseconds });
+		await client.isAlive({ ...call, timeout: milliseconds });
 		return true;
 	} catch (error) {
 		return isAnswer(error) && error.status !== 404;
@@ -228,9 +223,9 @@ async function dataikuApiNodeTest(
 	try {
 		const locations = parseLocations(text(data.url));
 		checkFields(data, locations);
-		const clients = locations.map(({ origin, prefix }) => clientFor({ ...data, url: origin + prefix }));
+		const connections = locations.map(({ origin, prefix }) => connectionFor({ ...data, url: origin + prefix }));
 		const outcomes = await Promise.all(
-			locations.map(async (location, n) => await testInstance(this, clients[n]!, location, text(data.serviceId))),
+			locations.map(async (location, n) => await testInstance(this, connections[n]!, location)),
 		);
 		const invalid = outcomes.find(({ error }) => error instanceof InvalidCallError)?.error;
 		if (invalid) return { status: 'Error', message: invalid.message };

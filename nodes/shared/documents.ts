@@ -1,4 +1,4 @@
-import { type ApiNodeClient, parseJson, ServiceDocument, type Session, StatusError } from '../../client';
+import { parseJson, ServiceDocument, StatusError } from '../../client';
 import type { Connection } from './connection';
 
 /** A service's OpenAPI document as far as it is known: the document, or why there is none. */
@@ -16,10 +16,11 @@ interface Kept extends Known {
 const keptMs = 5 * 60_000;
 /** After a failure that may pass. */
 const retryMs = 30_000;
-const mostServices = 100;
+const mostDocuments = 200;
 const mostBytes = 4 * 2 ** 20;
 
-const served = new WeakMap<ApiNodeClient, Map<string, Kept>>();
+/** By the connection that may read it, and the service. */
+const served = new Map<string, Kept>();
 /** By their text. */
 const pasted = new Map<string, Known>();
 
@@ -38,8 +39,10 @@ export function isDue(connection: Connection, serviceId?: string): boolean {
 	return (keptDocument(connection, serviceId)?.dueAt ?? 0) <= Date.now();
 }
 
-function keptDocument({ client }: Connection, serviceId = ''): Kept | undefined {
-	return served.get(client)?.get(serviceId);
+const keyOf = ({ id, call }: Connection, serviceId = call.serviceId) => `${id} ${serviceId}`;
+
+function keptDocument(connection: Connection, serviceId?: string): Kept | undefined {
+	return served.get(keyOf(connection, serviceId));
 }
 
 /**
@@ -49,16 +52,13 @@ function keptDocument({ client }: Connection, serviceId = ''): Kept | undefined 
  * @returns never rejects
  */
 export async function readDocument(connection: Connection, serviceId?: string): Promise<Known> {
-	const { client, tokens } = connection;
 	const given = pastedDocument(connection, serviceId);
 	if (given) return given;
-	let services = served.get(client);
-	if (!services) served.set(client, (services = new Map<string, Kept>()));
-	const id = serviceId ?? '';
-	const kept: Kept = services.get(id) ?? { dueAt: 0 };
-	if (!services.has(id) && services.size >= mostServices) services.delete(services.keys().next().value!);
-	services.set(id, kept);
-	kept.reading ??= request(client.session({ tokens }), serviceId).then((known) => {
+	const key = keyOf(connection, serviceId);
+	const kept: Kept = served.get(key) ?? { dueAt: 0 };
+	if (!served.has(key) && served.size >= mostDocuments) served.delete(served.keys().next().value!);
+	served.set(key, kept);
+	kept.reading ??= request(connection, serviceId).then((known) => {
 		const certain = !known.problem || (known.problem instanceof StatusError && known.problem.status === 404);
 		const dueAt = Date.now() + (certain ? keptMs : retryMs);
 		Object.assign(kept, { problem: known.problem, dueAt, reading: undefined });
@@ -68,9 +68,9 @@ export async function readDocument(connection: Connection, serviceId?: string): 
 	return await kept.reading;
 }
 
-async function request(session: Session, serviceId?: string): Promise<Known> {
+async function request({ client, call }: Connection, serviceId = call.serviceId): Promise<Known> {
 	try {
-		const json = await session.openApi({ serviceId, timeout: 5_000, maxResponseBytes: mostBytes });
+		const json = await client.openApi({ ...call, serviceId, timeout: 5_000, maxResponseBytes: mostBytes });
 		return { document: new ServiceDocument(json) };
 	} catch (error) {
 		return { problem: error as Error };
@@ -78,12 +78,12 @@ async function request(session: Session, serviceId?: string): Promise<Known> {
 }
 
 /** The document in the credential, which is that of its own service and wins over what the service serves. */
-function pastedDocument({ openApi, serviceId: own }: Connection, serviceId = own): Known | undefined {
-	if (openApi === '' || serviceId !== own) return undefined;
+function pastedDocument({ openApi, call }: Connection, serviceId = call.serviceId): Known | undefined {
+	if (openApi === '' || serviceId !== call.serviceId) return undefined;
 	let known = pasted.get(openApi);
 	if (!known) {
 		pasted.set(openApi, (known = parse(openApi)));
-		if (pasted.size > mostServices) pasted.delete(pasted.keys().next().value!);
+		if (pasted.size > mostDocuments) pasted.delete(pasted.keys().next().value!);
 	}
 	return known;
 }

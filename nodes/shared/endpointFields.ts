@@ -1,6 +1,6 @@
 import type { FieldType, ILoadOptionsFunctions, ResourceMapperField, ResourceMapperFields } from 'n8n-workflow';
 import { type FieldSchema, fieldWords, type OperationName, StatusError } from '../../client';
-import { connect } from './connection';
+import { connectEditor } from './connection';
 import { filledByModel } from './description/nodeProperties';
 import { type Known, readDocument } from './documents';
 import { isTool, textOf } from './parameters';
@@ -16,12 +16,18 @@ export function endpointFields(operation: OperationName) {
 		const given = textOf(this.getNodeParameter('endpointId', '', { extractValue: true }));
 		// No notice: the editor would keep it when an endpoint is chosen.
 		if (given === '') return { fields: [] };
-		const connection = await connect(this);
-		const { endpointId, serviceId } = given.includes('://')
-			? connection.client.locate(given)
-			: { endpointId: given, serviceId: chosenService(this) };
-		const known = await readDocument(connection, serviceId);
-		const fields = known.document?.schemaOf(endpointId, operation)?.fields ?? [];
+		let known: Known;
+		let fields: readonly FieldSchema[] = [];
+		try {
+			const connection = await connectEditor(this);
+			const { endpointId, serviceId } = given.includes('://')
+				? connection.client.locate(given)
+				: { endpointId: given, serviceId: chosenService(this) };
+			known = await readDocument(connection, serviceId);
+			fields = known.document?.schemaOf(endpointId, operation)?.fields ?? [];
+		} catch (error) {
+			known = { problem: error as Error };
+		}
 		const asTool = isTool(this.getNode());
 		if (fields.length > 0) return { fields: asTool ? argumentFields(fields) : fields.map(formField) };
 		const instead = asTool

@@ -1,7 +1,7 @@
 import type { ILoadOptionsFunctions, INodeListSearchResult } from 'n8n-workflow';
 import { NodeOperationError } from 'n8n-workflow';
 import { ApiNodeError, type OperationName, type ServiceDocument, StatusError } from '../../client';
-import { connect } from './connection';
+import { connectEditor } from './connection';
 import { readDocument } from './documents';
 import { chosenService } from './endpointFields';
 import { operationNames } from './operations';
@@ -26,7 +26,7 @@ export function endpointSearch(operation: OperationName) {
 async function documentFor(context: ILoadOptionsFunctions): Promise<ServiceDocument> {
 	let problem: unknown;
 	try {
-		const known = await readDocument(await connect(context), chosenService(context));
+		const known = await readDocument(await connectEditor(context), chosenService(context));
 		if (known.document) return known.document;
 		problem = known.problem;
 	} catch (error) {

@@ -1,5 +1,6 @@
 import { type INode, type INodeExecutionData, NodeApiError } from 'n8n-workflow';
 import { ApiNodeError, type ErrorDetails, StatusError } from '../../client';
+import type { Connection } from './connection';
 
 /** Which item failed, and at which endpoint. */
 export interface Place {
@@ -9,8 +10,9 @@ export interface Place {
 	named?: string;
 }
 
-/** Where a record goes; without an endpoint when it could not be read. */
+/** Where a record goes; without connection and endpoint when these could not be read. */
 export interface EndpointPlace {
+	connection?: Connection;
 	endpointId?: string;
 	serviceId?: string;
 }

@@ -8,13 +8,13 @@ import {
 	type RecordOperation,
 	type RecordOutcome,
 } from '../../client';
-import { batchSizeReader, explanationReader, type Target, targetReader } from './callSettings';
+import { batchSizeReader, callTo, explanationReader, type Target, targetReader } from './callSettings';
 import { Execution } from './Execution';
 import { flatResult, withRest } from './columns';
 import { mayBeFull } from './fullResponse';
 import { isObject } from './isObject';
 import { outputNamed, outputNamesReader, type OutputNames, successItem } from './outputItems';
-import { choice, combine, type Parameters, textOf } from './parameters';
+import { choice, combine, textOf } from './parameters';
 import { contextReader } from './records';
 
 /** Outputs that hold nothing of the input item, its binary data included. */
@@ -65,7 +65,7 @@ export async function settleItems(
 	return await Execution.run(context, operation, async (execution) => {
 		const { parameters } = execution;
 		const contextOf = contextReader(parameters);
-		const targetOf = batchTargetReader(parameters);
+		const targetOf = batchTargetReader(execution);
 		const emit = emitter(execution, operation, outputs);
 		const responseHeaders = mayBeFull(parameters.reader('output', Object.keys(outputs)[0]!));
 		const key = operation === 'lookup' ? 'data' : 'features';
@@ -76,10 +76,10 @@ export async function settleItems(
 			open.delete(name);
 			openItems -= indexes.length;
 			const onOutcome = (n: number, outcome: RecordOutcome) => emit(indexes[n]!, outcome, target, records[n]![key]);
-			return execution.start(target.maxConcurrency, async () => {
+			return execution.start(target, async () => {
 				try {
-					const options = { ...target, responseHeaders, onOutcome };
-					await execution.session.settle(operation, target.endpointId, records, options);
+					const options = { ...callTo(target), responseHeaders, onOutcome };
+					await execution.sessionOf(target).settle(operation, target.endpointId, records, options);
 				} catch (error) {
 					for (const itemIndex of indexes) execution.fail(error, { itemIndex, target });
 				}
@@ -105,8 +105,9 @@ export async function settleItems(
 	});
 }
 
-function batchTargetReader(parameters: Parameters) {
-	const target = targetReader(parameters);
+function batchTargetReader(execution: Execution) {
+	const { parameters } = execution;
+	const target = targetReader(execution);
 	const explanations = explanationReader(parameters);
 	const batchSize = batchSizeReader(parameters);
 	return combine<BatchTarget>([target, explanations, batchSize], (i) => ({

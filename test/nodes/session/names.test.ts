@@ -1,5 +1,5 @@
 import type { IDataObject, NodeEgressFilter } from 'n8n-workflow';
-import { clientFor } from '../../../nodes/shared/connection';
+import { connectionFor } from '../../../nodes/shared/connection';
 import { read, Scene } from '../../client/session/harness';
 import { jsonOf, run } from '../demo';
 
@@ -84,9 +84,9 @@ describe("The client of an execution under n8n's egress policy", () => {
 		const server = await scene.server();
 		const url = server.url.replace('127.0.0.1', 'localhost');
 		const ask = async (egress?: NodeEgressFilter) => {
-			const client = clientFor(credential(url), egress);
+			const { client, call } = connectionFor(credential(url), { egress });
 			scene.atEnd(async () => await client.destroy());
-			return await client.runFunction('f', {}, { deadline: 300 }).then(
+			return await client.runFunction('f', {}, { ...call, deadline: 300 }).then(
 				() => 'served',
 				() => 'refused',
 			);
@@ -98,8 +98,9 @@ describe("The client of an execution under n8n's egress policy", () => {
 
 	it('is the same for the next execution of the same kind', async () => {
 		const server = await scene.server();
-		expect(clientFor(credential(server.url))).toBe(clientFor(credential(server.url)));
-		expect(clientFor(credential(server.url), forbidding())).toBe(clientFor(credential(server.url), forbidding()));
-		expect(clientFor(credential(server.url), forbidding())).not.toBe(clientFor(credential(server.url)));
+		const clientFor = (egress?: NodeEgressFilter) => connectionFor(credential(server.url), { egress }).client;
+		expect(clientFor()).toBe(clientFor());
+		expect(clientFor(forbidding())).toBe(clientFor(forbidding()));
+		expect(clientFor(forbidding())).not.toBe(clientFor());
 	});
 });

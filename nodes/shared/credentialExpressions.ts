@@ -1,0 +1,44 @@
+import type {
+	ICredentialDataDecryptedObject,
+	ICredentialsHelper,
+	IExecuteData,
+	IExecuteFunctions,
+	ILoadOptionsFunctions,
+	IWorkflowExecuteAdditionalData,
+	WorkflowExecuteMode,
+} from 'n8n-workflow';
+
+/** What n8n's contexts have beside what it promises to nodes. */
+interface Internals {
+	additionalData?: IWorkflowExecuteAdditionalData & { credentialsHelper?: Partial<ICredentialsHelper> };
+	mode: WorkflowExecuteMode;
+	executeData?: IExecuteData;
+}
+
+/**
+ * A credential as it is stored, its expressions unresolved.
+ *
+ * @returns undefined where this n8n does not show it
+ * @throws n8n's own error when the credential cannot be read
+ */
+export async function rawCredential(
+	context: IExecuteFunctions | ILoadOptionsFunctions,
+	type: string,
+): Promise<ICredentialDataDecryptedObject | undefined> {
+	const { additionalData, mode, executeData } = context as unknown as Internals;
+	const helper = additionalData?.credentialsHelper;
+	const details = context.getNode().credentials?.[type];
+	// n8n has words for a node without its credential.
+	if (!details) return {};
+	if (typeof helper?.getDecrypted !== 'function') return undefined;
+	return await helper.getDecrypted(additionalData!, details, type, mode, executeData, true);
+}
+
+/** A name in an expression that may mean something else for another item; the rest are the same for a whole execution. */
+const ofItem = /\$(?!(?:secrets|vars|env|workflow|execution|self)\b)/;
+
+/** Whether a stored value can come to something else for another item. */
+export function dependsOnItem(value: unknown): boolean {
+	if (typeof value === 'string') return value.startsWith('=') && ofItem.test(value);
+	return typeof value === 'object' && value !== null && Object.values(value).some(dependsOnItem);
+}

@@ -1,9 +1,7 @@
 /**
- * `npm run lint:package`: n8n's own scan of community packages, and publint, on what `npm pack` makes. n8n's tool takes only
+ * `npm run lint:package`: n8n's own scan of community packages, and publint, on what is published. n8n's tool takes only
  * names of published packages, so its rules are run here as it runs them: on the sources that the provenance statement will
  * name, and on the tarball's JavaScript and manifest.
- *
- * npm builds nothing here, as .npmrc keeps it from running prepack: the script does.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -67,11 +65,8 @@ async function scan(folder, patterns) {
 
 const temporary = mkdtempSync(path.join(tmpdir(), 'lint-package-'));
 try {
-	// By its script, as only a shell could start npm by its name on Windows.
-	const npm = process.env.npm_execpath;
-	if (npm === undefined) throw new Error('Start this as `npm run lint:package`');
-	const pack = [npm, 'pack', '--silent', '--pack-destination', temporary];
-	execFileSync(process.execPath, pack, { cwd: repository, stdio: ['ignore', 'ignore', 'inherit'] });
+	const pack = [path.join(repository, '.ci/release.mjs'), 'pack', temporary];
+	execFileSync(process.execPath, pack, { stdio: ['ignore', 'ignore', 'inherit'] });
 	const tarball = readdirSync(temporary).find((file) => file.endsWith('.tgz'));
 	const unpacked = path.join(temporary, 'package');
 	mkdirSync(unpacked);

@@ -9,11 +9,12 @@ const PACKAGE = 'n8n-nodes-dataiku';
 
 /** Builds this repository and packs it into a folder, as it would be published; returns the archive's path. */
 export async function packOwnPackage(folder: string, signal?: AbortSignal): Promise<string> {
-	// The build is the `prepack` script, which this repository's .npmrc would not let run.
-	const pack = ['pack', '--ignore-scripts=false', '--pack-destination', folder];
-	await npm(pack, { cwd: REPOSITORY, log: path.join(folder, 'pack.log'), signal }).catch((error) => {
+	const options = { cwd: REPOSITORY, log: path.join(folder, 'pack.log'), signal };
+	await npm(['run', 'build'], options).catch((error) => {
 		throw error instanceof CommandFailed ? new Error(`The package was not built:\n${error.output}`) : error;
 	});
+	// With the check of `prepack`, which this repository's .npmrc would not let run.
+	await npm(['pack', '--ignore-scripts=false', '--pack-destination', folder], options);
 	const archive = (await readdir(folder)).find((file) => file.endsWith('.tgz'));
 	if (archive === undefined) throw new Error('npm pack made no archive');
 	return path.join(folder, archive);

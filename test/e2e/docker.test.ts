@@ -26,9 +26,12 @@ beforeAll(async () => {
 	}
 	await symlink(path.join(REPOSITORY, 'node_modules'), path.join(source, 'node_modules'));
 	await mkdir(path.join(image, 'tmp'));
-	for (const command of await runInstructions('package')) {
-		const here = command.replace(/ \/(opt|tmp)\b/g, ` ${image}/$1`);
-		await promisify(execFile)('sh', ['-c', here], { cwd: source, env: packageManagerEnvironment() });
+	let cwd = source;
+	for (const [keyword, argument] of await instructions('package')) {
+		if (keyword === 'WORKDIR') await mkdir((cwd = path.join(image, argument)), { recursive: true });
+		if (keyword !== 'RUN') continue;
+		const here = argument.replace(/ \/(opt|tmp|source)\b/g, ` ${image}/$1`);
+		await promisify(execFile)('sh', ['-c', here], { cwd, env: packageManagerEnvironment() });
 	}
 	await cp(path.join(source, 'docker/n8n'), path.join(image, 'opt/n8n-nodes-dataiku/bin/n8n'));
 	// n8n's own image has its command in /usr/local/bin.
@@ -37,14 +40,13 @@ beforeAll(async () => {
 });
 afterAll(async () => await rm(image, { recursive: true, force: true }));
 
-async function runInstructions(stage: string): Promise<string[]> {
+async function instructions(stage: string): Promise<Array<[keyword: string, argument: string]>> {
 	const dockerfile = DockerfileParser.parse(await readFile(path.join(REPOSITORY, 'docker/Dockerfile'), 'utf8'));
 	const from = dockerfile.getFROMs().find((each) => each.getBuildStage() === stage)!;
 	return dockerfile
 		.getContainingImage(from.getRange().start)!
 		.getInstructions()
-		.filter((each) => each.getKeyword() === 'RUN')
-		.map((each) => each.getRawArgumentsContent()!.replace(/\\\n/g, ''));
+		.map((each) => [each.getKeyword(), each.getRawArgumentsContent()!.replace(/\\\n/g, '')]);
 }
 
 test("n8n's command in the image loads the nodes under the names that workflows have, whatever a volume holds", async () => {

@@ -1,17 +1,17 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { startApiNode, type ApiNode } from '../../demo/api-node';
-import { npm } from '../../demo/n8n/npm';
 import { OUR_PACKAGE } from '../support/engine/nodePackage';
 
 const exec = promisify(execFile);
 
 interface Manifest {
+	version: string;
 	files: string[];
 	exports: Record<string, string | { types: string; default: string }>;
 	n8n: { n8nNodesApiVersion: number; nodes: string[]; credentials: string[] };
@@ -23,15 +23,15 @@ let installed: string;
 let packed: string[];
 let manifest: Manifest;
 
-// Packed, and installed alone: no n8n, nothing of what the repository has for development.
+// Packed as it is published, and unpacked beside undici alone: no n8n, nothing of what the repository has for development.
 beforeAll(async () => {
 	folder = await mkdtemp(join(tmpdir(), 'n8n-nodes-dataiku-package-'));
-	const log = join(folder, 'npm.log');
-	await npm(['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: OUR_PACKAGE, log });
-	const archive = (await readdir(folder)).find((file) => file.endsWith('.tgz'));
-	await writeFile(join(folder, 'package.json'), '{ "private": true }');
-	await npm(['install', `./${archive}`, '--ignore-scripts', '--prefer-offline'], { cwd: folder, log });
+	const release = join(OUR_PACKAGE, '.ci/release.mjs');
+	const { stdout } = await exec(process.execPath, [release, 'pack', folder]);
 	installed = join(folder, 'node_modules/n8n-nodes-dataiku');
+	await mkdir(installed, { recursive: true });
+	await exec('tar', ['-xzf', stdout.trim(), '-C', installed, '--strip-components=1']);
+	await cp(join(OUR_PACKAGE, 'node_modules/undici'), join(folder, 'node_modules/undici'), { recursive: true });
 	packed = (await readdir(installed, { recursive: true, withFileTypes: true }))
 		.filter((entry) => entry.isFile())
 		.map((entry) => join(entry.parentPath, entry.name).slice(installed.length + 1));
@@ -64,8 +64,18 @@ describe('the package', () => {
 
 	it('needs undici at run time, and nothing else', async () => {
 		expect(Object.keys(manifest.dependencies)).toEqual(['undici']);
-		const modules = (await readdir(join(folder, 'node_modules'))).filter((name) => !name.startsWith('.'));
-		expect(modules.sort()).toEqual(['n8n-nodes-dataiku', 'undici']);
+		const undici = JSON.parse(await readFile(join(folder, 'node_modules/undici/package.json'), 'utf8')) as object;
+		expect(undici).not.toHaveProperty('dependencies');
+	});
+
+	it('links to the pages of its own version, in the README and in what n8n shows', async () => {
+		const files = packed.filter((file) => /\.(md|json|js)$/.test(file));
+		const texts = await Promise.all(files.map(async (file) => await readFile(join(installed, file), 'utf8')));
+		const links = texts.flatMap((text) => [
+			...text.matchAll(/github(?:usercontent)?\.com\/[\w.-]+\/[\w.-]+\/(?:(?:blob|tree)\/)?(HEAD|main|v[\d.]+)\//g),
+		]);
+		expect(links.length).toBeGreaterThan(20);
+		expect(new Set(links.map(([, ref]) => ref))).toEqual(new Set([`v${manifest.version}`]));
 	});
 
 	it('has a client in which nothing asks for n8n', async () => {

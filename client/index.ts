@@ -28,4 +28,5 @@ export type { CallOptions } from './traffic/Transport';
 export type * from './types';
 export { callHeaders } from './wire/callHeaders';
 export { type Location, parseLocations } from './wire/location';
+export { pasted, pastedSecret } from './wire/pasted';
 export type { TlsOptions } from './wire/tls';

@@ -5,6 +5,7 @@ import type {
 	IHttpRequestOptions,
 	INodeProperties,
 } from 'n8n-workflow';
+import { pastedSecret } from '../client';
 import {
 	folded,
 	instanceProperties,
@@ -12,7 +13,7 @@ import {
 	tlsProperties,
 } from '../nodes/shared/description/credentialProperties';
 
-const text = (value: unknown): string => (typeof value === 'string' ? value.trim() : '');
+const text = (value: unknown): string => (typeof value === 'string' ? pastedSecret(value) : '');
 
 /** What the API node is shown, if anything: HTTP Basic with the key as user and an empty password, or the token. */
 function authorization({ authentication, ...secrets }: ICredentialDataDecryptedObject): string | undefined {

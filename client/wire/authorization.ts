@@ -1,4 +1,5 @@
 import { InvalidCallError } from '../errors';
+import { pastedSecret } from './pasted';
 import type { SecretHeaders } from './secretHeaders';
 
 const commonHeaders = {
@@ -10,12 +11,14 @@ const commonHeaders = {
 export const noAuthorization: SecretHeaders = { headers: commonHeaders, secrets: [] };
 
 /** HTTP Basic with the key as the user name and an empty password, as Dataiku documents it. */
-export function keyAuthorization(apiKey: string): SecretHeaders {
+export function keyAuthorization(given: string): SecretHeaders {
+	const apiKey = pastedSecret(given);
 	return authorization('Basic', Buffer.from(`${apiKey}:`).toString('base64'), apiKey);
 }
 
 /** @throws InvalidCallError when a header cannot hold the token */
-export function tokenAuthorization(token: string): SecretHeaders {
+export function tokenAuthorization(given: string): SecretHeaders {
+	const token = pastedSecret(given);
 	if (!/^[\x21-\x7e]+$/.test(token)) {
 		throw new InvalidCallError('The bearer token contains a character that cannot be sent: paste it again as one line');
 	}

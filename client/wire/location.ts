@@ -1,4 +1,5 @@
 import { InvalidCallError } from '../errors';
+import { pasted } from './pasted';
 
 /** One instance's address: the origin to connect to, the path prefix before `/public` and host:port for people. */
 export interface Location {
@@ -16,24 +17,27 @@ export interface Location {
  * @throws InvalidCallError naming the text that is not an http or https URL
  */
 export function parseLocations(urls: string | readonly string[]): Location[] {
-	const texts = (typeof urls === 'string' ? urls.split(',') : urls).map((text) => text.trim()).filter(Boolean);
+	const texts = (typeof urls === 'string' ? urls.split(',') : urls).map(pasted).filter(Boolean);
 	if (texts.length === 0) throw new InvalidCallError("The API node's URL is missing");
-	return texts.map((text, index) => {
-		const url = URL.canParse(text) ? new URL(text) : undefined;
-		// The text itself stays out of the message: people paste URLs with a password in them.
-		const which = texts.length > 1 ? `URL number ${index + 1} of the API node` : "The API node's URL";
-		if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash) {
-			throw new InvalidCallError(
-				`${which} must look like https://host:port, beginning with https:// or http://, with a path or not, and without user, password, ? and #`,
-			);
-		}
-		const port = url.port || (url.protocol === 'https:' ? '443' : '80');
-		const { pathname } = url;
-		const at = pathname.search(/\/public\/api\/v1(\/|$)/);
-		const prefix = (at < 0 ? pathname : pathname.slice(0, at)).replace(/(?<!\/)\/+$/, '');
-		const [serviceId, endpointId] = at < 0 ? [] : pathname.slice(at).split('/').slice(4, 6).map(idOf);
-		return { origin: url.origin, prefix, host: `${url.hostname}:${port}`, serviceId, endpointId };
-	});
+	return texts.map((text, index) =>
+		parseLocation(text, texts.length > 1 ? `URL number ${index + 1} of the API node` : "The API node's URL"),
+	);
+}
+
+/** @param which URL it is; the text itself stays out of the message, as people paste URLs with a password in them */
+function parseLocation(text: string, which: string): Location {
+	const url = URL.canParse(text) ? new URL(text) : undefined;
+	if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash) {
+		throw new InvalidCallError(
+			`${which} must look like https://host:port, beginning with https:// or http://, with a path or not, and without user, password, ? and #`,
+		);
+	}
+	const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+	const { pathname } = url;
+	const at = pathname.search(/\/public\/api(\/v1(\/|$)|\/*$)/);
+	const prefix = (at < 0 ? pathname : pathname.slice(0, at)).replace(/(?<!\/)\/+$/, '');
+	const [serviceId, endpointId] = at < 0 ? [] : pathname.slice(at).split('/').slice(4, 6).map(idOf);
+	return { origin: url.origin, prefix, host: `${url.hostname}:${port}`, serviceId, endpointId };
 }
 
 /**
@@ -45,7 +49,7 @@ export function parseEndpointUrl(
 	text: string,
 	instances: readonly Location[],
 ): { serviceId: string; endpointId: string } {
-	const [{ origin, prefix, host, serviceId, endpointId }] = parseLocations([text]) as [Location];
+	const { origin, prefix, host, serviceId, endpointId } = parseLocation(pasted(text), "The endpoint's URL");
 	if (!instances.some((instance) => instance.origin === origin && instance.prefix === prefix)) {
 		const advice = 'The key goes nowhere else: choose the credential of that API node.';
 		throw new InvalidCallError(`The URL leads to ${host}${prefix}, which is no instance of the credential`, { advice });
@@ -66,8 +70,8 @@ function idOf(segment: string): string | undefined {
 }
 
 function pathSegment(id: unknown, what: string): string {
-	if (typeof id !== 'string' || id.trim() === '') throw new InvalidCallError(`The ${what} is missing`);
-	const trimmed = id.trim();
+	const trimmed = typeof id === 'string' ? pasted(id) : '';
+	if (trimmed === '') throw new InvalidCallError(`The ${what} is missing`);
 	if (trimmed === '.' || trimmed === '..' || /[/\\]/.test(trimmed)) {
 		throw new InvalidCallError(`The ${what} '${trimmed}' is not an id: it must not be '.' or '..' nor hold a slash`);
 	}

@@ -52,13 +52,33 @@ interface HeaderRows {
 /** Request headers, checked here: an item that would be refused with its request must not count as read. */
 function headersReader(parameters: Parameters): Reader<CallOptions['headers']> {
 	const given = parameters.reader<HeaderRows>('options.headers', {});
+	const raw = parameters.rawValue('options.headers') as HeaderRows | undefined;
+	// Of rows that are one expression, n8n leaves nothing, or a nameless row for each of its characters.
+	const areLost = raw !== undefined && !(Array.isArray(raw.header) && raw.header.some(({ name }) => name));
 	return combine([given], (i) => {
+		if (areLost) {
+			throw new InvalidCallError('"Headers" names no header', {
+				advice:
+					'n8n does not hand on rows that are one expression: add a row for each header, whose name and value may be expressions. For no header, remove the option.',
+			});
+		}
 		const rows = (given(i).header ?? [])
 			.map(({ name, value }) => [textOf(name).trim(), textOf(value)] as const)
 			.filter(([name]) => name !== '');
 		const twice = rows.find(([name], n) => rows.findIndex((row) => row[0] === name) < n);
 		if (twice) throw new InvalidCallError(`The header "${twice[0]}" cannot be sent: it is given twice`);
 		return rows.length > 0 ? callHeaders(Object.fromEntries(rows)).headers : undefined;
+	});
+}
+
+/** The option that names another service than the credential's; where an expression gives nothing, none is guessed. */
+function serviceReader(parameters: Parameters): Reader<string | undefined> {
+	const given = parameters.reader<unknown>('options.serviceId', '');
+	return combine([given], (i) => {
+		const serviceId = optionalText(given(i));
+		if (serviceId === undefined && !given.constant)
+			throw new InvalidCallError('The expression of "Service ID" gave nothing');
+		return serviceId;
 	});
 }
 
@@ -69,7 +89,7 @@ function headersReader(parameters: Parameters): Reader<CallOptions['headers']> {
 export function targetReader({ parameters, connections }: Execution): Reader<Target> {
 	const connectionOf = connections.of;
 	const endpointId = endpointReader(parameters);
-	const serviceId = parameters.reader<unknown>('options.serviceId', '');
+	const serviceId = serviceReader(parameters);
 	const timeout = parameters.reader<unknown>('options.timeout', 30_000);
 	const maxConcurrency = parameters.reader<unknown>('options.maxConcurrency', 8);
 	const forcedGeneration = parameters.reader<unknown>('options.forcedGeneration', '');
@@ -90,7 +110,7 @@ export function targetReader({ parameters, connections }: Execution): Reader<Tar
 	return combine(readers, (i) => ({
 		connection: connectionOf(i),
 		endpointId: endpointId(i),
-		serviceId: optionalText(serviceId(i)),
+		serviceId: serviceId(i),
 		timeout: timeoutOf(i),
 		maxConcurrency: concurrencyOf(i),
 		forcedGeneration: optionalText(forcedGeneration(i)),

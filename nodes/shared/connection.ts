@@ -6,7 +6,7 @@ import type {
 	NodeEgressFilter,
 } from 'n8n-workflow';
 import { UserError } from 'n8n-workflow';
-import { ApiNodeClient, type CallOptions, type Credential, type TokenSource } from '../../client';
+import { ApiNodeClient, type CallOptions, type Credential, pasted, type TokenSource } from '../../client';
 import { dependsOnItem, rawCredential } from './credentialExpressions';
 import { instanceProperties, openApiProperties, tlsProperties } from './description/credentialProperties';
 import { oAuth2Tokens } from './oAuth2Tokens';
@@ -46,7 +46,7 @@ const mostClients = 50;
 /** A field of a credential, to which an expression may give anything. */
 function text(credential: ICredentialDataDecryptedObject, name: string): string {
 	const value = credential[name];
-	if (typeof value !== 'object') return value === undefined ? '' : String(value).trim();
+	if (typeof value !== 'object') return value === undefined ? '' : pasted(String(value));
 	if (value === null) return '';
 	throw new UserError(
 		`The credential's field '${name}' is ${Array.isArray(value) ? 'a list' : 'an object'}, not a text`,

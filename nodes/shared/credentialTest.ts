@@ -11,7 +11,9 @@ import {
 	type ApiNodeError,
 	InvalidCallError,
 	type Location,
+	parseJson,
 	parseLocations,
+	pasted,
 	ServiceDocument,
 	StatusError,
 } from '../../client';
@@ -36,7 +38,7 @@ async function checkPolicy({ helpers }: ICredentialTestFunctions, origin: string
 	}
 }
 
-const text = (value: unknown): string => (typeof value === 'string' ? value.trim() : '');
+const text = (value: unknown): string => (typeof value === 'string' ? pasted(value) : '');
 
 /**
  * What can be told without asking the API node.
@@ -55,7 +57,7 @@ function checkFields(data: ICredentialDataDecryptedObject, locations: readonly L
 /** @throws UserError telling why the nodes could not read a pasted document */
 function checkOpenApi(json: string): void {
 	try {
-		new ServiceDocument(JSON.parse(json));
+		new ServiceDocument(parseJson(json));
 	} catch (error) {
 		const { message } = error as Error;
 		throw notOpenApi(error instanceof InvalidCallError ? message : `The OpenAPI document is not JSON: ${message}`);

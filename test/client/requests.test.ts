@@ -210,6 +210,14 @@ describe('lets itself in', () => {
 		expect(await authorization({ bearerToken: 'eyJ.abc-_.~+/=' })).toBe('Bearer eyJ.abc-_.~+/=');
 	});
 
+	test.each(['Bearer k7', 'bearer  k7', 'Authorization: Bearer k7\n', '\u200bk7\ufeff', '\u00a0k7\u2060\u00ad\r\n'])(
+		'and a key or token without what was pasted around it: %j',
+		async (pasted) => {
+			expect(await authorization({ bearerToken: pasted })).toBe('Bearer k7');
+			expect(await authorization({ apiKey: pasted })).toBe(`Basic ${Buffer.from('k7:').toString('base64')}`);
+		},
+	);
+
 	test('with nothing where the service asks for nothing', async () => {
 		expect(await authorization({})).toBeUndefined();
 		expect(await authorization({ apiKey: '', bearerToken: '' })).toBeUndefined();

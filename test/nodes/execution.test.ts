@@ -1,7 +1,7 @@
 import type { IDataObject, INodeExecutionData } from 'n8n-workflow';
 import { startApiNode, type ApiNode } from '../../demo/api-node';
 import { chaosProxy, type ChaosProxy, type Fault } from '../support/chaosProxy';
-import { callOf, credentialFor, demoKey, jsonOf, nodeTypes, pairsOf, run } from './demo';
+import { callOf, credentialFor, demoKey, endpoint, jsonOf, nodeTypes, pairsOf, run } from './demo';
 import { executeDirectly } from './executeDirectly';
 
 let node: ApiNode;
@@ -325,4 +325,15 @@ it.each([
 		kept ? items.map((item) => item.binary) : [undefined, undefined, undefined],
 	);
 	expect(made.every((item) => kept || !('binary' in item))).toBe(true);
+});
+
+it.each(nodeTypes)('%s fails an item without JSON data before anything is sent', async (type) => {
+	const { endpointId, parameters } = callOf(type);
+	const running = executeDirectly(type, {
+		items: [undefined as unknown as IDataObject],
+		credentials: credentialFor(proxy.url),
+		parameters: { endpointId: endpoint(endpointId), ...parameters, recordSource: 'json', recordJson: '{"a": 1}' },
+	});
+	await expect(running).rejects.toThrow(/^The item has no JSON data \(item 0, endpoint /);
+	expect(proxy.requests).toEqual([]);
 });

@@ -220,3 +220,35 @@ it('a function reads a header of its request and sets those of its response', as
 		},
 	]);
 });
+
+describe('headers of which n8n leaves no row', () => {
+	const rows = "[{ name: 'X-Tenant', value: 'acme' }]";
+	it.each<[string, unknown]>([
+		['the option is one expression', `={{ ({ header: ${rows} }) }}`],
+		['the rows are one expression', { header: `={{ ${rows} }}` }],
+		['the expression gives nothing', { header: '={{ $json.none }}' }],
+		['no row was added', {}],
+		['no row has a name', { header: [{ name: '', value: 'acme' }] }],
+	])('are refused before anything is sent when %s', async (_when, given) => {
+		for (const type of ['dataikuPredict', 'dataikuForecast', 'dataikuRunFunction']) {
+			const { unit, parameters } = callOf(type);
+			const scenario = { url: proxy.url, items: unit(0), parameters, options: { headers: given } as IDataObject };
+			const { error } = await run(type, scenario);
+			expect(error?.message).toMatch(/^"Headers" names no header \(item 0/);
+			expect(proxy.requests).toEqual([]);
+		}
+	});
+
+	it('are none for the items whose name an expression leaves empty', async () => {
+		const { unit, parameters } = callOf('dataikuRunFunction');
+		const given = headers(['={{ $itemIndex === 0 ? "X-Tenant" : "" }}', 'acme']);
+		const { error } = await run('dataikuRunFunction', {
+			url: proxy.url,
+			items: [...unit(0), ...unit(1)],
+			parameters,
+			options: given,
+		});
+		expect(error).toBeUndefined();
+		expect(sentValues('x-tenant')).toEqual({ acme: 1, undefined: 1 });
+	});
+});

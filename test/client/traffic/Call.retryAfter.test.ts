@@ -127,7 +127,8 @@ describe('A long pause that one caller was asked for', () => {
 		const calls = [1, 2, 3].map(
 			async (id) => await outcomeOf(client.predictRecord('e', { id }, { maxConcurrency: 1, deadline: 40_000 })),
 		);
-		for (const { error } of await Promise.all(calls)) expect(`${error?.message} ${(error as StatusError).advice}`).toMatch(/50 s/);
+		for (const { error } of await Promise.all(calls))
+			expect(`${error?.message} ${(error as StatusError).advice}`).toMatch(/50 s/);
 	});
 });
 

@@ -10,6 +10,10 @@ test.each([
 	['one that ends with slashes', '//'],
 	['one up to the API', '/public/api/v1'],
 	['one up to the API, with a slash', '/public/api/v1/'],
+	['one up to the APIs of all versions', '/public/api'],
+	['one up to the APIs of all versions, with slashes', '/public/api//'],
+	['one with an invisible character at its end', '\u200b\ufeff'],
+	['one with others, and a line break', '/public/api/v1\u2060\u00ad\u00a0\r\n'],
 	['one up to a service', '/public/api/v1/retail'],
 	['that of an endpoint, as Dataiku shows it', '/public/api/v1/retail/fraud/predict'],
 	['one that was pasted with blanks and a line break', '/public/api/v1/retail/fraud/predict \n'],
@@ -31,3 +35,13 @@ test.each<[string, string, string | undefined]>([
 ])('%s has the prefix %j and names the service %j', (url, prefix, serviceId) => {
 	expect(parseLocations(url)).toEqual([expect.objectContaining({ prefix, serviceId })]);
 });
+
+test.each(['?x=1', '#top', 'user:secret@'])(
+	'what is wrong with the URL of an endpoint is said of that URL: %s',
+	(odd) => {
+		const client = new ApiNodeClient({ url: node.url, serviceId: 'demo' });
+		const url = `${node.url.replace('//', odd.endsWith('@') ? `//${odd}` : '//')}/public/api/v1/demo/add${odd.endsWith('@') ? '' : odd}`;
+		expect(() => client.locate(url)).toThrow(/^The endpoint's URL must look like/);
+		expect(() => client.locate(url)).not.toThrow(/secret/);
+	},
+);

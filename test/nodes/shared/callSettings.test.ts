@@ -54,11 +54,10 @@ describe('items that differ in', () => {
 			'the service',
 			{},
 			{ serviceId: '={{ $json.service }}' },
-			items('service', 'demo', 'open', '', 'open', undefined),
+			items('service', 'demo', 'open', 'demo', 'open', 'demo'),
 			[
-				{ path: multi, amounts: [0] },
+				{ path: multi, amounts: [0, 2, 4] },
 				{ path: 'open/fraud/predict-multi', amounts: [1, 3] },
-				{ path: multi, amounts: [2, 4] },
 			],
 		],
 		[
@@ -391,4 +390,46 @@ describe('an endpoint given by its URL', () => {
 		]);
 		expect(proxy.requests).toHaveLength(1);
 	});
+});
+
+describe('the option "Service ID"', () => {
+	it.each(['={{ $json.none }}', '={{ null }}', '={{ "" }}', '={{ " " }}'])(
+		'is an error of the item when its expression gives nothing: %s',
+		async (serviceId) => {
+			const { error } = await predict({}, [{ amount: 1 }], { serviceId });
+			expect(error?.message).toMatch(/(The expression of "Service ID" gave nothing|service id is missing) \(item 0/);
+			expect(proxy.requests).toEqual([]);
+		},
+	);
+
+	it("stands for the credential's service when it is empty", async () => {
+		expect((await predict({}, [{ amount: 1 }], { serviceId: '' })).error).toBeUndefined();
+	});
+
+	it('works with what copying leaves at its ends', async () => {
+		expect((await predict({}, [{ amount: 1 }], { serviceId: '\u200bdemo\u00a0\n' })).error).toBeUndefined();
+	});
+});
+
+it.each([
+	['a Luxon value', '={{ DateTime.fromISO("2024-05-01T10:00:00.000Z", { zone: "utc" }) }}'],
+	['a Date', '={{ new Date("2024-05-01T10:00:00.000Z") }}'],
+])('sends %s as ISO text in the dispatch key, in a header and in the context', async (_what, value) => {
+	const { error } = await predict({}, [{ amount: 1 }], {
+		dispatchKey: value,
+		headers: { header: [{ name: 'X-When', value }] },
+		contextJson: `={{ { when: ${value.slice(4, -3)} } }}`,
+	});
+	expect(error).toBeUndefined();
+	const [request] = proxy.requests;
+	expect(request!.headers['x-when']).toBe('2024-05-01T10:00:00.000Z');
+	expect(JSON.parse(request!.body)).toMatchObject({
+		dispatch: { dispatchKey: '2024-05-01T10:00:00.000Z' },
+		items: [{ context: { when: '2024-05-01T10:00:00.000Z' } }],
+	});
+});
+
+it.each(['dispatchKey', 'forcedGeneration'])('sends the digits of a long integer in %s', async (option) => {
+	await predict({}, [{ amount: 1, id: '9007199254740993' }], { [option]: '={{ BigInt($json.id) }}' });
+	expect(proxy.requests[0]!.body).toContain(`"${option}":"9007199254740993"`);
 });

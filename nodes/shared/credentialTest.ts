@@ -1,4 +1,3 @@
-import { env } from 'node:process';
 import type {
 	ICredentialDataDecryptedObject,
 	ICredentialsDecrypted,
@@ -21,22 +20,38 @@ import { type Connection, connectionFor, notAllowed } from './connection';
 
 const milliseconds = 10_000;
 
+/** Of an error and what caused it, whatever tells what went wrong. */
+interface Failure {
+	name?: string;
+	code?: unknown;
+	statusCode?: unknown;
+	cause?: Failure;
+}
+
 /**
- * What n8n's policy says of an address, which a test is offered only through n8n's own requests: sent first where the policy
- * is on, so that whoever may make credentials cannot probe the network with ours. A name that resolves to something else a
- * moment later is not caught; the nodes themselves look names up under the policy.
+ * n8n offers a test no filter, but applies its policy on addresses to its own requests: one of these goes first, without the
+ * key, so that whoever may make credentials cannot probe the network with ours. A response, or the code of a failure below
+ * HTTP, shows that the address is allowed: our connections may still succeed there, as they know the credential's
+ * certificates. A name that resolves to something else a moment later is not caught; the nodes look names up under the policy.
  *
- * @throws Error when it forbids the address
+ * @throws UserError when n8n forbids the address, or when it cannot be told
  */
 async function checkPolicy({ helpers }: ICredentialTestFunctions, origin: string): Promise<void> {
-	if (env.N8N_SSRF_PROTECTION_ENABLED !== 'true') return;
 	try {
-		await helpers.request({ uri: `${origin}/isAlive/`, timeout: milliseconds, followRedirect: false });
+		// HEAD has no body, which n8n would read to its end.
+		await helpers.request({ method: 'HEAD', uri: `${origin}/isAlive/`, timeout: milliseconds, followRedirect: false });
 	} catch (error) {
-		const names = [error, (error as Error).cause].map((each) => (each as Error | undefined)?.name ?? '');
-		if (names.some((name) => name.startsWith('Ssrf'))) throw notAllowed(origin);
+		const causes: Failure[] = [];
+		for (let each = error as Failure | undefined; each && causes.length < 5; each = each.cause) causes.push(each);
+		if (causes.some(({ name }) => name?.startsWith('Ssrf'))) throw notAllowed(origin);
+		if (causes.some(({ code, statusCode }) => code !== undefined || statusCode !== undefined)) return;
+		throw unclear(origin, error as Error);
 	}
 }
+const unclear = (origin: string, { message }: Error): UserError =>
+	new UserError(`n8n's own request to ${new URL(origin).host} failed: ${message}`, {
+		description: 'Nothing else was sent, since it is unknown whether n8n allows this address',
+	});
 
 const text = (value: unknown): string => (typeof value === 'string' ? pasted(value) : '');
 
@@ -74,9 +89,7 @@ interface Outcome {
 	error?: Error;
 	/** Whether whoever responded is an API node, as far as can be told. */
 	answered: boolean;
-	/** The refusal of the OpenAPI document, where that left the key unchecked. */
-	unchecked?: StatusError;
-	/** Without a document: whether there is such a service. */
+	/** Whether there is such a service, as far as can be told. */
 	knowsService?: boolean;
 }
 
@@ -84,23 +97,18 @@ interface Outcome {
 const isAnswer = (error: unknown): error is StatusError =>
 	error instanceof StatusError && error.status !== 502 && error.status !== 504;
 
-async function testInstance(
-	context: ICredentialTestFunctions,
-	connection: Connection,
-	{ host, origin }: Location,
-): Promise<Outcome> {
+async function testInstance(connection: Connection, { host }: Location): Promise<Outcome> {
 	const { client, call } = connection;
 	try {
-		await checkPolicy(context, origin);
 		await client.openApi({ ...call, timeout: milliseconds });
-		return { host, answered: true };
+		return { host, answered: true, knowsService: true };
 	} catch (error) {
 		const missing = error instanceof StatusError && error.status === 404 ? error : undefined;
 		// Without an error type it is the 404 of something other than an API node.
 		if (missing?.errorType === undefined || !(await isApiNode(connection))) {
 			return { host, error: error as Error, answered: isAnswer(error) };
 		}
-		return { host, answered: true, unchecked: missing, ...(await testService(connection, host)) };
+		return { host, answered: true, ...(await testService(connection, host)) };
 	}
 }
 
@@ -168,53 +176,25 @@ function adviceOn(error: unknown, { authentication }: ICredentialDataDecryptedOb
 	return [closed ? 'The service is not open: choose under Authentication how it is secured' : advice, saidBy(error)];
 }
 
-/** The result for a credential whose fields can be used. */
-function resultOf(outcomes: Outcome[], data: ICredentialDataDecryptedObject): INodeCredentialTestResult {
-	const count = outcomes.length;
+/** What is wrong with a credential whose fields can be used, as its instances show. */
+function problemOf(outcomes: Outcome[], data: ICredentialDataDecryptedObject): string | undefined {
 	const failed = outcomes.flatMap(({ error }) => error ?? []);
-	if (failed.length > 0) {
-		const told = [...new Set(failed.map(({ message }) => message))].join('; ');
-		const answered = outcomes.filter((each) => each.answered).length;
-		const sum = `${answered} of ${count} instances answered${answered < count ? ':' : ', but'} `;
-		const advice = failed.flatMap((error) => adviceOn(error, data));
-		return { status: 'Error', message: sentences([(count > 1 ? sum : '') + told, ...advice]) };
-	}
-	const answers = count > 1 ? `${count} of ${count} instances answer` : 'The API node answers';
-	const open = data.authentication === 'none';
-	const [unchecked] = outcomes.filter((each) => each.unchecked);
-	if (!unchecked) {
-		const accepted = `${count > 1 ? '' : 'it '}accept${count > 1 ? '' : 's'} the key or token for this service`;
-		return { status: 'OK', message: `${answers}, and ${open ? 'the service is open' : accepted}` };
-	}
-	const refusal = `${unchecked.host} gave no OpenAPI document of '${text(data.serviceId)}'`;
-	const told = isKnown(outcomes)
-		? [
-				`${answers}, and ${count > 1 ? 'know' : 'it knows'} the service`,
-				`Not checked: ${open ? 'whether it is open' : 'the key'}. ${refusal}`,
-			]
-		: [
-				answers,
-				`Not checked: ${open ? 'the service ID' : 'the service ID and the key'}. ${refusal}, so there is no such service, or it has no document`,
-			];
-	return {
-		status: 'OK',
-		message: sentences([...told, saidBy(unchecked.unchecked!), 'The first call of a node will tell']),
-	};
+	if (failed.length === 0) return undefined;
+	const count = outcomes.length;
+	const told = [...new Set(failed.map(({ message }) => message))].join('; ');
+	const answered = outcomes.filter((each) => each.answered).length;
+	const sum = `${answered} of ${count} instances answered${answered < count ? ':' : ', but'} `;
+	return sentences([(count > 1 ? sum : '') + told, ...failed.flatMap((error) => adviceOn(error, data))]);
 }
-
-/** Whether there is such a service at each instance. */
-const isKnown = (outcomes: Outcome[]): boolean =>
-	outcomes.every(({ unchecked, knowsService }) => !unchecked || knowsService);
 
 /** What a pasted URL says of the service, where that is not what will be called. */
 function passedOver(locations: readonly Location[], serviceId: string): string | undefined {
 	const named = locations.find((each) => each.serviceId && each.serviceId !== serviceId)?.serviceId;
-	return named && `The URL names the service '${named}', which is passed over: the service ID '${serviceId}' counts`;
+	return named && `The URL names service '${named}', but the Service ID is '${serviceId}'. '${serviceId}' is used`;
 }
 
 /**
- * Tests a credential over the connection that the nodes use, certificates and proxy included, at each of its instances, and
- * says what that proved. The service's OpenAPI document shows that the key is one of the service's; where there is none,
+ * Tests a credential over the connection that the nodes use, certificates and proxy included, at each of its instances. The service's OpenAPI document shows that the key is one of the service's; where there is none,
  * isAlive shows that an API node answers at the URL, and the refusal of an endpoint that does not exist, that it knows the
  * service. Nothing else can be asked without calling an endpoint.
  */
@@ -226,16 +206,19 @@ async function dataikuApiNodeTest(
 		const locations = parseLocations(text(data.url));
 		checkFields(data, locations);
 		const connections = locations.map(({ origin, prefix }) => connectionFor({ ...data, url: origin + prefix }));
+		// All of them before any is given the key.
+		await Promise.all(locations.map(async ({ origin }) => await checkPolicy(this, origin)));
 		const outcomes = await Promise.all(
-			locations.map(async (location, n) => await testInstance(this, connections[n]!, location)),
+			locations.map(async (location, n) => await testInstance(connections[n]!, location)),
 		);
 		const invalid = outcomes.find(({ error }) => error instanceof InvalidCallError)?.error;
 		if (invalid) return { status: 'Error', message: invalid.message };
-		const { status, message } = resultOf(outcomes, data);
+		const problem = problemOf(outcomes, data);
 		const note = passedOver(locations, text(data.serviceId));
-		// The editor shows the message of an error only, and here all that is known of the service speaks against its ID.
-		const doubtful = note !== undefined && !isKnown(outcomes);
-		return { status: doubtful ? 'Error' : status, message: sentences([message, note]) };
+		const known = outcomes.every(({ knowsService }) => knowsService);
+		// n8n shows nothing of a success. Where nothing speaks for the service ID, the URL speaks against it.
+		if (!problem && (known || !note)) return { status: 'OK', message: 'Connection successful' };
+		return { status: 'Error', message: sentences([problem, note]) };
 	} catch (error) {
 		return { status: 'Error', message: sentences([(error as Error).message, ...adviceOn(error, data)]) };
 	}

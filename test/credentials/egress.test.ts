@@ -2,7 +2,15 @@
 process.env.N8N_SSRF_PROTECTION_ENABLED = 'true';
 process.env.N8N_SSRF_ALLOWED_HOSTNAMES = 'localhost';
 
-import type { NodeOperationError } from 'n8n-workflow';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import type { INodeCredentialTestResult, NodeOperationError } from 'n8n-workflow';
 import { startApiNode, type ApiNode } from '../../demo/api-node';
 import { chaosProxy, type ChaosProxy } from '../support/chaosProxy';
 import { loadOptions, testCredential } from '../support/engine';
@@ -87,5 +95,88 @@ describe("n8n's protection against requests to private addresses", () => {
 		expect(message).toMatch(settings);
 		expect(proxy.connections).toBe(0);
 		expect(await test(byName(node.url))).toMatchObject({ status: 'OK' });
+	});
+
+	describe('in the test of a credential', () => {
+		const test = async (url: string) =>
+			await testCredential({ type: 'dataikuApiNodeApi', data: credentialFor(url).dataikuApiNodeApi });
+
+		it.each([
+			['an address in one number', (url: string) => url.replace('127.0.0.1', '2130706433'), '127.0.0.1'],
+			['an address of version 6', (url: string) => url.replace('127.0.0.1', '[::1]'), '[::1]'],
+			[
+				'an address of version 4 as one of 6',
+				(url: string) => url.replace('127.0.0.1', '[::ffff:127.0.0.1]'),
+				'[::ffff:7f00:1]',
+			],
+			['a name of a private address', (url: string) => url.replace('127.0.0.1', 'sub.localhost'), 'sub.localhost'],
+		])('refuses %s', async (_name, spelled, host) => {
+			const { status, message } = await test(spelled(proxy.url));
+			expect(status).toBe('Error');
+			expect(message).toMatch(/^n8n is not allowed to connect to |^n8n's own request to .* failed|could not be found/);
+			expect(message).toContain(host);
+			expect(proxy.connections).toBe(0);
+		});
+
+		it('sends nothing to any instance when one of them is forbidden', async () => {
+			const paths: Array<string | undefined> = [];
+			const allowed = createServer(({ url, headers }, response) => {
+				paths.push(headers.authorization && url);
+				response.end('{}');
+			}).listen(0, 'localhost');
+			await once(allowed, 'listening');
+			const { port } = allowed.address() as AddressInfo;
+			const { message } = await test(`http://localhost:${port}, ${proxy.url}`);
+			allowed.close();
+
+			expect(message).toContain(`n8n is not allowed to connect to 127.0.0.1:${proxy.port}`);
+			expect(paths.filter(Boolean)).toEqual([]);
+			expect(proxy.connections).toBe(0);
+		});
+
+		it('follows no redirect to what is forbidden', async () => {
+			const redirecting = await chaosProxy({
+				respond: () => ({ status: 302, headers: { location: `${proxy.url}/secret` }, body: '' }),
+			});
+			const { status, message } = await test(byName(redirecting.url));
+			await redirecting.close();
+			expect([status, message]).toEqual(['Error', expect.stringContaining('redirects to')]);
+			expect(proxy.connections).toBe(0);
+		});
+
+		it.each<[string, Record<string, string | undefined>]>([
+			['1', { N8N_SSRF_PROTECTION_ENABLED: '1' }],
+			['TRUE', { N8N_SSRF_PROTECTION_ENABLED: 'TRUE' }],
+			['true', { N8N_SSRF_PROTECTION_ENABLED: 'true' }],
+			['true in a file', { N8N_SSRF_PROTECTION_ENABLED_FILE: 'true\n' }],
+		])('sends nothing when the protection is set to %s', async (_name, settings) => {
+			const folder = await mkdtemp(path.join(tmpdir(), 'n8n-egress-'));
+			const file = path.join(folder, 'enabled');
+			await writeFile(file, settings.N8N_SSRF_PROTECTION_ENABLED_FILE ?? '');
+			const { N8N_SSRF_PROTECTION_ENABLED: _true, ...env } = process.env;
+			const { stdout } = await promisify(execFile)(
+				process.execPath,
+				[
+					require.resolve('tsx/cli'),
+					path.join(__dirname, 'testInProcess.ts'),
+					JSON.stringify(credentialFor(proxy.url).dataikuApiNodeApi),
+				],
+				{
+					env: {
+						...env,
+						...settings,
+						...(settings.N8N_SSRF_PROTECTION_ENABLED_FILE && { N8N_SSRF_PROTECTION_ENABLED_FILE: file }),
+					},
+				},
+			);
+			await rm(folder, { recursive: true });
+
+			const { status, message } = JSON.parse(stdout.trim().split('\n').at(-1)!) as INodeCredentialTestResult;
+			expect([status, message]).toEqual([
+				'Error',
+				expect.stringContaining(`n8n is not allowed to connect to 127.0.0.1:${proxy.port}`),
+			]);
+			expect(proxy.connections).toBe(0);
+		});
 	});
 });

@@ -2,7 +2,7 @@ import { isObject } from '../json';
 import type { OperationName } from '../operations';
 import type { JsonObject } from '../types';
 import { listOf, own, type SchemaParts } from './SchemaParts';
-import { shortened } from './shortened';
+import { shortened } from '../shortened';
 
 const fieldTypes = ['number', 'integer', 'string', 'boolean', 'array', 'object'] as const;
 export type FieldType = (typeof fieldTypes)[number];

@@ -1,4 +1,5 @@
 import { isObject } from '../json';
+import { decoded } from '../decoded';
 import type { JsonObject } from '../types';
 
 /** Bounds on what a hostile document costs: no schema that someone wrote comes near them. */
@@ -62,14 +63,5 @@ export class SchemaParts {
 		if (base !== '#') return undefined;
 		const unescaped = keys.map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
 		return unescaped.reduce<unknown>(own, this.document);
-	}
-}
-
-/** A part of a URL without its percent-encoding, or as it is where it has none. */
-export function decoded(text: string): string {
-	try {
-		return decodeURIComponent(text);
-	} catch {
-		return text;
 	}
 }

@@ -1,10 +1,11 @@
+import { decoded } from '../decoded';
 import { InvalidCallError } from '../errors';
 import { isObject } from '../json';
 import { type Operation, type OperationName, operations } from '../operations';
 import type { JsonObject } from '../types';
 import { type EndpointSchema, recordSchema } from './EndpointSchema';
-import { decoded, listOf, own, SchemaParts } from './SchemaParts';
-import { shortened } from './shortened';
+import { listOf, own, SchemaParts } from './SchemaParts';
+import { shortened } from '../shortened';
 
 /** An endpoint as one of the operations calls it. */
 export interface DocumentedEndpoint {

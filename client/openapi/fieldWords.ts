@@ -1,5 +1,5 @@
 import type { EndpointSchema, FieldSchema } from './EndpointSchema';
-import { shortened } from './shortened';
+import { shortened } from '../shortened';
 
 const mostFields = 40;
 const mostValues = 20;

@@ -1,7 +1,7 @@
 import type { OperationName } from '../operations';
 import type { EndpointSchema, FieldType } from './EndpointSchema';
 import type { Misfit } from './misfits';
-import { shortened } from './shortened';
+import { shortened } from '../shortened';
 
 /** What a field of a record is called. */
 export const fieldNouns: Record<OperationName, string> = {

@@ -268,7 +268,11 @@ export class Transport {
 				request,
 				authorization,
 				{ ...limits, onCancel },
-				{ ...limits, connections, redact: redactor([...authorization.secrets, ...request.headers.secrets]) },
+				{
+					...limits,
+					connections,
+					redact: redactor([...authorization.secrets, ...request.headers.secrets, ...connections.secrets]),
+				},
 			);
 			return { response };
 		} catch (error) {
@@ -347,7 +351,7 @@ async function exchangeJson(
 	}
 	if (response.status < 200 || response.status > 299) throw fromStatus(response, context, ofFunction);
 	// What the caller sent itself may come back, a correlation id for one.
-	const head = () => responseHead(response, redactor(authorization.secrets));
+	const head = () => responseHead(response, redactor([...authorization.secrets, ...context.connections.secrets]));
 	if (acceptAny) {
 		const type = contentType(response);
 		if (!type.includes('json')) {

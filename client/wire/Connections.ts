@@ -2,6 +2,7 @@ import type { LookupFunction, Socket } from 'node:net';
 import { env } from 'node:process';
 import type { buildConnector, Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
 import { InvalidCallError } from '../errors';
+import { decoded } from '../decoded';
 import { exchange, type ExchangeLimits, LookupRefused, type WireRequest, type WireResponse } from './exchange';
 import type { Location } from './location';
 import { type TlsOptions, tlsSocketOptions } from './tls';
@@ -29,11 +30,24 @@ const poolOptions = {
 
 const proxyVariables = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'];
 
+/** A shorter user name occurs in any text by chance. */
+const shortestName = 8;
+
+/** The user info of a proxy's URL as it stands there, as it is meant, and as it is sent: who is behind the proxy may echo it. */
+function userInfo(proxy: string): string[] {
+	const { username, password } = URL.canParse(proxy) ? new URL(proxy) : { username: '', password: '' };
+	const written = [password, `${username}:${password}`, ...(username.length < shortestName ? [] : [username])];
+	const meant = written.map(decoded);
+	return [...written, ...meant, Buffer.from(meant[1]!).toString('base64')];
+}
+
 /** The connections to one instance of the API node, directly or through a proxy. */
 export class Connections {
 	readonly host: string;
 	/** A proxy is set in the environment. NO_PROXY may still exempt this host. */
 	readonly proxied = proxyVariables.some((name) => env[name]);
+	/** Secrets of the proxies in the environment. */
+	readonly secrets: readonly string[] = proxyVariables.flatMap((name) => userInfo(env[name] ?? ''));
 	/** Whether the instance ever responded, with whatever status. */
 	responded = false;
 	private readonly socketOptions: buildConnector.BuildOptions;

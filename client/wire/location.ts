@@ -1,3 +1,4 @@
+import { decoded } from '../decoded';
 import { InvalidCallError } from '../errors';
 import { pasted } from './pasted';
 
@@ -60,14 +61,7 @@ export function parseEndpointUrl(
 	);
 }
 
-function idOf(segment: string): string | undefined {
-	if (segment === '') return undefined;
-	try {
-		return decodeURIComponent(segment);
-	} catch {
-		return segment;
-	}
-}
+const idOf = (segment: string) => (segment === '' ? undefined : decoded(segment));
 
 function pathSegment(id: unknown, what: string): string {
 	const trimmed = typeof id === 'string' ? pasted(id) : '';

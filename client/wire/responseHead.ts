@@ -1,5 +1,6 @@
 import type { ResponseHead } from '../types';
 import type { WireResponse } from './exchange';
+import type { Redact } from './secretHeaders';
 
 /** What opens a session, or says how to. */
 const secret = new Set([
@@ -15,7 +16,7 @@ const secret = new Set([
 ]);
 
 /** @param redact finds the credential's secrets: a header that echoes one is left out, too */
-export function responseHead({ status, headers }: WireResponse, redact: (text: string) => string): ResponseHead {
+export function responseHead({ status, headers }: WireResponse, redact: Redact): ResponseHead {
 	const shown = Object.entries(headers).flatMap(([name, value = '']): Array<[string, string]> => {
 		const text = Array.isArray(value) ? value.join(', ') : value;
 		return secret.has(name) || redact(text) !== text ? [] : [[name, text]];

@@ -4,18 +4,36 @@ export interface SecretHeaders {
 	readonly secrets: readonly string[];
 }
 
-/** Takes secrets out of a text that came from outside. Works only when there is such a text: few requests have one. */
-export function redactor(secrets: readonly string[]): (text: string) => string {
+/** Takes secrets out of a text that came from outside. */
+export type Redact = (
+	text: string,
+	/** The text is the beginning of a longer one: a secret may have lost its end. */
+	cut?: boolean,
+) => string;
+
+/** Works only when there is such a text: few requests have one. */
+export function redactor(secrets: readonly string[]): Redact {
 	let hidden: string[] | undefined;
-	return (text) => {
+	return (text, cut = false) => {
 		hidden ??= secrets
 			.flatMap(spellings)
 			// A shorter secret occurs in any text by chance.
 			.filter(({ length }) => length >= 4)
 			// The longer ones first: one may be part of another.
 			.sort((a, b) => b.length - a.length);
-		return hidden.reduce((clean, each) => clean.replaceAll(each, '***'), text);
+		const clean = hidden.reduce((rest, each) => rest.replaceAll(each, '***'), text);
+		return cut ? withoutBeginning(clean, hidden) : clean;
 	};
+}
+
+/** Without the beginning of a secret at the end, however short. */
+function withoutBeginning(text: string, secrets: readonly string[]): string {
+	const shared = secrets.map((secret) => {
+		let length = Math.min(secret.length, text.length);
+		while (!text.endsWith(secret.slice(0, length))) length--;
+		return length;
+	});
+	return text.slice(0, text.length - Math.max(0, ...shared));
 }
 
 /** How a server may echo what it was sent: verbatim, in a URL, in JSON, in HTML. */
@@ -23,12 +41,16 @@ function spellings(secret: string): string[] {
 	// Base64 says the same without its padding.
 	const text = secret.replace(/=+$/, '');
 	const html = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+	const inUrl = encodeURIComponent(text);
+	const inJson = JSON.stringify(text).slice(1, -1);
 	return [
 		text,
-		encodeURIComponent(text),
+		inUrl,
+		inUrl.replace(/%../g, (code) => code.toLowerCase()),
 		encodeURI(text),
 		html.replaceAll('"', '&quot;'),
 		html,
-		JSON.stringify(text).slice(1, -1),
+		inJson,
+		inJson.replaceAll('/', '\\/'),
 	];
 }

@@ -10,7 +10,9 @@ import {
 } from '../errors';
 import type { Connections } from './Connections';
 import { type ExchangeFailure, ExchangeTimeout, ExchangeTooLarge, LookupRefused, type WireResponse } from './exchange';
+import { shortened } from '../shortened';
 import { parseHttpDate, parseRetryAfter } from './retryAfter';
+import type { Redact } from './secretHeaders';
 
 const longestDetail = 500;
 
@@ -22,7 +24,7 @@ export interface AttemptContext {
 	timeout: number;
 	maxResponseBytes: number;
 	/** Takes the secrets out of a text that came from outside. */
-	redact: (text: string) => string;
+	redact: Redact;
 }
 
 const unreachable: Record<string, string> = {
@@ -82,7 +84,7 @@ export function fromExchangeFailure({ cause: error, sent }: ExchangeFailure, con
 		return new ConnectionError(message, { ...details, advice }, false, true);
 	}
 	if (code && certificateCodes.test(code)) {
-		const detail = context.redact(error.message).slice(0, longestDetail);
+		const detail = shortened(context.redact(error.message), longestDetail);
 		// An alert is what the other side says.
 		const refused = code.includes('ALERT');
 		const message = refused ? `${host} refused the TLS connection` : `The certificate of ${host} was not accepted`;
@@ -96,7 +98,7 @@ export function fromExchangeFailure({ cause: error, sent }: ExchangeFailure, con
 		return new ConnectionError(`${host} ${unreachable[code]}`, { ...details, advice }, sent);
 	}
 	if (error instanceof LookupRefused) {
-		const detail = context.redact(error.message).slice(0, longestDetail);
+		const detail = shortened(context.redact(error.message), longestDetail);
 		return new ConnectionError(`${host} must not be connected to`, { ...details, detail }, false, true);
 	}
 	// TLS 1.3 without the client certificate that is wanted, and http to a TLS port, look just the same.
@@ -118,8 +120,10 @@ export function contentType(response: WireResponse): string {
 	return (header(response.headers, 'content-type') ?? '').split(';')[0]!.trim().toLowerCase();
 }
 
-/** Characters of an error page or text that are looked at: enough for its title and first sentences. */
-const longestText = 4 * 1024;
+/** Bytes of a failed response that are looked at. */
+const longestBody = 64 * 1024;
+/** Characters of an error page that are looked at: enough for its title and first sentences. */
+const longestPage = 4 * 1024;
 
 /** The text of a page without its tags, in one pass. An expression such as `<[^>]*>` takes 7 s for 64 KiB of `<`. */
 function textOf(page: string): string {
@@ -137,36 +141,33 @@ function textOf(page: string): string {
 	return text;
 }
 
-/** What a failed response says of itself: the API node's JSON error, the beginning of a text, or a page's title. */
-function wordsOf(response: WireResponse): { errorType?: string; detail?: string } {
-	const text = response.body
-		.subarray(0, 64 * 1024)
-		.toString('utf8')
-		.trim();
+/**
+ * What a failed response says of itself: the API node's JSON error, the beginning of a text, or a page's title. Secrets are
+ * taken out before anything is cut: of one across a cut, the rest would not be known any more.
+ */
+function wordsOf({ body }: WireResponse, redact: Redact): { errorType?: string; detail?: string } {
+	let text = body.subarray(0, longestBody).toString('utf8').trim();
 	try {
 		const json: unknown = JSON.parse(text);
 		if (typeof json === 'object' && json !== null) {
 			const { errorType, message, detailedMessage } = json as Record<string, unknown>;
 			const detail = detailedMessage || message;
+			const shown = (value: unknown) => (typeof value === 'string' ? redact(value) : undefined);
 			if (typeof detail === 'string' || typeof errorType === 'string') {
-				return {
-					errorType: typeof errorType === 'string' ? errorType : undefined,
-					detail: typeof detail === 'string' ? detail : undefined,
-				};
+				return { errorType: shown(errorType), detail: shown(detail) };
 			}
+			// In one spelling, whatever it escaped.
+			text = JSON.stringify(json);
 		}
 	} catch {
 		// Not JSON: a proxy's page, or a function's own text.
 	}
-	if (!text.startsWith('<')) return { detail: text || undefined };
-	return { detail: textOf(text.slice(0, longestText)).replace(/\s+/g, ' ').trim() || undefined };
+	const clean = redact(text, body.length > longestBody);
+	if (!clean.startsWith('<')) return { detail: clean || undefined };
+	return { detail: textOf(clean.slice(0, longestPage)).replace(/\s+/g, ' ').trim() || undefined };
 }
 
-function meaningOf(
-	response: WireResponse,
-	host: string,
-	redact: (text: string) => string,
-): { message: string; advice?: string } {
+function meaningOf(response: WireResponse, host: string, redact: Redact): { message: string; advice?: string } {
 	const { status } = response;
 	if (status >= 300 && status < 400) {
 		// Redacted before it is parsed: that would spell a secret in yet another way.
@@ -208,15 +209,16 @@ function meaningOf(
 }
 
 function detailsOf(response: WireResponse, { connections, attempts, redact }: AttemptContext) {
-	const { errorType, detail } = wordsOf(response);
-	const shown = (text: string | undefined) => text && redact(text).slice(0, longestDetail);
+	const { errorType, detail } = wordsOf(response, redact);
+	const shown = (text: string | undefined) => text && shortened(text, longestDetail);
+	const version = header(response.headers, 'dss-version');
 	return {
 		instance: connections.host,
 		attempts,
 		status: response.status,
 		errorType: shown(errorType),
 		detail: shown(detail),
-		dssVersion: shown(header(response.headers, 'dss-version')),
+		dssVersion: shown(version && redact(version)),
 	};
 }
 

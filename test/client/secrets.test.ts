@@ -251,3 +251,58 @@ describe('the password of a proxy stays out of every error', () => {
 		);
 	});
 });
+
+describe('a text that is cut shows no part of a secret', () => {
+	const long = `${'LongSecretToken0123456789'.repeat(40)}End`;
+	const parts = (secret: string) => secret.slice(0, 4);
+	const padded = (length: number, filler = 'x') => filler.repeat(length);
+
+	test.each<[string, string, (secret: string) => string]>([
+		['the shown part of a text', plainKey, (secret) => padded(490) + secret],
+		['the bytes of a text that are read', plainKey, (secret) => padded(64 * 1024 - 20, ' ') + secret],
+		[
+			'those of a JSON text that is then no JSON',
+			plainKey,
+			(secret) => `{"message":"${padded(64 * 1024 - 40)}${secret}`,
+		],
+		[
+			'the characters of a page',
+			plainKey,
+			(secret) => `<p>${padded(4096 - 20, '<b>').slice(0, 4096 - 20)}<i>${secret}`,
+		],
+		['the bytes of a text of nothing but secrets', long, (secret) => secret.repeat(80)],
+		['the bytes of a page of nothing but secrets', long, (secret) => `<p>${secret.repeat(80)}`],
+		['a message', plainKey, (secret) => JSON.stringify({ message: padded(490) + secret })],
+	])('at the end of %s', async (_name, secret, body) => {
+		const api = await stage.chaos({
+			respond: () => ({ status: 400, headers: { 'content-type': 'text/plain' }, body: body(secret) }),
+		});
+		for (let shift = 0; shift < 30; shift += 7) {
+			const client = stage.client({ url: api.url, apiKey: secret });
+			const error = await failureOf(client.predictRecord('e', {}, brief));
+			expect(everythingShown(error)).not.toContain(parts(secret));
+		}
+	});
+});
+
+it.each(['http', 'https'])(
+	'shows no user info of the proxy when who is behind an %s proxy echoes the request',
+	async (scheme) => {
+		const user = 'corporate-user';
+		const sent = encoded(`${user}:p@ss/word`);
+		const body = `Proxy-Authorization: Basic ${sent}; ${user}:p%40ss%2Fword; ${user}:p@ss/word; p@ss/word; p%40ss%2fword; p%40ss%2Fword`;
+		const api = await stage.chaos({ respond: () => ({ status: 400, headers: { 'x-echo': `Basic ${sent}` }, body }) });
+		const uri = api.url.replace('//', `//${user}:${encodeURIComponent('p@ss/word')}@`);
+		stage.environment({
+			HTTP_PROXY: uri,
+			HTTPS_PROXY: uri,
+			NO_PROXY: undefined,
+			http_proxy: undefined,
+			https_proxy: undefined,
+			no_proxy: undefined,
+		});
+		const error = await failureOf(stage.client({ url: `${scheme}://target.invalid` }).predictRecord('e', {}, brief));
+		for (const trace of [sent, 'p@ss/word', 'p%40ss', 'p%40ss%2fword'])
+			expect(everythingShown(error)).not.toContain(trace);
+	},
+);

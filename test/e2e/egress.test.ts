@@ -36,13 +36,14 @@ it.each(['1', 'TRUE', 'true', 'a file'])(
 		try {
 			await n8n.start();
 			const rest = await N8nRest.signIn(n8n.url, shared.installation, shared.owner);
-			const credential = await rest.call<{ id: string }>('POST', '/credentials', {
+			const given = {
 				name: 'API node',
 				type: 'dataikuApiNodeApi',
 				data: { url: target.url, serviceId: 'demo', authentication: 'apiKey', apiKey: 'demo-key' },
-			});
+			};
+			const { id } = await rest.call<{ id: string }>('POST', '/credentials', given);
 			const { status, message } = await rest.call<INodeCredentialTestResult>('POST', '/credentials/test', {
-				credentials: { ...credential, data: undefined },
+				credentials: { id, ...given },
 			});
 
 			expect([status, message]).toEqual([

@@ -192,7 +192,9 @@ export class Execution {
 	emit(itemIndex: number, output: INodeExecutionData | INodeExecutionData[]): void {
 		const before = this.output[itemIndex];
 		if (!before) this.done++;
-		this.output[itemIndex] = before ? [before, output].flat() : output;
+		// Behind many others, one more must not cost a copy of them all.
+		if (Array.isArray(before)) before.push(...[output].flat());
+		else this.output[itemIndex] = before ? [before, output].flat() : output;
 	}
 
 	/**

@@ -260,7 +260,7 @@ describe.each(nodeTypes)('%s', (type) => {
 			items: units.flat(),
 			parameters,
 			options: { ...(!single && type !== 'dataikuForecast' && { batchSize: 2 }), seriesPerRequest: 2 },
-			cancelAfter: 150,
+			cancelAfter: () => proxy.requests.length > 0,
 			onError: 'continueRegularOutput',
 		});
 

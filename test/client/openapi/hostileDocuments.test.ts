@@ -93,16 +93,16 @@ it('Nothing is fetched, and what lies elsewhere is unknown', async () => {
 });
 
 it.each([
-	'#/definitions/missing',
-	'#/definitions/__proto__',
-	'#/definitions/constructor',
-	'#/definitions/A/properties/toString',
-	'#/%E0%A4%A',
-	`#/${'a/'.repeat(1_000_000)}`,
-	7,
-	null,
-	{ $ref: '#' },
-])('A reference that leads nowhere costs one field: %.40j', ($ref) => {
+	['is to a missing definition', '#/definitions/missing'],
+	['is to __proto__', '#/definitions/__proto__'],
+	['is to a constructor', '#/definitions/constructor'],
+	['is to what every object inherits', '#/definitions/A/properties/toString'],
+	['is badly escaped', '#/%E0%A4%A'],
+	['is two million characters long', `#/${'a/'.repeat(1_000_000)}`],
+	['is a number', 7],
+	['is null', null],
+	['is an object', { $ref: '#' }],
+])('Only the field with the reference is lost when the reference %s', (_name, $ref) => {
 	const schema = schemaOf(
 		{ properties: { a: { $ref }, b: { type: 'number' } } },
 		{ definitions: { A: { properties: {} } } },

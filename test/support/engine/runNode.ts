@@ -35,7 +35,7 @@ export interface RunNodeOptions {
 	/** Stops the workflow, as the stop button does, when it aborts. */
 	signal?: AbortSignal;
 	/** Stops the workflow this many ms after the node has begun. */
-	cancelAfter?: number;
+	cancelAfter?: number | (() => boolean);
 	packageRoot?: string;
 }
 
@@ -133,7 +133,8 @@ export async function runNode(options: RunNodeOptions): Promise<NodeRun> {
 		if (name !== NODE) return;
 		began = performance.now();
 		if (signal?.aborted) cancel();
-		if (cancelAfter !== undefined) timer = setTimeout(cancel, cancelAfter);
+		if (typeof cancelAfter === 'number') timer = setTimeout(cancel, cancelAfter);
+		else if (cancelAfter !== undefined) timer = setInterval(() => cancelAfter() && cancel(), 5);
 	});
 	signal?.addEventListener('abort', cancel, { once: true });
 

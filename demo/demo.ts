@@ -58,7 +58,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
 		});
 		const owner = await ownerOf(userFolder);
 		const rest = await N8nRest.signIn(n8n.url, installation, owner);
-		for (const { id, nodes } of options.installation ? [] : await examples()) {
+		for (const { id, nodes } of options.installation ? [] : (await examples()).reverse()) {
 			if (nodes.some(({ type }) => /\.(webhook|formTrigger|mcpTrigger)$/.test(type))) await rest.publish(id);
 		}
 		return { n8n, rest, owner, apiNode, installation, stop };
@@ -86,11 +86,13 @@ async function importExamples(n8n: N8n, userFolder: string, apiNodeUrl: string):
 	await writeFile(file, wanted);
 }
 
+/** In the order of their numbers. */
 export async function examples(): Promise<Example[]> {
-	const files = (await readdir(EXAMPLES)).filter((file) => file.endsWith('.json')).sort();
-	return await Promise.all(
+	const files = (await readdir(EXAMPLES)).filter((file) => file.endsWith('.json'));
+	const all = await Promise.all(
 		files.map(async (file) => JSON.parse(await readFile(path.join(EXAMPLES, file), 'utf8')) as Example),
 	);
+	return all.sort((a, b) => parseInt(a.name) - parseInt(b.name));
 }
 
 /** Whoever signs in to n8n can run code on this machine, so the password is not one that everybody knows. */

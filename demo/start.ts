@@ -7,8 +7,8 @@ import { detect } from 'detect-port';
 import { startDemo, type Demo } from './demo';
 import { RUNTIME } from './n8n/installation';
 
-const USAGE = `npm start -- [--once] [--port 5678] [--api-node-port 12000]
-  --once           stop after the batch example has run; exit code 0 only if every record was scored
+const USAGE = `Usage: npm start -- [--once] [--port 5678] [--api-node-port 12000]
+  --once           stop after the first example has run; exit code 0 only if every record was scored
   --port           n8n's editor (with --once: any free port)
   --api-node-port  the embedded API node (with --once: any free port)`;
 
@@ -32,19 +32,18 @@ interface ScoredPayment {
 	ignored?: true;
 }
 
-interface Options {
-	once: boolean;
-	port: number;
-	apiNodePort: number;
-}
-
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupted.abort());
 
 async function main(): Promise<void> {
-	const options = await readOptions();
-	if (options === undefined) return console.log(USAGE);
-	const { once, port, apiNodePort } = options;
+	const { once, help, ...ports } = readOptions();
+	if (help) return console.log(USAGE);
+	const port = await choosePort('port', ports.port ?? (once ? undefined : '5678'), "n8n's editor");
+	const apiNodePort = await choosePort(
+		'api-node-port',
+		ports['api-node-port'] ?? (once ? undefined : '12000'),
+		'the API node',
+	);
 	// Two editors never share a database, as each has its port. `--once` leaves nothing.
 	const userFolder = once ? await mkdtemp(path.join(tmpdir(), 'n8n-')) : path.join(RUNTIME, `editor-${port}`);
 	const { signal } = interrupted;
@@ -53,7 +52,10 @@ async function main(): Promise<void> {
 		demo = await startDemo({ userFolder, port, apiNodePort, report: (text) => process.stdout.write(text), signal });
 		await scorePayments(demo);
 		signal.throwIfAborted();
-		if (once) return;
+		if (once)
+			return console.log(
+				'\nNext: `npm start` leaves the editor open, with this workflow and the other examples in it.',
+			);
 		console.log(invitation(demo));
 		await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
 		console.log('Stopping');
@@ -63,27 +65,20 @@ async function main(): Promise<void> {
 	}
 }
 
-/** Undefined when only help was asked for. */
-async function readOptions(): Promise<Options | undefined> {
-	const { values } = parseArgs({
-		options: {
-			once: { type: 'boolean', default: false },
-			port: { type: 'string' },
-			'api-node-port': { type: 'string' },
-			help: { type: 'boolean', default: false },
-		},
-	});
-	if (values.help) return undefined;
-	const { once } = values;
-	return {
-		once,
-		port: await choosePort('port', values.port ?? (once ? undefined : '5678'), "n8n's editor"),
-		apiNodePort: await choosePort(
-			'api-node-port',
-			values['api-node-port'] ?? (once ? undefined : '12000'),
-			'the API node',
-		),
-	};
+function readOptions() {
+	try {
+		return parseArgs({
+			options: {
+				once: { type: 'boolean', default: false },
+				port: { type: 'string' },
+				'api-node-port': { type: 'string' },
+				help: { type: 'boolean', default: false },
+			},
+		}).values;
+	} catch (error) {
+		// Node.js advises on positional arguments, of which there are none here.
+		throw new Error(`${(error as Error).message.split('. ', 1)[0]}\n\n${USAGE}`);
+	}
 }
 
 async function choosePort(option: string, text: string | undefined, purpose: string): Promise<number> {
@@ -122,7 +117,7 @@ async function scorePayments({ rest }: Demo): Promise<void> {
 	if (all === 0 || scored < all) throw new Error('Not every payment was scored');
 }
 
-function invitation({ n8n, owner }: Demo): string {
+function invitation({ n8n, owner, apiNode }: Demo): string {
 	const body = {
 		amount: 412.5,
 		hour: 3,
@@ -132,8 +127,13 @@ function invitation({ n8n, owner }: Demo): string {
 		customer_id: 'C003',
 	};
 	return `
-n8n's editor:    ${n8n.url}
+The workflow that has just run:
+  ${n8n.url}/workflow/${BATCH.id}
   sign in with   ${owner.email}   ${owner.password}
+  all examples:  ${n8n.url}/home/workflows
+
+For a credential of your own, and for other clients, the API node has
+  URL ${apiNode.url}   Service ID demo   API Key demo-key
 
 Score a payment in real time:
   curl -s ${n8n.url}/webhook/score-payment -H 'content-type: application/json' -d '${JSON.stringify(body)}'

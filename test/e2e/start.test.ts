@@ -20,6 +20,7 @@ test('--once shows a row for each payment, ends with 0 and leaves nothing runnin
 	expect(launch.stdout.match(/│ P-\d\d /g)).toHaveLength(20);
 	expect(launch.stdout).toContain('20 of 20 payments scored');
 	expect(launch.stdout).toMatch(/^Starting n8n with .* \.\.\. \d+ s$/m);
+	expect(launch.stdout).toMatch(/^Next: `npm start` /m);
 	expect(launch.processes()).toEqual([]);
 });
 
@@ -31,6 +32,8 @@ test('npm start says how to call the webhook in a line that works as printed, an
 		const { stdout } = await run('sh', ['-c', await launch.line(/curl .*/)]);
 		expect(JSON.parse(stdout)).toMatchObject({ prediction: 'fraud' });
 		expect(launch.stdout).toMatch(/sign in with +demo@example\.com +\S+/);
+		expect(launch.stdout).toContain(`http://127.0.0.1:${port}/workflow/dataiku-batch\n`);
+		expect(launch.stdout).toMatch(/URL http:\/\/127\.0\.0\.1:\d+ +Service ID demo +API Key demo-key/);
 		expect(launch.processes().length).toBeGreaterThan(1);
 		launch.pressCtrlC();
 		await launch.exited;
@@ -63,6 +66,16 @@ test.each([
 		occupant.close();
 	}
 });
+
+test.each(['--foo', 'foo', '--once=yes'])(
+	'the usage is shown and nothing is started when the argument is %s',
+	async (argument) => {
+		const launch = Launch.script([argument]);
+		expect(await launch.exited).toBe(1);
+		expect(launch.stdout).toBe('');
+		expect(launch.stderr).toMatch(/^[^\n]+\n\nUsage: npm start -- \[--once\]/);
+	},
+);
 
 describe('from a clean checkout', () => {
 	let checkout: string;

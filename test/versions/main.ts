@@ -26,6 +26,8 @@ const reason = 'make a data table';
 const withoutTables = {
 	'Dataiku: forecast the sales of each store': reason,
 	'Dataiku: join scores with what became of them': reason,
+	'4. Forecast the sales of each store': reason,
+	'11. Join scores with what became of them': reason,
 };
 const releases: Tested[] = [
 	{

@@ -288,11 +288,21 @@ export function contextReader(parameters: Parameters): (itemIndex: number) => Js
 function parse(given: unknown, what: string): unknown {
 	if (typeof given !== 'string') return given;
 	if (isBlank(given)) throw new InvalidCallError(`The ${what} is empty: it must be a JSON object`);
+	let parsed: unknown;
 	try {
-		return parseJson(given);
+		parsed = parseJson(given);
 	} catch (error) {
 		throw notJson(given, what, (error as Error).message);
 	}
+	// A reviver takes its time.
+	if (/\de\+?\d{3}/i.test(given)) JSON.parse(given, (_key, value: unknown) => finite(value, what));
+	return parsed;
+}
+
+/** What JavaScript reads as infinite would be sent as null. */
+function finite(value: unknown, what: string): unknown {
+	if (typeof value !== 'number' || Number.isFinite(value)) return value;
+	throw new InvalidCallError(`The ${what} holds a number that is too large: put it in quotation marks`);
 }
 
 function toObject(value: unknown, what: string): JsonObject {

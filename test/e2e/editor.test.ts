@@ -238,7 +238,7 @@ test('as a tool, a model fills in the JSON, or each feature of the form by its n
 		// The editor shows no description where there is a list.
 		["country: The merchant's country", undefined],
 		['merchant_category', undefined],
-		['card_present: The card was in the terminal', 'card_present (boolean; The card was in the terminal)'],
+		['card_present: The card was in the terminal', undefined],
 		['customer_age_days: Days since the first purchase', 'customer_age_days (number; Days since the first purchase)'],
 		['chargebacks: Disputed payments so far', 'chargebacks (number; Disputed payments so far)'],
 		[

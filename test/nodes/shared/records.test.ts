@@ -387,6 +387,22 @@ describe('a value that JSON cannot hold, or would make 0, is an error', () => {
 	});
 });
 
+it('fails an item whose JSON holds a number that would go as null', async () => {
+	const recordJson = '={"amount": 1, "code": [{{ $json.code }}]}';
+	const { records, errors } = await sent({ recordSource: 'json', recordJson }, [
+		{ code: '728e790' },
+		{ code: '-1E+999' },
+		{ code: '"728e790"' },
+		{ code: '1e100' },
+	]);
+	expect(records).toEqual([
+		{ amount: 1, code: ['728e790'] },
+		{ amount: 1, code: [1e100] },
+	]);
+	const said = /^The record holds a number that is too large: put it in quotation marks \(item/;
+	expect(errors).toEqual([expect.stringMatching(said), expect.stringMatching(said)]);
+});
+
 describe('the form takes', () => {
 	it.each<[string, string, unknown, unknown]>([
 		['the text of a number', 'amount', ' 42.5 ', 42.5],

@@ -10,7 +10,7 @@ const notFrom = (...patterns) => ({
 });
 const n8n = [['n8n-*', '**/nodes/**', '**/credentials/**'], 'The client knows nothing of n8n.'];
 const aboveTraffic = [
-	['**/ApiNode*', '**/Session*', '**/Settlement', '**/Refusals'],
+	['**/ApiNode*', '**/Session*', '**/batches/**'],
 	'Traffic and wire know nothing of who uses them.',
 ];
 

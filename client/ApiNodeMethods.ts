@@ -1,17 +1,20 @@
-import { checkRange } from './checkRange';
-import { InvalidCallError, ResponseError } from './errors';
-import { resultsBySeries } from './forecastSeries';
+import {
+	type BatchOptions,
+	RecordBatcher,
+	type RecordOperation,
+	type RecordOutcome,
+	type SettledRecords,
+} from './batches/RecordBatcher';
+import { type ApiNodeError, InvalidCallError, ResponseError } from './errors';
 import { isObject } from './json';
 import { type Operation, operations } from './operations';
 import type { RawResponse } from './RawResponse';
 import { jsonText, recordBody, requestSettings } from './requestBody';
 import type { SessionState } from './SessionState';
-import { type Distribute, type RecordOutcome, settleBatch } from './Settlement';
+import { tell } from './tell';
 import type { ApiRequest, ApiResponse, CallOptions, Transport } from './traffic/Transport';
 import type {
-	DispatchOptions,
 	EffectOptions,
-	ExplanationOptions,
 	FeaturesRecord,
 	ForecastOptions,
 	ForecastResult,
@@ -28,36 +31,13 @@ import type {
 	RecordsResponse,
 	UnrepeatableOptions,
 } from './types';
-import { warnOf } from './warnOf';
 import { callHeaders } from './wire/callHeaders';
 import { endpointPath, servicePath } from './wire/location';
 
-/** Operations on records, which have no side effects. */
-export type RecordOperation = 'predict' | 'predictEffect' | 'lookup' | 'forecast';
-
-/** What `settle` takes as a record of each operation; for forecast, the lines of one series. */
-export interface SettledRecords {
-	predict: FeaturesRecord;
-	predictEffect: FeaturesRecord;
-	lookup: LookupRecord;
-	forecast: readonly JsonObject[];
-}
-
-export interface SettleOptions extends Omit<CallOptions, 'onResponse'>, DispatchOptions, ExplanationOptions {
-	/** Records in one request; 1 calls the action for one record. Default: 100. */
-	batchSize?: number;
-	/** Bytes of the records in one request. Default: 512 KiB, half of what proxies commonly allow. */
-	maxBodyBytes?: number;
-	/** Forecast: the columns that identify a series. Needed for more than one. */
-	identifierColumns?: readonly string[];
-	/** Puts the headers of the response that a result came in into its outcome, as `response.headers`. Default: false. */
-	responseHeaders?: boolean;
+export interface SettleOptions extends BatchOptions {
 	/** Called once for each record, by its index, as soon as its outcome is known. */
 	onOutcome?: (index: number, outcome: RecordOutcome) => void;
 }
-
-const defaultMaxBodyBytes = 512 * 1024;
-const oneResultPerRecord: Distribute = (results, records) => (results.length === records.length ? results : undefined);
 
 /** The methods that a client and its sessions share. */
 export abstract class ApiNodeMethods {
@@ -71,6 +51,11 @@ export abstract class ApiNodeMethods {
 
 	/** The session that a call belongs to. */
 	protected abstract sessionOfCall(): SessionState;
+
+	/** For records that come one by one. @param signal ends what becomes of them */
+	batcher(signal?: AbortSignal): RecordBatcher {
+		return new RecordBatcher(this.#transport, this.#serviceId, this.sessionOfCall(), signal);
+	}
 
 	/** Scores one record. @param features feature to value; to a model, null and missing are the same */
 	async predictRecord(
@@ -188,73 +173,25 @@ export abstract class ApiNodeMethods {
 		options: SettleOptions = {},
 	): Promise<RecordOutcome[]> {
 		requireList(records);
-		const {
-			batchSize = 100,
-			maxBodyBytes = defaultMaxBodyBytes,
-			identifierColumns,
-			responseHeaders,
-			onOutcome,
-		} = options;
-		checkRange('batchSize', batchSize, 1);
-		checkRange('maxBodyBytes', maxBodyBytes, 1);
-		const path = this.#endpointPath(endpointId, options);
-		const settings = requestSettings(options);
-		const headers = callHeaders(options.headers);
-		const session = this.sessionOfCall();
+		const { onOutcome, signal, ...how } = options;
 		const outcomes = new Array<RecordOutcome>(records.length);
-		const keep = (index: number, outcome: RecordOutcome) => {
-			outcomes[index] = outcome;
-			try {
-				onOutcome?.(index, outcome);
-			} catch (error) {
-				warnOf(error);
+		const batcher = this.batcher(signal);
+		let failure: ApiNodeError | undefined;
+		try {
+			const target = batcher.target(operation, endpointId, how);
+			for (const [index, record] of records.entries()) {
+				const room = batcher.add(record, target, (outcome) => {
+					outcomes[index] = outcome;
+					return onOutcome?.(index, outcome);
+				});
+				if (room) await room;
 			}
-		};
-
-		const settleFrom = async (first: number) => {
-			const some = records.slice(first, first + batchSize);
-			const texts: string[] = [];
-			const indexes: number[] = [];
-			some.forEach((record, n) => {
-				try {
-					texts.push(recordText(operation, record));
-					indexes.push(first + n);
-				} catch (error) {
-					keep(first + n, { error: error as InvalidCallError });
-				}
-			});
-			if (texts.length === 0) return;
-			const series = operation === 'forecast' && indexes.map((index) => records[index] as readonly JsonObject[]);
-			const batch = {
-				operation: operations[operation],
-				path,
-				single: batchSize === 1 && operation !== 'forecast',
-				records: texts,
-				settings,
-				headers,
-				responseHeaders,
-				distribute: series ? resultsBySeries(series, identifierColumns) : oneResultPerRecord,
-				maxBodyBytes,
-				onOutcome: (n: number, outcome: RecordOutcome) => keep(indexes[n]!, outcome),
-			};
-			await settleBatch(batch, this.#transport, session, options);
-		};
-
-		if (records.length <= batchSize) {
-			if (records.length > 0) await settleFrom(0);
-			return outcomes;
+		} catch (error) {
+			failure = error as ApiNodeError;
+			batcher.stop(failure);
 		}
-		const batches: Array<Promise<void>> = [];
-		let failure: { error: unknown } | undefined;
-		await session.during(async () => {
-			for (let first = 0; first < records.length && !failure; first += batchSize) {
-				// What is not sent yet need not lie about as text.
-				if (first > 0) await session.room(this.#transport.mostInFlight(options.maxConcurrency));
-				batches.push(settleFrom(first).catch((error: unknown) => void (failure ??= { error })));
-			}
-		});
-		await Promise.all(batches);
-		if (failure) throw failure.error;
+		await batcher.end();
+		if (failure) throw failure;
 		return outcomes;
 	}
 
@@ -312,9 +249,9 @@ export abstract class ApiNodeMethods {
 		}
 		const request = {
 			path: `${path}/${operations[operation].action}`,
-			endpoint: path,
+			endpoint: this.#transport.endpoint(path),
 			body: jsonText(parameters),
-			repeatable: options.repeatable ?? false,
+			rule: { repeatable: options.repeatable ?? false },
 			ofFunction: operation === 'runFunction',
 		};
 		return await this.#send(request, options);
@@ -323,7 +260,8 @@ export abstract class ApiNodeMethods {
 	async #call(operation: Operation, endpointId: string, body: string, options: CallOptions): Promise<JsonObject> {
 		const path = this.#endpointPath(endpointId, options);
 		const { action, repeatable } = operation;
-		const response = await this.#send({ path: `${path}/${action}`, endpoint: path, body, repeatable }, options);
+		const endpoint = this.#transport.endpoint(path);
+		const response = await this.#send({ path: `${path}/${action}`, endpoint, body, rule: { repeatable } }, options);
 		return fitting(response, isObject(response));
 	}
 
@@ -331,8 +269,7 @@ export abstract class ApiNodeMethods {
 		const headers = callHeaders(options.headers);
 		const session = this.sessionOfCall();
 		const ordered = { ...request, headers, order: session.nextOrder() };
-		const send = async () => await this.#transport.send(ordered, options, session.caller);
-		return valueOf(await session.work(send), options);
+		return valueOf(await this.#transport.send(ordered, options, session.caller), options);
 	}
 
 	async #get(path: string, options: CallOptions, acceptAny = false): Promise<unknown> {
@@ -345,25 +282,9 @@ export abstract class ApiNodeMethods {
 	}
 }
 
-/** @throws InvalidCallError */
-function recordText(operation: RecordOperation, record: unknown): string {
-	if (operation === 'forecast') {
-		if (!Array.isArray(record) || record.length === 0) throw new InvalidCallError('A series must be a list of records');
-		if (!record.every(isObject)) throw new InvalidCallError('A record of the series is not an object');
-		return jsonText(record).slice(1, -1);
-	}
-	const key = operations[operation].recordKey;
-	if (!isObject(record) || !isObject(record[key])) throw new InvalidCallError(`The record has no '${key}' object`);
-	return jsonText(record);
-}
-
 /** What a call resolves with, after its caller was told of the rest. */
 function valueOf({ value, head }: ApiResponse, { onResponse }: CallOptions): unknown {
-	try {
-		onResponse?.(head());
-	} catch (error) {
-		warnOf(error);
-	}
+	if (onResponse) tell(onResponse, head());
 	return value;
 }
 

@@ -24,19 +24,6 @@ export class Session extends ApiNodeMethods {
 		this.#state.caller.stopping.cancel(new CancelledError('The session was stopped'));
 	}
 
-	/** Waits until fewer than `most` calls and batches of the session are under way: prepares no more than is sent. */
-	async room(most: number): Promise<void> {
-		await this.#state.room(most);
-	}
-
-	/**
-	 * Does what adds calls to the session. While it goes on, no batch is given up for want of others to show it wrong, so that
-	 * `add` must not wait for the outcomes of what it adds.
-	 */
-	async during<Value>(add: () => Promise<Value>): Promise<Value> {
-		return await this.#state.during(add);
-	}
-
 	protected override sessionOfCall(): SessionState {
 		return this.#state;
 	}

@@ -93,6 +93,8 @@ export class StatusError extends ApiNodeError {
 		details: ErrorDetails & { status: number },
 		/** `Retry-After` in milliseconds. */
 		readonly retryAfter?: number,
+		/** Whether it came with a web page, which is not the API node's. */
+		readonly isPage?: true,
 	) {
 		super(message, details);
 	}

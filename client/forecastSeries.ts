@@ -1,6 +1,5 @@
-import { ApiNodeError, InvalidCallError } from './errors';
+import { ApiNodeError } from './errors';
 import { isObject } from './json';
-import type { Distribute } from './Settlement';
 import type { JsonObject } from './types';
 
 /**
@@ -20,31 +19,23 @@ const asSent = (value: unknown): unknown =>
  * Gives each series its results. A response is not aligned with the request: only the identifiers tell which results belong
  * to which series.
  *
+ * @param series the keys of the series that were sent
  * @param columns the columns that identify a series; none for one series, or for several that are not told apart
- * @throws InvalidCallError when a series cannot be told from the others
  */
 export function resultsBySeries(
-	series: ReadonlyArray<readonly JsonObject[]>,
+	results: JsonObject[],
+	series: readonly string[],
 	columns: readonly string[] = [],
-): Distribute {
-	if (columns.length === 0) {
-		if (series.length > 1) throw new InvalidCallError('Several series need identifier columns that tell them apart');
-		return (results) => [{ results }];
+): JsonObject[] {
+	if (columns.length === 0) return [{ results }];
+	const rows = new Map<string, JsonObject[]>(series.map((key) => [key, []]));
+	for (const result of results) {
+		const { timeseriesIdentifier } = result;
+		const own = rows.get(seriesKey(columns, isObject(timeseriesIdentifier) ? timeseriesIdentifier : {}));
+		if (!own) throw otherSeries(columns, result);
+		own.push(result);
 	}
-	const keys = series.map(([first]) => seriesKey(columns, first ?? {}));
-	if (new Set(keys).size < keys.length) {
-		throw new InvalidCallError(`Two of the series have the same ${columns.join(', ')}`);
-	}
-	return (results, records) => {
-		const rows = new Map<string, JsonObject[]>(records.map((n) => [keys[n]!, []]));
-		for (const result of results) {
-			const { timeseriesIdentifier } = result;
-			const own = rows.get(seriesKey(columns, isObject(timeseriesIdentifier) ? timeseriesIdentifier : {}));
-			if (!own) throw otherSeries(columns, result);
-			own.push(result);
-		}
-		return [...rows.values()].map((each) => ({ results: each }));
-	};
+	return [...rows.values()].map((each) => ({ results: each }));
 }
 
 /** No ResponseError: the parts would be sent again, fail as well, and perhaps in words that mislead. */

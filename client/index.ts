@@ -1,6 +1,13 @@
 /** The client's only door: everything that may be used from outside of this folder. */
 export { ApiNodeClient, type ApiNodeClientOptions, type SessionOptions } from './ApiNodeClient';
-export type { RecordOperation, SettledRecords, SettleOptions } from './ApiNodeMethods';
+export type { SettleOptions } from './ApiNodeMethods';
+export type {
+	BatchTarget,
+	RecordBatcher,
+	RecordOperation,
+	RecordOutcome,
+	SettledRecords,
+} from './batches/RecordBatcher';
 export {
 	ApiNodeError,
 	CancelledError,
@@ -22,7 +29,6 @@ export { type DocumentedEndpoint, ServiceDocument } from './openapi/ServiceDocum
 export { type Operation, type OperationName, operations } from './operations';
 export { RawResponse } from './RawResponse';
 export type { Session } from './Session';
-export type { RecordOutcome } from './Settlement';
 export type { ClientEvent, Credential, TokenSource } from './traffic/Caller';
 export type { CallOptions } from './traffic/Transport';
 export type * from './types';

@@ -5,7 +5,15 @@ import type { Clock } from './clock';
 import type { EndpointMemory } from './EndpointMemory';
 import type { QueuedCall, Slot } from './EndpointQueue';
 import type { Instance, Instances } from './Instances';
-import { backoff, type CallHistory, isRetryable, maxAttempts, mayBeCausedByRecord, patienceMs } from './retryPolicy';
+import {
+	backoff,
+	type CallHistory,
+	isRetryable,
+	maxAttempts,
+	mayBeCausedByRequest,
+	patienceMs,
+	type RetryRule,
+} from './retryPolicy';
 
 interface CallLimits {
 	maxConcurrency: number;
@@ -14,14 +22,7 @@ interface CallLimits {
 }
 
 export interface CallRequest {
-	/** Whether the API node may get the request twice. */
-	repeatable: boolean;
-	/** The request can be sent in parts instead, should one of its records be what makes the worker die. */
-	divisible?: boolean;
-	/** A part of a request that failed before: finding the record should stay cheap. */
-	part?: boolean;
-	/** Times that the API node responded 500 to the request that this is a part of. */
-	serverErrors?: number;
+	rule: RetryRule;
 	/** Number of the piece of its caller's work that it belongs to. */
 	order: number;
 }
@@ -36,6 +37,7 @@ export class Call implements QueuedCall {
 	readonly tokens?: TokenSource;
 	attempts = 0;
 	left: number;
+	private readonly rule: RetryRule;
 	private readonly history: CallHistory;
 	/** Failures while others were served: those of the call's own. */
 	private ownFailures = 0;
@@ -47,16 +49,17 @@ export class Call implements QueuedCall {
 		private readonly instances: Instances,
 		readonly caller: Caller,
 		scope: CallScope,
-		private readonly request: CallRequest,
+		request: CallRequest,
 		limits: CallLimits & Pick<Credential, 'tokens'>,
 		private readonly clock: Clock,
 	) {
 		this.maxConcurrency = limits.maxConcurrency;
 		this.order = request.order;
+		this.rule = request.rule;
 		this.left = limits.deadline;
 		this.tokens = limits.tokens;
-		// The halves of a batch are its second attempt: it may have taken too long for one of its records.
-		this.history = { timeouts: request.part || request.divisible ? 1 : 0, serverErrors: request.serverErrors ?? 0 };
+		const { repeatsTimeout = true, repeatsServerError = true } = request.rule;
+		this.history = { timeouts: repeatsTimeout ? 0 : 1, serverErrors: repeatsServerError ? 0 : 1 };
 		this.stopping = scope.stopping;
 	}
 
@@ -118,8 +121,8 @@ export class Call implements QueuedCall {
 			throw this.failure.withAdvice('No time was left for another try.', this.attempts);
 		this.failure = failure;
 		if (this.stopping.reason) throw failure;
-		if (!isRetryable(failure, this.request.repeatable, this.history)) throw failure;
-		if (this.ownFailures >= (this.request.part ? 2 : maxAttempts)) throw failure;
+		if (!isRetryable(failure, this.rule.repeatable, this.history)) throw failure;
+		if (this.ownFailures >= (this.rule.attempts ?? maxAttempts)) throw failure;
 
 		const patience = (slot.turn.patienceEnds(this.endpoint.queue.answeredAt) ?? Infinity) - now;
 		if (patience <= 0) throw this.notAnswered(patienceMs);
@@ -141,7 +144,7 @@ export class Call implements QueuedCall {
 	 * nobody, which is waited for. A host name that does not exist will not be there in a while.
 	 */
 	private isOwn(failure: ApiNodeError): boolean {
-		if ((this.request.divisible || this.request.part) && mayBeCausedByRecord(failure)) return true;
+		if (this.rule.mayBeToBlame && mayBeCausedByRequest(failure)) return true;
 		return this.ownFailures === 0 || failure.code === 'ENOTFOUND' || this.endpoint.queue.answeredAt > this.failedAt;
 	}
 

@@ -1,5 +1,5 @@
 import { type ApiNodeError, CancelledError } from '../errors';
-import { warnOf } from '../warnOf';
+import { tell } from '../tell';
 import { Cancellation, onAbort } from './cancellation';
 
 /** A bearer token that can be renewed, as OAuth2 access tokens can. */
@@ -51,14 +51,6 @@ export interface CallerOptions extends Credential {
 	signal?: AbortSignal;
 	/** Told what is done on behalf of the caller. */
 	onEvent?: Listener;
-}
-
-export function tell(listener: Listener | undefined, event: ClientEvent): void {
-	try {
-		listener?.(event);
-	} catch (error) {
-		warnOf(error);
-	}
 }
 
 /** What ends a call, until it has ended by itself. */

@@ -139,8 +139,7 @@ export class EndpointQueue {
 		const now = this.clock.now();
 		const turn = this.turnOf(call.caller);
 		turn.forgetOldFailure(now);
-		const ends = turn.patienceEnds(this.answeredAt);
-		if (ends !== undefined && ends <= now) throw this.notAnswered(call, patienceMs, now);
+		if (this.hasGivenUp(call.caller, now)) throw this.notAnswered(call, patienceMs, now);
 		this.allow(call.maxConcurrency, 1);
 		if (!this.ring.first) {
 			const pool = this.choose(call, turn, this.withRoom(now));
@@ -181,6 +180,11 @@ export class EndpointQueue {
 		let turn = this.turns.get(caller);
 		if (!turn) this.turns.set(caller, (turn = new Turn()));
 		return turn;
+	}
+
+	/** Whether a caller waits no longer for the endpoint, which answers nobody. */
+	hasGivenUp(caller: Caller, now: number): boolean {
+		return (this.turnOf(caller).patienceEnds(this.answeredAt) ?? Infinity) <= now;
 	}
 
 	/** Lets in whom there is room for. */

@@ -3,6 +3,7 @@ import { checkRange, longestTimer } from '../checkRange';
 import { ApiNodeError, CancelledError, StatusError } from '../errors';
 import { isObject, parseJson } from '../json';
 import { RawResponse } from '../RawResponse';
+import { tell } from '../tell';
 import type { ResponseHead } from '../types';
 import { keyAuthorization, noAuthorization, tokenAuthorization } from '../wire/authorization';
 import { type ConnectionOptions, Connections } from '../wire/Connections';
@@ -13,7 +14,7 @@ import { responseHead } from '../wire/responseHead';
 import { redactor, type SecretHeaders } from '../wire/secretHeaders';
 import { type AttemptContext, contentType, fromExchangeFailure, fromStatus, notJson } from '../wire/toClientError';
 import { Call, type CallRequest, noToken } from './Call';
-import { type Caller, type CallScope, type ClientEvent, type Credential, tell, type TokenSource } from './Caller';
+import type { Caller, CallScope, ClientEvent, Credential, TokenSource } from './Caller';
 import { systemClock } from './clock';
 import { EndpointMemory } from './EndpointMemory';
 import type { Slot } from './EndpointQueue';
@@ -57,8 +58,8 @@ export interface CallOptions extends Credential {
 
 export interface ApiRequest extends CallRequest {
 	path: string;
-	/** Path of the endpoint, whose queue and limits the request shares with all others to it. */
-	endpoint: string;
+	/** The endpoint, whose queue and limits the request shares with all others to it. */
+	endpoint: EndpointMemory;
 	body: string;
 	/** The call's own. */
 	headers: SecretHeaders;
@@ -73,14 +74,20 @@ export interface ApiResponse {
 	head: () => ResponseHead;
 }
 
-/** One for each endpoint; ids can come from expressions, so their number has an end. */
+/** Endpoints remembered although nothing goes to them; ids can come from expressions, so their number has an end. */
 const mostEndpoints = 1_000;
 
 /** Brings one request to the API node and its response back. Every request of the client passes here. */
 export class Transport {
 	readonly locations: readonly Location[];
 	private readonly instances: Instances;
-	private readonly endpoints = new Map<string, EndpointMemory>();
+	/** By their paths, as long as anybody holds them. */
+	private readonly endpoints = new Map<string, WeakRef<EndpointMemory>>();
+	private readonly forgotten = new FinalizationRegistry((path: string) => {
+		if (!this.endpoints.get(path)?.deref()) this.endpoints.delete(path);
+	});
+	/** Those asked for last, the latest at the end: held here. */
+	private readonly recent = new Set<EndpointMemory>();
 	private readonly credential: Credential;
 	private readonly onEvent?: (event: ClientEvent) => void;
 	private readonly clock = systemClock;
@@ -98,7 +105,7 @@ export class Transport {
 			onOut: ({ host }, breakMs) => this.tellAll({ type: 'instanceOut', instance: host, breakMs }),
 			onBack: ({ host }) => {
 				this.tellAll({ type: 'instanceBack', instance: host });
-				for (const { queue } of this.endpoints.values()) queue.admit();
+				for (const endpoint of this.endpoints.values()) endpoint.deref()?.queue.admit();
 			},
 		});
 		this.credential = { apiKey, bearerToken, tokens };
@@ -115,7 +122,7 @@ export class Transport {
 	async send(request: ApiRequest, options: CallOptions, caller: Caller): Promise<ApiResponse> {
 		const limits = limitsOf(options);
 		const { tokens, authorization } = accessOf(options, caller.credential, this.credential);
-		const endpoint = this.memoryOf(request.endpoint);
+		const { endpoint } = request;
 		const scope = this.begin(caller, options.signal);
 		const call = new Call(endpoint, this.instances, caller, scope, request, { ...limits, tokens }, this.clock);
 		const bodySize = Buffer.byteLength(request.body);
@@ -145,7 +152,7 @@ export class Transport {
 					renewed = true;
 					const next = await call.waitForToken(tokens!.renew(token));
 					// A function may have chosen the 401 after acting: then the new token is for the next call.
-					if (request.repeatable && next !== token) continue;
+					if (request.rule.repeatable && next !== token) continue;
 				}
 				const pause = call.pauseBeforeRetry(failure, slot);
 				if (pause > 0) await scope.stopping.sleep(pause, this.clock);
@@ -188,24 +195,22 @@ export class Transport {
 		throw failure!;
 	}
 
-	/** What a body sent to this endpoint may weigh, as far as is known. */
-	maxBodyBytes(endpoint: string): number {
-		return this.memoryOf(endpoint).bodySize.bytes;
-	}
-
-	/** When an endpoint last answered, whomever; on the clock of {@link now}. */
-	answeredAt(endpoint: string): number {
-		return this.memoryOf(endpoint).queue.answeredAt;
-	}
-
 	now(): number {
 		return this.clock.now();
 	}
 
-	/** Whether a caller has given up waiting for an endpoint that answers nobody. */
-	hasGivenUp(endpoint: string, caller: Caller): boolean {
-		const { queue } = this.memoryOf(endpoint);
-		return (queue.turnOf(caller).patienceEnds(queue.answeredAt) ?? Infinity) <= this.clock.now();
+	/** What is remembered of an endpoint: the same for all who hold it at a time. @param path of the endpoint */
+	endpoint(path: string): EndpointMemory {
+		let memory = this.endpoints.get(path)?.deref();
+		if (!memory) {
+			memory = new EndpointMemory(path.split('/').slice(-2).join('/'), this.instances, this.clock);
+			this.endpoints.set(path, new WeakRef(memory));
+			this.forgotten.register(memory, path);
+		}
+		this.recent.delete(memory);
+		this.recent.add(memory);
+		if (this.recent.size > mostEndpoints) this.recent.delete(this.recent.values().next().value!);
+		return memory;
 	}
 
 	/** Final for all calls at once, those that wait included. */
@@ -283,16 +288,6 @@ export class Transport {
 	private tellAll(event: ClientEvent): void {
 		tell(this.onEvent, event);
 		for (const caller of this.callers) caller.tell(event);
-	}
-
-	private memoryOf(endpoint: string): EndpointMemory {
-		let memory = this.endpoints.get(endpoint);
-		if (!memory) {
-			if (this.endpoints.size >= mostEndpoints) this.endpoints.delete(this.endpoints.keys().next().value!);
-			const name = endpoint.split('/').slice(-2).join('/');
-			this.endpoints.set(endpoint, (memory = new EndpointMemory(name, this.instances, this.clock)));
-		}
-		return memory;
 	}
 }
 
@@ -379,7 +374,7 @@ async function checkAlive(connections: Connections): Promise<Liveness> {
 }
 
 /** @throws InvalidCallError for a value with which no call could succeed */
-function limitsOf(options: CallOptions) {
+export function limitsOf(options: CallOptions) {
 	const { timeout = 30_000, maxConcurrency = 8, maxResponseBytes = 64 * 2 ** 20 } = options;
 	checkRange('timeout', timeout, 1, longestTimer);
 	checkRange('deadline', options.deadline, 1);

@@ -9,10 +9,24 @@ export const patienceMs = 30_000;
 /** An attempt with less time than this says nothing about the API node, whose own queue holds a request for up to 10 s. */
 export const tellingTimeoutMs = 5_000;
 
+/** What a call may do of its own accord. */
+export interface RetryRule {
+	/** Whether the API node may get the request twice. */
+	repeatable: boolean;
+	/** Attempts while its endpoint serves others. Default: {@link maxAttempts}. */
+	attempts?: number;
+	/** Whether it is sent again after a time-out, once. Default: true. */
+	repeatsTimeout?: boolean;
+	/** Whether it is sent again after a 500, once. Default: true. */
+	repeatsServerError?: boolean;
+	/** Whether a connection that breaks, a time-out, a 502 and a 504 may be due to the very request. Default: false. */
+	mayBeToBlame?: boolean;
+}
+
 /** What one call has been through when its next attempt is considered. */
 export interface CallHistory {
 	timeouts: number;
-	/** Times that the API node responded 500, to a larger request that this is a part of included. */
+	/** Times that the API node responded 500. */
 	serverErrors: number;
 }
 
@@ -64,8 +78,8 @@ export function signOf(failure: ApiNodeError | undefined, timeout: number, ofFun
 	return busy ? 'busy' : 'down';
 }
 
-/** A failure that the very request may have caused: a record that makes the worker die or hang. */
-export function mayBeCausedByRecord(failure: ApiNodeError): boolean {
+/** A failure that the very request may have caused, by making the worker die or hang. */
+export function mayBeCausedByRequest(failure: ApiNodeError): boolean {
 	if (failure instanceof ConnectionError) return failure.sent && !failure.permanent;
 	if (failure instanceof TimeoutError) return failure.sent;
 	return failure instanceof StatusError && (failure.status === 502 || failure.status === 504);

@@ -208,6 +208,15 @@ function meaningOf(response: WireResponse, host: string, redact: Redact): { mess
 	return meanings[status] ?? { message: `${host} responded with status ${status}` };
 }
 
+/** The API node's own 403 is JSON. */
+const byFirewall = (host: string) => ({
+	message: `A firewall in front of ${host} refused the request (403)`,
+	advice:
+		'Its page is not of the API node. A text in the record may look like an attack to the firewall: have it allow this URL.',
+});
+
+const isPage = ({ body }: WireResponse) => body.subarray(0, 200).toString('utf8').trimStart().startsWith('<');
+
 function detailsOf(response: WireResponse, { connections, attempts, redact }: AttemptContext) {
 	const { errorType, detail } = wordsOf(response, redact);
 	const shown = (text: string | undefined) => text && shortened(text, longestDetail);
@@ -230,21 +239,23 @@ function detailsOf(response: WireResponse, { connections, attempts, redact }: At
 export function fromStatus(response: WireResponse, context: AttemptContext, ofFunction = false): StatusError {
 	const details = detailsOf(response, context);
 	const chosen = ofFunction && details.errorType === undefined && response.status >= 400;
+	const page = details.errorType === undefined && isPage(response);
 	const { message, advice }: { message: string; advice?: string } = chosen
 		? { message: `The function responded with status ${response.status}` }
-		: meaningOf(response, context.connections.host, context.redact);
+		: page && response.status === 403
+			? byFirewall(context.connections.host)
+			: meaningOf(response, context.connections.host, context.redact);
 	// From the response's own date: the clocks of two machines may differ by minutes.
 	const sentAt = parseHttpDate(header(response.headers, 'date'));
 	const retryAfter = parseRetryAfter(header(response.headers, 'retry-after'), sentAt);
-	return new StatusError(message, { ...details, advice }, retryAfter);
+	return new StatusError(message, { ...details, advice }, retryAfter, page || undefined);
 }
 
 /** The error for a 2xx response that is not the JSON it should be. */
 export function notJson(response: WireResponse, context: AttemptContext): ResponseError {
-	const page = response.body.subarray(0, 200).toString('utf8').trimStart().startsWith('<');
 	const details = detailsOf(response, context);
 	const { host } = context.connections;
-	if (page) {
+	if (isPage(response)) {
 		const advice = 'Something other than the API node responds at this URL: check host, port and path.';
 		return new ResponseError(`${host} responded with a web page, not with JSON`, { ...details, advice }, 'notJson');
 	}

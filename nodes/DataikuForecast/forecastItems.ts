@@ -36,6 +36,8 @@ interface ForecastTarget extends Target {
 	batchSize: number;
 }
 
+type Success = Extract<RecordOutcome, { error?: undefined }>;
+
 /** What the forecast of some series, sent together and told apart or not, becomes. */
 type ForecastOutput = (
 	results: ForecastResult[],
@@ -96,11 +98,7 @@ const outputs: Record<string, ForecastOutput> = {
 export async function forecastItems(context: IExecuteFunctions): Promise<INodeExecutionData[][]> {
 	return await Execution.run(context, 'forecast', async (execution) => {
 		for (const { target, series } of await readSeries(execution)) {
-			const all = [...series.values()];
-			for (let n = 0; n < all.length; n += target.batchSize) {
-				const some = all.slice(n, n + target.batchSize);
-				await execution.start(target, async () => await send(execution, target, some));
-			}
+			for (const each of series.values()) await add(each, target, execution);
 		}
 	});
 }
@@ -186,44 +184,37 @@ function failWithout(execution: Execution, unread: number, groups: readonly Seri
 	}
 }
 
-async function send(execution: Execution, target: ForecastTarget, series: readonly Series[]): Promise<void> {
-	const records = series.map((each) => each.records);
+function add(series: Series, target: ForecastTarget, execution: Execution): Promise<void> | undefined {
+	const { batcher } = execution.destinationOf(target);
+	const place = { itemIndex: series.itemIndexes.at(-1)!, target };
 	const outputOf = execution.parameters.reader<string>('output', 'flat');
-	const outcomes = await execution
-		.sessionOf(target)
-		.settle('forecast', target.endpointId, records, {
-			...callTo(target),
-			identifierColumns: series[0]!.columns,
-			responseHeaders: mayBeFull(outputOf),
-		})
-		.catch((error: unknown) => series.map((): RecordOutcome => ({ error: error as ApiNodeError })));
-
-	outcomes.forEach((outcome, n) => {
-		const { itemIndexes } = series[n]!;
-		const last = itemIndexes.at(-1)!;
-		const place = { itemIndex: last, target };
-		if (outcome.error) {
-			if (!isRefusal(outcome.error)) return execution.fail(outcome.error, place, outcome.untried);
-			const refused = refusedSeries(execution, target, series[n]!, outcome.error);
-			return execution.fail(refused.error, refused.place, outcome.untried);
-		}
-		try {
-			const results = outcome.result.results as ForecastResult[];
-			if (results.length === 0) {
-				throw new ApiNodeError('No forecast came for this series', {
-					advice: 'It may have no past: each series needs records that hold its date and its target.',
-				});
-			}
-			const made = outputNamed(outputs, outputOf(last))(results, outcome.response as IDataObject);
-			const lastItemOf = lastItems(series[n]!);
-			execution.emit(
-				itemIndexes[0]!,
-				made.map(({ json, of }) => successItem(json, of ? lastItemOf(of) : last)),
-			);
-		} catch (error) {
-			execution.fail(error, place);
-		}
+	const onOutcome = (outcome: RecordOutcome) =>
+		execution.attempt(place, () => {
+			if (!outcome.error) return emit(series, outcome, outputOf(place.itemIndex), execution);
+			const { error, untried } = outcome;
+			const failed = isRefusal(error) ? refusedSeries(execution, target, series, error) : { error, place };
+			execution.fail(failed.error, failed.place, untried);
+		});
+	return execution.attempt(place, () => {
+		const options = { ...callTo(target), identifierColumns: series.columns, responseHeaders: mayBeFull(outputOf) };
+		return batcher.add(series.records, batcher.target('forecast', target.endpointId, options), onOutcome);
 	});
+}
+
+function emit(series: Series, { result, response }: Success, output: string, execution: Execution): void {
+	const results = result.results as ForecastResult[];
+	if (results.length === 0) {
+		throw new ApiNodeError('No forecast came for this series', {
+			advice: 'It may have no past: each series needs records that hold its date and its target.',
+		});
+	}
+	const last = series.itemIndexes.at(-1)!;
+	const made = outputNamed(outputs, output)(results, response as IDataObject);
+	const lastItemOf = lastItems(series);
+	execution.emit(
+		series.itemIndexes[0]!,
+		made.map(({ json, of }) => successItem(json, of ? lastItemOf(of) : last)),
+	);
 }
 
 const isRefusal = (error: ApiNodeError) => error instanceof StatusError && [400, 422, 500].includes(error.status);

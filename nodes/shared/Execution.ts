@@ -1,6 +1,6 @@
 import { clearInterval, setInterval } from 'node:timers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
+import { type IExecuteFunctions, type INodeExecutionData, NodeApiError } from 'n8n-workflow';
 import {
 	type ApiNodeClient,
 	CancelledError,
@@ -8,6 +8,7 @@ import {
 	InvalidCallError,
 	type JsonObject,
 	type OperationName,
+	type RecordBatcher,
 	type Session,
 } from '../../client';
 import { endpointReader, type Target } from './callSettings';
@@ -25,6 +26,15 @@ const longestTurn = 10;
 
 /** How often a long run tells n8n's log how far it has come, in ms. */
 const progressEvery = 10_000;
+
+/** An API node that items go to. */
+interface Destination {
+	readonly session: Session;
+	/** For nodes whose items share requests. */
+	readonly batcher: RecordBatcher;
+	/** Jobs that make requests of their own. */
+	readonly running: Set<Promise<void>>;
+}
 
 /** How a node ends that stops on errors. */
 interface ExecutionOptions {
@@ -47,15 +57,11 @@ export class Execution {
 	private readonly stop = new AbortController();
 	private readonly output: Array<INodeExecutionData | INodeExecutionData[] | undefined>;
 	private readonly remarks = new Map<string, Remark>();
-	private readonly running = new Set<Promise<void>>();
 	private readonly continueOnFail: boolean;
 	private done = 0;
 	private failed = 0;
 	private fatal: { error: unknown } | undefined;
-	/** One for each place that items go to. */
-	private readonly sessions = new Map<ApiNodeClient, Session>();
-	/** The work: while it goes on, it adds to the sessions. */
-	private adding: Promise<void> | undefined;
+	private readonly destinations = new Map<ApiNodeClient, Destination>();
 	private readonly startedAt = performance.now();
 	private turnSince = this.startedAt;
 
@@ -112,13 +118,12 @@ export class Execution {
 		cancelled?.addEventListener('abort', cancel);
 		const progress = setInterval(() => execution.logProgress(), progressEvery);
 		try {
-			execution.adding = Promise.resolve(execution).then(work);
-			await execution.adding;
-			await Promise.all(execution.running);
+			await work(execution);
+			await Promise.all(execution.pending);
 			return execution.finish();
 		} catch (error) {
 			execution.endWith(error);
-			await Promise.allSettled(execution.running);
+			await Promise.allSettled(execution.pending);
 			const { error: fatal } = execution.fatal!;
 			if (limits && !(fatal instanceof CancelledError)) return [[modelError(fatal, limits)]];
 			throw fatal;
@@ -165,27 +170,35 @@ export class Execution {
 	}
 
 	/** The calls to where a record goes, whoever makes them: they share what an instance is given at a time. */
-	sessionOf({ connection: { client } }: Target): Session {
-		let session = this.sessions.get(client);
-		if (!session) {
-			session = client.session({ signal: this.stop.signal, onEvent: (event) => this.countEvent(event) });
-			this.sessions.set(client, session);
-			session.during(async () => await this.adding).catch(() => {});
+	destinationOf({ connection: { client } }: Target): Destination {
+		let destination = this.destinations.get(client);
+		if (!destination) {
+			const onEvent = (event: ClientEvent) => this.countEvent(event);
+			const session = client.session({ signal: this.stop.signal, onEvent });
+			destination = { session, batcher: session.batcher(), running: new Set() };
+			this.destinations.set(client, destination);
 		}
-		return session;
+		return destination;
+	}
+
+	/** What is still to come of items that were read. */
+	private get pending(): Array<Promise<void>> {
+		return [...this.destinations.values()].flatMap(({ batcher, running }) => [...running, batcher.end()]);
 	}
 
 	/**
-	 * Starts a job as soon as the session that it belongs to has room for it. It never rejects because of an item: it reports
-	 * that by {@link fail}.
+	 * Starts a job as soon as fewer run than the API node may be given. It never rejects because of an item: it reports that by
+	 * {@link fail}.
 	 */
 	async start(target: Target, job: () => Promise<void>): Promise<void> {
-		await this.sessionOf(target).room(target.maxConcurrency * target.connection.instances);
+		const { running } = this.destinationOf(target);
+		const most = target.maxConcurrency * target.connection.instances;
+		while (running.size >= most) await Promise.race(running);
 		this.check();
 		const promise = job()
 			.catch((error: unknown) => this.endWith(error))
-			.finally(() => this.running.delete(promise));
-		this.running.add(promise);
+			.finally(() => running.delete(promise));
+		running.add(promise);
 	}
 
 	/** Puts out what an item became, behind what it became before; nothing for an item that is dropped. */
@@ -215,6 +228,22 @@ export class Execution {
 		this.emit(place.itemIndex, errorItem(failure, place.itemIndex, keptInput(this.context, place.itemIndex)));
 	}
 
+	/** Does what may fail for an item: then the item fails, and the node where it stops on errors. */
+	attempt<Value>(place: Place, work: () => Value): Value | undefined {
+		try {
+			return work();
+		} catch (error) {
+			try {
+				if (!(error instanceof NodeApiError)) this.fail(error, place);
+				// Thrown by `fail` itself.
+				else this.endWith(error);
+			} catch (fatal) {
+				this.endWith(fatal);
+			}
+			return undefined;
+		}
+	}
+
 	/**
 	 * Counts something that the person at the editor might wonder about.
 	 *
@@ -231,7 +260,7 @@ export class Execution {
 	endWith(error: unknown): void {
 		this.fatal ??= { error };
 		if (!this.options.finishRequests) this.stop.abort();
-		for (const session of this.sessions.values()) session.stop();
+		for (const { session } of this.destinations.values()) session.stop();
 	}
 
 	/** A target whose endpoint is given by its URL. */

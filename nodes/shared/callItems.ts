@@ -27,7 +27,7 @@ export async function callItems(
 		const repeatable = flag(execution.parameters.reader('options.repeatable', false));
 		const call = prepare(execution);
 		const visit = (itemIndex: number, target: Target, record: JsonObject) => {
-			const session = execution.sessionOf(target);
+			const { session } = execution.destinationOf(target);
 			const options = { ...callTo(target), repeatable: repeatable(itemIndex) };
 			return execution.start(target, async () => {
 				try {

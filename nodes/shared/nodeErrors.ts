@@ -76,7 +76,7 @@ export function explain(
 		advice,
 		details.attempts && details.attempts > 1 ? `Tried ${details.attempts} times.` : undefined,
 		untried
-			? 'Every record that was sent alone was refused in these words, so the rest were not sent one by one.'
+			? 'Of at least 200 records that were sent alone the endpoint served none, so the rest were not sent one by one.'
 			: undefined,
 		error instanceof Error && 'description' in error && typeof error.description === 'string'
 			? error.description

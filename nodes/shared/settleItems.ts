@@ -1,6 +1,7 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 import {
 	ApiNodeError,
+	type BatchTarget,
 	type ExplanationOptions,
 	type FeaturesRecord,
 	type JsonObject,
@@ -20,18 +21,8 @@ import { contextReader } from './records';
 /** Outputs that hold nothing of the input item, its binary data included. */
 const withoutInput = new Set(['resultOnly', 'fullResponse']);
 
-/** Items that wait for their batch to fill; when every item has a target of its own, the oldest batches go early. */
-const mostOpenItems = 10_000;
-
-interface BatchTarget extends Target, ExplanationOptions {
+interface ItemTarget extends Target, ExplanationOptions {
 	batchSize: number;
-}
-
-/** Records that share one request, and the items they come from. */
-interface Batch {
-	target: BatchTarget;
-	indexes: number[];
-	records: Array<FeaturesRecord & LookupRecord>;
 }
 
 /** The item's JSON for a result, by the node's `output` parameter. */
@@ -54,8 +45,8 @@ const predictionOutputs: Outputs = {
 };
 
 /**
- * Predict, Predict Effect and Lookup: cuts the items into batches, sends them, and gives each item its result. Items that
- * cannot share a request go into different batches; the output keeps the order of the input.
+ * Predict, Predict Effect and Lookup: gives the items' records to the batcher, and each item its result. The output keeps the
+ * order of the input.
  */
 export async function settleItems(
 	context: IExecuteFunctions,
@@ -65,52 +56,35 @@ export async function settleItems(
 	return await Execution.run(context, operation, async (execution) => {
 		const { parameters } = execution;
 		const contextOf = contextReader(parameters);
-		const targetOf = batchTargetReader(execution);
+		const targetOf = itemTargetReader(execution);
 		const emit = emitter(execution, operation, outputs);
 		const responseHeaders = mayBeFull(parameters.reader('output', Object.keys(outputs)[0]!));
 		const key = operation === 'lookup' ? 'data' : 'features';
-		const open = new Map<string, Batch>();
-		let openItems = 0;
+		let made: { of: ItemTarget; target: BatchTarget } | undefined;
 
-		const send = (name: string, { target, indexes, records }: Batch) => {
-			open.delete(name);
-			openItems -= indexes.length;
-			const onOutcome = (n: number, outcome: RecordOutcome) => emit(indexes[n]!, outcome, target, records[n]![key]);
-			return execution.start(target, async () => {
-				try {
-					const options = { ...callTo(target), responseHeaders, onOutcome };
-					await execution.sessionOf(target).settle(operation, target.endpointId, records, options);
-				} catch (error) {
-					for (const itemIndex of indexes) execution.fail(error, { itemIndex, target });
-				}
-			});
-		};
-
-		const visit = (itemIndex: number, target: BatchTarget, record: JsonObject) => {
+		const visit = (itemIndex: number, target: ItemTarget, record: JsonObject) => {
 			// The action for one record takes no context for effects.
 			const takesContext = operation !== 'predictEffect' || target.batchSize > 1;
 			const recordContext = takesContext ? contextOf(itemIndex) : undefined;
-			const name = targetOf.constant ? '' : JSON.stringify(target);
-			let batch = open.get(name);
-			if (!batch) open.set(name, (batch = { target, indexes: [], records: [] }));
-			batch.indexes.push(itemIndex);
 			const sent = recordContext ? { [key]: record, context: recordContext } : { [key]: record };
-			batch.records.push(sent as unknown as Batch['records'][number]);
-			openItems++;
-			if (batch.records.length >= target.batchSize) return send(name, batch);
-			return openItems >= mostOpenItems ? send(...open.entries().next().value!) : undefined;
+			const { batcher } = execution.destinationOf(target);
+			if (made?.of !== target) {
+				const options = { ...callTo(target), responseHeaders };
+				made = { of: target, target: batcher.target(operation, target.endpointId, options) };
+			}
+			const onOutcome = (outcome: RecordOutcome) => emit(itemIndex, outcome, target, record);
+			return batcher.add(sent as unknown as FeaturesRecord & LookupRecord, made.target, onOutcome);
 		};
 		await execution.forEach(targetOf, visit, { recordOf: execution.records.of });
-		for (const [name, batch] of open) await send(name, batch);
 	});
 }
 
-function batchTargetReader(execution: Execution) {
+function itemTargetReader(execution: Execution) {
 	const { parameters } = execution;
 	const target = targetReader(execution);
 	const explanations = explanationReader(parameters);
 	const batchSize = batchSizeReader(parameters);
-	return combine<BatchTarget>([target, explanations, batchSize], (i) => ({
+	return combine<ItemTarget>([target, explanations, batchSize], (i) => ({
 		...target(i),
 		...explanations(i),
 		batchSize: batchSize(i),
@@ -155,17 +129,10 @@ function emitter(execution: Execution, operation: RecordOperation, outputs: Outp
 
 	return (itemIndex: number, outcome: RecordOutcome, target: Target, record: JsonObject): void => {
 		const place = { itemIndex, target };
-		try {
+		execution.attempt(place, () => {
 			if (outcome.error) return execution.fail(outcome.error, place, outcome.untried);
-			let item: INodeExecutionData | undefined;
-			try {
-				item = itemOf(itemIndex, outcome, record);
-			} catch (error) {
-				return execution.fail(error, place);
-			}
+			const item = itemOf(itemIndex, outcome, record);
 			if (item) execution.emit(itemIndex, item);
-		} catch (error) {
-			execution.endWith(error);
-		}
+		});
 	};
 }

@@ -72,17 +72,14 @@ it('destroy() ends queued, pausing, held back and in-flight calls at once with a
 	);
 	const { events, onEvent } = eventLog();
 	const session = client.session({ onEvent });
-	const held = session.during(async () => {
-		const settled = session.settle('predict', 'refusing', recordsOf(1_000));
-		await wait(400);
-		return await Promise.race([settled, wait(20_000, 'never')]);
-	});
+	const held = session.batcher();
+	const target = held.target('predict', 'refusing', {});
+	for (const record of recordsOf(500)) await held.add(record, target, () => {});
 	const calls = [
 		...range(50).map(async (id) => await client.predictRecord('silent', { id })),
 		...range(5).map(async (id) => await session.predictRecord('busy', { id })),
 		session.runFunction('silent'),
 		client.settle('predict', 'silent', recordsOf(1_000)),
-		held,
 	];
 	const settled = Promise.allSettled(calls);
 	await until(() => events.some(({ type }: ClientEvent) => type === 'retry'));
@@ -95,6 +92,7 @@ it('destroy() ends queued, pausing, held back and in-flight calls at once with a
 	for (const outcome of outcomes) {
 		expect(outcome).toMatchObject({ status: 'rejected', reason: { name: 'CancelledError' } });
 	}
+	expect(await failureOf(held.end())).toBeInstanceOf(CancelledError);
 	await expectSilence(server);
 	await until(() => server.openSockets() === 0);
 	expect(await failureOf(client.predictRecord('model', {}))).toMatchObject({ message: 'The client was destroyed' });
@@ -103,26 +101,16 @@ it('destroy() ends queued, pausing, held back and in-flight calls at once with a
 	expect(await failureOf(client.openApi())).toBeInstanceOf(CancelledError);
 });
 
-it('A batch that is held back ends with its own signal, although its session has other work under way', async () => {
-	const { server, client } = await scene.serverAndClient(({ endpoint }) =>
-		endpoint === 'model' ? refusal() : undefined,
-	);
-	server.setFault(({ path }) => (path.includes('/slow/') ? { kind: 'silent' } : undefined));
-	const session = client.session();
-	const other = failureOf(session.predictRecord('slow', { id: 1 }));
+it('What is set aside ends with the signal of its own records', async () => {
+	const { client } = await scene.serverAndClient(() => refusal());
 	const own = new AbortController();
-	const batch = failureOf(session.settle('predict', 'model', recordsOf(100), { signal: own.signal }));
-	let asked = -1;
-	while (asked < server.asked().length) {
-		asked = server.asked().length;
-		await wait(200);
-	}
+	const batcher = client.session().batcher(own.signal);
+	const target = batcher.target('predict', 'model', {});
+	for (const record of recordsOf(500)) await batcher.add(record, target, () => {});
+	await wait(300);
 	own.abort();
 
-	expect(await batch).toMatchObject({ name: 'CancelledError' });
-	session.stop();
-	await client.destroy();
-	await other;
+	expect(await failureOf(batcher.end())).toMatchObject({ name: 'CancelledError' });
 });
 
 // Each was looked up among all that wait, once: 16 s for 100,000, in one go.

@@ -73,10 +73,7 @@ it('That an instance is left out and is back is told to the sessions under way a
 	scene.atEnd(() => clock.mockRestore());
 	const { client, session, ofClient, ofSession } = await listeners([alive, dead]);
 	await dead.kill();
-	const settled = session.during(async () => {
-		for (const id of range(60)) await session.predictRecord('model', { id });
-	});
-	await settled;
+	for (const id of range(60)) await session.predictRecord('model', { id });
 	await until(() => ofClient.of('instanceOut').length > 0);
 	const out = ofClient.of('instanceOut')[0]!;
 	expect(out).toEqual({
@@ -95,27 +92,34 @@ it('That an instance is left out and is back is told to the sessions under way a
 	expect(ofClient.of('instanceBack')[0]).toEqual({ type: 'instanceBack', instance: `127.0.0.1:${dead.port}` });
 });
 
-it('A listener of a session, of the client or of outcomes that throws loses no record, and a warning says so', async () => {
-	const server = await scene.server(({ ids }) => (ids.includes(7) ? refusal() : undefined));
-	let failures = 2;
-	server.setFault(() => (failures-- > 0 ? { kind: 'answer', ...refusal('Busy', 503) } : undefined));
-	// In a process of its own, as what the listeners throw is a warning there.
-	const script = `
+it.each([
+	['throws', '() => { throw mistake; }'],
+	['rejects', 'async () => { throw mistake; }'],
+])(
+	'A listener of a session, of the client or of outcomes that %s loses no record, and a warning says so',
+	async (_how, fail) => {
+		const server = await scene.server(({ ids }) => (ids.includes(7) ? refusal() : undefined));
+		let failures = 2;
+		server.setFault(() => (failures-- > 0 ? { kind: 'answer', ...refusal('Busy', 503) } : undefined));
+		// In a process of its own, as what the listeners throw is a warning there.
+		const script = `
 		const { ApiNodeClient } = require(${JSON.stringify(join(__dirname, '../../../client/index.ts'))});
 		let warned = 0;
 		process.on('warning', ({ message }) => (warned += message === 'A mistake in a listener'));
-		const fail = () => { throw new Error('A mistake in a listener'); };
+		const mistake = new Error('A mistake in a listener');
+		const fail = ${fail};
 		const client = new ApiNodeClient({ url: ${JSON.stringify(server.url)}, serviceId: 's', onEvent: fail });
 		const records = Array.from({ length: 300 }, (_, id) => ({ features: { id } }));
 		client.session({ onEvent: fail }).settle('predict', 'model', records, { onOutcome: fail }).then((outcomes) => {
 			const lost = outcomes.filter(({ result }, id) => result?.id !== id).length;
 			setTimeout(() => { console.log(JSON.stringify({ lost, warned: warned > 0 })); process.exit(); }, 50);
 		});`;
-	const { stdout } = await promisify(execFile)(process.execPath, ['--require', 'tsx/cjs', '--eval', script], {
-		cwd: join(__dirname, '../../..'),
-	});
-	expect(JSON.parse(stdout)).toEqual({ lost: 1, warned: true });
-});
+		const { stdout } = await promisify(execFile)(process.execPath, ['--require', 'tsx/cjs', '--eval', script], {
+			cwd: join(__dirname, '../../..'),
+		});
+		expect(JSON.parse(stdout)).toEqual({ lost: 1, warned: true });
+	},
+);
 
 it('Events can be counted without a library', async () => {
 	const server = await scene.server(refusing((id) => id % 10 === 0));

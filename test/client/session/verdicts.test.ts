@@ -1,24 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Session, SettleOptions } from '../../../client';
+import type { RecordOutcome, Session, SettleOptions } from '../../../client';
 import { random, range, recordsOf, refusal, refusing, Scene, scoredIn } from './harness';
 
 const scene = new Scene();
 /** Which records represent others is random: RUNS=20 tries the same more often. */
 const runs = range(Number(process.env.RUNS ?? 2));
 
-/** Settles records as an execution does: in batches of 100, as soon as there is room. */
-async function settleAll(session: Session, endpoint: string, ids: readonly number[], options: SettleOptions = {}) {
-	const batches = range(Math.ceil(ids.length / 100)).map((n) => ids.slice(100 * n, 100 * n + 100));
-	const outcomes = await session.during(async () => {
-		const all: Array<ReturnType<Session['settle']>> = [];
-		for (const batch of batches) {
-			await session.room(8);
-			all.push(session.settle('predict', endpoint, recordsOf(batch), options));
-		}
-		return all;
-	});
-	return (await Promise.all(outcomes)).flat();
-}
+const settleAll = async (session: Session, endpoint: string, ids: readonly number[], options: SettleOptions = {}) =>
+	await session.settle('predict', endpoint, recordsOf(ids), options);
 
 const everyHundredth = (id: number) => id % 100 === 37;
 
@@ -120,15 +109,6 @@ describe.each([100, 800, 2_000])('Of 5,000 records with the first %d bad and one
 		// Taking everything apart: two requests for each bad record of a range that holds nothing else, 15 for one that stands alone.
 		expect(server.asked().length).toBeLessThan(50 + 2 * first + 15 * (bad.size - first) + 100);
 	});
-
-	it('every good one is scored in one call of `settle`, too', async () => {
-		const bad = (id: number) => id < first || everyHundredth(id);
-		const { server, client } = await scene.serverAndClient(refusing(bad));
-		const ids = range(5_000);
-
-		expect(scoredIn(await client.settle('predict', 'model', recordsOf(ids)))).toEqual(ids.filter((id) => !bad(id)));
-		expect(server.sentAgain).toEqual([]);
-	});
 });
 
 describe('Bad records among good ones', () => {
@@ -203,21 +183,22 @@ describe('An endpoint that refuses everything', () => {
 	});
 });
 
-it('A range held back keeps its outcome until its session has nothing else to do', async () => {
+it('What is set aside keeps its outcome until no more records come', async () => {
 	let recovered = false;
 	const { client } = await scene.serverAndClient(() => (recovered ? undefined : refusal()));
-	const session = client.session();
-	const outcomes = await session.during(async () => {
-		const settled = session.settle('predict', 'model', recordsOf(100));
-		let over = false;
-		void settled.then(() => (over = true));
-		await wait(300);
-		expect(over).toBe(false);
-		recovered = true;
-		await session.settle('predict', 'model', recordsOf([1_000]));
-		return settled;
-	});
+	const batcher = client.session().batcher();
+	const target = batcher.target('predict', 'model', {});
+	const outcomes: RecordOutcome[] = [];
+	const add = async (ids: readonly number[]) => {
+		for (const id of ids) await batcher.add({ features: { id } }, target, (outcome) => (outcomes[id] = outcome));
+	};
+	await add(range(500));
+	await wait(500);
+	expect(Object.keys(outcomes).length).toBeLessThan(300);
+	recovered = true;
+	await add(range(600, 500));
+	await batcher.end();
 	// Those that stood alone while it refused them keep that; all others are scored.
-	expect(scoredIn(outcomes).length).toBeGreaterThan(80);
+	expect(scoredIn(outcomes).length).toBeGreaterThan(300);
 	expect(outcomes.some((outcome) => 'untried' in outcome)).toBe(false);
 });

@@ -1,5 +1,5 @@
 import { type ApiNodeError, ConnectionError, ResponseError, StatusError, TimeoutError } from '../../../client';
-import { backoff, isRetryable, maxAttempts, mayBeCausedByRecord, signOf } from '../../../client/traffic/retryPolicy';
+import { backoff, isRetryable, maxAttempts, mayBeCausedByRequest, signOf } from '../../../client/traffic/retryPolicy';
 
 const status = (code: number, errorType?: string) => new StatusError('status', { status: code, errorType });
 const broken = new ConnectionError('broken', {}, true);
@@ -113,5 +113,5 @@ it.each<[boolean, string, ApiNodeError]>([
 	[false, 'a 500', status(500)],
 	[false, 'a broken response', response('broken')],
 ])('That a record makes the worker die is possible (%s) after %s', (possible, _name, failure) => {
-	expect(mayBeCausedByRecord(failure)).toBe(possible);
+	expect(mayBeCausedByRequest(failure)).toBe(possible);
 });

@@ -1,32 +1,18 @@
-import fc from 'fast-check';
-import { ResponseError, type ApiNodeClient, type RecordOutcome, type SettleOptions, StatusError } from '../../client';
-import type { ChaosProxy } from '../support/chaosProxy';
-import { countEvents, dssError, idsIn, recordsOf, type Refuses, scored, Stage } from './harness';
+import {
+	ResponseError,
+	type ApiNodeClient,
+	type RecordOutcome,
+	type SettleOptions,
+	StatusError,
+} from '../../../client';
+import type { ChaosProxy } from '../../support/chaosProxy';
+import { countEvents, dssError, idsIn, recordsOf, type Refuses, scored, Stage } from '../harness';
 
 const stage = new Stage();
 beforeEach(() => stage.withoutPauses());
 
-/** The most requests that n records with k bad ones among them may take, by the decision on splitting. */
-function mostRequests(n: number, k: number): number {
-	if (k === 0) return 1;
-	const levels = Math.ceil(Math.log2(n));
-	const full = Math.floor(Math.log2(k));
-	return Math.min(2 * n - 1, 1 + 2 * (2 ** (full + 1) - 1 + k * (levels - full - 1)));
-}
-
-/**
- * The bound with a verdict: what is split stays within it, and each part that failed may have been represented by two of its
- * records before.
- */
-function isWithinBound(n: number, k: number, splits: number, requests: number): boolean {
-	const parts = 1 + 2 * splits;
-	const represented = (mostRequests(n, k) - 1) / 2;
-	return parts <= mostRequests(n, k) && requests <= mostRequests(n, k) + 2 * represented;
-}
-
 type Words = (id: number) => string;
 const ownWords: Words = (id) => `Record ${id} is bad`;
-const sameWords: Words = () => 'A record is bad';
 
 /** One server and client for many batches; each batch sets which records are bad. */
 async function judge() {
@@ -81,7 +67,6 @@ describe.each([400, 422, 500])('A record that is refused with %i', (status) => {
 		const { outcomes, requests, retries, splits, bad } = await settle(n, badOnes, { status });
 		expect(inShort(outcomes)).toEqual(expected(n, bad));
 		expect(requests.length).toBeLessThanOrEqual(most + once);
-		expect(requests.length).toBeLessThanOrEqual(mostRequests(n, bad.size) + once);
 		expect(retries).toBe(once);
 		expect(splits).toBe((requests.length - once - 1) / 2);
 		for (const id of bad) {
@@ -115,136 +100,13 @@ it('The halves of a batch are sent in the order of its records, those before a b
 	expect(requests.map(idsIn)).toEqual([range(0, 8), range(0, 4), range(4, 8), [4, 5], [4], [5], [6, 7]]);
 });
 
-describe('For any number of records and any bad ones among them', () => {
-	const batch = fc
-		.integer({ min: 1, max: 40 })
-		.chain((n) => fc.tuple(fc.constant(n), fc.uniqueArray(fc.integer({ min: 0, max: n - 1 }), { maxLength: n })));
-	const fewInMany = fc
-		.integer({ min: 41, max: 500 })
-		.chain((n) => fc.tuple(fc.constant(n), fc.uniqueArray(fc.integer({ min: 0, max: n - 1 }), { maxLength: 4 })));
-	const statuses = fc.constantFrom(400, 422, 500);
-
-	it('the bad ones fail in their own words, the rest succeed, within the bound', async () => {
-		const { settle } = await judge();
-		await fc.assert(
-			fc.asyncProperty(fc.oneof(batch, fewInMany), statuses, async ([n, badOnes], status) => {
-				const { outcomes, requests, bad } = await settle(n, badOnes, { status });
-				expect(inShort(outcomes)).toEqual(expected(n, bad));
-				const repeated = status === 500 && bad.size > 0 ? 1 : 0;
-				expect(requests.length).toBeLessThanOrEqual(mostRequests(n, bad.size) + repeated);
-			}),
-			{ numRuns: 60 },
-		);
-	});
-
-	it('whose words are the same, no bad one succeeds, no good one is blamed, within the bound', async () => {
-		const { settle } = await judge();
-		await fc.assert(
-			fc.asyncProperty(fc.oneof(batch, fewInMany), statuses, async ([n, badOnes], status) => {
-				const { outcomes, requests, splits, bad } = await settle(n, badOnes, { status, words: sameWords });
-				outcomes.forEach((outcome, id) => {
-					if (!outcome.error) expect([outcome.result.id, bad.has(id)]).toEqual([id, false]);
-					else expect([id, bad.has(id) || outcome.untried === true]).toEqual([id, true]);
-				});
-				// three alone, in a row and before any success, are what it takes to give records up untried
-				if (outcomes.some((outcome) => outcome.error && outcome.untried)) {
-					const alone = outcomes.filter((outcome) => outcome.error && !outcome.untried);
-					expect(alone.length).toBeGreaterThanOrEqual(3);
-				}
-				const repeated = status === 500 && bad.size > 0 ? 1 : 0;
-				expect(isWithinBound(n, bad.size, splits, requests.length - repeated)).toBe(true);
-			}),
-			{ numRuns: 60 },
-		);
-	});
-});
-
-it('All sets of bad records among 8 stay within the bound, whatever their words', async () => {
-	const { settle } = await judge();
-	for (let set = 0; set < 2 ** 8; set++) {
-		const badOnes = range(0, 8).filter((id) => set & (2 ** id));
-		const { requests, splits } = await settle(8, badOnes, { words: sameWords });
-		expect([set, isWithinBound(8, badOnes.length, splits, requests.length)]).toEqual([set, true]);
-	}
-});
-
-describe('An endpoint that refuses everything with the same words', () => {
-	const unknown = 'Unknown feature';
-	const refusing = async (refuses: Refuses = () => dssError(400, unknown)) => {
+describe('An endpoint that refuses everything', () => {
+	const refusing = async (refuses: Refuses) => {
 		const server = await stage.scoring({ refuses });
 		return { server, client: stage.clientOf(server) };
 	};
 	const kinds = (outcomes: RecordOutcome[]) =>
 		outcomes.map((outcome) => (outcome.error ? (outcome.untried ? 'untried' : 'failed') : 'scored'));
-
-	it('is found out after three records: two stand for each part of the rest, which fails untried', async () => {
-		const { server, client } = await refusing();
-		const outcomes = await client.settle('predict', 'e', recordsOf(128), { batchSize: 128 });
-		const alone = new Set([0, 1, 2, 3, ...[4, 8, 16, 32, 64].flatMap((first) => [first, first + 1])]);
-		expect(kinds(outcomes)).toEqual(range(0, 128).map((id) => (alone.has(id) ? 'failed' : 'untried')));
-		// down to the first records in 8 requests, then 1, 2-3, 2, 3 and the five halves left open on the way with two of each
-		expect(server.requests).toHaveLength(8 + 1 + 3 + 5 * 3);
-		expect(inShort(outcomes)).toEqual(range(0, 128).map(() => said(unknown)));
-	});
-
-	it('takes three requests for each of the next batches of the same session', async () => {
-		const { server, client } = await refusing();
-		const session = client.session();
-		await session.settle('predict', 'e', recordsOf(100));
-		const from = server.requests.length;
-		for (let batch = 0; batch < 20; batch++) {
-			const outcomes = await session.settle('predict', 'e', recordsOf(100));
-			expect(kinds(outcomes)).toEqual(range(0, 100).map((id) => (id < 2 ? 'failed' : 'untried')));
-		}
-		expect(server.requests).toHaveLength(from + 20 * 3);
-	});
-
-	it('is searched again by a session of its own', async () => {
-		const { server, client } = await refusing();
-		await client.settle('predict', 'e', recordsOf(100));
-		const from = server.requests.length;
-		await client.settle('predict', 'e', recordsOf(100));
-		expect(server.requests).toHaveLength(2 * from);
-	});
-
-	it('is searched as ever in a batch with other words, and where a success shows that it works', async () => {
-		let bad: Refuses = () => dssError(400, unknown);
-		const { server, client } = await refusing((id) => bad(id));
-		const session = client.session();
-		await session.settle('predict', 'e', recordsOf(32));
-
-		bad = (id) => (id === 9 ? dssError(400, 'Not a number') : undefined);
-		expect(kinds(await session.settle('predict', 'e', recordsOf(32))).indexOf('failed')).toBe(9);
-
-		bad = (id) => (id === 7 ? dssError(400, unknown) : undefined);
-		const from = server.requests.length;
-		const outcomes = await session.settle('predict', 'e', recordsOf(32));
-		expect(kinds(outcomes)).toEqual(range(0, 32).map((id) => (id === 7 ? 'failed' : 'scored')));
-		expect(server.requests.length - from).toBeLessThanOrEqual(mostRequests(32, 1));
-	});
-
-	it('is given the benefit of the doubt: where any of the rest succeeds, the bad ones are searched after all', async () => {
-		const badOnes = new Set([0, 1, 2, 3, 5, 17]);
-		const { server, client } = await refusing((id) => (badOnes.has(id) ? dssError(400, unknown) : undefined));
-		const outcomes = await client.settle('predict', 'e', recordsOf(32));
-		expect(kinds(outcomes)).toEqual(range(0, 32).map((id) => (badOnes.has(id) ? 'failed' : 'scored')));
-		// two for each part that was represented: 4-7, 8-15 and 16-31 at most
-		expect(server.requests.length).toBeLessThanOrEqual(mostRequests(32, badOnes.size) + 3 * 2);
-	});
-
-	it('is no verdict for other batches while a record of its own is still to be answered', async () => {
-		const badOnes = new Set([0, 1, 2, 6]);
-		const slow: Record<string, number> = { '3': 300, '6,7': 100 };
-		const server = await stage.scoring({
-			refuses: (id) => (badOnes.has(id) ? dssError(400, unknown) : undefined),
-			faults: (request) => ({ kind: 'delay', ms: slow[idsIn(request).join()] ?? 0 }),
-		});
-		const client = stage.clientOf(server);
-		const session = client.session();
-		const batches = [recordsOf([0, 1, 2, 3]), recordsOf([4, 5, 6, 7])];
-		const settled = await Promise.all(batches.map(async (batch) => await session.settle('predict', 'e', batch)));
-		expect(kinds(settled.flat())).toEqual(range(0, 8).map((id) => (badOnes.has(id) ? 'failed' : 'scored')));
-	});
 
 	it.each([
 		[401, 'refused the key or token'],

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { ApiNodeClient, ApiNodeError, type RecordOutcome, StatusError } from '../../client';
-import type { ChaosProxy, ChaosRequest, Fault } from '../support/chaosProxy';
-import { countEvents, dssError, idsIn, outcomeOf, recordsOf, Stage } from './harness';
+import { ApiNodeClient, ApiNodeError, type RecordOutcome, StatusError } from '../../../client';
+import type { ChaosProxy, ChaosRequest, Fault } from '../../support/chaosProxy';
+import { countEvents, dssError, idsIn, outcomeOf, recordsOf, Stage } from '../harness';
 
 const stage = new Stage();
 beforeEach(() => stage.withoutPauses());

@@ -1,5 +1,5 @@
-import type { RecordOutcome } from '../../client';
-import { Stage } from './harness';
+import type { RecordOutcome } from '../../../client';
+import { Stage } from '../harness';
 
 const stage = new Stage();
 

@@ -1,0 +1,386 @@
+import { checkRange } from '../checkRange';
+import {
+	type ApiNodeError,
+	CancelledError,
+	InvalidCallError,
+	ResponseError,
+	StatusError,
+	TimeoutError,
+} from '../errors';
+import { resultsBySeries, seriesKey } from '../forecastSeries';
+import { isObject } from '../json';
+import { type Operation, operations } from '../operations';
+import { jsonText, recordBody, recordsBody, type RequestSettings, requestSettings } from '../requestBody';
+import type { SessionState } from '../SessionState';
+import { tell } from '../tell';
+import type { Cancellation } from '../traffic/cancellation';
+import type { EndpointMemory } from '../traffic/EndpointMemory';
+import { mayBeCausedByRequest } from '../traffic/retryPolicy';
+import { type ApiResponse, type CallOptions, limitsOf, type Transport } from '../traffic/Transport';
+import type {
+	DispatchOptions,
+	ExplanationOptions,
+	FeaturesRecord,
+	JsonObject,
+	LookupRecord,
+	ResponseContext,
+	ResponseHead,
+} from '../types';
+import { callHeaders } from '../wire/callHeaders';
+import { endpointPath } from '../wire/location';
+import type { SecretHeaders } from '../wire/secretHeaders';
+import type { Finding, Part, SearchOwner } from './RecordSearch';
+
+/** Operations on records, which have no side effects. */
+export type RecordOperation = 'predict' | 'predictEffect' | 'lookup' | 'forecast';
+
+/** What is a record of each operation; for forecast, the lines of one series. */
+export interface SettledRecords {
+	predict: FeaturesRecord;
+	predictEffect: FeaturesRecord;
+	lookup: LookupRecord;
+	forecast: readonly JsonObject[];
+}
+
+/** What became of one record: its result with the part of the response that its whole request shares, or its error. */
+export type RecordOutcome =
+	| { result: JsonObject; response: ResponseContext & Partial<Pick<ResponseHead, 'headers'>>; error?: undefined }
+	/** `untried`: the record was never sent alone, since the endpoint refused all others that were. */
+	| { error: ApiNodeError; untried?: true };
+
+export interface BatchOptions extends Omit<CallOptions, 'onResponse'>, DispatchOptions, ExplanationOptions {
+	/** Records in one request; 1 calls the action for one record. Default: 100. */
+	batchSize?: number;
+	/** Bytes of the records in one request. Default: 512 KiB, half of what proxies commonly allow. */
+	maxBodyBytes?: number;
+	/** Forecast: the columns that identify a series. Needed for more than one. */
+	identifierColumns?: readonly string[];
+	/** Puts the headers of the response that a result came in into its outcome, as `response.headers`. Default: false. */
+	responseHeaders?: boolean;
+}
+
+/** Where a record goes and how: records whose targets agree share requests. */
+export interface BatchTarget {
+	/** What targets that agree have in common, as a text. */
+	readonly key: string;
+	/** Of it, what requests share whose successes count for each other. */
+	readonly shared: string;
+	readonly operation: RecordOperation;
+	/** The endpoint's. */
+	readonly path: string;
+	readonly endpoint: EndpointMemory;
+	readonly settings: RequestSettings;
+	readonly headers: SecretHeaders;
+	readonly batchSize: number;
+	readonly maxBodyBytes: number;
+	readonly options: BatchOptions;
+}
+
+/** A record on its way. */
+export interface Item {
+	readonly target: BatchTarget;
+	/** Number of its batch among the pieces of its session's work. */
+	order: number;
+	/** Its JSON, or that of what must stay together: the lines of a series, separated by commas. */
+	readonly text: string;
+	/** What tells a series from others in its batch. */
+	readonly series: string;
+	readonly onOutcome: (outcome: RecordOutcome) => void;
+}
+
+/** Records that wait for their batch to fill. */
+interface OpenBatch {
+	readonly target: BatchTarget;
+	readonly items: Item[];
+	readonly series: Set<string>;
+	bytes: number;
+}
+
+/** Records that wait for their batch to fill; when each has a target of its own, the oldest batches go early. */
+const mostWaiting = 10_000;
+
+const numbers = new WeakMap<object, number>();
+let numbered = 0;
+/** Tells an object from others. */
+function numberOf(object: object): number {
+	if (!numbers.has(object)) numbers.set(object, numbered++);
+	return numbers.get(object)!;
+}
+
+/** A record in the batch may be what the API node could not bear. */
+const blamesARecord = ({ status }: StatusError) => status === 400 || status === 422 || status === 500;
+
+/**
+ * Records go in one by one, and outcomes come out one by one: the batcher makes batches of them, sends them, and sends those
+ * that fail in parts, as the session's search says. A response that does not fit its request is never assigned.
+ */
+export class RecordBatcher implements SearchOwner {
+	active = 0;
+	private readonly open = new Map<string, OpenBatch>();
+	private waiting = 0;
+	private inFlight = 0;
+	/** Records without an outcome. */
+	private unsettled = 0;
+	private stopped: ApiNodeError | undefined;
+	private readonly wakers = new Set<() => void>();
+	private readonly scope: { stopping: Cancellation; end: () => void };
+
+	constructor(
+		private readonly transport: Transport,
+		private readonly serviceId: string,
+		private readonly session: SessionState,
+		/** Ends all of it. */
+		private readonly signal?: AbortSignal,
+	) {
+		const scope = session.caller.scope(signal);
+		const forget = scope.stopping.onCancel((reason) => this.stop(reason));
+		this.stopped = scope.stopping.reason;
+		this.scope = {
+			stopping: scope.stopping,
+			end: () => {
+				forget();
+				scope.end();
+			},
+		};
+	}
+
+	/** @throws InvalidCallError for what is wrong whatever the record */
+	target(operation: RecordOperation, endpointId: string, options: BatchOptions): BatchTarget {
+		const { serviceId = this.serviceId, batchSize = 100, maxBodyBytes = 512 * 1024 } = options;
+		checkRange('batchSize', batchSize, 1);
+		if (!Number.isInteger(batchSize))
+			throw new InvalidCallError(`'batchSize' must be a whole number, not ${batchSize}`);
+		checkRange('maxBodyBytes', maxBodyBytes, 1);
+		limitsOf(options);
+		const path = endpointPath(serviceId, endpointId);
+		const settings = requestSettings(options);
+		const headers = callHeaders(options.headers);
+		const { apiKey, bearerToken, tokens } = options;
+		const credential = [apiKey, bearerToken, tokens && numberOf(tokens)];
+		const shared = JSON.stringify([path, settings, headers.headers, credential]);
+		const { timeout, deadline, maxConcurrency, maxResponseBytes, identifierColumns, responseHeaders } = options;
+		const limits = [timeout, deadline, maxConcurrency, maxResponseBytes, identifierColumns, responseHeaders];
+		const key = JSON.stringify([operation, batchSize, maxBodyBytes, limits]) + shared;
+		const endpoint = this.transport.endpoint(path);
+		return { key, shared, operation, path, endpoint, settings, headers, batchSize, maxBodyBytes, options };
+	}
+
+	/**
+	 * Takes a record. Its outcome is told once, as soon as it is known.
+	 *
+	 * @returns what to wait for before the next one is added, so that no more is prepared than can be sent: never for an outcome
+	 *   that depends on records still to be added
+	 * @throws InvalidCallError for series that cannot be told apart, CancelledError once the batcher has stopped
+	 */
+	add<Name extends RecordOperation>(
+		record: SettledRecords[Name],
+		target: BatchTarget & { readonly operation: Name },
+		onOutcome: (outcome: RecordOutcome) => void,
+	): Promise<void> | undefined {
+		if (this.stopped) throw this.stopped;
+		let text: string;
+		try {
+			text = recordText(target.operation, record);
+		} catch (error) {
+			tell(onOutcome, { error: error as InvalidCallError });
+			return undefined;
+		}
+		const bytes = Buffer.byteLength(text) + 1;
+		const { key, endpoint, batchSize, maxBodyBytes, options } = target;
+		let batch = this.open.get(key);
+		if (batch && batch.bytes + bytes > Math.min(maxBodyBytes, endpoint.bodySize.bytes)) {
+			this.send(key, batch);
+			batch = undefined;
+		}
+		if (!batch) this.open.set(key, (batch = { target, items: [], series: new Set(), bytes: 0 }));
+		const series = target.operation === 'forecast' ? seriesIn(batch, record as readonly JsonObject[]) : '';
+		batch.items.push({ target, order: 0, text, series, onOutcome });
+		batch.bytes += bytes;
+		this.unsettled++;
+		this.waiting++;
+		if (batch.items.length >= batchSize) this.send(key, batch);
+		else if (this.waiting >= mostWaiting) this.send(...this.open.entries().next().value!);
+		else return undefined;
+		return this.hasRoom(options) ? undefined : this.until(() => this.hasRoom(options));
+	}
+
+	/** Sends what waits for its batch to fill, and has what was set aside decided on with what is under way. */
+	flush(): void {
+		for (const [key, batch] of this.open) this.send(key, batch);
+		this.session.search.conclude(this);
+	}
+
+	/**
+	 * Resolves when every record has its outcome.
+	 *
+	 * @throws CancelledError when some will have none
+	 */
+	async end(): Promise<void> {
+		this.flush();
+		const isOver = () => this.unsettled === 0 || (this.stopped !== undefined && this.inFlight === 0);
+		if (!isOver()) await this.until(isOver);
+		this.scope.end();
+		if (this.unsettled > 0) throw this.stopped!;
+	}
+
+	/** Sends nothing new. */
+	stop(reason: ApiNodeError): void {
+		this.stopped ??= reason;
+		this.open.clear();
+		this.session.search.drop(this);
+		this.wake();
+	}
+
+	/** Sends a part, and reports what became of it. For the session's search. */
+	async attempt(part: Part<Item, RecordBatcher>): Promise<void> {
+		const { search, caller } = this.session;
+		this.inFlight++;
+		let error: ApiNodeError | undefined;
+		try {
+			this.assign(part.items, await this.sendPart(part));
+		} catch (failure) {
+			error = failure as ApiNodeError;
+			if (error instanceof CancelledError) this.stop(error);
+		}
+		this.inFlight--;
+		if (search.report(part, error ? this.findingOf(error, part) : { kind: 'served' }, error)) {
+			const { name } = part.items[0]!.target.endpoint;
+			caller.emit({ type: 'split', endpoint: name, records: part.items.length, error: error! });
+		}
+		this.session.sendNext();
+		this.wake();
+	}
+
+	/** Tells a record's outcome. For the session's search. */
+	settle({ onOutcome }: Item, outcome: RecordOutcome): void {
+		this.unsettled--;
+		tell(onOutcome, outcome);
+	}
+
+	private send(key: string, { target, items }: OpenBatch): void {
+		this.open.delete(key);
+		this.waiting -= items.length;
+		const order = this.session.nextOrder();
+		for (const item of items) item.order = order;
+		this.session.search.add(items, target.shared, this);
+		this.session.sendNext();
+	}
+
+	private hasRoom({ maxConcurrency }: BatchOptions): boolean {
+		return this.active < this.transport.mostInFlight(maxConcurrency);
+	}
+
+	/** @throws CancelledError where that will never be */
+	private async until(holds: () => boolean): Promise<void> {
+		while (!holds()) {
+			await new Promise<void>((resolve) => this.wakers.add(resolve));
+			if (this.stopped && this.inFlight === 0 && !holds()) throw this.stopped;
+		}
+	}
+
+	private wake(): void {
+		for (const wake of this.wakers) wake();
+		this.wakers.clear();
+	}
+
+	private async sendPart({ line, items, crashedAt }: Part<Item, RecordBatcher>): Promise<ApiResponse> {
+		const { target, order } = items[0]!;
+		const { operation: name, path, endpoint, settings, headers, batchSize, options } = target;
+		const { action, batchAction = action, repeatable }: Operation = operations[name];
+		const single = batchSize === 1 && name !== 'forecast';
+		const texts = items.map(({ text }) => text);
+		return await this.transport.send(
+			{
+				path: `${path}/${single ? action : batchAction}`,
+				endpoint,
+				body: single ? recordBody(texts[0]!, settings) : recordsBody(texts, settings),
+				headers,
+				order,
+				rule: {
+					repeatable,
+					// A part of a request that may have made a worker die: finding the record should stay cheap.
+					attempts: crashedAt === undefined ? undefined : 2,
+					// The halves of a batch are its second attempt: it may have taken too long for one of its records.
+					repeatsTimeout: items.length === 1 && crashedAt === undefined,
+					// A 500 that came back was repeated already; its parts are not.
+					repeatsServerError: !line.split,
+					mayBeToBlame: items.length > 1 || crashedAt !== undefined,
+				},
+			},
+			{ ...options, signal: this.signal },
+			this.session.caller,
+		);
+	}
+
+	private assign(items: readonly Item[], { value, head }: ApiResponse): void {
+		const { operation, batchSize, options } = items[0]!.target;
+		const { result, results, timing, apiContext } = (isObject(value) ? value : {}) as Record<string, unknown>;
+		// Both lookup actions respond with a list.
+		const list = batchSize === 1 && operation !== 'forecast' && results === undefined ? [result] : results;
+		const fits = Array.isArray(list) && list.every(isObject);
+		const own = fits ? distributed(list, items) : undefined;
+		if (!own) {
+			const got = fits ? `${list.length} results` : 'no list of results';
+			throw new ResponseError(
+				`The response does not fit the request: ${got} for ${items.length === 1 ? 'one record' : `${items.length} records`}`,
+				{ advice: 'No result was assigned. Check that the endpoint is of the kind that is called.' },
+				'misfit',
+			);
+		}
+		const { headers } = options.responseHeaders ? head() : {};
+		const response = { timing, apiContext, ...(headers && { headers }) } as ResponseContext;
+		items.forEach((item, n) => this.settle(item, { result: own[n]!, response }));
+	}
+
+	private findingOf(error: ApiNodeError, { items }: Part<Item, RecordBatcher>): Finding {
+		if (error instanceof CancelledError) return { kind: 'cancelled' };
+		const { endpoint, options } = items[0]!.target;
+		if (error instanceof ResponseError && error.reason === 'misfit') return { kind: 'misfit' };
+		if (error instanceof StatusError) {
+			if (error.status === 413) return { kind: 'tooLarge' };
+			if (error.status === 403 && error.isPage) return { kind: 'blocked' };
+			if (blamesARecord(error)) return { kind: 'refused', words: wordsOf(error) };
+		}
+		const { timeout = 30_000, deadline = Infinity } = options;
+		// A deadline shorter than an attempt tells nothing of the kind.
+		const isCrash = mayBeCausedByRequest(error) && !(error instanceof TimeoutError && deadline < timeout);
+		const now = this.transport.now();
+		if (!isCrash || endpoint.queue.hasGivenUp(this.session.caller, now)) return { kind: 'failed' };
+		return { kind: 'crashed', at: now, answeredAt: endpoint.queue.answeredAt };
+	}
+}
+
+/** The API node tells the number that a record has in its request: in another, it has another. */
+const wordsOf = (error: StatusError) => (error.serverMessage ?? error.message).replace(/\bitem \d+:/i, 'item:');
+
+/** One result for each record; undefined if they do not fit. */
+function distributed(results: JsonObject[], items: readonly Item[]): JsonObject[] | undefined {
+	const { operation, options } = items[0]!.target;
+	if (operation !== 'forecast') return results.length === items.length ? results : undefined;
+	const series = items.map((item) => item.series);
+	return resultsBySeries(results, series, options.identifierColumns);
+}
+
+/** @throws InvalidCallError when a series cannot be told from the others of its batch */
+function seriesIn({ target, series }: OpenBatch, [first]: readonly JsonObject[]): string {
+	const { identifierColumns: columns = [] } = target.options;
+	if (columns.length === 0 && series.size > 0) {
+		throw new InvalidCallError('Several series need identifier columns that tell them apart');
+	}
+	const key = seriesKey(columns, first ?? {});
+	if (series.has(key)) throw new InvalidCallError(`Two of the series have the same ${columns.join(', ')}`);
+	series.add(key);
+	return key;
+}
+
+/** @throws InvalidCallError */
+function recordText(operation: RecordOperation, record: unknown): string {
+	if (operation === 'forecast') {
+		if (!Array.isArray(record) || record.length === 0) throw new InvalidCallError('A series must be a list of records');
+		if (!record.every(isObject)) throw new InvalidCallError('A record of the series is not an object');
+		return jsonText(record).slice(1, -1);
+	}
+	const key = operations[operation].recordKey;
+	if (!isObject(record) || !isObject(record[key])) throw new InvalidCallError(`The record has no '${key}' object`);
+	return jsonText(record);
+}

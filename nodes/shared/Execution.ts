@@ -205,8 +205,8 @@ export class Execution {
 	emit(itemIndex: number, output: INodeExecutionData | INodeExecutionData[]): void {
 		const before = this.output[itemIndex];
 		if (!before) this.done++;
-		// Behind many others, one more must not cost a copy of them all.
-		if (Array.isArray(before)) before.push(...[output].flat());
+		// Behind many others, one more must not cost a copy of them all, nor may many at once overflow the stack.
+		if (Array.isArray(before)) for (const one of [output].flat()) before.push(one);
 		else this.output[itemIndex] = before ? [before, output].flat() : output;
 	}
 

@@ -38,14 +38,17 @@ export function requestSettings(options: DispatchOptions & ExplanationOptions): 
 
 /** @throws InvalidCallError for what JSON cannot hold */
 export function jsonText(value: unknown): string {
+	let text: string | undefined;
 	try {
-		return JSON.stringify(value);
+		text = JSON.stringify(value);
 	} catch (error) {
-		throw notForJson(error as Error);
+		throw notForJson(String((error as Error | undefined)?.message ?? error));
 	}
+	if (text === undefined) throw notForJson('it is, or its toJSON gives, no value');
+	return text;
 }
 
-function notForJson({ message }: Error): InvalidCallError {
+function notForJson(message: string): InvalidCallError {
 	return new InvalidCallError(`JSON cannot hold what was given: ${message}`);
 }
 

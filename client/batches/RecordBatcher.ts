@@ -378,9 +378,16 @@ function recordText(operation: RecordOperation, record: unknown): string {
 	if (operation === 'forecast') {
 		if (!Array.isArray(record) || record.length === 0) throw new InvalidCallError('A series must be a list of records');
 		if (!record.every(isObject)) throw new InvalidCallError('A record of the series is not an object');
+		record.forEach(checkJson);
 		return jsonText(record).slice(1, -1);
 	}
 	const key = operations[operation].recordKey;
 	if (!isObject(record) || !isObject(record[key])) throw new InvalidCallError(`The record has no '${key}' object`);
+	checkJson(record[key]);
 	return jsonText(record);
+}
+
+/** @throws InvalidCallError for what makes nothing of itself: inside a record, JSON leaves it out without a word */
+function checkJson(value: unknown): void {
+	if (isObject(value) && typeof value.toJSON === 'function') jsonText(value);
 }

@@ -1,5 +1,8 @@
-/** More names than the records of a table have between them: beyond these, names are compared anew each time. */
-const mostRemembered = 20_000;
+/** Names compared with each other for one document: seconds of work. Beyond these, no name is taken for another. */
+const mostComparisons = 5_000_000;
+/** Of one name. */
+const mostSuggestions = 20;
+const none: readonly string[] = [];
 
 /**
  * Finds which of some names another name may be meant for: the same but for case and separators first, then the misspelt. Names
@@ -14,13 +17,14 @@ export function closeNames(names: readonly string[]): (name: string) => readonly
 		const joined = words.join('');
 		const same = candidates.filter((other) => other.joined === joined);
 		const misspelt = candidates.filter((other) => !same.includes(other) && areMisspelt(words, other.words));
-		return [...same, ...misspelt].map((found) => found.name);
+		return [...same, ...misspelt].slice(0, mostSuggestions).map((found) => found.name);
 	};
 	return (name) => {
 		const known = remembered.get(name);
 		if (known) return known;
+		if (remembered.size * names.length >= mostComparisons) return none;
 		const found = find(name);
-		if (remembered.size < mostRemembered) remembered.set(name, found);
+		remembered.set(name, found);
 		return found;
 	};
 }

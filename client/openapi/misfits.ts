@@ -20,6 +20,11 @@ export type Misfit =
 
 const none: readonly Misfit[] = Object.freeze([]);
 const noNames: readonly string[] = [];
+/** Unknown names of a record that may be meant for others, where the document is small. */
+const mostLookedAt = 40;
+const mostComparisons = 60_000;
+/** Where more fields have no value, the record is another one rather than misspelt. */
+const mostMissing = 200;
 
 /**
  * Makes a check of records out of what a document says of them. A null is a missing value, unless the document itself allows
@@ -38,6 +43,9 @@ export function misfitCheck(schema: EndpointSchema): (record: JsonObject, origin
 	const known = new Set(names);
 	const closeTo = closeNames(names);
 	const suggestionsFor = (key: string) => (known.has(key) ? noNames : closeTo(key));
+	/** What a record may cost: each of these names is compared with all of the document's. */
+	const mostUnknown = Math.max(1, Math.min(mostLookedAt, Math.floor(mostComparisons / names.length)));
+	const lookedAt = (keys: readonly string[]) => keys.filter((key) => !known.has(key)).slice(0, mostUnknown);
 	const textsOf = listedTexts();
 	const rules = fields.map((field) => new FieldRule(field, textsOf(field.enum), operation !== 'runFunction'));
 
@@ -60,7 +68,7 @@ export function misfitCheck(schema: EndpointSchema): (record: JsonObject, origin
 		// What is left out of a record under its right name is no misspelling.
 		const isMeant = (name: string) => missing.has(name) && (record === origin || (own(origin, name) ?? null) === null);
 		const named = origin === record ? keys : [...new Set([...keys, ...Object.keys(origin)])];
-		const unknown = (complete ? named : []).flatMap((field) => {
+		const unknown = (complete && missing.size <= mostMissing ? lookedAt(named) : []).flatMap((field) => {
 			const suggestion = suggestionsFor(field).find(isMeant);
 			return suggestion === undefined ? [] : [{ kind: 'unknown' as const, field, suggestion }];
 		});
@@ -88,9 +96,12 @@ export function misfitCheck(schema: EndpointSchema): (record: JsonObject, origin
 		}
 		if (filled === 0 || filledRequired < required) return true;
 		if (filled === rules.length) return false;
-		if (others > 0) for (const key in record) if (suggestionsFor(key).length > 0) return true;
-		if (origin !== record) for (const key in origin) if (suggestionsFor(key).length > 0) return true;
-		return false;
+		if (filled + mostMissing < rules.length) return false;
+		const isClose = (key: string) => suggestionsFor(key).length > 0;
+		return (
+			(others > 0 && lookedAt(Object.keys(record)).some(isClose)) ||
+			(origin !== record && lookedAt(Object.keys(origin)).some(isClose))
+		);
 	}
 
 	return (record, origin = record) => (mayHaveMisfits(record, origin) ? misfitsOf(record, origin) : none);

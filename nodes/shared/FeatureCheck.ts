@@ -22,7 +22,7 @@ import { operationNames } from './operations';
 import { choice, type Parameters, type Reader } from './parameters';
 import type { RecordOrigin } from './records';
 
-/** How long a run waits for a document that it must have, in ms. */
+/** How long a run waits for all documents that it must have, in ms. */
 const longestWait = 5_000;
 /** Different misfits that are told apart, and those that a hint shows. */
 const mostMisfits = 1_000;
@@ -57,6 +57,7 @@ export class FeatureCheck {
 	private readonly mayBeEmpty: boolean;
 	private readonly checks = new Map<string, EndpointCheck>();
 	private last: { target: Target; form?: RecordOrigin['form']; found: EndpointCheck } | undefined;
+	private longest: Promise<void> | undefined;
 	private readonly waited = new Set<string>();
 	private readonly misfits = new Map<string, number>();
 	private items = 0;
@@ -83,8 +84,8 @@ export class FeatureCheck {
 		if (this.modeOf(itemIndex) !== 'error' || this.waited.has(serviceOf(target))) return undefined;
 		this.waited.add(serviceOf(target));
 		if (knownDocument(connection, serviceId)?.document || !isDue(connection, serviceId)) return undefined;
-		const longest = wait(longestWait, undefined, { ref: false, signal: this.stopped }).catch(cancelled);
-		return Promise.race([readDocument(connection, serviceId), longest]).then(() => {
+		this.longest ??= wait(longestWait, undefined, { ref: false, signal: this.stopped }).catch(cancelled);
+		return Promise.race([readDocument(connection, serviceId), this.longest]).then(() => {
 			this.checks.clear();
 			this.last = undefined;
 		});

@@ -21,8 +21,9 @@ const mostBytes = 4 * 2 ** 20;
 
 /** By the connection that may read it, and the service. */
 const served = new Map<string, Kept>();
-/** By their text. */
+/** By their text; by their connection, too, since a text of megabytes takes long to look up. */
 const pasted = new Map<string, Known>();
+const pastedIn = new WeakMap<Connection, Known>();
 
 /** What is known of a document without waiting for it. */
 export function knownDocument(connection: Connection, serviceId?: string): Known | undefined {
@@ -36,7 +37,7 @@ export function readSoon(connection: Connection, serviceId?: string): void {
 
 /** Whether a document, or why there is none, is not known or known since long ago. */
 export function isDue(connection: Connection, serviceId?: string): boolean {
-	return (keptDocument(connection, serviceId)?.dueAt ?? 0) <= Date.now();
+	return (keptDocument(connection, serviceId)?.dueAt ?? 0) <= performance.now();
 }
 
 const keyOf = ({ id, call }: Connection, serviceId = call.serviceId) => `${id} ${serviceId}`;
@@ -60,13 +61,17 @@ export async function readDocument(connection: Connection, serviceId?: string): 
 	served.set(key, kept);
 	kept.reading ??= request(connection, serviceId).then((known) => {
 		const certain = !known.problem || (known.problem instanceof StatusError && known.problem.status === 404);
-		const dueAt = Date.now() + (certain ? keptMs : retryMs);
+		const dueAt = performance.now() + (certain ? keptMs : retryMs);
 		Object.assign(kept, { problem: known.problem, dueAt, reading: undefined });
-		if (certain) kept.document = known.document;
+		if (certain || isClosed(known)) kept.document = known.document;
 		return known;
 	});
 	return await kept.reading;
 }
+
+/** Whoever may not read a document any more is not shown the last one, either. */
+const isClosed = ({ problem }: Known) =>
+	problem instanceof StatusError && (problem.status === 401 || problem.status === 403);
 
 async function request({ client, call }: Connection, serviceId = call.serviceId): Promise<Known> {
 	try {
@@ -78,13 +83,15 @@ async function request({ client, call }: Connection, serviceId = call.serviceId)
 }
 
 /** The document in the credential, which is that of its own service and wins over what the service serves. */
-function pastedDocument({ openApi, call }: Connection, serviceId = call.serviceId): Known | undefined {
+function pastedDocument(connection: Connection, serviceId = connection.call.serviceId): Known | undefined {
+	const { openApi, call } = connection;
 	if (openApi === '' || serviceId !== call.serviceId) return undefined;
-	let known = pasted.get(openApi);
+	let known = pastedIn.get(connection) ?? pasted.get(openApi);
 	if (!known) {
 		pasted.set(openApi, (known = parse(openApi)));
 		if (pasted.size > mostDocuments) pasted.delete(pasted.keys().next().value!);
 	}
+	pastedIn.set(connection, known);
 	return known;
 }
 

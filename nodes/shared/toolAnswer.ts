@@ -89,7 +89,8 @@ function fitting(text: string, most: number): string {
 	for (let size = sizeOf(part); size > most && part !== ''; size = sizeOf(part)) {
 		part = part.slice(0, Math.floor((part.length * most) / size));
 	}
-	return part;
+	// Not between the halves of a character that takes two: APIs of models refuse one alone.
+	return part.replace(/[\uD800-\uDBFF]$/, '');
 }
 
 const inDigits = (count: number) => count.toLocaleString('en');

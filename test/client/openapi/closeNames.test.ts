@@ -102,3 +102,10 @@ function distance(a: string, b: string): number {
 	}
 	return rows[a.length]![b.length]!;
 }
+
+it('compares no more names when a document of many was compared with many', () => {
+	const closeTo = closeNames(Array.from({ length: 100_000 }, (_, n) => `f${n}`));
+	const asked = Array.from({ length: 60 }, (_, n) => closeTo(`F-${n}`));
+	expect(asked[0]).toEqual(['f0']);
+	expect(asked.at(-1)).toEqual([]);
+});

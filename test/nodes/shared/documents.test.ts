@@ -33,8 +33,8 @@ const isChecked = async (...given: Parameters<typeof execute>) => {
 const learn = async () => (await fieldsOf('fraud', { url: proxy.url })).fields.map(({ id }) => id);
 
 const later = (ms: number) => {
-	const now = Date.now();
-	jest.spyOn(Date, 'now').mockImplementation(() => now + ms);
+	const now = performance.now();
+	jest.spyOn(performance, 'now').mockImplementation(() => now + ms);
 };
 const minutes = 60_000;
 

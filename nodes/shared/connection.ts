@@ -6,10 +6,10 @@ import type {
 	NodeEgressFilter,
 } from 'n8n-workflow';
 import { UserError } from 'n8n-workflow';
-import { ApiNodeClient, type CallOptions, type Credential, pasted, type TokenSource } from '../../client';
+import { ApiNodeClient, type CallOptions, type Credential, pasted } from '../../client';
 import { dependsOnItem, rawCredential } from './credentialExpressions';
 import { instanceProperties, openApiProperties, tlsProperties } from './description/credentialProperties';
-import { oAuth2Tokens } from './oAuth2Tokens';
+import { oAuth2Tokens, type OwnedTokens } from './oAuth2Tokens';
 import { textOf } from './parameters';
 
 /** Where records go, and as whom: what a credential comes to. */
@@ -106,12 +106,13 @@ function whoCalls(credential: ICredentialDataDecryptedObject): Credential {
  */
 export function connectionFor(
 	credential: ICredentialDataDecryptedObject,
-	{ egress, tokens }: { egress?: NodeEgressFilter; tokens?: { source: TokenSource; id: string } } = {},
+	{ egress, tokens }: { egress?: NodeEgressFilter; tokens?: OwnedTokens } = {},
 ): Connection {
 	const client = clientFor(credential, egress);
-	const caller = tokens ? { tokens: tokens.source } : whoCalls(credential);
+	const caller = tokens ? { tokens } : whoCalls(credential);
 	const { openApi, oauthTokenData: _changes, ...settings } = credential;
-	const id = digest([settings, openApi, tokens?.id]);
+	// Several people may each have a token of their own in one OAuth2 credential.
+	const id = digest([settings, openApi, tokens?.owner]);
 	return {
 		id,
 		toJSON: () => id,
@@ -152,7 +153,7 @@ export function connector(context: IExecuteFunctions | ILoadOptionsFunctions) {
 	// Older versions of n8n have no such policy.
 	const egress = getSecureEgressFilter?.();
 	const validated = new Map<string, Promise<void>>();
-	let tokens: { source: TokenSource; id: string } | undefined;
+	let tokens: { source: OwnedTokens; id: string } | undefined;
 
 	return async (authentication: Authentication, credential: ICredentialDataDecryptedObject): Promise<Connection> => {
 		const oAuth2 = authentication === 'oAuth2';
@@ -165,7 +166,7 @@ export function connector(context: IExecuteFunctions | ILoadOptionsFunctions) {
 			// Where n8n keeps its expressions to itself, they show by what they give.
 			if (tokens.id !== id) throw oneGrant('what its token is fetched by');
 		}
-		const connection = connectionFor(credential, { egress, tokens: oAuth2 ? tokens : undefined });
+		const connection = connectionFor(credential, { egress, tokens: oAuth2 ? tokens?.source : undefined });
 		for (const origin of connection.client.origins) {
 			if (!validated.has(origin)) validated.set(origin, validate(origin, egress));
 			await validated.get(origin);

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
 	type ICredentialDataDecryptedObject,
@@ -20,8 +20,14 @@ interface Token {
 	expiresAt: number;
 }
 
+export interface OwnedTokens extends TokenSource {
+	/** Stands for whoever the tokens were issued to: it stays the same while one token replaces another. */
+	owner: string;
+}
+
 /** The newest token of a credential that this process knows of, and what became of renewals. */
 interface Latest {
+	owner: string;
 	token?: Token;
 	renewal?: Promise<Token>;
 	/** Whether the token was renewed, and the API node has not accepted it yet. */
@@ -81,7 +87,7 @@ export function oAuth2Tokens(
 	context: IExecuteFunctions | ILoadOptionsFunctions,
 	credentialType: string,
 	credential: ICredentialDataDecryptedObject,
-): TokenSource {
+): OwnedTokens {
 	const { oauthTokenData, openApi: _unrelated, ...settings } = credential;
 	const { id } = context.getNode().credentials?.[credentialType] ?? {};
 	// With the token: each user of a credential can have one of their own.
@@ -90,7 +96,8 @@ export function oAuth2Tokens(
 			.update(JSON.stringify([id, settings, token?.value]))
 			.digest('hex');
 	const given = tokenIn(oauthTokenData);
-	const latest = remember(keyOf(given), latestOf.get(keyOf(given)) ?? { token: given, renewedAt: [] });
+	const known = latestOf.get(keyOf(given)) ?? { owner: randomUUID(), token: given, renewedAt: [] };
+	const latest = remember(keyOf(given), known);
 	const provider = hostOf(credential.accessTokenUrl);
 
 	/** What another process has stored meanwhile, or an execution that has overtaken this one. */
@@ -133,6 +140,7 @@ export function oAuth2Tokens(
 		return (await latest.renewal).value;
 	};
 	return {
+		owner: latest.owner,
 		provider,
 		get: () => {
 			const { token } = latest;

@@ -91,6 +91,25 @@ describe('a served document', () => {
 		expect(await isChecked('error')).toBe(false);
 	});
 
+	it.each([401, 403])('goes when a later reading is refused with the status %i', async (status) => {
+		await learn();
+		proxy.setFault(whenRead({ kind: 'answer', status }));
+		await learn();
+
+		expect(await isChecked('error')).toBe(false);
+	});
+
+	it('expires after minutes when the wall clock was set back by a day', async () => {
+		proxy.setFault(whenRead({ kind: 'answer', status: 404 }));
+		expect(await isChecked('error')).toBe(false);
+		proxy.setFault(undefined);
+		later(6 * minutes);
+		const dayBefore = Date.now() - 24 * 60 * minutes;
+		jest.spyOn(Date, 'now').mockImplementation(() => dayBefore);
+
+		expect(await isChecked('error')).toBe(true);
+	});
+
 	it('that failed is read again a little later, and not at once', async () => {
 		proxy.setFault(whenRead({ kind: 'answer', body: '<html></html>' }));
 		expect(await isChecked('error')).toBe(false);
@@ -119,6 +138,56 @@ describe('a served document', () => {
 		await execute('error', {}, { serviceId: 'retail' });
 
 		expect(readings(proxy)).toEqual(['/public/api/v1/demo/swagger', '/public/api/v1/retail/swagger']);
+	});
+});
+
+describe('a document that one person may read', () => {
+	const holders = new Set<string>();
+	const type = 'dataikuApiNodeOAuth2Api';
+	let node: ApiNode;
+	beforeAll(async () => (node = await startApiNode({ acceptsToken: async (token) => holders.has(token) })));
+	afterAll(async () => await node.close());
+	beforeEach(async () => {
+		holders.clear();
+		holders.add('hers');
+		await proxy.close();
+		proxy = await chaosProxy({ upstream: node.url });
+	});
+
+	/** What a misspelt record comes to, in the one credential in which each user has a token of their own. */
+	const failed = async (token: string, grantType: string, checkFeatures = 'error') => {
+		const { output, error, hints } = await run('dataikuPredict', {
+			url: proxy.url,
+			items: [misspelt],
+			parameters: { authentication: 'oAuth2' },
+			credentials: {
+				[type]: {
+					...{ url: proxy.url, serviceId: 'secured', grantType, clientId: 'n8n', clientSecret: 'secret' },
+					...{ accessTokenUrl: 'http://127.0.0.1:9/token', oauthTokenData: { access_token: token } },
+				},
+			},
+			options: { checkFeatures },
+			onError: 'continueRegularOutput',
+		});
+		return JSON.stringify([jsonOf(output), error, hints]);
+	};
+
+	it.each(['authorizationCode', 'clientCredentials'])(
+		'shows in no run of another person when both use one credential of the grant %s',
+		async (grantType) => {
+			expect(await failed('hers', grantType)).toContain('did you mean');
+			for (const mode of ['error', 'warn']) {
+				const his = await failed('his', grantType, mode);
+				expect(his).not.toMatch(/did you mean|A record looks like|amount/);
+			}
+			expect(await failed('hers', grantType)).toContain('did you mean');
+			expect(readings(proxy).length).toBeGreaterThan(1);
+		},
+	);
+
+	it('is read once for her when she runs again', async () => {
+		for (let runs = 0; runs < 2; runs++) expect(await failed('hers', 'authorizationCode')).toContain('did you mean');
+		expect(readings(proxy)).toHaveLength(1);
 	});
 });
 

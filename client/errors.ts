@@ -29,9 +29,13 @@ export class ApiNodeError extends Error implements ErrorDetails {
 	declare readonly dssVersion?: string;
 	declare readonly code?: string;
 	declare readonly advice?: string;
+	/** The message without what the server said. */
+	declare readonly summary: string;
 
-	constructor(message: string, details: ErrorDetails = {}) {
-		super(message);
+	/** @param options what Error takes: `cause` is what Node.js, undici or a function of the user's threw */
+	constructor(summary: string, details: ErrorDetails = {}, options?: ErrorOptions) {
+		super(details.detail ? `${summary}: ${details.detail}` : summary, options);
+		Object.defineProperty(this, 'summary', { value: summary });
 		Object.assign(this, Object.fromEntries(Object.entries(details).filter(([, value]) => value !== undefined)));
 	}
 
@@ -43,8 +47,15 @@ export class ApiNodeError extends Error implements ErrorDetails {
 
 	/** The same error with other advice; the original is left as it is, since several records may share it. */
 	withAdvice(advice: string, attempts = this.attempts): this {
-		const copy = Object.create(Object.getPrototypeOf(this) as object, Object.getOwnPropertyDescriptors(this)) as this;
+		// A native error, as Object.create() makes none, of the same class.
+		const copy = Reflect.construct(Error, [], this.constructor) as this;
+		Object.defineProperties(copy, Object.getOwnPropertyDescriptors(this));
 		return Object.assign(copy, { advice, ...(attempts !== undefined && { attempts }) });
+	}
+
+	/** For a log or a file of failed records: all but the stack and the cause. */
+	toJSON(): Record<string, unknown> {
+		return { name: this.name, message: this.message, ...(this as object) };
 	}
 }
 
@@ -64,8 +75,9 @@ export class ConnectionError extends ApiNodeError {
 		readonly sent: boolean,
 		/** A certificate or a proxy refused: trying again changes nothing. */
 		readonly permanent = false,
+		options?: ErrorOptions,
 	) {
-		super(message, details);
+		super(message, details, options);
 	}
 }
 
@@ -78,8 +90,9 @@ export class TimeoutError extends ApiNodeError {
 		details: ErrorDetails,
 		/** Whether the request may have reached the API node. */
 		readonly sent: boolean,
+		options?: ErrorOptions,
 	) {
-		super(message, details);
+		super(message, details, options);
 	}
 }
 
@@ -120,7 +133,13 @@ export class ResponseError extends ApiNodeError {
 export class CancelledError extends ApiNodeError {
 	override readonly name = 'CancelledError';
 
-	constructor(message = 'The call was cancelled') {
-		super(message);
+	/** @param signal the one that was aborted: its reason is the error's `cause` */
+	constructor(message = 'The call was cancelled', signal?: AbortSignal) {
+		super(message, {}, signal && { cause: signal.reason as unknown });
+	}
+
+	/** What the signal was aborted with. */
+	get reason(): unknown {
+		return this.cause;
 	}
 }

@@ -30,7 +30,7 @@ export { type Operation, type OperationName, operations } from './operations';
 export { RawResponse } from './RawResponse';
 export type { Session } from './Session';
 export type { ClientEvent, Credential, TokenSource } from './traffic/Caller';
-export type { CallOptions } from './traffic/Transport';
+export { type CallOptions, checkCredential } from './traffic/Transport';
 export type * from './types';
 export { callHeaders } from './wire/callHeaders';
 export { type Location, parseLocations } from './wire/location';

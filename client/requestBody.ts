@@ -42,14 +42,14 @@ export function jsonText(value: unknown): string {
 	try {
 		text = JSON.stringify(value);
 	} catch (error) {
-		throw notForJson(String((error as Error | undefined)?.message ?? error));
+		throw notForJson(String((error as Error | undefined)?.message ?? error), { cause: error });
 	}
 	if (text === undefined) throw notForJson('it is, or its toJSON gives, no value');
 	return text;
 }
 
-function notForJson(message: string): InvalidCallError {
-	return new InvalidCallError(`JSON cannot hold what was given: ${message}`);
+function notForJson(why: string, options?: ErrorOptions): InvalidCallError {
+	return new InvalidCallError(`JSON cannot hold what was given: ${why}`, {}, options);
 }
 
 /** Body of a single-record action, from a record such as `{"features": {}, "context": {}}`. */

@@ -90,11 +90,11 @@ export class Caller {
 	 * @throws CancelledError when nothing may be sent any more
 	 */
 	begin(present: Set<Caller>, signal?: AbortSignal): CallScope {
-		if (this.signal?.aborted) this.cancel(new CancelledError());
+		if (this.signal?.aborted) this.cancel(new CancelledError(undefined, this.signal));
 		if (this.stopping.reason) throw this.stopping.reason;
 		if (this.calls++ === 0) {
 			present.add(this);
-			const forget = this.signal && onAbort(this.signal, () => this.cancel(new CancelledError()));
+			const forget = this.signal && onAbort(this.signal, () => this.cancel(new CancelledError(undefined, this.signal)));
 			this.leave = () => {
 				present.delete(this);
 				forget?.();
@@ -114,8 +114,9 @@ export class Caller {
 		if (!signal) return { stopping, cancellation, end: () => {} };
 		const own = { stopping: new Cancellation(), cancellation: new Cancellation() };
 		const abort = () => {
-			own.stopping.cancel(new CancelledError());
-			own.cancellation.cancel(new CancelledError());
+			const reason = new CancelledError(undefined, signal);
+			own.stopping.cancel(reason);
+			own.cancellation.cancel(reason);
 		};
 		if (signal.aborted) abort();
 		const forget = [

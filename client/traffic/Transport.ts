@@ -109,7 +109,7 @@ export class Transport {
 			},
 		});
 		this.credential = { apiKey, bearerToken, tokens };
-		accessOf(this.credential);
+		checkCredential(this.credential);
 		this.onEvent = onEvent;
 	}
 
@@ -118,7 +118,7 @@ export class Transport {
 		return maxConcurrency * this.instances.all.length;
 	}
 
-	/** @throws ApiNodeError telling what happened to the last attempt, or the token source's own error */
+	/** @throws ApiNodeError telling what happened to the last attempt */
 	async send(request: ApiRequest, options: CallOptions, caller: Caller): Promise<ApiResponse> {
 		const limits = limitsOf(options);
 		const { tokens, authorization } = accessOf(options, caller.credential, this.credential);
@@ -300,9 +300,42 @@ export class Transport {
 function accessOf(...credentials: Credential[]): { tokens?: TokenSource; authorization: SecretHeaders } {
 	const { tokens, apiKey, bearerToken } =
 		credentials.find((each) => each.tokens || each.apiKey || each.bearerToken) ?? {};
-	if (tokens) return { tokens, authorization: noAuthorization };
+	if (tokens) return { tokens: withErrors(tokens), authorization: noAuthorization };
 	if (apiKey) return { authorization: keyAuthorization(apiKey) };
 	return { authorization: bearerToken ? tokenAuthorization(bearerToken) : noAuthorization };
+}
+
+/** @throws InvalidCallError for a token that cannot be sent */
+export function checkCredential(credential: Credential): void {
+	accessOf(credential);
+}
+
+/** A token source whose errors are the client's. */
+function withErrors(tokens: TokenSource): TokenSource {
+	const failed = (cause: unknown): never => {
+		if (cause instanceof ApiNodeError) throw cause;
+		const words = cause instanceof Error ? cause.message : String(cause);
+		throw new ApiNodeError(`No access token: ${words}`, {}, { cause });
+	};
+	return {
+		provider: tokens.provider,
+		accepted: (token) => tokens.accepted?.(token),
+		get: () => {
+			try {
+				const token = tokens.get();
+				return typeof token === 'string' ? token : token.catch(failed);
+			} catch (error) {
+				return failed(error);
+			}
+		},
+		renew: async (refused) => {
+			try {
+				return await tokens.renew(refused);
+			} catch (error) {
+				return failed(error);
+			}
+		},
+	};
 }
 
 type AttemptLimits = Pick<AttemptContext, 'timeout' | 'maxResponseBytes' | 'attempts'>;

@@ -52,8 +52,10 @@ export function parseEndpointUrl(
 ): { serviceId: string; endpointId: string } {
 	const { origin, prefix, host, serviceId, endpointId } = parseLocation(pasted(text), "The endpoint's URL");
 	if (!instances.some((instance) => instance.origin === origin && instance.prefix === prefix)) {
-		const advice = 'The key goes nowhere else: choose the credential of that API node.';
-		throw new InvalidCallError(`The URL leads to ${host}${prefix}, which is no instance of the credential`, { advice });
+		const advice = 'The key goes nowhere else.';
+		throw new InvalidCallError(`The URL leads to ${host}${prefix}, which is not one of the API node's instances`, {
+			advice,
+		});
 	}
 	if (serviceId && endpointId) return { serviceId, endpointId };
 	throw new InvalidCallError(

@@ -57,7 +57,11 @@ export function fromExchangeFailure({ cause: error, sent }: ExchangeFailure, con
 		? 'A proxy is set in the environment of this process (HTTP_PROXY, HTTPS_PROXY) and may be what failed. NO_PROXY names the hosts to reach without it.'
 		: undefined;
 
-	if (error instanceof CancelledError) return error;
+	if (error instanceof CancelledError) {
+		const words = String(error.reason);
+		return context.redact(words) === words ? error : new CancelledError(error.message);
+	}
+	const cause = { cause: withoutSecrets(error, context.redact) };
 	if (error instanceof ExchangeTooLarge) {
 		const mebibytes = Math.round(maxResponseBytes / 2 ** 20);
 		const allowed = mebibytes > 0 ? `${mebibytes} MiB` : `${maxResponseBytes} bytes`;
@@ -74,14 +78,14 @@ export function fromExchangeFailure({ cause: error, sent }: ExchangeFailure, con
 		const advice = sent
 			? 'Raise the timeout, or lower the batch size or the number of concurrent requests.'
 			: (proxyAdvice ?? 'Check host, port and firewall.');
-		return new TimeoutError(message, { ...details, advice }, sent);
+		return new TimeoutError(message, { ...details, advice }, sent, cause);
 	}
 	const fromProxy = /Proxy response \((\d+)\)|Proxy Authentication Required \((407)\)/.exec(error.message);
 	if (fromProxy) {
 		const status = fromProxy[1] ?? fromProxy[2];
 		const advice = `${status === '407' ? 'It wants a user and a password in HTTPS_PROXY or HTTP_PROXY. ' : ''}${proxyAdvice ?? ''}`;
 		const message = `The proxy refused to connect to ${host} (${status})`;
-		return new ConnectionError(message, { ...details, advice }, false, true);
+		return new ConnectionError(message, { ...details, advice }, false, true, cause);
 	}
 	if (code && certificateCodes.test(code)) {
 		const detail = shortened(context.redact(error.message), longestDetail);
@@ -89,17 +93,17 @@ export function fromExchangeFailure({ cause: error, sent }: ExchangeFailure, con
 		const refused = code.includes('ALERT');
 		const message = refused ? `${host} refused the TLS connection` : `The certificate of ${host} was not accepted`;
 		const advice = refused
-			? 'Check whether it requires a client certificate, and that the one in the credential is right.'
-			: (certificateAdvice[code] ?? 'Put the certificate of the private authority into the credential.');
-		return new ConnectionError(message, { ...details, detail, advice }, false, true);
+			? 'Check whether it requires a client certificate, and that the right one is sent.'
+			: (certificateAdvice[code] ?? 'Add the certificate of the private authority to those that are trusted.');
+		return new ConnectionError(message, { ...details, detail, advice }, false, true, cause);
 	}
 	if (code && unreachable[code]) {
-		const advice = proxyAdvice ?? 'Check the URL in the credential, and that the API node is running.';
-		return new ConnectionError(`${host} ${unreachable[code]}`, { ...details, advice }, sent);
+		const advice = proxyAdvice ?? 'Check the URL, and that the API node is running.';
+		return new ConnectionError(`${host} ${unreachable[code]}`, { ...details, advice }, sent, false, cause);
 	}
 	if (error instanceof LookupRefused) {
 		const detail = shortened(context.redact(error.message), longestDetail);
-		return new ConnectionError(`${host} must not be connected to`, { ...details, detail }, false, true);
+		return new ConnectionError(`${host} must not be connected to`, { ...details, detail }, false, true, cause);
 	}
 	// TLS 1.3 without the client certificate that is wanted, and http to a TLS port, look just the same.
 	const advice = responded
@@ -108,7 +112,13 @@ export function fromExchangeFailure({ cause: error, sent }: ExchangeFailure, con
 	const message = `${host} closed the connection without a complete response`;
 	// https to a port without TLS will not work in a while, either.
 	const noTls = !responded && /^(EPROTO|ERR_SSL_)/.test(code ?? '');
-	return new ConnectionError(message, { ...details, advice }, sent, noTls);
+	return new ConnectionError(message, { ...details, advice }, sent, noTls, cause);
+}
+
+/** What Node.js or undici threw; another error in its place where its words hold a secret. */
+function withoutSecrets(error: Error, redact: (text: string) => string): Error {
+	const message = redact(error.message);
+	return message === error.message ? error : new Error(message);
 }
 
 function header(headers: IncomingHttpHeaders, name: string): string | undefined {
@@ -176,7 +186,7 @@ function meaningOf(response: WireResponse, host: string, redact: Redact): { mess
 		const shown = target && (target.host === 'relative' ? target.pathname : target.origin + target.pathname);
 		return {
 			message: `${host} redirects${shown ? ` to ${shown}` : ''} (${status})`,
-			advice: 'Redirects are not followed, so that no key goes elsewhere: put the final URL into the credential.',
+			advice: 'Redirects are not followed, so that no key goes elsewhere: use the final URL.',
 		};
 	}
 	const meanings: Record<number, { message: string; advice?: string }> = {
@@ -185,7 +195,7 @@ function meaningOf(response: WireResponse, host: string, redact: Redact): { mess
 		500: { message: `${host} failed on the request (500)` },
 		401: {
 			message: `${host} refused the key or token (401)`,
-			advice: 'Check the key in the credential: it must belong to this very service.',
+			advice: 'Check the key: it must belong to this very service.',
 		},
 		403: {
 			message: `${host} does not allow this call (403)`,

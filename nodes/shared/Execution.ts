@@ -16,7 +16,7 @@ import { FeatureCheck } from './FeatureCheck';
 import { type Remark, remarkWords, runHints } from './hints';
 import { isObject } from './isObject';
 import { ItemConnections } from './ItemConnections';
-import { errorItem, explain, type Place, toNodeError } from './nodeErrors';
+import { errorItem, explain, type Place, summaryOf, toNodeError } from './nodeErrors';
 import { Parameters, type Reader } from './parameters';
 import { Records } from './records';
 import { type AnswerLimits, answerLimits, modelError, toolAnswer } from './toolAnswer';
@@ -105,11 +105,7 @@ export class Execution {
 					errorItem(explain(error, { itemIndex: i }), i, keptInput(context, i));
 				return [context.getInputData().map(failed)];
 			}
-			throw toNodeError(
-				context.getNode(),
-				{ ...explain(error, { itemIndex: 0 }), message: (error as Error).message },
-				0,
-			);
+			throw toNodeError(context.getNode(), { ...explain(error, { itemIndex: 0 }), message: summaryOf(error) }, 0);
 		}
 		const execution = new Execution(context, parameters, limits, connections, operation, options);
 		const cancelled = context.getExecutionCancelSignal?.();

@@ -6,7 +6,7 @@ import type {
 	NodeEgressFilter,
 } from 'n8n-workflow';
 import { UserError } from 'n8n-workflow';
-import { ApiNodeClient, type CallOptions, type Credential, pasted } from '../../client';
+import { ApiNodeClient, type CallOptions, checkCredential, type Credential, pasted } from '../../client';
 import { dependsOnItem, rawCredential } from './credentialExpressions';
 import { instanceProperties, openApiProperties, tlsProperties } from './description/credentialProperties';
 import { oAuth2Tokens, type OwnedTokens } from './oAuth2Tokens';
@@ -93,6 +93,7 @@ function whoCalls(credential: ICredentialDataDecryptedObject): Credential {
 	if (authentication === 'bearerToken') {
 		const bearerToken = text(credential, 'bearerToken');
 		if (bearerToken === '') throw new UserError('The bearer token is empty', open);
+		checkCredential({ bearerToken });
 		return { bearerToken };
 	}
 	throw new UserError("The credential's Authentication must be one of apiKey, bearerToken, none");

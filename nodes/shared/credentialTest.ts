@@ -17,6 +17,7 @@ import {
 	StatusError,
 } from '../../client';
 import { type Connection, connectionFor, notAllowed } from './connection';
+import { ofCredential, summaryOf } from './nodeErrors';
 
 const milliseconds = 10_000;
 
@@ -171,9 +172,12 @@ function sentences(texts: ReadonlyArray<string | undefined>): string {
 /** What to do about an error of the client or of this package, and what the API node said. */
 function adviceOn(error: unknown, { authentication }: ICredentialDataDecryptedObject): Array<string | undefined> {
 	const { advice, description } = error as ApiNodeError & { description?: string };
-	if (!(error instanceof StatusError)) return [advice ?? description];
+	if (!(error instanceof StatusError)) return [advice ? ofCredential(advice) : description];
 	const closed = authentication === 'none' && (error.status === 401 || error.status === 403);
-	return [closed ? 'The service is not open: choose under Authentication how it is secured' : advice, saidBy(error)];
+	return [
+		closed ? 'The service is not open: choose under Authentication how it is secured' : advice && ofCredential(advice),
+		saidBy(error),
+	];
 }
 
 /** What is wrong with a credential whose fields can be used, as its instances show. */
@@ -181,7 +185,7 @@ function problemOf(outcomes: Outcome[], data: ICredentialDataDecryptedObject): s
 	const failed = outcomes.flatMap(({ error }) => error ?? []);
 	if (failed.length === 0) return undefined;
 	const count = outcomes.length;
-	const told = [...new Set(failed.map(({ message }) => message))].join('; ');
+	const told = [...new Set(failed.map(summaryOf))].join('; ');
 	const answered = outcomes.filter((each) => each.answered).length;
 	const sum = `${answered} of ${count} instances answered${answered < count ? ':' : ', but'} `;
 	return sentences([(count > 1 ? sum : '') + told, ...failed.flatMap((error) => adviceOn(error, data))]);
@@ -220,7 +224,7 @@ async function dataikuApiNodeTest(
 		if (!problem && (known || !note)) return { status: 'OK', message: 'Connection successful' };
 		return { status: 'Error', message: sentences([problem, note]) };
 	} catch (error) {
-		return { status: 'Error', message: sentences([(error as Error).message, ...adviceOn(error, data)]) };
+		return { status: 'Error', message: sentences([summaryOf(error), ...adviceOn(error, data)]) };
 	}
 }
 

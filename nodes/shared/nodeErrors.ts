@@ -29,7 +29,27 @@ const detailNames = ['status', 'errorType', 'detail', 'instance', 'attempts', 'd
 /** Of an error, what may be told: nothing that could carry a secret. */
 function detailsOf(error: unknown): ErrorDetails {
 	if (!(error instanceof ApiNodeError)) return {};
-	return Object.fromEntries(detailNames.filter((name) => error[name] !== undefined).map((name) => [name, error[name]]));
+	const { advice } = error;
+	const told = detailNames.filter((name) => error[name] !== undefined).map((name) => [name, error[name]] as const);
+	return { ...Object.fromEntries(told), ...(advice !== undefined && { advice: ofCredential(advice) }) };
+}
+
+/** Where n8n keeps what the client's advice speaks of: the client does not know of credentials. */
+const inCredential: ReadonlyArray<readonly [string, string]> = [
+	['Check the key:', 'Check the key in the credential:'],
+	['Check the URL,', 'Check the URL in the credential,'],
+	['use the final URL', 'put the final URL into the credential'],
+	['to those that are trusted', 'to the credential'],
+];
+
+/** The client's advice for people at the editor. */
+export const ofCredential = (advice: string): string =>
+	inCredential.reduce((text, [said, shown]) => text.replace(said, shown), advice);
+
+/** What happened, without what the server said. */
+export function summaryOf(error: unknown): string {
+	if (error instanceof ApiNodeError) return error.summary;
+	return error instanceof Error ? error.message : String(error);
 }
 
 export const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`);
@@ -62,7 +82,7 @@ export function explain(
 	{ itemIndex, target, named }: Partial<Place>,
 	{ untried = false, advice }: { untried?: boolean; advice?: string } = {},
 ): Failure {
-	const what = error instanceof Error ? error.message : String(error);
+	const what = summaryOf(error);
 	const own = ownSentence(error);
 	const places = [
 		named ?? (itemIndex !== undefined && `item ${itemIndex}`),

@@ -1,12 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-	type ICredentialDataDecryptedObject,
-	type IExecuteFunctions,
-	type ILoadOptionsFunctions,
-	UserError,
-} from 'n8n-workflow';
-import type { TokenSource } from '../../client';
+import type { ICredentialDataDecryptedObject, IExecuteFunctions, ILoadOptionsFunctions } from 'n8n-workflow';
+import { ApiNodeError, type TokenSource } from '../../client';
 
 /** What another process may need to store a token, in ms. */
 const storingMs = 1_000;
@@ -180,6 +175,7 @@ async function inTime<Value>(promise: Promise<Value>): Promise<Value> {
 	return await Promise.race([promise, late]).finally(() => over.abort());
 }
 
-function notIssued(provider: string, { message, description }: Error & { description?: string }): UserError {
-	return new UserError(`The identity provider ${provider} issued no access token: ${message}`, { description });
+function notIssued(provider: string, { message, description }: Error & { description?: string }): ApiNodeError {
+	const advice = description;
+	return new ApiNodeError(`The identity provider ${provider} issued no access token: ${message}`, { advice });
 }

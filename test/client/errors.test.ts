@@ -126,7 +126,7 @@ describe('an error of the API node tells its words and what to do', () => {
 
 		expect(error).toBeInstanceOf(StatusError);
 		expect(error.name).toBe('StatusError');
-		expect(error.message).toBe(`${instance()} ${words}`);
+		expect(error.summary).toBe(`${instance()} ${words}`);
 		expect(told(error)).toEqual({ ...facts, instance: instance(), attempts: 1, dssVersion: '14.3.3' });
 		expect(error.serverMessage).toBe(`${facts.errorType}: ${error.detail}`);
 		expect(node.requests.count() - before).toBe(1);
@@ -158,8 +158,8 @@ describe('an error of the API node tells its words and what to do', () => {
 		[
 			'five hundred characters of a long one',
 			{ errorType: 'E', message: 'm'.repeat(9_999) },
-			{ errorType: 'E', detail: 'm'.repeat(500) },
-			`E: ${'m'.repeat(500)}`,
+			{ errorType: 'E', detail: `${'m'.repeat(499)}…` },
+			`E: ${'m'.repeat(499)}…`,
 		],
 		['nothing', '', {}, undefined],
 	])('shows %s', async (_name, body, facts, said) => {
@@ -219,7 +219,7 @@ describe('a proxy in front of the API node', () => {
 		const error = await failureOf(client.sqlQuery('e'));
 
 		expect(error).toBeInstanceOf(StatusError);
-		expect(error.message).toBe(`127.0.0.1:${chaos.port} ${words}`);
+		expect(error.summary).toBe(`127.0.0.1:${chaos.port} ${words}`);
 		expect(told(error)).toEqual({ ...facts, instance: `127.0.0.1:${chaos.port}`, attempts: 1 });
 		expect(chaos.requests).toHaveLength(1);
 	});
@@ -234,7 +234,7 @@ describe('a proxy in front of the API node', () => {
 		});
 		const error = await failureOf(client.predictRecord('e', {}));
 		expect(error).toMatchObject({ name: 'ResponseError', reason: 'notJson' });
-		expect(error.message).toBe(`127.0.0.1:${chaos.port} responded with a web page, not with JSON`);
+		expect(error.summary).toBe(`127.0.0.1:${chaos.port} responded with a web page, not with JSON`);
 		expect(told(error)).toMatchObject({
 			status: 200,
 			detail: 'Log in',
@@ -259,7 +259,7 @@ describe('a proxy in front of the API node', () => {
 			expect(error.message).toBe(`127.0.0.1:${chaos.port} redirects to ${elsewhere.url}/login (${status})`);
 			expect(told(error)).toMatchObject({
 				status,
-				advice: expect.stringContaining('put the final URL into the credential') as string,
+				advice: expect.stringContaining('use the final URL') as string,
 			});
 			expect([chaos.requests.length, elsewhere.connections]).toEqual([1, 0]);
 		},
@@ -274,7 +274,7 @@ describe('a proxy in front of the API node', () => {
 		const { chaos, client } = await stage.chaosAndClient({
 			faults: { kind: 'answer', status: 302, headers: location ? { location } : {} },
 		});
-		expect((await failureOf(client.runFunction('e'))).message).toBe(`127.0.0.1:${chaos.port} ${words}`);
+		expect((await failureOf(client.runFunction('e'))).summary).toBe(`127.0.0.1:${chaos.port} ${words}`);
 	});
 });
 
@@ -292,7 +292,7 @@ describe("a function's own answer is its word, and is asked for once", () => {
 		const error = await failureOf(ofNode().runFunction('status', { status, body: body ?? { reason: 'own' }, headers }));
 
 		expect(error).toBeInstanceOf(StatusError);
-		expect(error.message).toBe(`The function responded with status ${status}`);
+		expect(error.summary).toBe(`The function responded with status ${status}`);
 		expect(told(error)).toEqual({
 			status,
 			detail: body ?? '{"reason":"own"}',
@@ -306,7 +306,7 @@ describe("a function's own answer is its word, and is asked for once", () => {
 	test('a redirect of its own is not followed either', async () => {
 		const headers = { Location: 'https://elsewhere.example/x' };
 		const error = await failureOf(ofNode().runFunction('status', { status: 302, headers }));
-		expect(error.message).toBe(`${instance()} redirects to https://elsewhere.example/x (302)`);
+		expect(error.summary).toBe(`${instance()} redirects to https://elsewhere.example/x (302)`);
 	});
 
 	test('JSON that breaks off is not asked for again', async () => {
@@ -487,7 +487,7 @@ describe('no connection', () => {
 			instance: `127.0.0.1:${dead.port}`,
 			attempts: 2,
 			code: 'ECONNREFUSED',
-			advice: 'Check the URL in the credential, and that the API node is running. No time was left for another try.',
+			advice: 'Check the URL, and that the API node is running. No time was left for another try.',
 		});
 	});
 

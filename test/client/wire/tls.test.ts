@@ -65,7 +65,7 @@ describe('does not trust, says why and what to do, and asks once', () => {
 			() => ({}),
 			'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 			/unable to verify/,
-			/certificate of the private authority into the credential/,
+			/certificate of the private authority to those that are trusted/,
 		],
 		[
 			'another authority than the one given',
@@ -90,7 +90,7 @@ describe('does not trust, says why and what to do, and asks once', () => {
 
 		expect(error).toBeInstanceOf(ConnectionError);
 		expect(error).toMatchObject({ sent: false, permanent: true });
-		expect(error.message).toBe(`The certificate of 127.0.0.1:${chaos.port} was not accepted`);
+		expect(error.summary).toBe(`The certificate of 127.0.0.1:${chaos.port} was not accepted`);
 		expect(error).toMatchObject({ instance: `127.0.0.1:${chaos.port}`, attempts: 1, code });
 		expect(error.detail).toMatch(detail);
 		expect(error.advice).toMatch(advice);

@@ -383,8 +383,8 @@ describe('an endpoint given by its URL', () => {
 		});
 		expect(jsonOf(output).map(({ error }) => error && String(error).replace(/ \(item.*/, ''))).toEqual([
 			undefined,
-			'The URL leads to elsewhere.example:443, which is no instance of the credential',
-			expect.stringMatching(/^The URL leads to 127\.0\.0\.1:\d+\/prefix, which is no instance/),
+			"The URL leads to elsewhere.example:443, which is not one of the API node's instances",
+			expect.stringMatching(/^The URL leads to 127\.0\.0\.1:\d+\/prefix, which is not one of/),
 			expect.stringMatching(/^The URL names no endpoint: it must look like/),
 			undefined,
 		]);

@@ -397,6 +397,21 @@ describe('the whole history in one item', () => {
 		expect(pairsOf(one.output)).toEqual(Array(14).fill({ item: 0 }));
 	});
 
+	it('gives all steps of each series, in order, when there are thousands of series', async () => {
+		const names = Array.from({ length: 4_000 }, (_, n) => `Store ${n}`);
+		const records = names.flatMap((name) => storeHistory(name, 2));
+		const { output, error } = await asList(records, byStore);
+
+		expect(error).toBeUndefined();
+		const times = new Map(names.map((name) => [name, [] as string[]]));
+		for (const { store, time } of jsonOf(output)) times.get(store as string)!.push(String(time).slice(0, 10));
+		const expected = storeHistory('any', 2)
+			.slice(2)
+			.map(({ date }) => date);
+		expect([...times.values()].filter((found) => found.join() !== expected.join())).toEqual([]);
+		expect(new Set(pairsOf(output).map((pair) => JSON.stringify(pair)))).toEqual(new Set(['{"item":0}']));
+	});
+
 	it('may be text', async () => {
 		expect((await asList(JSON.stringify(storeHistory('Lyon')))).output).toHaveLength(7);
 	});

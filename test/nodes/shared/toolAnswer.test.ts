@@ -94,6 +94,20 @@ it('shows the beginning of an answer that is too long by itself', async () => {
 	expect(JSON.stringify(answer).length).toBeLessThanOrEqual(900);
 });
 
+it('shows whole characters alone when an answer is cut', async () => {
+	const emoji = '😀'.repeat(400);
+	for (let maxCharacters = 300; maxCharacters < 304; maxCharacters++) {
+		const args = { function_arguments: { lines: [emoji] } };
+		const answer = await call('dataikuRunFunction', 'report_text', args, options({ maxCharacters }));
+		const refused = await call('dataikuPredict', 'fraud', { features: { amount: emoji } }, options({ maxCharacters }));
+		for (const text of [answer[0]!.beginning as string, refused[0]!.error as string]) {
+			expect(text).toContain('😀');
+			// Throws for half a character.
+			expect(() => encodeURIComponent(text)).not.toThrow();
+		}
+	}
+});
+
 it('keeps an error and a note within the limit, too, however small', async () => {
 	for (const maxCharacters of [200, 300]) {
 		const refused = await call(

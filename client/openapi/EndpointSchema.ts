@@ -1,7 +1,7 @@
 import { isObject } from '../json';
 import type { OperationName } from '../operations';
 import type { JsonObject } from '../types';
-import { listOf, own, type SchemaParts } from './SchemaParts';
+import { listOf, own, type SchemaParts, valuesIn } from './SchemaParts';
 import { shortened } from '../shortened';
 
 const fieldTypes = ['number', 'integer', 'string', 'boolean', 'array', 'object'] as const;
@@ -13,7 +13,7 @@ export interface FieldSchema {
 	readonly type?: FieldType;
 	/** At most 1,000 characters. */
 	readonly description?: string;
-	/** Not empty. */
+	/** Not empty, and without null. */
 	readonly enum?: readonly unknown[];
 	readonly example?: unknown;
 	readonly default?: unknown;
@@ -66,23 +66,33 @@ export function recordSchema(
 
 function fieldSchema(name: string, parts: JsonObject[], required: boolean, document: SchemaParts): FieldSchema {
 	const types = [last(parts, 'type')].flat();
-	const values = listOf(last(parts, 'enum'));
+	const values = listOf(parts.map(valuesIn).findLast((each) => each !== undefined));
+	const listed = withoutNull(values);
 	const description = last(parts, 'description');
 	const known = document.areComplete(parts);
 	return {
 		name,
 		type: known ? typeIn(types.filter((type) => type !== 'null')) : undefined,
 		description: typeof description === 'string' ? shortened(description, 1_000) : undefined,
-		enum: known && values.length > 0 ? values : undefined,
+		enum: known && listed.length > 0 ? listed : undefined,
 		example: exampleIn(parts),
 		default: last(parts, 'default'),
 		required,
 		nullable:
 			types.includes('null') ||
-			values.includes(null) ||
+			listed !== values ||
 			last(parts, 'nullable') === true ||
-			last(parts, 'x-nullable') === true,
+			last(parts, 'x-nullable') === true ||
+			document.offerNull(parts),
 	};
+}
+
+/** Lists may be long, and fields may share one. */
+const valuesOf = new WeakMap<unknown[], unknown[]>();
+function withoutNull(list: unknown[]): unknown[] {
+	let values = valuesOf.get(list);
+	if (!values) valuesOf.set(list, (values = list.includes(null) ? list.filter((value) => value !== null) : list));
+	return values;
 }
 
 /** The last part is a schema's own, the others are what it builds on. */

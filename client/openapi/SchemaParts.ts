@@ -17,14 +17,39 @@ export function listOf(value: unknown): unknown[] {
 	return Array.isArray(value) ? value : [];
 }
 
+/** The values that a schema lists, be it one. */
+export function valuesIn(schema: unknown): unknown {
+	const constant = own(schema, 'const');
+	return constant === undefined ? own(schema, 'enum') : [constant];
+}
+
+const choices = ['anyOf', 'oneOf'] as const;
+
+function alternatives(schema: unknown, choice: (typeof choices)[number]): unknown[] {
+	const all = listOf(own(schema, choice));
+	return all.length > mostParts ? [] : all;
+}
+
+/** The types and the values that a schema names, with null for the type `null`. */
+function namesIn(schema: unknown): unknown[][] {
+	const types = [own(schema, 'type')].flat();
+	return [types.map((type) => (type === 'null' ? null : type)), listOf(valuesIn(schema))];
+}
+
+const isNull = (schema: unknown) => namesIn(schema).some(([first, ...others]) => first === null && others.length === 0);
+const takesNull = (schema: unknown) => own(schema, 'nullable') === true || namesIn(schema).flat().includes(null);
+
 /**
- * Walks a document whose parts may be spread over `$ref` and `allOf`. A place in it is a list of nodes, which count together;
- * what leads nowhere is an empty list. References to other documents are not followed.
+ * Walks a document whose parts may be spread over `$ref`, `allOf` and unions with null. A place in it is a list of nodes, which
+ * count together; what leads nowhere is an empty list. References to other documents are not followed.
  */
 export class SchemaParts {
 	constructor(private readonly document: JsonObject) {}
 
-	/** The objects that make up the nodes: what a node refers to and the members of its `allOf` first, then itself. */
+	/**
+	 * The objects that make up the nodes: what a node refers to, the members of its `allOf` and the schema beside null in a
+	 * union first, then itself.
+	 */
 	of(nodes: readonly unknown[]): JsonObject[] {
 		const parts: JsonObject[] = [];
 		const seen = new Set<unknown>();
@@ -33,6 +58,7 @@ export class SchemaParts {
 			seen.add(node);
 			visit(this.target(own(node, '$ref')));
 			listOf(own(node, 'allOf')).slice(0, mostParts).forEach(visit);
+			for (const key of choices) this.besideNull(node, key).forEach(visit);
 			parts.push(node);
 		};
 		nodes.slice(0, mostParts).forEach(visit);
@@ -46,14 +72,32 @@ export class SchemaParts {
 			.filter((value) => value !== undefined);
 	}
 
-	/** Whether the parts say all that is to be known: no choice between schemas, no reference that leads nowhere. */
+	/** Whether the parts say all that is to be known: no reference that leads nowhere, no choice between schemas but with null. */
 	areComplete(parts: readonly JsonObject[]): boolean {
 		if (parts.length >= mostParts) return false;
 		return parts.every((part) => {
 			const reference = own(part, '$ref');
 			if (reference !== undefined && !isObject(this.target(reference))) return false;
-			return own(part, 'oneOf') === undefined && own(part, 'anyOf') === undefined;
+			return choices.every((key) => own(part, key) === undefined || this.besideNull(part, key).length > 0);
 		});
+	}
+
+	/** Whether null is an alternative in a choice between schemas. */
+	offerNull(parts: readonly JsonObject[]): boolean {
+		return parts.some((part) =>
+			choices.some((key) => alternatives(part, key).some((schema) => takesNull(this.behind(schema)))),
+		);
+	}
+
+	/** The one schema of a choice whose others are null; empty where there is no such. */
+	private besideNull(part: JsonObject, key: (typeof choices)[number]): unknown[] {
+		const all = alternatives(part, key);
+		const others = all.filter((schema) => !isNull(this.behind(schema)));
+		return all.length > 1 && others.length === 1 ? others : [];
+	}
+
+	private behind(schema: unknown): unknown {
+		return this.target(own(schema, '$ref')) ?? schema;
 	}
 
 	/** What a JSON pointer such as `#/definitions/a~1b` leads to. */

@@ -46,7 +46,8 @@ const keyOf = (id: string, operation: OperationName) => `${operation}/${id}`;
 
 /**
  * A service's OpenAPI document (2, 3.0 or 3.1): its endpoints, and what it says of their records. Paths end in
- * `/<endpoint>/<action>`. A part that is missing or odd costs what it would have told, and nothing else.
+ * `/<endpoint>/<action>`, with or without a slash at the end. A part that is missing or odd costs what it would have told, and
+ * nothing else.
  */
 export class ServiceDocument {
 	/** Sorted by id; at most 2,000. */
@@ -122,9 +123,10 @@ export class ServiceDocument {
 function entriesOf(paths: JsonObject): Map<string, Entry> {
 	const entries = new Map<string, Entry>();
 	for (const [path, item] of Object.entries(paths)) {
-		const [action = '', segment = ''] = path.split('/').reverse();
+		const [action = '', segment = ''] = path.replace(/\/$/, '').split('/').reverse();
 		const operation = operationOf.get(action);
-		if (operation === undefined || segment === '') continue;
+		// A template in place of an id tells no endpoint.
+		if (operation === undefined || segment === '' || segment.includes('{')) continue;
 		const id = decoded(segment);
 		const key = keyOf(id, operation);
 		const entry = entries.get(key) ?? { id, operation, paths: new Map<string, unknown>() };

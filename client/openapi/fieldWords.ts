@@ -26,9 +26,10 @@ function wordsOf(field: FieldSchema): string {
 	return words ? `${name} (${words})` : name;
 }
 
-function typeWords({ type, enum: values }: FieldSchema): string[] {
-	if (!values) return type ? [type] : [];
+function typeWords({ type, enum: values, nullable }: FieldSchema): string[] {
+	if (!values) return type ? [nullable ? `${type} or null` : type] : nullable ? ['may be null'] : [];
 	const listed = values.slice(0, mostValues).map((value) => shortened(String(value), 60));
 	const more = values.length - listed.length;
-	return [`one of ${listed.join(' | ')}${more > 0 ? ` and ${more} more` : ''}`];
+	const all = `one of ${listed.join(' | ')}${more > 0 ? ` and ${more} more` : ''}`;
+	return nullable ? [all, 'or null'] : [all];
 }

@@ -93,7 +93,8 @@ function argumentFields(fields: readonly FieldSchema[]): ResourceMapperField[] {
 		let key = plain;
 		for (let n = 2; taken.has(key) || refused.has(key); n++) key = `${plain}_${n}`;
 		taken.add(key);
-		const about = harmless(fieldWords({ fields: [{ ...field, required: false }] }));
+		// n8n takes no null for an argument.
+		const about = harmless(fieldWords({ fields: [{ ...field, required: false, nullable: false }] }));
 		return {
 			...made,
 			defaultValue: `={{ ${filledByModel} $fromAI('${key}', \`${about}\`, '${argumentType(field)}') }}`,

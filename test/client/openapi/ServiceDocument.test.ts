@@ -86,6 +86,27 @@ describe('endpoints', () => {
 		expect(description).toBe(`${'😀'.repeat(499)}…`);
 	});
 
+	it('are found at a path with a slash at its end, together with the same one without', () => {
+		const document = new ServiceDocument(
+			version2({ '/fraud/predict/': features(amount), '/fraud/predict-multi': {}, '/rates/lookup/': {} }),
+		);
+		expect(named(document.endpoints)).toEqual(['predict fraud', 'lookup rates']);
+		expect(typesIn(document.schemaOf('fraud', 'predict')!)).toEqual([['amount', 'number']]);
+	});
+
+	it('are none where a template stands in for the id, but may lie below one', () => {
+		const { endpoints } = new ServiceDocument(
+			version2({
+				'/{endpoint}/predict': {},
+				'/{endpoint}/predict/': {},
+				'/public/api/v1/{service}/{endpoint}/run': {},
+				'/model-{version}/lookup': {},
+				'/{service}/fraud/predict': {},
+			}),
+		);
+		expect(named(endpoints)).toEqual(['predict fraud']);
+	});
+
 	it('are unknown by another id or operation', () => {
 		const document = new ServiceDocument(version2({ '/a/predict': features(amount) }));
 		expect(document.schemaOf('a', 'lookup')).toBeUndefined();
@@ -194,6 +215,66 @@ describe('a schema', () => {
 		['a reference to elsewhere', { type: 'number', $ref: 'http://elsewhere/a.json' }, undefined, false],
 	])('knows the type of %s, or that it is unknown', (_name, property, type, nullable) => {
 		expect(schemaOf({ properties: { a: property } }).fields).toMatchObject([{ name: 'a', type, nullable }]);
+	});
+
+	const ofNull = { type: 'null' };
+	const definitions = {
+		Amount: { type: 'number', description: 'in EUR' },
+		Country: { type: 'string', enum: ['FR', 'DE'] },
+		Maybe: { anyOf: [{ $ref: '#/definitions/Country' }, ofNull] },
+		Null: { enum: [null] },
+	};
+	const country = { type: 'string', enum: ['FR', 'DE'], nullable: true };
+	it.each<[string, object, object]>([
+		['anyOf', { anyOf: [number, ofNull] }, { type: 'number', nullable: true }],
+		['oneOf', { oneOf: [ofNull, number] }, { type: 'number', nullable: true }],
+		['anyOf with a title', { title: 'A', anyOf: [number, { type: 'null', title: 'None' }] }, { type: 'number' }],
+		['a list of null as the type', { anyOf: [number, { type: ['null'] }] }, { type: 'number', nullable: true }],
+		['null as a constant', { anyOf: [number, { const: null }] }, { type: 'number', nullable: true }],
+		['null as the only value', { oneOf: [number, { enum: [null] }] }, { type: 'number', nullable: true }],
+		[
+			'a reference inside',
+			{ anyOf: [{ $ref: '#/definitions/Amount' }, ofNull] },
+			{ type: 'number', description: 'in EUR', nullable: true },
+		],
+		['a reference to null', { anyOf: [number, { $ref: '#/definitions/Null' }] }, { type: 'number', nullable: true }],
+		['an enum inside', { oneOf: [{ enum: ['FR', 'DE'], type: 'string' }, ofNull] }, country],
+		['an enum behind a reference', { oneOf: [{ $ref: '#/definitions/Country' }, ofNull] }, country],
+		['a union behind a reference', { $ref: '#/definitions/Maybe' }, country],
+		['a union in a union', { oneOf: [{ $ref: '#/definitions/Maybe' }, ofNull] }, country],
+		['a union as the member of allOf', { allOf: [{ $ref: '#/definitions/Maybe' }], title: 'Country' }, country],
+		[
+			'nullable beside the one member of allOf',
+			{ allOf: [{ $ref: '#/definitions/Country' }], nullable: true },
+			country,
+		],
+		['null among types and values', { type: ['string', 'null'], enum: ['FR', null, 'DE'] }, country],
+		['a constant', { anyOf: [{ const: 'FR' }, ofNull] }, { enum: ['FR'], nullable: true }],
+		['a constant without null', { type: 'string', const: 'FR' }, { type: 'string', enum: ['FR'], nullable: false }],
+		['null alone', { enum: [null] }, { type: undefined, enum: undefined, nullable: true }],
+		['two schemas and null', { anyOf: [number, { type: 'string' }, ofNull] }, { type: undefined, nullable: true }],
+		[
+			'two schemas of which one takes null',
+			{ anyOf: [number, { type: ['string', 'null'] }] },
+			{ type: undefined, nullable: true },
+		],
+	])('takes a union with null for the other schema, nullable: %s', (_name, property, expected) => {
+		const schema = schemaOf({ properties: { a: property } }, { definitions });
+		expect(schema.fields).toMatchObject([{ name: 'a', ...expected }]);
+	});
+
+	it('takes a record in a union with null for that record, and all of it', () => {
+		const schema = schemaOf({ anyOf: [{ ...amount, required: ['amount'] }, ofNull] });
+		expect(schema).toMatchObject({ complete: true, requiredKnown: true, fields: [{ name: 'amount', required: true }] });
+	});
+
+	it('ends where a union leads back to itself', () => {
+		const circle = { anyOf: [{ $ref: '#/definitions/Circle' }, ofNull] };
+		const { fields } = schemaOf(
+			{ properties: { a: { $ref: '#/definitions/Circle' } } },
+			{ definitions: { Circle: circle } },
+		);
+		expect(fields).toMatchObject([{ type: undefined, nullable: true }]);
 	});
 
 	it('knows no values where there is a choice of schemas', () => {

@@ -14,6 +14,17 @@ it('tells types, values and descriptions, the required fields first', () => {
 	expect(fieldWords({ fields })).toBe('amount (number, required; in EUR), country (one of FR | DE), anything');
 });
 
+it('tells where null is a value', () => {
+	const fields = [
+		field('amount', { type: 'number', nullable: true, required: true }),
+		field('country', { enum: ['FR', 'DE'], nullable: true }),
+		field('anything', { nullable: true }),
+	];
+	expect(fieldWords({ fields })).toBe(
+		'amount (number or null, required), country (one of FR | DE, or null), anything (may be null)',
+	);
+});
+
 it('counts what it leaves out of many fields, many values and long descriptions', () => {
 	const many = Array.from({ length: 50 }, (_, n) => field(`f${n}`));
 	expect(fieldWords({ fields: many })).toMatch(/^f0, f1, .* f39 and 10 more$/);

@@ -354,6 +354,37 @@ describe('a record that holds no value', () => {
 	});
 });
 
+it('checks a union with null as the schema beside null, which null fits too', async () => {
+	const ofNull = { type: 'null' };
+	const record = {
+		properties: {
+			amount: { anyOf: [{ type: 'number' }, ofNull] },
+			country: { oneOf: [{ $ref: '#/components/schemas/Country' }, ofNull] },
+			kind: { enum: ['a', null] },
+		},
+		required: ['amount', 'country', 'kind'],
+	};
+	const schema = { properties: { features: record } };
+	const openApi = JSON.stringify({
+		openapi: '3.1.0',
+		components: { schemas: { Country: { type: 'string', enum: ['FR', 'DE'] } } },
+		paths: { '/fraud/predict/': { post: { requestBody: { content: { 'application/json': { schema } } } } } },
+	});
+	const fits = { amount: 20, country: 'FR', kind: 'a' };
+	const wrong = { amount: 'a lot', country: 'XX', kind: 'null' };
+	const { output } = await predict('error', [fits, { ...fits, amount: null, country: null }, { ...fits, ...wrong }], {
+		credentials: credentialFor(proxy.url, { openApi }),
+		onError: 'continueRegularOutput',
+	});
+	expect(output.map(({ json }) => json.error)).toEqual([
+		undefined,
+		undefined,
+		expect.stringMatching(
+			/^`amount` must be a number, not the text 'a lot'; `country` is 'XX', which is not one of FR, DE; `kind` is 'null', which is not one of a /,
+		),
+	]);
+});
+
 it.each([
 	['dataikuSqlQuery', 'query'],
 	['dataikuRunFunction', 'run'],

@@ -91,6 +91,37 @@ it('offers choices of any plain type, and none where one cannot be chosen or the
 	]);
 });
 
+it('offers a union with null as the schema beside null', async () => {
+	const ofNull = { type: 'null' };
+	const { fields } = await fieldsFor({
+		properties: {
+			amount: { anyOf: [{ type: 'number' }, ofNull] },
+			country: { oneOf: [{ type: 'string', enum: ['FR', 'DE'] }, ofNull] },
+			listed: { enum: ['a', null] },
+			present: { type: ['boolean', 'null'] },
+			fixed: { const: 7 },
+		},
+	});
+	expect(fields.map(({ type, options }) => [type, options?.map(({ value }) => value)])).toEqual([
+		['number', undefined],
+		['options', ['FR', 'DE']],
+		['options', ['a']],
+		['options', [true, false, '']],
+		['options', [7]],
+	]);
+});
+
+it('asks a model for the schema beside null, as n8n takes no null for an argument', async () => {
+	const properties = { amount: { anyOf: [{ type: 'number', description: 'in EUR' }, { type: 'null' }] } };
+	const schema = { type: 'object', properties: { features: { properties } } };
+	const openApi = JSON.stringify({
+		openapi: '3.1.0',
+		paths: { '/e/predict/': { post: { requestBody: { content: { 'application/json': { schema } } } } } },
+	});
+	const { fields } = await fieldsOf('e', { type: 'dataikuPredictTool', url: node.url, openApi });
+	expect(fields[0]!.defaultValue).toContain("$fromAI('amount', `amount (number; in EUR)`, 'number')");
+});
+
 it('cuts a long description', async () => {
 	const { fields } = await fieldsFor({ properties: { x: { description: 'word '.repeat(100) } } });
 	expect(fields[0]!.displayName).toMatch(/^x: word .*\.\.\.$/);

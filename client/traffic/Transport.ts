@@ -12,7 +12,15 @@ import type { ExchangeFailure, ExchangeLimits, WireResponse } from '../wire/exch
 import { type Location, parseLocations } from '../wire/location';
 import { responseHead } from '../wire/responseHead';
 import { redactor, type SecretHeaders } from '../wire/secretHeaders';
-import { type AttemptContext, contentType, fromExchangeFailure, fromStatus, notJson } from '../wire/toClientError';
+import { isErrorInside } from '../wire/errorWords';
+import {
+	type AttemptContext,
+	contentType,
+	errorInside,
+	fromExchangeFailure,
+	fromStatus,
+	notJson,
+} from '../wire/toClientError';
 import { Call, type CallRequest, noToken } from './Call';
 import type { Caller, CallScope, ClientEvent, Credential, TokenSource } from './Caller';
 import { systemClock } from './clock';
@@ -389,11 +397,15 @@ async function exchangeJson(
 		// The function has run: an empty response is one.
 		if (response.body.length === 0) return { value: null, head };
 	}
+	let value: unknown;
 	try {
-		return { value: parseJson(response.body.toString('utf8')), head };
+		value = parseJson(response.body.toString('utf8'));
 	} catch {
 		throw notJson(response, context);
 	}
+	// A function may return what it likes.
+	if (!acceptAny && isErrorInside(value)) throw errorInside(response, context);
+	return { value, head };
 }
 
 async function checkAlive(connections: Connections): Promise<Liveness> {

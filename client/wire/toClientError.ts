@@ -8,7 +8,9 @@ import {
 	StatusError,
 	TimeoutError,
 } from '../errors';
+import { isObject } from '../json';
 import type { Connections } from './Connections';
+import { errorSentence } from './errorWords';
 import { type ExchangeFailure, ExchangeTimeout, ExchangeTooLarge, LookupRefused, type WireResponse } from './exchange';
 import { shortened } from '../shortened';
 import { parseHttpDate, parseRetryAfter } from './retryAfter';
@@ -152,7 +154,7 @@ function textOf(page: string): string {
 }
 
 /**
- * What a failed response says of itself: the API node's JSON error, the beginning of a text, or a page's title. Secrets are
+ * What a failed response says of itself: the sentence of a JSON error, the beginning of a text, or a page's title. Secrets are
  * taken out before anything is cut: of one across a cut, the rest would not be known any more.
  */
 function wordsOf({ body }: WireResponse, redact: Redact): { errorType?: string; detail?: string } {
@@ -160,12 +162,10 @@ function wordsOf({ body }: WireResponse, redact: Redact): { errorType?: string; 
 	try {
 		const json: unknown = JSON.parse(text);
 		if (typeof json === 'object' && json !== null) {
-			const { errorType, message, detailedMessage } = json as Record<string, unknown>;
-			const detail = detailedMessage || message;
 			const shown = (value: unknown) => (typeof value === 'string' ? redact(value) : undefined);
-			if (typeof detail === 'string' || typeof errorType === 'string') {
-				return { errorType: shown(errorType), detail: shown(detail) };
-			}
+			const errorType = shown(isObject(json) ? json.errorType : undefined);
+			const detail = shown(errorSentence(json));
+			if (detail !== undefined || errorType !== undefined) return { errorType, detail };
 			// In one spelling, whatever it escaped.
 			text = JSON.stringify(json);
 		}
@@ -259,6 +259,13 @@ export function fromStatus(response: WireResponse, context: AttemptContext, ofFu
 	const sentAt = parseHttpDate(header(response.headers, 'date'));
 	const retryAfter = parseRetryAfter(header(response.headers, 'retry-after'), sentAt);
 	return new StatusError(message, { ...details, advice }, retryAfter, page || undefined);
+}
+
+/** The error for a 2xx response that holds an error. */
+export function errorInside(response: WireResponse, context: AttemptContext): ResponseError {
+	const advice = 'No result was assigned. Check that the endpoint is of the kind that is called.';
+	const message = 'The response does not fit the request';
+	return new ResponseError(message, { ...detailsOf(response, context), advice }, 'misfit');
 }
 
 /** The error for a 2xx response that is not the JSON it should be. */

@@ -1,6 +1,7 @@
 import type { IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
 import {
 	callOptions,
+	columnPrefixOption,
 	commonDescription,
 	dispatchOptions,
 	endpointProperties,
@@ -41,7 +42,7 @@ export class DataikuForecast implements INodeType {
 			...recordProperties('Records', 'The history of the series: a JSON list of records, each with its date'),
 			identifierColumnsProperty,
 			outputProperty('flat', 'perStep', 'perSeries', 'fullResponse'),
-			optionsProperty([...callOptions, ...dispatchOptions, seriesPerRequestOption]),
+			optionsProperty([...callOptions, ...dispatchOptions, seriesPerRequestOption, columnPrefixOption]),
 		],
 	};
 

@@ -9,9 +9,10 @@ import {
 	StatusError,
 } from '../../client';
 import { callTo, positive, type Target, targetReader } from '../shared/callSettings';
+import { setOwn } from '../shared/columns';
 import { Execution } from '../shared/Execution';
 import { mayBeFull } from '../shared/fullResponse';
-import { outputNamed, successItem } from '../shared/outputItems';
+import { outputNamed, outputNamesReader, successItem } from '../shared/outputItems';
 import { type Place, sentence } from '../shared/nodeErrors';
 import { combine, textOf } from '../shared/parameters';
 import { columnNames, fieldAt } from '../shared/records';
@@ -42,7 +43,22 @@ type Success = Extract<RecordOutcome, { error?: undefined }>;
 type ForecastOutput = (
 	results: ForecastResult[],
 	response: IDataObject,
+	beside: typeof besideIdentifier,
 ) => Array<{ json: IDataObject; of?: JsonObject }>;
+
+/**
+ * A forecast's columns beside what identifies its series. An identifier keeps its name: of a column of the same name, the
+ * forecast's becomes `result_<name>`.
+ */
+function besideIdentifier(identifier: JsonObject | undefined, columns: JsonObject, prefix = ''): IDataObject {
+	const json: JsonObject = { ...identifier };
+	for (const column of Object.keys(columns)) {
+		let name = prefix + column;
+		while (Object.hasOwn(json, name)) name = `result_${name}`;
+		setOwn(json, name, columns[column]);
+	}
+	return json as IDataObject;
+}
 
 /** The results of each series, in the order of the response. */
 function bySeries(results: ForecastResult[]): ForecastResult[][] {
@@ -62,37 +78,36 @@ const withoutEmpty = (columns: JsonObject) =>
 	) as IDataObject;
 
 const outputs: Record<string, ForecastOutput> = {
-	flat: (results) =>
-		results.map(({ timeseriesIdentifier, time, forecast, quantiles, quantilesValues, ignored, ignoreReason }) => ({
-			json: withoutEmpty({
-				...timeseriesIdentifier,
-				time,
-				forecast,
-				...Object.fromEntries((quantiles ?? []).map((q, n) => [`quantile_${q}`, quantilesValues?.[n]])),
-				...(ignored === true && { ignored, ignoreReason }),
-			}),
-			of: timeseriesIdentifier,
-		})),
-	perStep: (results) =>
+	flat: (results, _response, beside) =>
+		results.map(({ timeseriesIdentifier, time, forecast, quantiles, quantilesValues, ignored, ignoreReason }) => {
+			const entries = (quantiles ?? []).map((q, n) => [`quantile_${q}`, quantilesValues?.[n]] as const);
+			const steps = { time, forecast, ...Object.fromEntries(entries) };
+			const columns = ignored === true ? { ...steps, ignored, ignoreReason } : steps;
+			return { json: withoutEmpty(beside(timeseriesIdentifier, columns)), of: timeseriesIdentifier };
+		}),
+	perStep: (results, _response, beside) =>
 		results.map((result) => ({
-			json: { ...(result.timeseriesIdentifier as IDataObject), ...(result as IDataObject) },
+			json: beside(result.timeseriesIdentifier, result),
 			of: result.timeseriesIdentifier,
 		})),
-	perSeries: (results) =>
-		bySeries(results).map((steps) => ({
-			json: {
-				...(steps[0]!.timeseriesIdentifier as IDataObject),
-				timeseriesIdentifier: steps[0]!.timeseriesIdentifier as IDataObject,
+	perSeries: (results, _response, beside) =>
+		bySeries(results).map((steps) => {
+			const { timeseriesIdentifier, quantiles } = steps[0]!;
+			const columns = {
+				timeseriesIdentifier,
 				time: steps.map((step) => step.time),
 				forecast: steps.map((step) => step.forecast),
-				quantiles: steps[0]!.quantiles,
-				quantilesValues: steps.map((step) => step.quantilesValues) as unknown as IDataObject[],
+				quantiles,
+				quantilesValues: steps.map((step) => step.quantilesValues),
 				ignored: steps.some((step) => step.ignored),
-			},
-			of: steps[0]!.timeseriesIdentifier,
-		})),
+			};
+			return { json: beside(timeseriesIdentifier, columns), of: timeseriesIdentifier };
+		}),
 	fullResponse: (results, response) => [{ json: { results: results, ...response } }],
 };
+
+const identifierKept =
+	'An identifier column has the name of a column of the forecast, which is output as "result_<name>"; "Column Prefix" gives other names';
 
 /** All items are the history: told apart by identifier columns and spread over requests, or sent in one. */
 export async function forecastItems(context: IExecuteFunctions): Promise<INodeExecutionData[][]> {
@@ -209,12 +224,17 @@ function emit(series: Series, { result, response }: Success, output: string, exe
 		});
 	}
 	const last = series.itemIndexes.at(-1)!;
-	const made = outputNamed(outputs, output)(results, response as IDataObject);
+	const { columnPrefix: prefix } = outputNamesReader(execution.parameters)(last);
+	const beside: typeof besideIdentifier = (identifier, columns) => {
+		const clash = Object.keys(columns).find((name) => Object.hasOwn(identifier ?? {}, prefix + name));
+		if (clash !== undefined) execution.remark(identifierKept, prefix + clash);
+		return besideIdentifier(identifier, columns, prefix);
+	};
+	const made = outputNamed(outputs, output)(results, response as IDataObject, beside);
 	const lastItemOf = lastItems(series);
-	execution.emit(
-		series.itemIndexes[0]!,
-		made.map(({ json, of }) => successItem(json, of ? lastItemOf(of) : last)),
-	);
+	const items = made.map(({ json, of }) => successItem(json, of ? lastItemOf(of) : last));
+	if (output === 'flat') for (const item of items) execution.columns.add(item, Object.keys(item.json), { prefix });
+	execution.emit(series.itemIndexes[0]!, items);
 }
 
 const isRefusal = (error: ApiNodeError) => error instanceof StatusError && [400, 422, 500].includes(error.status);

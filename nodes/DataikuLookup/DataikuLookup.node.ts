@@ -1,5 +1,4 @@
 import type { IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
-import type { JsonObject } from '../../client';
 import {
 	batchHints,
 	batchOptions,
@@ -18,15 +17,7 @@ import {
 	withOAuth2,
 } from '../shared/description/nodeProperties';
 import { methodsOf } from '../shared/nodeMethods';
-import { prefixed } from '../shared/columns';
-import { type Outputs, recordOutputs, settleItems } from '../shared/settleItems';
-
-/** The looked-up columns go among the input's fields; a record that was ignored says so there. */
-const enrich: Outputs[string] = (input, { result: { data, ignored, ignoreReason } }, { columnPrefix }) => ({
-	...input,
-	...prefixed((data ?? {}) as JsonObject, columnPrefix),
-	...(ignored === true && { ignored, ignoreReason: ignoreReason as string }),
-});
+import { settleItems } from '../shared/settleItems';
 
 export class DataikuLookup implements INodeType {
 	description: INodeTypeDescription = {
@@ -59,6 +50,6 @@ export class DataikuLookup implements INodeType {
 	methods = methodsOf('lookup');
 
 	async execute(this: IExecuteFunctions) {
-		return await settleItems(this, 'lookup', { enrich, ...recordOutputs });
+		return await settleItems(this, 'lookup');
 	}
 }

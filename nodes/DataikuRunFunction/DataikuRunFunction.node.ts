@@ -12,6 +12,7 @@ import {
 	withKey,
 	withOAuth2,
 	repeatableOption,
+	retryNotice,
 	splitArrayOption,
 } from '../shared/description/nodeProperties';
 import { methodsOf } from '../shared/nodeMethods';
@@ -42,6 +43,7 @@ export class DataikuRunFunction implements INodeType {
 			...recordProperties('Arguments', 'The arguments of the function by name, as a JSON object', 'function_arguments'),
 			outputProperty('withInput', 'resultOnly', 'fullResponse'),
 			optionsProperty([...callOptions, repeatableOption, resultFieldOption, splitArrayOption]),
+			retryNotice,
 		],
 	};
 

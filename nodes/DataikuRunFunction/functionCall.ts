@@ -47,13 +47,24 @@ export function functionCall(context: IExecuteFunctions): (execution: Execution)
 				const json = toJson(source.json, { value, response, headers, resultField });
 				return successItem(json, itemIndex, output === 'withInput' ? source : undefined);
 			};
+			/** The fields that an item has of the function. */
+			const withFields = (made: INodeExecutionData, ...own: string[]) => {
+				if (output === 'withInput') execution.columns.add(made, own, { keepsInput: true });
+				return made;
+			};
 
 			const response = await session.runFunction<unknown>(endpointId, record, { ...options, onResponse });
-			if (response instanceof RawResponse) return [await rawItem(context, response, item)];
+			if (response instanceof RawResponse) {
+				const raw = await rawItem(context, response, item);
+				const own = [resultField, 'contentType'].filter((name) => Object.hasOwn(raw.json, name));
+				return [withFields(raw, ...own)];
+			}
 			const value = valueOf(response);
-			if (!Array.isArray(value) || !splitArray(itemIndex) || output === 'fullResponse') return [item(value, response)];
+			if (!Array.isArray(value) || !splitArray(itemIndex) || output === 'fullResponse') {
+				return [withFields(item(value, response), resultField)];
+			}
 			if (value.length === 0) execution.remark('The function returned an empty list');
-			return value.map((element) => item(element));
+			return value.map((element) => withFields(item(element), resultField));
 		};
 	};
 }

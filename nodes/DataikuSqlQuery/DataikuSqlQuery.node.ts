@@ -12,6 +12,7 @@ import {
 	withKey,
 	withOAuth2,
 	repeatableOption,
+	retryNotice,
 } from '../shared/description/nodeProperties';
 import { methodsOf } from '../shared/nodeMethods';
 import { callItems } from '../shared/callItems';
@@ -40,6 +41,7 @@ export class DataikuSqlQuery implements INodeType {
 			...recordProperties('Parameters', 'The parameters of the query by name, as a JSON object'),
 			outputProperty('perRow', 'perQuery', 'fullResponse'),
 			optionsProperty([...callOptions, repeatableOption, ...rowOptions]),
+			retryNotice,
 		],
 	};
 

@@ -104,8 +104,12 @@ export function queryCall(execution: Execution): ItemCall {
 		const response = await session.sqlQuery(endpointId, record, { ...options, onResponse });
 		const rows = toRows(response, { headers, cell: convertNumbers(itemIndex) ? numberIfExact : undefined });
 		if (rows.length === 0) execution.remark('The query found no row');
-		if (!keepInput(itemIndex)) return rows.map((json) => successItem(json, itemIndex));
-		const source = sources[itemIndex]!;
-		return rows.map((json) => successItem(withRest(json, source.json), itemIndex, source));
+		const own = Object.keys(rows[0] ?? {});
+		const source = keepInput(itemIndex) ? sources[itemIndex]! : undefined;
+		return rows.map((json) => {
+			const item = successItem(source ? withRest(json, source.json) : json, itemIndex, source);
+			if (output !== 'fullResponse') execution.columns.add(item, own);
+			return item;
+		});
 	};
 }

@@ -13,10 +13,11 @@ import {
 } from '../../client';
 import { endpointReader, type Target } from './callSettings';
 import { FeatureCheck } from './FeatureCheck';
-import { type Remark, remarkWords, runHints } from './hints';
+import { listed, Remarks, runHints } from './hints';
 import { isObject } from './isObject';
 import { ItemConnections } from './ItemConnections';
 import { errorItem, explain, type Place, summaryOf, toNodeError } from './nodeErrors';
+import { asSource, renameErrors, RunColumns } from './outputItems';
 import { Parameters, type Reader } from './parameters';
 import { Records } from './records';
 import { type AnswerLimits, answerLimits, modelError, toolAnswer } from './toolAnswer';
@@ -56,7 +57,10 @@ export class Execution {
 	readonly counts = { retries: 0, splits: 0, instancesOut: new Set<string>() };
 	private readonly stop = new AbortController();
 	private readonly output: Array<INodeExecutionData | INodeExecutionData[] | undefined>;
-	private readonly remarks = new Map<string, Remark>();
+	private readonly remarks = new Remarks();
+	private readonly warnings: string[] = [];
+	readonly columns = new RunColumns();
+	private readonly errors = new Set<INodeExecutionData>();
 	private readonly continueOnFail: boolean;
 	private done = 0;
 	private failed = 0;
@@ -76,7 +80,7 @@ export class Execution {
 	) {
 		this.items = context.getInputData();
 		this.output = this.items.map(() => undefined);
-		this.sources = limits ? this.items.map(() => ({ json: {} })) : this.items;
+		this.sources = this.items.map((item) => (limits ? { json: {} } : asSource(item)));
 		this.records = new Records(parameters, this.items);
 		this.features = new FeatureCheck(operation, parameters, this.stop.signal);
 		this.continueOnFail = context.continueOnFail();
@@ -206,6 +210,11 @@ export class Execution {
 		else this.output[itemIndex] = before ? [before, output].flat() : output;
 	}
 
+	private emitError(itemIndex: number, item: INodeExecutionData): void {
+		this.errors.add(item);
+		this.emit(itemIndex, item);
+	}
+
 	/**
 	 * Notes an item's failure. With "continue" an error takes the item's place.
 	 *
@@ -216,12 +225,15 @@ export class Execution {
 		if (this.limits) {
 			const { itemIndex, target } = place;
 			this.failed++;
-			return this.emit(itemIndex, modelError(error, this.limits, target, this.features.expectationOn(error, target)));
+			return this.emitError(
+				itemIndex,
+				modelError(error, this.limits, target, this.features.expectationOn(error, target)),
+			);
 		}
 		const failure = explain(error, place, { untried, advice: this.features.adviceOn(error, place.target) });
 		if (!this.continueOnFail) throw toNodeError(this.context.getNode(), failure, place.itemIndex);
 		this.failed++;
-		this.emit(place.itemIndex, errorItem(failure, place.itemIndex, keptInput(this.context, place.itemIndex)));
+		this.emitError(place.itemIndex, errorItem(failure, place.itemIndex, keptInput(this.context, place.itemIndex)));
 	}
 
 	/** Does what may fail for an item: then the item fails, and the node where it stops on errors. */
@@ -246,10 +258,13 @@ export class Execution {
 	 * @param example which item or value it was, in a few words
 	 */
 	remark(what: string, example?: string): void {
-		let remark = this.remarks.get(what);
-		if (!remark) this.remarks.set(what, (remark = { count: 0, examples: new Set() }));
-		remark.count++;
-		if (example && remark.examples.size < 3) remark.examples.add(example);
+		this.remarks.add(what, example);
+	}
+
+	/** Tells n8n's log before the run, and the person at the editor after it. */
+	warn(what: string): void {
+		this.context.logger.warn(what, { node: this.context.getNode().name });
+		this.warnings.push(what);
 	}
 
 	/** The node fails with the first error; what it has not sent yet is not sent any more. */
@@ -305,20 +320,30 @@ export class Execution {
 			if (Array.isArray(output)) for (const item of output) items.push(item);
 			else if (output) items.push(output);
 		}
+		this.columns.complete();
+		const renamed = renameErrors(this.errors.size > 0 ? items.filter((item) => !this.errors.has(item)) : items);
 		if (this.limits) {
 			// Beside nothing but errors, they would only distract.
-			const said = this.failed < this.items.length ? [...remarkWords(this.remarks), ...this.features.hints] : [];
+			const said = this.failed < this.items.length ? [...this.remarks.words, ...renamed, ...this.features.hints] : [];
 			return [toolAnswer(items, said, this.limits)];
 		}
 		const unmatched = this.records.unmatchedNames;
 		const notes = [
 			...this.features.notes,
-			...(unmatched.length > 0 ? [`No item has a field of the name ${unmatched.join(', ')}`] : []),
+			...renamed,
+			...(unmatched.length > 0 ? [`No item has a field of the name ${listed(unmatched)}`] : []),
 			...([...this.connections.all].some(({ unverified }) => unverified)
 				? ['Whoever responds is taken for the API node: the credential ignores SSL issues']
 				: []),
 		];
-		const hints = runHints(this.counts, this.failed, this.items.length, this.remarks, this.features.hints, notes);
+		const hints = runHints(
+			this.counts,
+			this.failed,
+			this.items.length,
+			this.remarks.hints,
+			[...this.features.hints, ...this.warnings],
+			notes,
+		);
 		if (hints.length > 0) {
 			this.context.addExecutionHints?.(...hints);
 			const { name } = this.context.getNode();

@@ -13,6 +13,9 @@ export type ItemCall = (
 	options: UnrepeatableOptions,
 ) => Promise<INodeExecutionData[]>;
 
+const retryWarning =
+	'"Retry On Fail" is on: when the first item fails, n8n repeats the calls of all items, including those that write';
+
 /**
  * SQL Query and Run Function: one call per item, in parallel up to the limit.
  *
@@ -26,6 +29,7 @@ export async function callItems(
 	const work = async (execution: Execution) => {
 		const repeatable = flag(execution.parameters.reader('options.repeatable', false));
 		const call = prepare(execution);
+		if (context.getNode().retryOnFail && !(repeatable.constant && repeatable(0))) execution.warn(retryWarning);
 		const visit = (itemIndex: number, target: Target, record: JsonObject) => {
 			const { session } = execution.destinationOf(target);
 			const options = { ...callTo(target), repeatable: repeatable(itemIndex) };

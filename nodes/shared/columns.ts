@@ -16,9 +16,19 @@ export function prefixed(columns: JsonObject, prefix: string): JsonObject {
 	return json;
 }
 
-/** Adds the fields of an item behind columns, which win where both have one of a name. */
-export function withRest(columns: JsonObject, input: JsonObject): IDataObject {
-	for (const name of Object.keys(input)) if (!Object.hasOwn(columns, name)) setOwn(columns, name, input[name]);
+/**
+ * Adds the fields of an item behind columns, which win where both have one of a name.
+ *
+ * @param isLeftOut says which fields are not added
+ */
+export function withRest(
+	columns: JsonObject,
+	input: JsonObject,
+	isLeftOut?: (name: string, value: unknown) => boolean,
+): IDataObject {
+	for (const name of Object.keys(input)) {
+		if (!Object.hasOwn(columns, name) && !isLeftOut?.(name, input[name])) setOwn(columns, name, input[name]);
+	}
 	return columns as IDataObject;
 }
 

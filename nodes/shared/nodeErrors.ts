@@ -1,6 +1,7 @@
 import { type INode, type INodeExecutionData, NodeApiError } from 'n8n-workflow';
-import { ApiNodeError, type ErrorDetails, StatusError } from '../../client';
+import { ApiNodeError, type ErrorDetails, type JsonObject, ResponseError, StatusError } from '../../client';
 import type { Connection } from './connection';
+import { isObject } from './isObject';
 
 /** Which item failed, and at which endpoint. */
 export interface Place {
@@ -67,8 +68,9 @@ const beforeTheRecord = new Set([401, 403, 407, 413, 429, 502, 503, 504]);
 
 /** What the API node, or a function, said of the request itself. */
 function ownSentence(error: unknown): string | undefined {
-	if (!(error instanceof StatusError) || !error.detail || beforeTheRecord.has(error.status)) return undefined;
-	return withoutPreamble(error.detail);
+	const isOwn = error instanceof ResponseError ? error.reason === 'misfit' : error instanceof StatusError;
+	const { detail, status = 0 } = error as ApiNodeError;
+	return isOwn && detail && !beforeTheRecord.has(status) ? withoutPreamble(detail) : undefined;
 }
 
 /**
@@ -135,4 +137,20 @@ export function errorItem(
 	};
 	if (source?.binary) item.binary = source.binary;
 	return item;
+}
+
+/** How {@link explain} ends a message about an item. */
+const namesItem = /\(item \d+(?:, endpoint '|\))/;
+const isOurError = (value: unknown) => typeof value === 'string' && namesItem.test(value);
+const isOurDetails = (value: unknown) =>
+	isObject(value) && Object.keys(value).every((key) => detailNames.some((name) => name === key));
+
+/** An item's fields without what a failure added to them: in a loop, features and arguments are to be the same the next time. */
+export function withoutFailure(json: JsonObject): JsonObject {
+	const errors = Object.keys(json).filter((name) => /^(?:input_)?error(?:_\d+)?$/.test(name) && isOurError(json[name]));
+	if (errors.length === 0) return json;
+	const rest = { ...json };
+	for (const name of errors) delete rest[name];
+	if (isOurDetails(rest.details)) delete rest.details;
+	return rest;
 }

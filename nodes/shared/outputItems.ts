@@ -1,9 +1,17 @@
 import type { IDataObject, INodeExecutionData } from 'n8n-workflow';
-import { InvalidCallError } from '../../client';
+import { InvalidCallError, type JsonObject } from '../../client';
+import { setOwn, withRest } from './columns';
+import { isObject } from './isObject';
 import { combine, type Parameters, type Reader, textOf } from './parameters';
 
-/** An item with no other keys than these, and an error, is a failed one to n8n. */
-const errorKeys = new Set(['error', 'message', 'details']);
+/** Where the input's `error` waits until the whole run is known: no field has a name that begins so. */
+const inputError = '\0error';
+
+/** An input item as the output may hold it. */
+export const asSource = (item: INodeExecutionData): INodeExecutionData =>
+	isObject(item.json) && Object.hasOwn(item.json, 'error')
+		? { ...item, json: renamed(item.json, new Map([['error', inputError]])) }
+		: item;
 
 /**
  * An item that came of another.
@@ -11,10 +19,95 @@ const errorKeys = new Set(['error', 'message', 'details']);
  * @param source the input item, when its binary data goes along
  */
 export function successItem(json: IDataObject, itemIndex: number, source?: INodeExecutionData): INodeExecutionData {
-	const looksFailed = json.error && Object.keys(json).every((key) => errorKeys.has(key));
-	const item: INodeExecutionData = { json: looksFailed ? { result: json } : json, pairedItem: { item: itemIndex } };
+	const item: INodeExecutionData = { json, pairedItem: { item: itemIndex } };
 	if (source?.binary) item.binary = source.binary;
 	return item;
+}
+
+function renamed(json: JsonObject, names: ReadonlyMap<string, string>): IDataObject {
+	const copy: JsonObject = {};
+	for (const name of Object.keys(json)) setOwn(copy, names.get(name) ?? name, json[name]);
+	return copy as IDataObject;
+}
+
+/**
+ * Gives successes no field `error`: n8n's "Retry On Fail" and people's loops take that for a failure. All successes of a run
+ * have the same names.
+ *
+ * @returns what was renamed, in words
+ */
+export function renameErrors(successes: readonly INodeExecutionData[]): string[] {
+	const wanted = [
+		[inputError, 'input_error', 'The input'],
+		['error', 'result_error', 'The response'],
+	] as const;
+	const found = wanted.filter(([name]) => successes.some(({ json }) => Object.hasOwn(json, name)));
+	if (found.length === 0) return [];
+	const taken = new Set<string>();
+	for (const { json } of successes) for (const name of Object.keys(json)) taken.add(name);
+	const names = new Map(found.map(([name, to]) => [name, freeName(to, taken)]));
+	for (const item of successes) {
+		item.json = renamed(item.json, names);
+		for (const name of names.values()) item.json[name] ??= null;
+	}
+	return found.map(([name, , whose]) => errorRenamed(whose, names.get(name)!));
+}
+
+const errorRenamed = (whose: string, name: string) =>
+	`${whose} has a field "error", which is output as "${name}": n8n takes an item with "error" for a failed one`;
+
+function freeName(wanted: string, taken: Set<string>): string {
+	let name = wanted;
+	for (let n = 2; taken.has(name); n++) name = `${wanted}_${n}`;
+	taken.add(name);
+	return name;
+}
+
+/** How the columns of an item came about. */
+interface ColumnsOf {
+	/** Before the names of the columns. */
+	prefix?: string;
+	/** A field of the input stays where the response has no column of its name. */
+	keepsInput?: boolean;
+	/** The record had no response; `earlier` are the columns that look like an earlier model's probabilities. */
+	ignored?: { earlier: readonly string[] };
+}
+
+/** The columns that the responses of a run gave its items: all items are to have all of them. */
+export class RunColumns {
+	private readonly items: Array<ColumnsOf & { item: INodeExecutionData; own: readonly string[] }> = [];
+	private readonly names = new Map<string, null | false>();
+	private last: readonly string[] = [];
+	private answered = false;
+
+	/** @param own the names of the columns that the response gave the item */
+	add(item: INodeExecutionData, own: readonly string[], how: ColumnsOf = {}): void {
+		if (own !== this.last && (own.length !== this.last.length || own.some((name, n) => name !== this.last[n]))) {
+			this.last = own;
+			const ignored = how.prefix === undefined ? undefined : `${how.prefix}ignored`;
+			for (const name of own) this.names.set(name, name === ignored ? false : null);
+		}
+		if (!how.ignored) this.answered = true;
+		this.items.push({ ...how, item, own: this.last });
+	}
+
+	/** Gives each item the columns that only others have: null, and false for `ignored`. */
+	complete(): void {
+		const none = Object.fromEntries(this.names);
+		for (const { item, own, keepsInput, ignored } of this.items) {
+			const { json } = item;
+			// Where no record had a response, the endpoint's classes are unknown.
+			if (ignored && !this.answered) for (const name of ignored.earlier) delete json[name];
+			if (own.length === this.names.size) continue;
+			if (keepsInput) {
+				withRest(json, none);
+				continue;
+			}
+			const columns: JsonObject = { ...none };
+			for (const name of own) setOwn(columns, name, json[name]);
+			item.json = withRest(columns, json);
+		}
+	}
 }
 
 /** The way to make output that a parameter names; an expression can name anything. */

@@ -8,6 +8,7 @@ import { InvalidCallError, isBlank, type JsonObject, parseJson } from '../../cli
 import { setOwn } from './columns';
 import { fieldValue, isMissing } from './fieldValues';
 import { isObject } from './isObject';
+import { withoutFailure } from './nodeErrors';
 import { choice, type Parameters, type Reader, textOf } from './parameters';
 
 /** Makes the record of an item; throws InvalidCallError saying what is wrong with it. */
@@ -46,16 +47,27 @@ export class Records {
 	/** An item's record. */
 	readonly of = (itemIndex: number): JsonObject => {
 		const source = this.sourceOf(itemIndex);
-		return (this.readers[source] ??= this.readerFor(source))(itemIndex);
+		const record = (this.readers[source] ??= this.readerFor(source))(itemIndex);
+		return this.without(source, record, itemIndex);
 	};
+
+	/** A record without what a failure added to its item, unless a person chose the fields. */
+	private without(source: string, record: JsonObject, itemIndex: number): JsonObject {
+		const { json } = this.items[itemIndex]!;
+		const isChosen =
+			source === 'inputItem'
+				? this.include(itemIndex) === 'selected'
+				: source === 'fields' || !Object.keys(json).every((name) => Object.hasOwn(record, name));
+		return isChosen ? record : withoutFailure(record);
+	}
 
 	/** The records of an item whose JSON may be a list. */
 	readonly list = (itemIndex: number): JsonObject[] => {
 		if (this.sourceOf(itemIndex) !== 'json') return [this.of(itemIndex)];
 		const list = parse((this.json ??= this.parameters.reader<unknown>('recordJson', ''))(itemIndex), 'record');
-		if (!Array.isArray(list)) return [toObject(list, 'record')];
+		if (!Array.isArray(list)) return [this.without('json', toObject(list, 'record'), itemIndex)];
 		if (list.length === 0) throw new InvalidCallError('The list holds no record');
-		return list.map((record: unknown, n) => toObject(record, `record ${n} of the list`));
+		return list.map((record: unknown, n) => withoutFailure(toObject(record, `record ${n} of the list`)));
 	};
 
 	originOf(itemIndex: number): RecordOrigin {
@@ -96,11 +108,15 @@ const noItem = () =>
 		advice: 'In "Take ... From", choose "JSON" or the form, where the model fills in each field.',
 	});
 
+/** Names by expression may be different for each item. */
+const mostNames = 1_000;
+
 /** Which of the fields that a person named were in an item at all. */
 class NamedFields {
 	private readonly names = new Map<string, boolean>();
 
 	note(name: string, found: boolean): void {
+		if (!this.names.has(name) && this.names.size >= mostNames) return;
 		if (found || !this.names.has(name)) this.names.set(name, found || this.names.get(name) === true);
 	}
 

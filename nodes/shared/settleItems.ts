@@ -1,4 +1,4 @@
-import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
+import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 import {
 	ApiNodeError,
 	type BatchTarget,
@@ -11,38 +11,16 @@ import {
 } from '../../client';
 import { batchSizeReader, callTo, explanationReader, type Target, targetReader } from './callSettings';
 import { Execution } from './Execution';
-import { flatResult, withRest } from './columns';
 import { mayBeFull } from './fullResponse';
 import { isObject } from './isObject';
-import { outputNamed, outputNamesReader, type OutputNames, successItem } from './outputItems';
+import { outputNamed, outputNamesReader } from './outputItems';
 import { choice, combine, textOf } from './parameters';
+import { type RecordOutputs, type RecordSuccess, outputsOf } from './recordOutputs';
 import { contextReader } from './records';
-
-/** Outputs that hold nothing of the input item, its binary data included. */
-const withoutInput = new Set(['resultOnly', 'fullResponse']);
 
 interface ItemTarget extends Target, ExplanationOptions {
 	batchSize: number;
 }
-
-/** The item's JSON for a result, by the node's `output` parameter. */
-export type Outputs = Record<string, (input: IDataObject, outcome: Success, names: OutputNames) => IDataObject>;
-type Success = Extract<RecordOutcome, { error?: undefined }>;
-
-const asJson = (value: unknown) => value as IDataObject;
-
-/** The outputs of all nodes with one result per item. */
-export const recordOutputs = {
-	withInput: (input, { result }, { resultField }) => ({ ...input, [resultField]: asJson(result) }),
-	resultOnly: (_input, { result }) => ({ ...asJson(result) }),
-	fullResponse: (_input, { result, response }) => ({ result: asJson(result), ...asJson(response) }),
-} satisfies Outputs;
-
-/** The outputs of nodes that predict; the first is the default. */
-const predictionOutputs: Outputs = {
-	flat: (input, { result }, { columnPrefix }) => withRest(flatResult(result, columnPrefix), input),
-	...recordOutputs,
-};
 
 /**
  * Predict, Predict Effect and Lookup: gives the items' records to the batcher, and each item its result. The output keeps the
@@ -51,10 +29,10 @@ const predictionOutputs: Outputs = {
 export async function settleItems(
 	context: IExecuteFunctions,
 	operation: Exclude<RecordOperation, 'forecast'>,
-	outputs = predictionOutputs,
 ): Promise<INodeExecutionData[][]> {
 	return await Execution.run(context, operation, async (execution) => {
 		const { parameters } = execution;
+		const outputs: RecordOutputs = outputsOf[operation];
 		const contextOf = contextReader(parameters);
 		const targetOf = itemTargetReader(execution);
 		const emit = emitter(execution, operation, outputs);
@@ -101,7 +79,7 @@ const inShort = (record: JsonObject) =>
 const isEmpty = (data: unknown) => isObject(data) && Object.keys(data).length === 0;
 
 /** Puts out what becomes of an item's record. */
-function emitter(execution: Execution, operation: RecordOperation, outputs: Outputs) {
+function emitter(execution: Execution, operation: RecordOperation, outputs: RecordOutputs) {
 	const { sources, parameters } = execution;
 	const outputOf = parameters.reader<string>('output', Object.keys(outputs)[0]!);
 	const namesOf = outputNamesReader(parameters);
@@ -111,7 +89,7 @@ function emitter(execution: Execution, operation: RecordOperation, outputs: Outp
 		'drop',
 	]);
 
-	const itemOf = (itemIndex: number, outcome: Success, record: JsonObject): INodeExecutionData | undefined => {
+	const itemOf = (itemIndex: number, outcome: RecordSuccess, record: JsonObject): INodeExecutionData | undefined => {
 		if (outcome.result.ignored === true) {
 			const reason = textOf(outcome.result.ignoreReason) || 'no reason given';
 			const choice = ignoredRecords(itemIndex);
@@ -121,10 +99,9 @@ function emitter(execution: Execution, operation: RecordOperation, outputs: Outp
 		} else if (operation === 'lookup' && isEmpty(outcome.result.data)) {
 			execution.remark('No match was found', inShort(record));
 		}
-		const output = outputOf(itemIndex);
-		const source = sources[itemIndex]!;
-		const json = outputNamed(outputs, output)(source.json, outcome, namesOf(itemIndex));
-		return successItem(json, itemIndex, withoutInput.has(output) ? undefined : source);
+		const makeItem = outputNamed(outputs, outputOf(itemIndex));
+		const { columns } = execution;
+		return makeItem({ itemIndex, source: sources[itemIndex]!, outcome, record, names: namesOf(itemIndex), columns });
 	};
 
 	return (itemIndex: number, outcome: RecordOutcome, target: Target, record: JsonObject): void => {

@@ -9,7 +9,7 @@ const ofMessages = new Set([
 	...['message', 'unreachable', 'troubles', 'notes', 'hints', 'sentences'],
 	...['rowsShown', 'charactersShown', 'emptyAnswer', 'files'],
 	...['misfitWords', 'reasonAgainst', 'refused', 'ofCredential', 'ofClient', 'ofConnection', 'told', 'saidBy'],
-	...['whyNoFields', 'instead'],
+	...['whyNoFields', 'instead', 'errorRenamed', 'othersRemarked', 'identifierKept', 'retryWarning'],
 ]);
 const takesMessage = new Set(['remark', 'notOpenApi']);
 

@@ -84,16 +84,16 @@ const contract: Record<string, { parameters: object; options: object; outputs: s
 	},
 	dataikuForecast: {
 		parameters: { identifierColumns: '', output: 'flat' },
-		options: { ...dispatch, seriesPerRequest: 100 },
+		options: { ...dispatch, columnPrefix: '', seriesPerRequest: 100 },
 		outputs: ['flat', 'perStep', 'perSeries', 'fullResponse'],
 	},
 	dataikuSqlQuery: {
-		parameters: { output: 'perRow' },
+		parameters: { output: 'perRow', retryNotice: '' },
 		options: { ...repeatable, convertNumbers: false, keepInput: false },
 		outputs: ['perRow', 'perQuery', 'fullResponse'],
 	},
 	dataikuRunFunction: {
-		parameters: { output: 'withInput' },
+		parameters: { output: 'withInput', retryNotice: '' },
 		options: { ...repeatable, splitArray: false, resultField: 'result' },
 		outputs: ['withInput', 'resultOnly', 'fullResponse'],
 	},

@@ -446,6 +446,19 @@ export const columnPrefixOption: INodeProperties = {
 	description: 'What the names of the added columns begin with, so that they replace none of the input',
 };
 
+/**
+ * For endpoints that may write: beside the setting itself, as n8n's hints before a run see parameters and no settings of a
+ * node.
+ */
+export const retryNotice: INodeProperties = {
+	displayName:
+		'With "Retry On Fail", n8n runs this node again with all items when the first item fails. Calls that succeeded are repeated, including those that write.',
+	name: 'retryNotice',
+	type: 'notice',
+	default: '',
+	isNodeSetting: true,
+};
+
 /** For endpoints that may write. */
 export const repeatableOption: INodeProperties = {
 	displayName: 'Safe to Repeat',

@@ -76,7 +76,7 @@ it('treats a record as failed when told so, and the rest as found', async () => 
 	expect(jsonOf(errorOutput)).toMatchObject([{ customer_id: 'C007', details: { detail: 'MULTIPLE_LOOKUP_MATCHES' } }]);
 });
 
-it('takes columns for columns where n8n would take their names for those of a failed item', async () => {
+it('renames a column that would make n8n take the item for a failed one', async () => {
 	const data = { error: 'E42', message: 'What the error is about' };
 	const proxy = await chaosProxy({ respond: () => ({ body: { results: [{ data }] } }) });
 	const { output, errorOutput } = await run('dataikuLookup', {
@@ -86,7 +86,10 @@ it('takes columns for columns where n8n would take their names for those of a fa
 		onError: 'continueErrorOutput',
 	});
 	await proxy.close();
-	expect({ output: jsonOf(output), errorOutput }).toEqual({ output: [{ result: data }], errorOutput: [] });
+	expect({ output: jsonOf(output), errorOutput }).toEqual({
+		output: [{ result_error: data.error, message: data.message }],
+		errorOutput: [],
+	});
 });
 
 it('puts a prefix before the columns that it adds, so that none replaces a field', async () => {

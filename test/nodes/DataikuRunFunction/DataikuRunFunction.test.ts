@@ -219,7 +219,7 @@ it('tells what a function raised as the API node tells it', async () => {
 
 it('takes a value that looks like an error for what it is', async () => {
 	const { output } = await call('echo', [{ error: 'mine' }], 'resultOnly', {}, 'continueRegularOutput');
-	expect(jsonOf(output)).toEqual([{ result: { error: 'mine' } }]);
+	expect(jsonOf(output)).toEqual([{ result_error: 'mine' }]);
 });
 
 it('sends a call that broke again only when that is safe', async () => {

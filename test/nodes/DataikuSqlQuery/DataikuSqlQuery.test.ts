@@ -121,10 +121,10 @@ describe('a query', () => {
 		expect(jsonOf((await query('any', [{}])).output)).toEqual([{ id: '9007199254740993' }, { id: 12 }]);
 	});
 
-	it('takes a row for a row where n8n would take its columns for those of a failed item', async () => {
+	it('renames a column that would make n8n take the row for a failed item', async () => {
 		answer({ columns: ['error', 'details'], rows: [['E1', 'x']] });
 		expect(jsonOf((await query('any', [{}], {}, {}, 'continueRegularOutput')).output)).toEqual([
-			{ result: { error: 'E1', details: 'x' } },
+			{ result_error: 'E1', details: 'x' },
 		]);
 	});
 });

@@ -158,3 +158,49 @@ it("tells of a lookup that found nothing, and takes no model's own empty data fo
 	expect(await hintsOf('dataikuPredict', 'custom', custom.url, { a: 1 })).toEqual([]);
 	await custom.close();
 });
+
+describe('a hint has an end', () => {
+	const many = Array.from({ length: 2_000 }, (_, n) => ({ amount: n, [`field ${n}${'x'.repeat(300)}`]: n }));
+	const longest = 2_100;
+
+	it('when every record was ignored for another reason', async () => {
+		proxy.setFault(({ body }) => {
+			const { items } = JSON.parse(body) as { items: Array<{ features: IDataObject }> };
+			const reason = (n: number) => `reason ${n} ${'x'.repeat(10_000)}`;
+			const results = items.map(({ features }) => ({ ignored: true, ignoreReason: reason(Number(features.amount)) }));
+			return { kind: 'answer', body: { results } };
+		});
+		const { hints } = await run('dataikuPredict', { url: proxy.url, items: many });
+
+		expect(hints).toHaveLength(1);
+		expect(hints[0]!.message.length).toBeLessThan(longest);
+		expect(hints[0]!.message).toMatch(/^Ignored by the API node: reason \d+ x+.*Other remarks \(1,995 items\)\.$/);
+	});
+
+	it('when each item names other fields', async () => {
+		const { hints } = await run('dataikuPredict', {
+			url: proxy.url,
+			items: many,
+			parameters: {
+				recordSource: 'inputItem',
+				include: 'except',
+				excludeFields: `={{ 'none ' + $json.amount + 'y'.repeat(5000) }}`,
+			},
+		});
+
+		expect(hints.map(({ message }) => message.length < longest)).toEqual([true]);
+		expect(hints[0]!.message).toMatch(/^No item has a field of the name none \d+.* and [\d,]+ more\.$/);
+	});
+
+	it('when records do not fit in many ways', async () => {
+		const fields = Object.fromEntries(many.slice(0, 50).map((_, n) => [`wrong_${n}`, { type: 'integer' }]));
+		const { hints } = await run('dataikuPredict', {
+			url: node.url,
+			items: many.slice(0, 500).map((_, n) => ({ amount: `much ${n} ${'z'.repeat(500)}`, ...fields })),
+			options: { checkFeatures: 'warn' },
+			onError: 'continueRegularOutput',
+		});
+
+		for (const { message } of hints) expect(message.length).toBeLessThan(longest);
+	});
+});

@@ -84,7 +84,7 @@ describe.each([
 		},
 	);
 
-	it('takes a result that looks like an error for what it is', async () => {
+	it('is a success when a result looks like an error', async () => {
 		const result = { error: 'Nothing is wrong: the model calls its residual so', message: 'see error' };
 		proxy.setFault({ kind: 'answer', body: { results: [result, { error: 0.5 }], timing: {} } });
 		const { output, errorOutput } = await run(type, {
@@ -94,7 +94,7 @@ describe.each([
 		});
 
 		expect(errorOutput).toEqual([]);
-		expect(jsonOf(output)).toEqual([{ result }, { result: { error: 0.5 } }]);
+		expect(jsonOf(output)).toEqual([{ result_error: result.error, message: result.message }, { result_error: 0.5 }]);
 	});
 
 	it('takes integers beyond 2^53 exactly, as text, and fractions as they are', async () => {

@@ -1,0 +1,94 @@
+import type { IDataObject, INodeExecutionData } from 'n8n-workflow';
+import type { JsonObject, RecordOutcome } from '../../client';
+import { flatResult, prefixed, withRest } from './columns';
+import { type OutputNames, type RunColumns, successItem } from './outputItems';
+
+/** A record's outcome that is a result. */
+export type RecordSuccess = Extract<RecordOutcome, { error?: undefined }>;
+
+/** What an output is made of. */
+interface Scored {
+	itemIndex: number;
+	source: INodeExecutionData;
+	outcome: RecordSuccess;
+	/** What was sent. */
+	record: JsonObject;
+	names: OutputNames;
+	columns: RunColumns;
+}
+
+/** The ways to make an item of a result, by the node's `output` parameter. */
+export type RecordOutputs = Record<string, (scored: Scored) => INodeExecutionData>;
+
+const asJson = (value: unknown) => value as IDataObject;
+
+/** The outputs of all nodes with one result per item. */
+export const recordOutputs: RecordOutputs = {
+	withInput: ({ itemIndex, source, outcome, names }) =>
+		successItem({ ...source.json, [names.resultField]: asJson(outcome.result) }, itemIndex, source),
+	resultOnly: ({ itemIndex, outcome }) => successItem({ ...asJson(outcome.result) }, itemIndex),
+	fullResponse: ({ itemIndex, outcome: { result, response } }) =>
+		successItem({ result: asJson(result), ...asJson(response) }, itemIndex),
+};
+
+const ofIgnored = ['ignored', 'ignoreReason'];
+const ofPredictions = [...ofIgnored, 'prediction', 'probaPercentile', 'probas', 'explanations', 'override'];
+const explanation = 'explanation_';
+/** What a node says in `ignored`; anything else is a person's own. */
+const isMark = (value: unknown) => typeof value === 'boolean' || value === null;
+
+/** Probabilities of an earlier model in an item: they add up to 1, whatever a person put beside them. */
+function earlierProbas(json: JsonObject, prefix: string): string[] {
+	const names: string[] = [];
+	let sum = 0;
+	if (!Object.hasOwn(json, `${prefix}prediction`)) return names;
+	for (const name of Object.keys(json)) {
+		const value = json[name];
+		if (typeof value !== 'number' || !name.startsWith(`${prefix}proba_`)) continue;
+		names.push(name);
+		sum += value;
+		if (Math.abs(sum - 1) < 1e-6) return names;
+	}
+	return [];
+}
+
+/** The result as columns, then the input's fields without the columns of an earlier response. */
+function flat(fixed: readonly string[]): RecordOutputs[string] {
+	const fixedNames = new Set(fixed);
+	const explains = fixedNames.has('explanations');
+	return ({ itemIndex, source, outcome: { result }, record, names: { columnPrefix: prefix }, columns }) => {
+		const json = flatResult(result, prefix);
+		const own = Object.keys(json);
+		const isEarlier = (name: string, value: unknown) => {
+			if (!name.startsWith(prefix)) return false;
+			const plain = name.slice(prefix.length);
+			if (plain === 'ignored') return isMark(value);
+			if (fixedNames.has(plain)) return true;
+			return explains && plain.startsWith(explanation) && Object.hasOwn(record, plain.slice(explanation.length));
+		};
+		const item = successItem(withRest(json, source.json, isEarlier), itemIndex, source);
+		const ignored =
+			result.ignored === true ? { earlier: explains ? earlierProbas(source.json, prefix) : [] } : undefined;
+		columns.add(item, own, { prefix, ignored });
+		return item;
+	};
+}
+
+/** The looked-up columns go among the input's fields; a record that was ignored says so there. */
+const enrich: RecordOutputs[string] = ({ itemIndex, source, outcome, names: { columnPrefix }, columns }) => {
+	const { data, ignored, ignoreReason } = outcome.result;
+	const found = prefixed((data ?? {}) as JsonObject, columnPrefix);
+	const added = ignored === true ? { ...found, ignored, ignoreReason } : found;
+	const json = { ...source.json };
+	if (isMark(json.ignored)) for (const name of ofIgnored) delete json[name];
+	const item = successItem(Object.assign(json, added), itemIndex, source);
+	columns.add(item, Object.keys(added), { prefix: '', keepsInput: true });
+	return item;
+};
+
+/** The outputs of each operation; the first is the default. */
+export const outputsOf = {
+	predict: { flat: flat(ofPredictions), ...recordOutputs },
+	predictEffect: { flat: flat(ofIgnored), ...recordOutputs },
+	lookup: { enrich, ...recordOutputs },
+} satisfies Record<string, RecordOutputs>;

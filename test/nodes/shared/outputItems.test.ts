@@ -1,0 +1,214 @@
+import type { IDataObject } from 'n8n-workflow';
+import { type ApiNode, startApiNode } from '../../../demo/api-node';
+import { chaosProxy, type ChaosProxy } from '../../support/chaosProxy';
+import { callOf, endpoint, jsonOf, run } from '../demo';
+
+let node: ApiNode;
+let proxy: ChaosProxy;
+beforeAll(async () => (node = await startApiNode()));
+afterAll(async () => await node.close());
+beforeEach(async () => (proxy = await chaosProxy({ upstream: node.url })));
+afterEach(async () => await proxy.close());
+
+const messagesOf = (hints: Array<{ message: string }>) => hints.map(({ message }) => message).join(' ');
+const respond = (body: object) => proxy.setFault({ kind: 'answer', body });
+/** Responses for each record of a batch, by the record's `amount`. */
+const score = (resultOf: (amount: unknown) => IDataObject) =>
+	proxy.setFault(({ body }) => {
+		const { items } = JSON.parse(body) as { items: Array<{ features?: IDataObject; data?: IDataObject }> };
+		const results = items.map(({ features, data }) => resultOf((features ?? data)!.amount));
+		return { kind: 'answer', body: { results } };
+	});
+
+describe('a success has no field `error`', () => {
+	it.each(['dataikuPredict', 'dataikuPredictEffect', 'dataikuLookup', 'dataikuRunFunction'])(
+		'%s calls it so when "Result Field" is `error`',
+		async (type) => {
+			const { output } = await run(type, {
+				url: node.url,
+				items: callOf(type).unit(0),
+				options: { resultField: 'error' },
+				parameters: { output: 'withInput' },
+			});
+
+			expect(output[0]!.json).not.toHaveProperty('error');
+			expect(output[0]!.json).toHaveProperty('result_error');
+		},
+	);
+
+	it('keeps the name of a column behind the column prefix', async () => {
+		respond({ results: [{ prediction: 1, error: 0.5 }] });
+		const { output } = await run('dataikuPredict', {
+			url: proxy.url,
+			items: [{ amount: 1, error: 'old' }],
+			options: { columnPrefix: 'score_' },
+			parameters: { output: 'flat' },
+		});
+
+		expect(jsonOf(output)).toEqual([{ score_prediction: 1, score_error: 0.5, amount: 1, input_error: 'old' }]);
+	});
+
+	it.each(['flat', 'perStep', 'perSeries'])(
+		'renames an identifier of a forecast with the output %s',
+		async (output) => {
+			const step = { forecast: 1, time: '2026-01-01', quantiles: [], quantilesValues: [], ignored: false };
+			respond({ results: [{ ...step, timeseriesIdentifier: { error: 'E1' } }] });
+			const { output: made } = await run('dataikuForecast', {
+				url: proxy.url,
+				items: [{ error: 'E1', date: '2025-01-01', sales: 1 }],
+				parameters: { output, identifierColumns: 'error' },
+			});
+
+			expect(made[0]!.json).toMatchObject({ result_error: 'E1' });
+			expect(made[0]!.json).not.toHaveProperty('error');
+		},
+	);
+
+	it('does so for a tool, where an error means that there is no result', async () => {
+		respond({ response: { error: 'E1', text: 'x' }, timing: {} });
+		const { output } = await run('dataikuRunFunctionTool', {
+			url: proxy.url,
+			endpointId: 'add',
+			parameters: { output: 'resultOnly', recordJson: '{"a": 1, "b": 2}' },
+		});
+
+		expect(output[0]!.json).toEqual({ result_error: 'E1', text: 'x' });
+	});
+
+	it('makes n8n\'s "Retry On Fail" call a function once that succeeded', async () => {
+		const { status } = await run('dataikuRunFunction', {
+			url: proxy.url,
+			endpointId: 'echo',
+			items: [{ error: 'mine' }],
+			parameters: { output: 'resultOnly' },
+			retryOnFail: { maxTries: 5, waitBetweenTries: 0 },
+		});
+
+		expect(status).toBe('success');
+		expect(proxy.requests).toHaveLength(1);
+	});
+});
+
+it.each(['dataikuSqlQuery', 'dataikuRunFunction'])(
+	'%s warns when "Retry On Fail" may repeat what it did',
+	async (type) => {
+		const scenario = { url: node.url, items: callOf(type).unit(0), retryOnFail: { maxTries: 2, waitBetweenTries: 0 } };
+
+		expect(messagesOf((await run(type, scenario)).hints)).toMatch(/"Retry On Fail" is on/);
+		expect((await run(type, { ...scenario, options: { repeatable: true } })).hints).toEqual([]);
+		expect((await run(type, { ...scenario, retryOnFail: undefined })).hints).toEqual([]);
+	},
+);
+
+describe("an earlier node's columns", () => {
+	const earlier = {
+		...{ prediction: 'fraud', proba_fraud: 0.9, proba_legitimate: 0.1, proba_manual: 0.5 },
+		...{ explanation_amount: 1, explanation_text: 'mine', probaPercentile: 90, ignored: true, ignoreReason: 'OLD' },
+	};
+	const ignored = { ignored: true, ignoreReason: 'NO_MATCH' };
+	const answered = { ignored: false, prediction: 'legitimate', probas: { fraud: 0.2, legitimate: 0.8 } };
+	const scored = async (items: IDataObject[], options: IDataObject = {}) =>
+		jsonOf((await run('dataikuPredict', { url: proxy.url, items, options, parameters: { output: 'flat' } })).output);
+
+	it('are cleared where a response has none, and all items have the same', async () => {
+		score((amount) => (amount === 1 ? ignored : answered));
+		const [first, second] = await scored([1, 2].map((amount) => ({ ...earlier, amount })));
+
+		expect(first).toEqual({
+			...{ ...ignored, prediction: null, proba_fraud: null, proba_legitimate: null },
+			...{ proba_manual: 0.5, explanation_text: 'mine', amount: 1 },
+		});
+		expect(second).toEqual({
+			...{ ignored: false, ignoreReason: null, prediction: 'legitimate', proba_fraud: 0.2, proba_legitimate: 0.8 },
+			...{ proba_manual: 0.5, explanation_text: 'mine', amount: 2 },
+		});
+		expect(Object.keys(second!).slice(0, 2)).not.toContain('amount');
+	});
+
+	it('are cleared where every record was ignored, as far as they add up to a model', async () => {
+		score(() => ignored);
+		expect(await scored([{ ...earlier, amount: 1 }])).toEqual([
+			{ ...ignored, proba_manual: 0.5, explanation_text: 'mine', amount: 1 },
+		]);
+	});
+
+	it('stay where no record was ignored, if they are none of this endpoint', async () => {
+		score(() => ({ ignored: false, prediction: 3 }));
+		expect(await scored([{ ...earlier, amount: 1 }])).toEqual([
+			{
+				...{ prediction: 3, proba_fraud: 0.9, proba_legitimate: 0.1, proba_manual: 0.5 },
+				...{ explanation_text: 'mine', amount: 1 },
+			},
+		]);
+	});
+
+	it('are those behind the column prefix, and no others', async () => {
+		score(() => ignored);
+		expect(
+			await scored([{ prediction: 1, b_prediction: 2, b_ignored: false, amount: 1 }], { columnPrefix: 'b_' }),
+		).toEqual([{ b_ignored: true, b_ignoreReason: 'NO_MATCH', prediction: 1, amount: 1 }]);
+	});
+
+	it('leave the input of a lookup that found nothing, and have the same names in all items', async () => {
+		score((amount) => (amount === 1 ? ignored : { data: { city: 'Paris', tier: 2 } }));
+		const items = [1, 2].map((amount) => ({ amount, city: 'Lille', ignored: true, ignoreReason: 'OLD' }));
+		const { output } = await run('dataikuLookup', { url: proxy.url, items, parameters: { output: 'enrich' } });
+
+		expect(jsonOf(output)).toEqual([
+			{ amount: 1, city: 'Lille', tier: null, ...ignored },
+			{ amount: 2, city: 'Paris', tier: 2, ignored: false, ignoreReason: null },
+		]);
+	});
+
+	it('are null in the rows of another query, with the input or without', async () => {
+		proxy.setFault(({ path }) => ({
+			kind: 'answer',
+			body: path.includes('/one/') ? { columns: ['a'], rows: [['1']] } : { columns: ['b'], rows: [['2']] },
+		}));
+		const rows = async (keepInput: boolean) => {
+			const parameters = { endpointId: { ...endpoint('={{ $json.to }}') }, recordSource: 'inputItem' };
+			const items = [
+				{ to: 'one', b: 'old' },
+				{ to: 'two', b: 'old' },
+			];
+			return jsonOf(
+				(await run('dataikuSqlQuery', { url: proxy.url, items, parameters, options: { keepInput } })).output,
+			);
+		};
+
+		expect(await rows(false)).toEqual([
+			{ a: '1', b: null },
+			{ a: null, b: '2' },
+		]);
+		expect(await rows(true)).toEqual([
+			{ a: '1', b: null, to: 'one' },
+			{ a: null, b: '2', to: 'two' },
+		]);
+	});
+});
+
+describe('an identifier column of a forecast', () => {
+	const step = { forecast: 7, time: '2026-01-01', quantiles: [0.5], quantilesValues: [6], ignored: false };
+	const forecast = async (name: string, options: IDataObject = {}) => {
+		respond({ results: [{ ...step, timeseriesIdentifier: { [name]: 'mine' } }] });
+		return await run('dataikuForecast', {
+			url: proxy.url,
+			items: [{ [name]: 'mine', date: '2025-01-01', sales: 1 }],
+			options,
+			parameters: { output: 'flat', identifierColumns: name },
+		});
+	};
+
+	it.each(['time', 'forecast'])('keeps its place when it is called %s', async (name) => {
+		const { output, hints } = await forecast(name);
+		const columns: IDataObject = { time: '2026-01-01', forecast: 7, 'quantile_0.5': 6 };
+		expect(jsonOf(output)).toEqual([{ ...columns, [name]: 'mine', [`result_${name}`]: columns[name] }]);
+		expect(messagesOf(hints)).toContain('An identifier column has the name of a column of the forecast');
+	});
+
+	it('keeps it beside columns with a prefix, without a hint', async () => {
+		const { output, hints } = await forecast('time', { columnPrefix: 'f_' });
+		expect(jsonOf(output)).toEqual([{ time: 'mine', f_time: '2026-01-01', f_forecast: 7, 'f_quantile_0.5': 6 }]);
+		expect(hints).toEqual([]);
+	});
+});

@@ -1,7 +1,7 @@
 import type { IDataObject } from 'n8n-workflow';
 import { type ApiNode, startApiNode } from '../../../demo/api-node';
 import { chaosProxy, type ChaosProxy } from '../../support/chaosProxy';
-import { callOf, endpoint, jsonOf, run } from '../demo';
+import { callOf, endpoint, jsonOf, nodeTypes, run, wire } from '../demo';
 
 let node: ApiNode;
 let proxy: ChaosProxy;
@@ -21,6 +21,73 @@ const score = (resultOf: (amount: unknown) => IDataObject) =>
 	});
 
 describe('a success has no field `error`', () => {
+	const outputs: Array<[type: string, output: string, options: IDataObject]> = [
+		...['flat', 'withInput'].flatMap((output): typeof outputs => [
+			['dataikuPredict', output, {}],
+			['dataikuPredictEffect', output, {}],
+		]),
+		['dataikuLookup', 'enrich', {}],
+		['dataikuLookup', 'withInput', {}],
+		['dataikuSqlQuery', 'perRow', { keepInput: true }],
+		['dataikuRunFunction', 'withInput', {}],
+	];
+	it.each(outputs)(
+		'%s calls that of the input `input_error` with the output %s, in every item',
+		async (type, output, options) => {
+			const { unit, endpointId } = callOf(type);
+			const [record] = unit(0);
+			const names = Object.keys(record!).join(',');
+			const items = [
+				{ ...record, note: 1 },
+				{ ...record, error: 'of an earlier node', input_error: 2 },
+			];
+			const {
+				output: made,
+				hints,
+				error,
+			} = await run(type, {
+				url: node.url,
+				endpointId,
+				items: items,
+				options,
+				parameters: { output, recordSource: 'inputItem', include: 'selected', includeFields: names },
+			});
+
+			expect(error).toBeUndefined();
+			expect(made.some(({ json }) => 'error' in json)).toBe(false);
+			expect(made.every(({ json }) => 'input_error_2' in json)).toBe(true);
+			expect(new Set(jsonOf(made).map(({ input_error_2 }) => input_error_2))).toEqual(
+				new Set([null, 'of an earlier node']),
+			);
+			expect(messagesOf(hints).match(/"input_error_2"/g)).toHaveLength(1);
+		},
+	);
+
+	const results: Array<[string, string, object, IDataObject]> = [
+		['dataikuPredict', 'flat', { results: [{ prediction: 1, error: 0.5 }] }, { result_error: 0.5 }],
+		['dataikuPredict', 'resultOnly', { results: [{ prediction: 1, error: 0.5 }] }, { result_error: 0.5 }],
+		['dataikuLookup', 'enrich', { results: [{ data: { error: 'E42' } }] }, { result_error: 'E42' }],
+		['dataikuSqlQuery', 'perRow', { columns: ['id', 'error'], rows: [['1', 'E1']] }, { id: '1', result_error: 'E1' }],
+		['dataikuRunFunction', 'resultOnly', { response: { error: false }, timing: {} }, { result_error: false }],
+		['dataikuRunFunction', 'fullResponse', { error: 'mine', ok: 1 }, { result_error: 'mine', ok: 1 }],
+	];
+	it.each(results)(
+		'%s calls that of the response `result_error` with the output %s',
+		async (type, output, body, expected) => {
+			respond(body);
+			const { output: made, hints } = await run(type, {
+				url: proxy.url,
+				items: callOf(type).unit(0),
+				parameters: { output },
+				onError: 'continueErrorOutput',
+			});
+
+			expect(jsonOf(made)).toMatchObject([expected]);
+			expect(made[0]!.json).not.toHaveProperty('error');
+			expect(messagesOf(hints)).toMatch(/The response has a field "error", which is output as "result_error"/);
+		},
+	);
+
 	it.each(['dataikuPredict', 'dataikuPredictEffect', 'dataikuLookup', 'dataikuRunFunction'])(
 		'%s calls it so when "Result Field" is `error`',
 		async (type) => {
@@ -99,6 +166,67 @@ it.each(['dataikuSqlQuery', 'dataikuRunFunction'])(
 		expect((await run(type, { ...scenario, retryOnFail: undefined })).hints).toEqual([]);
 	},
 );
+
+describe('what a failure added to an item is not sent again', () => {
+	const sources: Array<[string, IDataObject]> = [
+		['the form', { recordSource: 'mapping' }],
+		['the input item', { recordSource: 'inputItem' }],
+		['the input item without a field', { recordSource: 'inputItem', include: 'except', excludeFields: 'none' }],
+		['JSON', { recordSource: 'json', recordJson: '={{ $json }}' }],
+		['JSON text', { recordSource: 'json', recordJson: '={{ JSON.stringify($json) }}' }],
+	];
+	const sentBy = async (type: string, items: IDataObject[], parameters: IDataObject) => {
+		const from = proxy.requests.length;
+		await run(type, {
+			url: proxy.url,
+			items,
+			parameters: { ...callOf(type).parameters, ...parameters },
+			onError: 'continueRegularOutput',
+		});
+		return wire(proxy)
+			.slice(from)
+			.map(({ body }) => body);
+	};
+
+	describe.each(nodeTypes)('%s', (type) => {
+		it.each(sources)('from %s, whether it failed before or succeeded since', async (_source, parameters) => {
+			const { unit } = callOf(type);
+			proxy.setFault({ kind: 'answer', status: 400, body: { errorType: 'Odd', message: 'no' } });
+			const failed = await run(type, {
+				url: proxy.url,
+				items: unit(0).slice(-1),
+				parameters: callOf(type).parameters,
+				onError: 'continueRegularOutput',
+			});
+			const [item] = jsonOf(failed.output);
+			expect(item).toMatchObject({ error: expect.any(String) as string, details: { status: 400 } });
+			const { error, ...rest } = item!;
+
+			const sent = await sentBy(type, [item!], parameters);
+			const sentSince = await sentBy(type, [{ ...rest, input_error: error }], parameters);
+			const expected = await sentBy(type, unit(0).slice(-1), parameters);
+			expect(sent).toEqual(expected);
+			expect(sentSince).toEqual(expected);
+		});
+	});
+
+	it('but what only looks so is, and what was chosen is', async () => {
+		const own = { error: 'E42 (item 7)', details: { colour: 'red' }, amount: 1 };
+		const others = [
+			{ error: 0.3, details: 'much', amount: 1 },
+			{ error: 'E42', details: { code: 'X' }, amount: 1 },
+		];
+		for (const item of others)
+			expect(await sentBy('dataikuRunFunction', [item], { recordSource: 'inputItem' })).toEqual([item]);
+		expect(await sentBy('dataikuRunFunction', [own], { recordSource: 'inputItem' })).toEqual([
+			{ details: { colour: 'red' }, amount: 1 },
+		]);
+		const chosen = { recordSource: 'inputItem', include: 'selected', includeFields: 'error' };
+		expect(await sentBy('dataikuRunFunction', [own], chosen)).toEqual([{ error: own.error }]);
+		const named = { recordSource: 'json', recordJson: '={{ { error: $json.error } }}' };
+		expect(await sentBy('dataikuRunFunction', [own], named)).toEqual([{ error: own.error }]);
+	});
+});
 
 describe("an earlier node's columns", () => {
 	const earlier = {
@@ -185,6 +313,18 @@ describe("an earlier node's columns", () => {
 			{ a: null, b: '2', to: 'two' },
 		]);
 	});
+});
+
+it.each(nodeTypes)('%s puts nothing but the error and its details on the error output', async (type) => {
+	const { bad, parameters } = callOf(type);
+	const items = bad.map((item) => ({ ...item, extra: 1 }));
+	const { errorOutput, output } = await run(type, { url: node.url, items, parameters, onError: 'continueErrorOutput' });
+
+	expect(output).toEqual([]);
+	// n8n adds the input's fields.
+	expect(errorOutput.map(({ json }) => Object.keys(json).filter((name) => !(name in items[0]!)))).toEqual([
+		['error', 'details'],
+	]);
 });
 
 describe('an identifier column of a forecast', () => {

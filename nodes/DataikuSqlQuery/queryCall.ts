@@ -85,11 +85,26 @@ const outputs: Record<string, QueryOutput> = {
 	fullResponse: (response, { headers }) => [fullResponse(response, headers)],
 };
 
-/** A text that a number holds exactly becomes one: `12.50` does, `007` and `12345678901234567890` do not. */
+/** As numbers are written; an exponent only behind a point, since `1E5` may be a code and Java writes its doubles `1.0E5`. */
+const numeral = /^(-?)(0|[1-9]\d*)(?:\.(\d+)([eE][+-]?\d+)?)?$/;
+
+/**
+ * A text that a number holds exactly becomes one: `12.50`, `0.0000001` and `1.23456789E7` do, `007`, `1E5` and
+ * `12345678901234567890` do not.
+ */
 function numberIfExact(value: unknown): unknown {
-	if (typeof value !== 'string' || !/^-?(0|[1-9]\d*)(\.\d+)?$/.test(value)) return value;
-	const shortest = value.includes('.') ? value.replace(/\.?0+$/, '') : value;
-	return String(Number(value)) === shortest ? Number(value) : value;
+	const parts = typeof value === 'string' ? numeral.exec(value) : null;
+	if (!parts) return value;
+	const [, sign, whole = '', fraction = '', exponent] = parts;
+	const digits = (whole + fraction).replace(/^0+|0+$/g, '');
+	// No JSON has a zero below zero.
+	if (digits === '') return sign ? value : 0;
+	const number = Number(value);
+	// Java gives its doubles at most 17 digits, and may give more than are needed: 4.9E-324 is 5e-324.
+	const most = exponent && digits.length <= 17 ? digits.length - 1 : undefined;
+	const held = number.toExponential(most).replace(/e.*|[-.]/g, '');
+	const isLong = !exponent && Number.isInteger(number) && !Number.isSafeInteger(number);
+	return held === digits && !isLong ? number : value;
 }
 
 export function queryCall(execution: Execution): ItemCall {

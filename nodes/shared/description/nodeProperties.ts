@@ -485,7 +485,7 @@ export const rowOptions: INodeProperties[] = [
 		type: 'boolean',
 		default: false,
 		description:
-			'Whether a value that is text becomes a number where a number holds it exactly: "12.50" does, "007" and integers of more than 15 digits do not',
+			'Whether a value that is text becomes a number where a number holds it exactly: "12.50" and "1.0E-5" do, "007", "1E5" and integers beyond 2^53 do not',
 	},
 	{
 		displayName: 'Keep Input',

@@ -262,8 +262,31 @@ it('keeps the input beside each row on demand, the columns first and winning', a
 });
 
 it('makes numbers of texts that a number holds exactly, and of no other, on demand', async () => {
-	const exact = ['0', '-3', '12.50', '0.1', '9007199254740991', '1234567.000'];
-	const other = ['007', '9007199254740993', '0.12345678901234567890', '1e3', '+1', '-0', ' 1', '', '1.', 'Infinity'];
+	const exact = [
+		...['0', '-3', '12.50', '0.1', '9007199254740991', '1234567.000', '0.00', '1000000', '-0.0000001', '0.0000001'],
+		// Java writes its doubles like this, and databases like that.
+		...['1.23456789E7', '1.0E-5', '-4.9E-324', '1.7976931348623157E308', '1.0E23', '0.0E0', '1.5e-07', '2.50E+3'],
+	];
+	const other = [
+		...['007', '9007199254740993', '0.12345678901234567890', '1e3', '+1', '-0', ' 1', '', '1.', 'Infinity', 'NaN'],
+		...[
+			'1E5',
+			'1e400',
+			'1.0E400',
+			'1.0E-400',
+			'-0.0',
+			'+5',
+			'.5',
+			'5.',
+			'1_000',
+			'1,5',
+			'1 ',
+			'1.5 E3',
+			'1.5E',
+			'0x10',
+		],
+		...['00.5', '20000000000000000000', '0.10000000000000001', '1.2345678901234567890E7', '1.5E3.2', '12e', '1.5E7\n'],
+	];
 	for (const output of ['perRow', 'perQuery']) {
 		answer({ columns: ['exact', 'other'], rows: [...exact, ...other].map((text, n) => [exact[n] ?? null, text]) });
 		const { output: items } = await query('any', [{}], { output }, { convertNumbers: true });

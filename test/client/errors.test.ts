@@ -156,7 +156,7 @@ describe('an error of the API node tells its words and what to do', () => {
 		['a text', 'just a text', { detail: 'just a text' }, 'just a text'],
 		['JSON of another shape', { error: { code: 7 } }, { detail: '{"error":{"code":7}}' }, '{"error":{"code":7}}'],
 		[
-			'five hundred characters of a long one',
+			'five hundred characters at most of a long one, the ellipsis among them',
 			{ errorType: 'E', message: 'm'.repeat(9_999) },
 			{ errorType: 'E', detail: `${'m'.repeat(499)}…` },
 			`E: ${'m'.repeat(499)}…`,

@@ -12,7 +12,7 @@ import type { RawResponse } from './RawResponse';
 import { jsonText, recordBody, requestSettings } from './requestBody';
 import type { SessionState } from './SessionState';
 import { tell } from './tell';
-import type { ApiRequest, ApiResponse, CallOptions, Transport } from './traffic/Transport';
+import type { ApiRequest, CallOptions, Transport } from './traffic/Transport';
 import type {
 	EffectOptions,
 	FeaturesRecord,
@@ -32,6 +32,7 @@ import type {
 	UnrepeatableOptions,
 } from './types';
 import { callHeaders } from './wire/callHeaders';
+import type { ApiResponse } from './wire/exchangeJson';
 import { endpointPath, servicePath } from './wire/location';
 
 export interface SettleOptions extends BatchOptions {

@@ -1,4 +1,6 @@
-/** A function's response that is not JSON. */
+import { decodedText } from './wire/decode';
+
+/** A function's response that is not JSON, whatever its content type says. */
 export class RawResponse {
 	constructor(
 		/** Without parameters, in lower case; empty when the function named none. */
@@ -9,6 +11,6 @@ export class RawResponse {
 
 	/** The data as text. @throws RangeError for a charset that does not exist */
 	text(): string {
-		return new TextDecoder(this.charset).decode(this.data);
+		return decodedText(this.data, this.charset);
 	}
 }

@@ -114,8 +114,8 @@ export class StatusError extends ApiNodeError {
 }
 
 /**
- * A 2xx response that cannot be used. `reason`: `broken` (not complete JSON), `notJson` (a web page), `tooLarge`, `misfit`
- * (not the shape that the operation documents).
+ * A 2xx response that cannot be used. `reason`: `broken` (JSON that was cut off), `notJson` (a web page, another text, or a
+ * compression that cannot be undone), `tooLarge`, `misfit` (not the shape that the operation documents).
  */
 export class ResponseError extends ApiNodeError {
 	override readonly name = 'ResponseError';

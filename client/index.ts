@@ -19,7 +19,7 @@ export {
 	TimeoutError,
 } from './errors';
 export { seriesKey } from './forecastSeries';
-export { parseJson } from './json';
+export { hadNotFinite, parseJson } from './json';
 export type { EndpointSchema, FieldSchema, FieldType } from './openapi/EndpointSchema';
 export { isBlank } from './openapi/FieldRule';
 export { fieldWords } from './openapi/fieldWords';

@@ -12,6 +12,30 @@ const longInteger = /^\d{16}|[^\d.]\d{16}/;
 /** Whole integers of 16 digits or more, also those inside strings. */
 const longIntegers = /(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g;
 
+/** NaN, Infinity and -Infinity as values, which Python's json writes and reads though JSON has no such numbers. */
+const notFinite = /(?<=[[,:\s])-?(?:NaN|Infinity)(?=\s*[,\]}])/g;
+/** The beginning of one, in a text that was cut off there. */
+const brokenOff = /[[,:\s]-?(?:N|Na|NaN|I[a-z]{0,7})$/;
+
+/** Objects and lists that had one, at whatever depth. */
+const lossy = new WeakSet<object>();
+
+/** Whether an object or a list of a response had NaN, Infinity or -Infinity, which JSON does not know and are null in it. */
+export function hadNotFinite(value: unknown): boolean {
+	return typeof value === 'object' && value !== null && lossy.has(value);
+}
+
+/** A text that is no JSON. */
+export class NotJson extends SyntaxError {
+	constructor(
+		message: string,
+		/** It is the beginning of JSON. */
+		readonly cutOff: boolean,
+	) {
+		super(message);
+	}
+}
+
 /**
  * Parses JSON; integers that a JavaScript number cannot hold exactly arrive as strings of their digits.
  *
@@ -22,29 +46,95 @@ export function parseJson(text: string): unknown {
 	return longInteger.test(text) ? JSON.parse(withQuotedIntegers(text)) : parsed;
 }
 
+/**
+ * Parses the JSON of a response as {@link parseJson} does; numbers that are not finite arrive as null.
+ *
+ * @throws NotJson
+ */
+export function parseResponse(text: string): unknown {
+	try {
+		return parseJson(text);
+	} catch {
+		return parseLeniently(text);
+	}
+}
+
+/** Few responses come here, so that no other pays for it. */
+function parseLeniently(given: string): unknown {
+	// No number of JSON's is as large: JSON.parse makes Infinity of it.
+	const text = replacedOutsideStrings(given.replace(brokenOff, ''), notFinite, () => '1e999');
+	let parsed: unknown;
+	try {
+		parsed = parseJson(text);
+	} catch (error) {
+		throw notJson(error as Error, text.length);
+	}
+	nullNotFinite(parsed);
+	return parsed;
+}
+
+function notJson({ message }: Error, length: number): NotJson {
+	const at = /at position (\d+)/.exec(message)?.[1];
+	return new NotJson(message, message.startsWith('Unexpected end') || Number(at) >= length);
+}
+
+/** Not by recursion: the text may be nested more deeply than the stack bears. */
+function nullNotFinite(root: unknown): void {
+	interface Place {
+		value: unknown;
+		holder?: Place;
+		key: string;
+	}
+	const open: Place[] = [{ value: root, key: '' }];
+	for (let place = open.pop(); place; place = open.pop()) {
+		const { value } = place;
+		if (typeof value === 'object' && value !== null) {
+			for (const key of Object.keys(value)) {
+				const inner = (value as JsonObject)[key];
+				if (typeof inner === 'object' || typeof inner === 'number') open.push({ value: inner, holder: place, key });
+			}
+		} else if (place.holder && (value === Infinity || value === -Infinity)) {
+			(place.holder.value as JsonObject)[place.key] = null;
+			for (
+				let holder: Place | undefined = place.holder;
+				holder && !hadNotFinite(holder.value);
+				holder = holder.holder
+			) {
+				lossy.add(holder.value as object);
+			}
+		}
+	}
+}
+
 /** @param text valid JSON */
 function withQuotedIntegers(text: string): string {
+	return replacedOutsideStrings(text, longIntegers, (digits) =>
+		Number.isSafeInteger(Number(digits)) ? digits : `"${digits}"`,
+	);
+}
+
+function replacedOutsideStrings(text: string, pattern: RegExp, replacement: (found: string) => string): string {
 	const parts: string[] = [];
 	let copied = 0;
 	// One string at a time by indexOf: a regular expression that matches strings overflows its stack on a long one.
 	let string = { start: text.indexOf('"'), end: 0 };
-	for (const { 0: digits, index } of text.matchAll(longIntegers)) {
+	for (const { 0: found, index } of text.matchAll(pattern)) {
 		while (string.start >= 0 && string.start < index && string.end <= index) {
 			if (string.end <= string.start) string.end = endOfString(text, string.start);
 			else string = { start: text.indexOf('"', string.end), end: 0 };
 		}
-		const inString = string.start >= 0 && string.start < index;
-		if (inString || Number.isSafeInteger(Number(digits))) continue;
-		parts.push(text.slice(copied, index), `"${digits}"`);
-		copied = index + digits.length;
+		if (string.start >= 0 && string.start < index) continue;
+		parts.push(text.slice(copied, index), replacement(found));
+		copied = index + found.length;
 	}
 	return parts.join('') + text.slice(copied);
 }
 
-/** The index after the quote that closes the string. */
+/** The index after the quote that closes the string, or after the text that ends inside it. */
 function endOfString(text: string, start: number): number {
 	for (let quote = start; ;) {
 		quote = text.indexOf('"', quote + 1);
+		if (quote < 0) return text.length + 1;
 		let backslashes = 0;
 		while (text[quote - 1 - backslashes] === '\\') backslashes++;
 		if (backslashes % 2 === 0) return quote + 1;

@@ -16,7 +16,7 @@ import { tell } from '../tell';
 import type { Cancellation } from '../traffic/cancellation';
 import type { EndpointMemory } from '../traffic/EndpointMemory';
 import { mayBeCausedByRequest } from '../traffic/retryPolicy';
-import { type ApiResponse, type CallOptions, limitsOf, type Transport } from '../traffic/Transport';
+import { type CallOptions, limitsOf, type Transport } from '../traffic/Transport';
 import type {
 	DispatchOptions,
 	ExplanationOptions,
@@ -27,6 +27,7 @@ import type {
 	ResponseHead,
 } from '../types';
 import { callHeaders } from '../wire/callHeaders';
+import type { ApiResponse } from '../wire/exchangeJson';
 import { endpointPath } from '../wire/location';
 import type { SecretHeaders } from '../wire/secretHeaders';
 import type { Finding, Part, SearchOwner } from './RecordSearch';

@@ -1,26 +1,15 @@
 import { kMaxLength } from 'node:buffer';
 import { checkRange, longestTimer } from '../checkRange';
 import { ApiNodeError, CancelledError, StatusError } from '../errors';
-import { isObject, parseJson } from '../json';
-import { RawResponse } from '../RawResponse';
+import { isObject } from '../json';
 import { tell } from '../tell';
 import type { ResponseHead } from '../types';
 import { keyAuthorization, noAuthorization, tokenAuthorization } from '../wire/authorization';
 import { type ConnectionOptions, Connections } from '../wire/Connections';
-import { decoded } from '../wire/decode';
-import type { ExchangeFailure, ExchangeLimits, WireResponse } from '../wire/exchange';
+import { type ApiResponse, type ExchangedRequest, exchangeJson } from '../wire/exchangeJson';
 import { type Location, parseLocations } from '../wire/location';
-import { responseHead } from '../wire/responseHead';
 import { redactor, type SecretHeaders } from '../wire/secretHeaders';
-import { isErrorInside } from '../wire/errorWords';
-import {
-	type AttemptContext,
-	contentType,
-	errorInside,
-	fromExchangeFailure,
-	fromStatus,
-	notJson,
-} from '../wire/toClientError';
+import type { AttemptContext } from '../wire/toClientError';
 import { Call, type CallRequest, noToken } from './Call';
 import type { Caller, CallScope, ClientEvent, Credential, TokenSource } from './Caller';
 import { systemClock } from './clock';
@@ -73,13 +62,6 @@ export interface ApiRequest extends CallRequest {
 	headers: SecretHeaders;
 	/** Whether a response that is not JSON is one, too: functions choose theirs, and their status. */
 	ofFunction?: boolean;
-}
-
-export interface ApiResponse {
-	/** The JSON; a RawResponse, or null for an empty body, where these are responses. */
-	value: unknown;
-	/** Worked out when it is asked for. */
-	head: () => ResponseHead;
 }
 
 /** Endpoints remembered although nothing goes to them; ids can come from expressions, so their number has an end. */
@@ -348,18 +330,6 @@ function withErrors(tokens: TokenSource): TokenSource {
 
 type AttemptLimits = Pick<AttemptContext, 'timeout' | 'maxResponseBytes' | 'attempts'>;
 
-interface ExchangedRequest {
-	path: string;
-	/** A GET without one. */
-	body?: string;
-	/** The call's own. */
-	headers: SecretHeaders;
-	/** A function's: its response may be anything, and its status its own. */
-	ofFunction?: boolean;
-	/** Whether the response may be anything. */
-	acceptAny?: boolean;
-}
-
 /**
  * How long a request waited for a pipeline: API nodes say so in microseconds, in no public document. 0 where they do not, as
  * where a function responds by itself.
@@ -368,44 +338,6 @@ function waitedMs(response: unknown, ofFunction: boolean): number {
 	const enveloped = isObject(response) && (!ofFunction || 'response' in response);
 	const timing = enveloped ? response.timing : undefined;
 	return isObject(timing) && typeof timing.wait === 'number' ? timing.wait / 1_000 : 0;
-}
-
-/** @throws ApiNodeError */
-async function exchangeJson(
-	{ path, body, headers: own, ofFunction = false, acceptAny = ofFunction }: ExchangedRequest,
-	authorization: SecretHeaders,
-	limits: Omit<ExchangeLimits, 'connectTimeout'>,
-	context: AttemptContext,
-): Promise<ApiResponse> {
-	const headers = { ...own.headers, ...authorization.headers };
-	const wireRequest = { method: body === undefined ? 'GET' : 'POST', path, headers, body } as const;
-	let response: WireResponse;
-	try {
-		response = await decoded(await context.connections.exchange(wireRequest, limits), limits.maxResponseBytes);
-	} catch (failure) {
-		throw fromExchangeFailure(failure as ExchangeFailure, context);
-	}
-	if (response.status < 200 || response.status > 299) throw fromStatus(response, context, ofFunction);
-	// What the caller sent itself may come back, a correlation id for one.
-	const head = () => responseHead(response, redactor([...authorization.secrets, ...context.connections.secrets]));
-	if (acceptAny) {
-		const type = contentType(response);
-		if (!type.includes('json')) {
-			const charset = /charset="?([^";,\s]{1,40})/i.exec(response.headers['content-type'] ?? '')?.[1];
-			return { value: new RawResponse(type, response.body, charset), head };
-		}
-		// The function has run: an empty response is one.
-		if (response.body.length === 0) return { value: null, head };
-	}
-	let value: unknown;
-	try {
-		value = parseJson(response.body.toString('utf8'));
-	} catch {
-		throw notJson(response, context);
-	}
-	// A function may return what it likes.
-	if (!acceptAny && isErrorInside(value)) throw errorInside(response, context);
-	return { value, head };
 }
 
 async function checkAlive(connections: Connections): Promise<Liveness> {

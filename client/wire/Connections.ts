@@ -3,7 +3,14 @@ import { env } from 'node:process';
 import type { buildConnector, Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
 import { InvalidCallError } from '../errors';
 import { decoded } from '../decoded';
-import { exchange, type ExchangeLimits, LookupRefused, type WireRequest, type WireResponse } from './exchange';
+import {
+	exchange,
+	type ExchangeLimits,
+	LookupRefused,
+	maxHeaderBytes,
+	type WireRequest,
+	type WireResponse,
+} from './exchange';
 import type { Location } from './location';
 import { type TlsOptions, tlsSocketOptions } from './tls';
 import { loadBuildConnector, loadPool, loadProxyAgent } from './undici';
@@ -20,6 +27,7 @@ export interface ConnectionOptions {
 const keepAliveMs = 30_000;
 
 const poolOptions = {
+	maxHeaderSize: maxHeaderBytes,
 	// No limit on connections: the limit on requests lies above, and one that waits inside a pool cannot be aborted.
 	keepAliveTimeout: keepAliveMs,
 	keepAliveMaxTimeout: keepAliveMs,

@@ -27,6 +27,9 @@ export interface ExchangeLimits {
 	onCancel?: (callback: (reason: Error) => void) => () => void;
 }
 
+/** Of a response's headers: gateways add policies and traces to them, beyond the 16 KiB that Node.js and undici allow. */
+export const maxHeaderBytes = 256 * 1024;
+
 export class ExchangeTimeout extends Error {}
 export class ExchangeTooLarge extends Error {}
 /** A look-up of the caller's refused the address, as a policy does; name servers fail with a system error. */

@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import {
 	type ApiNodeError,
 	CancelledError,
@@ -8,10 +7,18 @@ import {
 	StatusError,
 	TimeoutError,
 } from '../errors';
-import { isObject } from '../json';
+import { isObject, parseResponse } from '../json';
 import type { Connections } from './Connections';
+import { bodyText, firstOf, type DecodeError } from './decode';
 import { errorSentence } from './errorWords';
-import { type ExchangeFailure, ExchangeTimeout, ExchangeTooLarge, LookupRefused, type WireResponse } from './exchange';
+import {
+	type ExchangeFailure,
+	ExchangeTimeout,
+	ExchangeTooLarge,
+	LookupRefused,
+	maxHeaderBytes,
+	type WireResponse,
+} from './exchange';
 import { shortened } from '../shortened';
 import { parseHttpDate, parseRetryAfter } from './retryAfter';
 import type { Redact } from './secretHeaders';
@@ -64,6 +71,10 @@ export function fromExchangeFailure({ cause: error, sent }: ExchangeFailure, con
 		return context.redact(words) === words ? error : new CancelledError(error.message);
 	}
 	const cause = { cause: withoutSecrets(error, context.redact) };
+	if (code === 'UND_ERR_HEADERS_OVERFLOW') {
+		const message = `The headers of the response of ${host} are larger than the ${maxHeaderBytes / 1024} KiB allowed`;
+		return new ResponseError(message, details, 'tooLarge');
+	}
 	if (error instanceof ExchangeTooLarge) {
 		const mebibytes = Math.round(maxResponseBytes / 2 ** 20);
 		const allowed = mebibytes > 0 ? `${mebibytes} MiB` : `${maxResponseBytes} bytes`;
@@ -123,15 +134,6 @@ function withoutSecrets(error: Error, redact: (text: string) => string): Error {
 	return message === error.message ? error : new Error(message);
 }
 
-function header(headers: IncomingHttpHeaders, name: string): string | undefined {
-	const value = headers[name];
-	return Array.isArray(value) ? value[0] : value;
-}
-
-export function contentType(response: WireResponse): string {
-	return (header(response.headers, 'content-type') ?? '').split(';')[0]!.trim().toLowerCase();
-}
-
 /** Bytes of a failed response that are looked at. */
 const longestBody = 64 * 1024;
 /** Characters of an error page that are looked at: enough for its title and first sentences. */
@@ -157,10 +159,10 @@ function textOf(page: string): string {
  * What a failed response says of itself: the sentence of a JSON error, the beginning of a text, or a page's title. Secrets are
  * taken out before anything is cut: of one across a cut, the rest would not be known any more.
  */
-function wordsOf({ body }: WireResponse, redact: Redact): { errorType?: string; detail?: string } {
-	let text = body.subarray(0, longestBody).toString('utf8').trim();
+function wordsOf(response: WireResponse, redact: Redact): { errorType?: string; detail?: string } {
+	let text = bodyText({ ...response, body: response.body.subarray(0, longestBody) }).trim();
 	try {
-		const json: unknown = JSON.parse(text);
+		const json = parseResponse(text);
 		if (typeof json === 'object' && json !== null) {
 			const shown = (value: unknown) => (typeof value === 'string' ? redact(value) : undefined);
 			const errorType = shown(isObject(json) ? json.errorType : undefined);
@@ -172,7 +174,7 @@ function wordsOf({ body }: WireResponse, redact: Redact): { errorType?: string; 
 	} catch {
 		// Not JSON: a proxy's page, or a function's own text.
 	}
-	const clean = redact(text, body.length > longestBody);
+	const clean = redact(text, response.body.length > longestBody);
 	if (!clean.startsWith('<')) return { detail: clean || undefined };
 	return { detail: textOf(clean.slice(0, longestPage)).replace(/\s+/g, ' ').trim() || undefined };
 }
@@ -181,7 +183,7 @@ function meaningOf(response: WireResponse, host: string, redact: Redact): { mess
 	const { status } = response;
 	if (status >= 300 && status < 400) {
 		// Redacted before it is parsed: that would spell a secret in yet another way.
-		const to = redact(header(response.headers, 'location') ?? '');
+		const to = redact(firstOf(response.headers, 'location'));
 		const target = to && URL.canParse(to, 'http://relative') ? new URL(to, 'http://relative') : undefined;
 		const shown = target && (target.host === 'relative' ? target.pathname : target.origin + target.pathname);
 		return {
@@ -225,12 +227,15 @@ const byFirewall = (host: string) => ({
 		'Its page is not of the API node. A text in the record may look like an attack to the firewall: have it allow this URL.',
 });
 
-const isPage = ({ body }: WireResponse) => body.subarray(0, 200).toString('utf8').trimStart().startsWith('<');
+const isPage = (response: WireResponse) =>
+	bodyText({ ...response, body: response.body.subarray(0, 200) })
+		.trimStart()
+		.startsWith('<');
 
 function detailsOf(response: WireResponse, { connections, attempts, redact }: AttemptContext) {
 	const { errorType, detail } = wordsOf(response, redact);
 	const shown = (text: string | undefined) => text && shortened(text, longestDetail);
-	const version = header(response.headers, 'dss-version');
+	const version = firstOf(response.headers, 'dss-version') || undefined;
 	return {
 		instance: connections.host,
 		attempts,
@@ -256,8 +261,8 @@ export function fromStatus(response: WireResponse, context: AttemptContext, ofFu
 			? byFirewall(context.connections.host)
 			: meaningOf(response, context.connections.host, context.redact);
 	// From the response's own date: the clocks of two machines may differ by minutes.
-	const sentAt = parseHttpDate(header(response.headers, 'date'));
-	const retryAfter = parseRetryAfter(header(response.headers, 'retry-after'), sentAt);
+	const sentAt = parseHttpDate(firstOf(response.headers, 'date'));
+	const retryAfter = parseRetryAfter(firstOf(response.headers, 'retry-after'), sentAt);
 	return new StatusError(message, { ...details, advice }, retryAfter, page || undefined);
 }
 
@@ -268,13 +273,26 @@ export function errorInside(response: WireResponse, context: AttemptContext): Re
 	return new ResponseError(message, { ...detailsOf(response, context), advice }, 'misfit');
 }
 
-/** The error for a 2xx response that is not the JSON it should be. */
-export function notJson(response: WireResponse, context: AttemptContext): ResponseError {
+/** The error for a 2xx response that is not the JSON it should be, with the beginning of what it is. */
+export function notJson(response: WireResponse, cutOff: boolean, context: AttemptContext): ResponseError {
 	const details = detailsOf(response, context);
 	const { host } = context.connections;
-	if (isPage(response)) {
-		const advice = 'Something other than the API node responds at this URL: check host, port and path.';
-		return new ResponseError(`${host} responded with a web page, not with JSON`, { ...details, advice }, 'notJson');
-	}
-	return new ResponseError(`The response of ${host} is not complete JSON`, { ...details, detail: undefined }, 'broken');
+	if (cutOff) return new ResponseError(`The response of ${host} is not complete JSON`, details, 'broken');
+	const message = isPage(response)
+		? `${host} responded with a web page, not with JSON`
+		: `${host} responded with something that is not JSON`;
+	const advice = 'Something other than the API node may respond at this URL: check host, port and path.';
+	return new ResponseError(message, { ...details, advice }, 'notJson');
+}
+
+/** The error for a 2xx response whose `content-encoding` cannot be undone. */
+export function undecodable(
+	{ message, cutOff }: DecodeError,
+	response: WireResponse,
+	context: AttemptContext,
+): ResponseError {
+	const details = { ...detailsOf({ ...response, body: Buffer.alloc(0) }, context), detail: undefined };
+	const advice = 'Check the API node, and any proxy in front of it: the client asks for no compression.';
+	const whole = `The response of ${context.connections.host} ${message}`;
+	return new ResponseError(whole, { ...details, advice }, cutOff ? 'broken' : 'notJson');
 }

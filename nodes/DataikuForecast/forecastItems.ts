@@ -2,6 +2,7 @@ import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-wor
 import {
 	ApiNodeError,
 	type ForecastResult,
+	hadNotFinite,
 	InvalidCallError,
 	type JsonObject,
 	type RecordOutcome,
@@ -12,6 +13,7 @@ import { callTo, positive, type Target, targetReader } from '../shared/callSetti
 import { setOwn } from '../shared/columns';
 import { Execution } from '../shared/Execution';
 import { mayBeFull } from '../shared/fullResponse';
+import { notFiniteRead } from '../shared/hints';
 import { outputNamed, outputNamesReader, successItem } from '../shared/outputItems';
 import { type Place, sentence } from '../shared/nodeErrors';
 import { combine, textOf } from '../shared/parameters';
@@ -223,6 +225,8 @@ function emit(series: Series, { result, response }: Success, output: string, exe
 			advice: 'It may have no past: each series needs records that hold its date and its target.',
 		});
 	}
+	const lacking = results.find(hadNotFinite);
+	if (lacking) execution.remark(notFiniteRead, textOf(lacking.timeseriesIdentifier));
 	const last = series.itemIndexes.at(-1)!;
 	const { columnPrefix: prefix } = outputNamesReader(execution.parameters)(last);
 	const beside: typeof besideIdentifier = (identifier, columns) => {

@@ -1,9 +1,10 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
-import { RawResponse, type ResponseHead } from '../../client';
+import { hadNotFinite, RawResponse, type ResponseHead } from '../../client';
 import { isObject } from '../shared/isObject';
 import type { ItemCall } from '../shared/callItems';
 import type { Execution } from '../shared/Execution';
 import { fullResponse, headersFor } from '../shared/fullResponse';
+import { notFiniteRead } from '../shared/hints';
 import { flag } from '../shared/parameters';
 import { outputNamed, outputNamesReader, successItem } from '../shared/outputItems';
 
@@ -30,7 +31,7 @@ const outputs: Record<string, FunctionOutput> = {
 	fullResponse: (_input, { response, headers }) => fullResponse(response, headers),
 };
 
-const isText = /^text\/|[/+]xml$|^application\/(javascript|x-www-form-urlencoded|yaml|csv|sql)$/;
+const isText = /^text\/|json|[/+]xml$|^application\/(javascript|x-www-form-urlencoded|yaml|csv|sql)$/;
 
 export function functionCall(context: IExecuteFunctions): (execution: Execution) => ItemCall {
 	return (execution) => {
@@ -59,6 +60,7 @@ export function functionCall(context: IExecuteFunctions): (execution: Execution)
 				const own = [resultField, 'contentType'].filter((name) => Object.hasOwn(raw.json, name));
 				return [withFields(raw, ...own)];
 			}
+			if (hadNotFinite(response)) execution.remark(notFiniteRead, `item ${itemIndex}`);
 			const value = valueOf(response);
 			if (!Array.isArray(value) || !splitArray(itemIndex) || output === 'fullResponse') {
 				return [withFields(item(value, response), resultField)];

@@ -1,10 +1,11 @@
 import type { IDataObject } from 'n8n-workflow';
-import { InvalidCallError, type ResponseHead } from '../../client';
+import { hadNotFinite, InvalidCallError, type ResponseHead } from '../../client';
 import { isObject } from '../shared/isObject';
 import type { ItemCall } from '../shared/callItems';
 import { setOwn, withRest } from '../shared/columns';
 import type { Execution } from '../shared/Execution';
 import { fullResponse, headersFor } from '../shared/fullResponse';
+import { notFiniteRead } from '../shared/hints';
 import { outputNamed, successItem } from '../shared/outputItems';
 import { flag } from '../shared/parameters';
 
@@ -117,6 +118,7 @@ export function queryCall(execution: Execution): ItemCall {
 		const toRows = outputNamed(outputs, output);
 		const { headers, onResponse } = headersFor(output);
 		const response = await session.sqlQuery(endpointId, record, { ...options, onResponse });
+		if (hadNotFinite(response)) execution.remark(notFiniteRead, `item ${itemIndex}`);
 		const rows = toRows(response, { headers, cell: convertNumbers(itemIndex) ? numberIfExact : undefined });
 		if (rows.length === 0) execution.remark('The query found no row');
 		const own = Object.keys(rows[0] ?? {});

@@ -68,6 +68,9 @@ export class Remarks {
 
 const othersRemarked = (count: number) => `Other remarks (${counted(count, 'item', 'items')})`;
 
+/** A remark on a result. */
+export const notFiniteRead = 'NaN or Infinity came back, which JSON does not know: the value is null';
+
 /**
  * What the person at the editor should know about a run that did not go all by itself; nothing when it did.
  *

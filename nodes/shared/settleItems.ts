@@ -4,6 +4,7 @@ import {
 	type BatchTarget,
 	type ExplanationOptions,
 	type FeaturesRecord,
+	hadNotFinite,
 	type JsonObject,
 	type LookupRecord,
 	type RecordOperation,
@@ -12,6 +13,7 @@ import {
 import { batchSizeReader, callTo, explanationReader, type Target, targetReader } from './callSettings';
 import { Execution } from './Execution';
 import { mayBeFull } from './fullResponse';
+import { notFiniteRead } from './hints';
 import { isObject } from './isObject';
 import { outputNamed, outputNamesReader } from './outputItems';
 import { choice, combine, textOf } from './parameters';
@@ -90,6 +92,7 @@ function emitter(execution: Execution, operation: RecordOperation, outputs: Reco
 	]);
 
 	const itemOf = (itemIndex: number, outcome: RecordSuccess, record: JsonObject): INodeExecutionData | undefined => {
+		if (hadNotFinite(outcome.result)) execution.remark(notFiniteRead, inShort(record));
 		if (outcome.result.ignored === true) {
 			const reason = textOf(outcome.result.ignoreReason) || 'no reason given';
 			const choice = ignoredRecords(itemIndex);

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { parseJson } from '../../client/json';
+import { hadNotFinite, parseJson, parseResponse } from '../../client/json';
 
 const safe = (value: bigint) => value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER);
 
@@ -143,5 +143,87 @@ describe('parseJson', () => {
 	test('takes a hundred thousand big integers without a string among them', () => {
 		const digits = Array.from({ length: 100_000 }, (_, i) => `1234567890123456789${i}`);
 		expect(parseJson(`[${digits.join()}]`)).toEqual(digits);
+	});
+});
+
+describe('parseResponse', () => {
+	test.each<[string, unknown]>([
+		['[NaN,Infinity,-Infinity]', [null, null, null]],
+		['{"a":NaN}', { a: null }],
+		['{"a": NaN , "b" :\n-Infinity\t}', { a: null, b: null }],
+		['[[{"a":[NaN]}],1]', [[{ a: [null] }], 1]],
+		['{"NaN":NaN,"Infinity":"Infinity"}', { NaN: null, Infinity: 'Infinity' }],
+		['{"text":"[NaN, -Infinity]","a":NaN}', { text: '[NaN, -Infinity]', a: null }],
+		['{"text":"\\",NaN,\\"","a":NaN}', { text: '",NaN,"', a: null }],
+		['{"id":12345678901234567890,"a":NaN}', { id: '12345678901234567890', a: null }],
+		['{"__proto__":NaN,"a":1}', JSON.parse('{"__proto__":null,"a":1}') as unknown],
+	])('reads a number that is not finite as null: %s', (json, value) => {
+		const parsed = parseResponse(json);
+		expect(parsed).toEqual(value);
+		expect(hadNotFinite(parsed)).toBe(true);
+	});
+
+	test('tells which parts had a number that is not finite', () => {
+		const { results } = parseResponse('{"results":[{"a":1},{"a":{"b":[NaN]}},{"a":null}]}') as { results: unknown[] };
+		expect(results.map(hadNotFinite)).toEqual([false, true, false]);
+		expect([null, undefined, 'NaN', NaN, [NaN], parseResponse('[null]')].map(hadNotFinite)).not.toContain(true);
+	});
+
+	test('reads a number that is not finite below a million levels', () => {
+		const json = `${'['.repeat(1_000_000)}NaN${']'.repeat(1_000_000)}`;
+		expect(hadNotFinite(parseResponse(json))).toBe(true);
+	});
+
+	test.each([
+		'NaN',
+		'Infinity',
+		'-Infinity',
+		'{NaN:1}',
+		'[+Infinity]',
+		'[-NaN1]',
+		'[nan]',
+		'[Inf]',
+		'[NaN NaN]',
+		'NaN,',
+	])('refuses %j, which Python writes nowhere inside a list or an object', (text) => {
+		expect(() => parseResponse(text)).toThrow(SyntaxError);
+	});
+
+	const cutOffError = expect.objectContaining({ cutOff: true }) as Error;
+	const whole =
+		'{"results": [{"a\\"\\u00e9": -1.5e-3, "b": NaN, "c": [true, false, null, -Infinity, "\\\\"]}, 12345678901234567890]}';
+
+	test.each(Array.from(whole, (_, end) => whole.slice(0, end)))('tells that %j was cut off', (beginning) => {
+		expect(() => parseResponse(beginning)).toThrow(cutOffError);
+	});
+
+	test('tells of any list that it was cut off', () => {
+		fc.assert(
+			fc.property(document, fc.nat(), (given, at) => {
+				const json = `[${given.text}]`;
+				expect(() => parseResponse(json.slice(0, at % json.length))).toThrow(cutOffError);
+			}),
+			{ numRuns: 1_000 },
+		);
+	});
+
+	test.each([
+		'hello',
+		"{'a': 1}",
+		'{"a": 1,}',
+		'[1, 2,]',
+		'{"a":1}\n{"a":2}\n',
+		'{"a":1}\n{"a":',
+		'{"a": undefined}',
+		'{a: 1}',
+		'{"a": True}',
+		'[1] // note',
+		'"a\nb"',
+		'<html>',
+		')]}\',\n{"a":1}',
+		'I am N',
+		'[1,2]]',
+	])('tells that %j was not cut off', (text) => {
+		expect(() => parseResponse(text)).toThrow(expect.objectContaining({ cutOff: false }) as Error);
 	});
 });

@@ -72,7 +72,7 @@ describe.each([400, 422, 500])('A record that is refused with %i', (status) => {
 		for (const id of bad) {
 			const { error } = outcomes[id] as { error: StatusError };
 			expect(error).toMatchObject({ name: 'StatusError', status, detail: ownWords(id) });
-			expect(error.message).toMatch(/^127\.0\.0\.1:\d+ (refused|failed on) the request \(\d+\)$/);
+			expect(error.summary).toMatch(/^127\.0\.0\.1:\d+ (refused|failed on) the request \(\d+\)$/);
 		}
 	});
 

@@ -40,10 +40,21 @@ const lasting: Record<string, Case> = {
 	'an answer shorter than its length': { ...broken, fault: { kind: 'truncated', by: 'length' } },
 	'an answer that ends within a chunk': { ...broken, fault: { kind: 'truncated', by: 'chunk' } },
 	'an answer cut short without a length': { ...cut, fault: { kind: 'truncated', by: 'endOfStream' } },
-	'invalid JSON': { ...cut, fault: { kind: 'answer', body: '{"results":[}' } },
+	'JSON without its end': { ...cut, fault: { kind: 'answer', body: '{"results":[' } },
 	'an empty answer': { ...cut, fault: { kind: 'answer', body: '' } },
 	'bytes that are not HTTP': { ...broken, fault: { kind: 'garbage' } },
-	'a header of a mebibyte': { ...broken, fault: { kind: 'hugeHeader' } },
+	'invalid JSON': {
+		fault: { kind: 'answer', body: '{"results":[}' },
+		repeatable: 1,
+		error: 'ResponseError',
+		words: /responded with something that is not JSON/,
+	},
+	'a header of a mebibyte': {
+		fault: { kind: 'hugeHeader' },
+		repeatable: 1,
+		error: 'ResponseError',
+		words: /headers of the response of .* are larger than the 256 KiB allowed/,
+	},
 	silence: {
 		fault: { kind: 'silent' },
 		repeatable: 2,
@@ -194,7 +205,7 @@ describe('A function', () => {
 			const server = await stage.scoring({ faults: { kind: 'answer', status: code, body: 'chosen' } });
 			const { error } = await fail((client) => client.runFunction('e', { id: 1 }), server);
 			expect(error).toMatchObject({ name: 'StatusError', status: code, detail: 'chosen' });
-			if (code >= 400) expect(error.message).toBe(`The function responded with status ${code}`);
+			if (code >= 400) expect(error.summary).toBe(`The function responded with status ${code}`);
 			expect(server.requests).toHaveLength(1);
 		},
 	);

@@ -24,7 +24,7 @@ describe('While an endpoint answers nothing but errors that may pass', () => {
 		let n = 0;
 		// every other call fails for good: without a budget, each of those would take four requests
 		const server = await stage.scoring({
-			faults: ({ body }) => (body.includes('"bad":true') ? { kind: 'answer', body: `{${n++}` } : undefined),
+			faults: ({ body }) => (body.includes('"bad":true') ? { kind: 'answer', body: `{"n":${n++}` } : undefined),
 		});
 		const counts = countEvents();
 		const client = stage.clientOf(server, counts);

@@ -130,6 +130,19 @@ describe('an answer that is not JSON', () => {
 		expect(jsonOf((await call(endpointId, [item], 'fullResponse')).output)).toEqual([{ ...added, headers }]);
 	});
 
+	it.each([
+		['application/x-ndjson', '{"a":1}\n{"a":2}\n'],
+		['application/x-ndjson', '{"a":1}'],
+		['application/jsonl', '{"a":1}\n'],
+		['application/json', 'done'],
+		['application/json', '{"a":1}\n{"a":2}'],
+	])('goes to the result with its type when it is %s: %j', async (type, body) => {
+		proxy.setFault({ kind: 'answer', body, headers: { 'content-type': type } });
+		const { output } = await call('any', [{}], 'withInput', { repeatable: true });
+		expect(jsonOf(output)).toEqual([{ result: body, contentType: type }]);
+		expect(proxy.requests).toHaveLength(1);
+	});
+
 	it.each(['withInput', 'resultOnly', 'fullResponse'])(
 		'goes to the binary data "data" when it is an image, with "%s"',
 		async (output) => {

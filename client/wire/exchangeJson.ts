@@ -1,0 +1,91 @@
+import { type NotJson, parseResponse } from '../json';
+import { RawResponse } from '../RawResponse';
+import type { ResponseHead } from '../types';
+import { bodyText, charsetOf, decodedBody, firstOf, DecodeError } from './decode';
+import { isErrorInside } from './errorWords';
+import { ExchangeFailure, type ExchangeLimits, type WireResponse } from './exchange';
+import { responseHead } from './responseHead';
+import { redactor, type SecretHeaders } from './secretHeaders';
+import {
+	type AttemptContext,
+	errorInside,
+	fromExchangeFailure,
+	fromStatus,
+	notJson,
+	undecodable,
+} from './toClientError';
+
+export interface ExchangedRequest {
+	path: string;
+	/** A GET without one. */
+	body?: string;
+	/** The call's own. */
+	headers: SecretHeaders;
+	/** A function's: its response may be anything, and its status its own. */
+	ofFunction?: boolean;
+	/** Whether the response may be anything. */
+	acceptAny?: boolean;
+}
+
+export interface ApiResponse {
+	/** The JSON; a RawResponse, or null for an empty body, where these are responses. */
+	value: unknown;
+	/** Worked out when it is asked for. */
+	head: () => ResponseHead;
+}
+
+/** One JSON document: lines of JSON (`application/x-ndjson`, `application/jsonl`, `application/json-seq`) are text. */
+const jsonType = /(^|[/+-])json$/;
+
+/**
+ * Sends one request, and reads the response as JSON.
+ *
+ * @throws ApiNodeError
+ */
+export async function exchangeJson(
+	{ path, body, headers: own, ofFunction = false, acceptAny = ofFunction }: ExchangedRequest,
+	authorization: SecretHeaders,
+	limits: Omit<ExchangeLimits, 'connectTimeout'>,
+	context: AttemptContext,
+): Promise<ApiResponse> {
+	const headers = { ...own.headers, ...authorization.headers };
+	const wireRequest = { method: body === undefined ? 'GET' : 'POST', path, headers, body } as const;
+	let response: WireResponse;
+	try {
+		response = await context.connections.exchange(wireRequest, limits);
+	} catch (failure) {
+		throw fromExchangeFailure(failure as ExchangeFailure, context);
+	}
+	const type = firstOf(response.headers, 'content-type').split(';')[0]!.trim().toLowerCase();
+	const failed = response.status < 200 || response.status > 299;
+	try {
+		const mustBeJson = !acceptAny || jsonType.test(type);
+		response.body = await decodedBody(response, mustBeJson || failed, limits.maxResponseBytes);
+	} catch (error) {
+		// A status says what happened without a body, too.
+		if (failed) response.body = Buffer.alloc(0);
+		else if (error instanceof DecodeError) throw undecodable(error, response, context);
+		else throw fromExchangeFailure(new ExchangeFailure(error as Error, true), context);
+	}
+	if (failed) throw fromStatus(response, context, ofFunction);
+	// What the caller sent itself may come back, a correlation id for one.
+	const head = () => responseHead(response, redactor([...authorization.secrets, ...context.connections.secrets]));
+	const raw = () => ({ value: new RawResponse(type, response.body, charsetOf(response)), head });
+	if (acceptAny) {
+		if (!jsonType.test(type)) return raw();
+		// The function has run: an empty response is one.
+		if (response.body.length === 0) return { value: null, head };
+	}
+	let value: unknown;
+	try {
+		value = parseResponse(bodyText(response));
+	} catch (error) {
+		const { cutOff } = error as NotJson;
+		// It has run, whatever it calls JSON; what was cut off is not all that it said.
+		if (acceptAny && !cutOff) return raw();
+		throw notJson(response, cutOff, context);
+	}
+	// A function may return what it likes.
+	if (!acceptAny && isErrorInside(value)) throw errorInside(response, context);
+	return { value, head };
+}

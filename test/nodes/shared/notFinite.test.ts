@@ -1,0 +1,70 @@
+import type { IDataObject } from 'n8n-workflow';
+import { chaosProxy, type ChaosProxy } from '../../support/chaosProxy';
+import { jsonOf, run } from '../demo';
+
+let proxy: ChaosProxy;
+beforeEach(async () => (proxy = await chaosProxy()));
+afterEach(async () => await proxy.close());
+
+const hint = (items: string) => `NaN or Infinity came back, which JSON does not know: the value is null (${items}).`;
+const step = (id: number, forecast: string) =>
+	`{"forecast":${forecast},"ignored":false,"quantiles":[0.5],"quantilesValues":[${forecast}],"time":"2026-01-01","timeseriesIdentifier":{"id":${id}}}`;
+
+describe('a number that is not finite is null, its item is named and the others are untouched', () => {
+	it.each<[string, string, IDataObject, IDataObject[], string]>([
+		[
+			'dataikuPredict',
+			'{"results":[{"prediction":1},{"prediction":NaN},{"prediction":3}]}',
+			{ output: 'flat' },
+			[{ prediction: 1 }, { prediction: null }, { prediction: 3 }],
+			'1 item: id 2',
+		],
+		[
+			'dataikuPredictEffect',
+			'{"results":[{"effect":1},{"effect":Infinity},{"effect":-Infinity}]}',
+			{ output: 'flat' },
+			[{ effect: 1 }, { effect: null }, { effect: null }],
+			'2 items: id 2; id 3',
+		],
+		[
+			'dataikuLookup',
+			'{"results":[{"data":{"rate":1}},{"data":{"rate":2}},{"data":{"rate":NaN}}]}',
+			{},
+			[{ rate: 1 }, { rate: 2 }, { rate: null }],
+			'1 item: id 3',
+		],
+		[
+			'dataikuForecast',
+			`{"results":[${step(1, '1')},${step(2, 'NaN')},${step(3, '3')}]}`,
+			{ identifierColumns: 'id', output: 'perStep' },
+			[{ forecast: 1 }, { forecast: null, quantilesValues: [null] }, { forecast: 3 }],
+			'1 item: {"id":2}',
+		],
+		[
+			'dataikuSqlQuery',
+			'{"columns":["a","b"],"rows":[[NaN,"1"]]}',
+			{},
+			[
+				{ a: null, b: '1' },
+				{ a: null, b: '1' },
+				{ a: null, b: '1' },
+			],
+			'3 items: item 0; item 1; item 2',
+		],
+		[
+			'dataikuRunFunction',
+			'{"response":{"list":[1,-Infinity]},"timing":{}}',
+			{},
+			[{ result: { list: [1, null] } }, { result: { list: [1, null] } }, { result: { list: [1, null] } }],
+			'3 items: item 0; item 1; item 2',
+		],
+	])('%s', async (type, body, parameters, shown, items) => {
+		proxy.setFault({ kind: 'answer', body, headers: { 'content-type': 'application/json' } });
+		const given = [{ id: 1 }, { id: 2 }, { id: 3 }];
+		const all = { recordSource: 'inputItem', ...parameters };
+		const { output, hints } = await run(type, { url: proxy.url, endpointId: 'e', items: given, parameters: all });
+		expect(jsonOf(output)).toMatchObject(shown);
+		expect(hints.map(({ message }) => message)).toContain(hint(items));
+		expect(proxy.requests).toHaveLength(type === 'dataikuSqlQuery' || type === 'dataikuRunFunction' ? 3 : 1);
+	});
+});

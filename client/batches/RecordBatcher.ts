@@ -256,6 +256,8 @@ export class RecordBatcher implements SearchOwner {
 	settle({ onOutcome }: Item, outcome: RecordOutcome): void {
 		this.unsettled--;
 		tell(onOutcome, outcome);
+		// Another batcher's part may have decided it.
+		this.wake();
 	}
 
 	private send(key: string, { target, items }: OpenBatch): void {

@@ -135,7 +135,7 @@ test('the enriching example scores orders of known customers and gives the doubt
 		['O-1', 'Ana Costa'],
 		['O-2', 'Chloé Martin'],
 		['O-4', 'Ben Weiss'],
-		['O-5', undefined],
+		['O-5', null],
 	]);
 	expect(scored(orders).map(({ prediction }) => prediction)).toContain('fraud');
 });

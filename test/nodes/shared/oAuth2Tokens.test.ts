@@ -221,6 +221,9 @@ describe('an identity provider in trouble', () => {
 	it('is asked once by many executions, again some seconds later, and then less and less often', async () => {
 		refuses();
 		const store = await through();
+		// Of this clock alone, however slow the machine is.
+		const start = realNow();
+		jest.spyOn(Date, 'now').mockImplementation(() => start + later);
 		const asked: number[] = [];
 		for (let second = 0; second < 200; second++) {
 			for (let webhook = 0; webhook < 2; webhook++) expect((await predict(store)).error).toBeDefined();
@@ -234,7 +237,7 @@ describe('an identity provider in trouble', () => {
 			expect(pauses[n]).toBeLessThanOrEqual(wanted + 1);
 		}
 		expect(Math.max(...pauses)).toBeLessThanOrEqual(61);
-	}, 60_000);
+	});
 
 	it('is asked again some seconds after it failed, and the records are scored', async () => {
 		const store = await through();

@@ -160,7 +160,7 @@ describe.each(nodeTypes)('%s', (type) => {
 							fault: { kind: 'answer', headers: { 'content-type': 'text/html' }, body: '<html><title>Log in</title>' },
 						},
 						/responded with a web page, not with JSON/,
-						/The response said: Log in\. Something other than the API node responds at this URL/,
+						/The response said: Log in\. Something other than the API node may respond at this URL/,
 					],
 				] as Array<[string, { fault: Fault }, RegExp, RegExp]>)),
 		...(short

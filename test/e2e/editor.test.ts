@@ -294,7 +294,7 @@ test('the credential window is content with the right key', async () => {
 	await modal.waitFor({ state: 'hidden' });
 	// The node selects it a moment after the window has closed.
 	await editor.page.waitForFunction(
-		'document.querySelector(\'[data-test-id="node-credentials-select"] input\')?.value === "Dataiku Node account"',
+		'document.querySelector(\'[data-test-id="node-credentials-select"] input\')?.value === "Dataiku account"',
 	);
 });
 

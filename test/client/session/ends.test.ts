@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { CancelledError, type ClientEvent } from '../../../client';
-import { eventLog, failureOf, range, recordsOf, refusal, Scene, scoredIn, type Server, until } from './harness';
+import { expectNothingSent } from '../../support/expectNothingSent';
+import { eventLog, failureOf, range, recordsOf, refusal, Scene, scoredIn, until } from './harness';
 
 const scene = new Scene();
 
@@ -10,13 +11,6 @@ const slow = async (ms = 100) =>
 		return undefined;
 	});
 
-/** Fails if anything arrives from now on. */
-async function expectSilence(server: Server): Promise<void> {
-	const { length } = server.asked();
-	await wait(150);
-	expect(server.asked()).toHaveLength(length);
-}
-
 it.each(['sqlQuery', 'runFunction', 'predictRecord'] as const)(
 	'A session that is stopped sends no %s that waits, and lets those on the wire end',
 	async (method) => {
@@ -25,7 +19,7 @@ it.each(['sqlQuery', 'runFunction', 'predictRecord'] as const)(
 		const calls = Promise.allSettled(range(50).map(async (id) => await session[method]('endpoint', { id })));
 		await until(() => server.asked().length === 2);
 		session.stop();
-		await expectSilence(server);
+		await expectNothingSent(server.url);
 		const outcomes = await calls;
 
 		expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
@@ -33,7 +27,7 @@ it.each(['sqlQuery', 'runFunction', 'predictRecord'] as const)(
 			if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(CancelledError);
 		}
 		expect(await failureOf(session[method]('endpoint', { id: 99 }))).toBeInstanceOf(CancelledError);
-		await expectSilence(server);
+		await expectNothingSent(server.url);
 	},
 );
 
@@ -47,7 +41,7 @@ it('A session that is stopped sends nothing again either: no retry, no half of a
 	const busy = session.settle('predict', 'busy', recordsOf(100));
 	await until(() => server.asked().length >= 2);
 	session.stop();
-	await expectSilence(server);
+	await expectNothingSent(server.url);
 	expect(await refused).toBeInstanceOf(CancelledError);
 	// What was on the wire came to its end, and that was it.
 	expect((await busy).map(({ error }) => error?.status)).toEqual(Array(100).fill(503));
@@ -93,7 +87,7 @@ it('destroy() ends queued, pausing, held back and in-flight calls at once with a
 		expect(outcome).toMatchObject({ status: 'rejected', reason: { name: 'CancelledError' } });
 	}
 	expect(await failureOf(held.end())).toBeInstanceOf(CancelledError);
-	await expectSilence(server);
+	await expectNothingSent(server.url);
 	await until(() => server.openSockets() === 0);
 	expect(await failureOf(client.predictRecord('model', {}))).toMatchObject({ message: 'The client was destroyed' });
 	expect(await failureOf(session.sqlQuery('model'))).toMatchObject({ message: 'The client was destroyed' });

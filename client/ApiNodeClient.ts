@@ -43,6 +43,11 @@ export class ApiNodeClient extends ApiNodeMethods {
 		return this.#transport.locations.map(({ origin }) => origin);
 	}
 
+	/** Whether a call is under way. */
+	get isBusy(): boolean {
+		return this.#transport.isBusy;
+	}
+
 	/**
 	 * The service and the endpoint that a URL names, such as `https://host/public/api/v1/<service>/<endpoint>/predict`.
 	 *

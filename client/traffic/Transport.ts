@@ -103,6 +103,10 @@ export class Transport {
 		this.onEvent = onEvent;
 	}
 
+	get isBusy(): boolean {
+		return this.callers.size > 0;
+	}
+
 	/** Requests that may be in flight in all, if each instance takes so many. */
 	mostInFlight(maxConcurrency = 8): number {
 		return maxConcurrency * this.instances.all.length;

@@ -36,6 +36,12 @@ const poolOptions = {
 	bodyTimeout: 0,
 };
 
+/** Idle connections of all clients in this process. Beyond them, those idle longest are closed. */
+const mostIdle = 256;
+/** Whose connections are all idle, the longest first. */
+const idle = new Map<Connections, { count: number; since: number }>();
+let idleCount = 0;
+
 const proxyVariables = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'];
 
 /** A shorter user name occurs in any text by chance. */
@@ -59,9 +65,12 @@ export class Connections {
 	/** Whether the instance ever responded, with whatever status. */
 	responded = false;
 	private readonly socketOptions: buildConnector.BuildOptions;
-	private dispatcher: Dispatcher;
+	private dispatcher: Dispatcher | undefined;
 	private readonly connecting = new Set<Socket>();
 	private exchanges = 0;
+	/** The most exchanges at a time within the last {@link keepAliveMs} or so: as many connections are open. */
+	private sockets = 0;
+	private countedAt = -Infinity;
 	private destroyed = false;
 
 	constructor(
@@ -82,39 +91,67 @@ export class Connections {
 		request: Omit<WireRequest, 'origin'>,
 		limits: Omit<ExchangeLimits, 'connectTimeout'>,
 	): Promise<WireResponse> {
-		this.exchanges++;
+		const now = performance.now();
+		this.leaveIdle();
+		if (++this.exchanges > this.sockets || now - this.countedAt > keepAliveMs) {
+			this.sockets = this.exchanges;
+			this.countedAt = now;
+		}
 		let failed = true;
 		try {
 			const { origin, prefix } = this.location;
 			// A copy of the headers: undici writes the host into those of a request through a proxy.
 			const wireRequest = { ...request, origin, path: prefix + request.path, headers: { ...request.headers } };
 			const { connectTimeout } = this.options;
+			this.dispatcher ??= this.open();
 			const response = await exchange(this.dispatcher, wireRequest, { ...limits, connectTimeout });
 			this.responded = true;
 			failed = false;
 			return response;
 		} finally {
-			if (--this.exchanges === 0 && failed && !this.destroyed) this.startAfresh();
+			if (--this.exchanges === 0 && !this.destroyed) {
+				if (failed) this.close();
+				else this.becomeIdle();
+			}
 		}
 	}
 
 	/** Closes every connection, those in use too. */
 	async destroy(): Promise<void> {
 		this.destroyed = true;
+		this.leaveIdle();
 		for (const socket of this.connecting) socket.destroy();
-		await this.dispatcher.destroy();
+		// Opened if need be: what comes later must fail.
+		await (this.dispatcher ??= this.open()).destroy();
+	}
+
+	private becomeIdle(): void {
+		const since = performance.now();
+		idle.set(this, { count: this.sockets, since });
+		idleCount += this.sockets;
+		for (const [connections, each] of idle) {
+			// The others have closed by themselves.
+			if (idleCount <= mostIdle && since - each.since < keepAliveMs) return;
+			connections.close();
+		}
+	}
+
+	private leaveIdle(): void {
+		idleCount -= idle.get(this)?.count ?? 0;
+		idle.delete(this);
 	}
 
 	/**
-	 * For a request that was given up, undici goes on connecting, directly or through a proxy, and connects once more
-	 * when the request was on a connection already (https://github.com/nodejs/undici/issues/386). While other requests are
-	 * under way, that connection is theirs.
+	 * Nothing is under way. Yet for a request that was given up, undici goes on connecting, directly or through a proxy, and
+	 * connects once more when the request was on a connection already (https://github.com/nodejs/undici/issues/386). While
+	 * other requests are under way, that connection is theirs.
 	 */
-	private startAfresh(): void {
+	private close(): void {
+		this.leaveIdle();
 		for (const socket of this.connecting) socket.destroy();
-		const abandoned = this.dispatcher;
-		this.dispatcher = this.open();
-		void abandoned.destroy();
+		void this.dispatcher?.destroy();
+		this.dispatcher = undefined;
+		this.sockets = 0;
 	}
 
 	private open(): Dispatcher {

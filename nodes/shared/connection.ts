@@ -11,6 +11,7 @@ import { dependsOnItem, rawCredential } from './credentialExpressions';
 import { instanceProperties, openApiProperties, tlsProperties } from './description/credentialProperties';
 import { oAuth2Tokens, type OwnedTokens } from './oAuth2Tokens';
 import { textOf } from './parameters';
+import { RecentlyUsed } from './RecentlyUsed';
 
 /** Where records go, and as whom: what a credential comes to. */
 export interface Connection {
@@ -38,10 +39,9 @@ export const credentialType = (authentication: Authentication) =>
 
 /**
  * Clients outlive executions, so that a webhook's next call finds an open connection and what was learned about each
- * instance. One that falls out of this list closes its idle connections by itself.
+ * instance. They bound their open connections by themselves, all together.
  */
-const clients = new Map<string, ApiNodeClient>();
-const mostClients = 50;
+const clients = new RecentlyUsed<ApiNodeClient>({ idleMs: 10 * 60_000, isInUse: (client) => client.isBusy });
 
 /** A field of a credential, to which an expression may give anything. */
 function text(credential: ICredentialDataDecryptedObject, name: string): string {
@@ -72,12 +72,8 @@ function clientFor(credential: ICredentialDataDecryptedObject, egress?: NodeEgre
 		},
 	};
 	const id = digest([options, egress !== undefined]);
-	const client =
-		clients.get(id) ?? new ApiNodeClient({ ...options, serviceId: '', lookup: egress?.createSecureLookup() });
-	clients.delete(id);
-	clients.set(id, client);
-	if (clients.size > mostClients) clients.delete(clients.keys().next().value!);
-	return client;
+	const lookup = egress?.createSecureLookup();
+	return clients.get(id, () => new ApiNodeClient({ ...options, serviceId: '', lookup }));
 }
 
 /** @throws UserError for a secret that is missing: without it, a record would go out as nobody's */

@@ -1,5 +1,6 @@
 import { parseJson, ServiceDocument, StatusError } from '../../client';
 import type { Connection } from './connection';
+import { RecentlyUsed } from './RecentlyUsed';
 
 /** A service's OpenAPI document as far as it is known: the document, or why there is none. */
 export interface Known {
@@ -16,13 +17,12 @@ interface Kept extends Known {
 const keptMs = 5 * 60_000;
 /** After a failure that may pass. */
 const retryMs = 30_000;
-const mostDocuments = 200;
 const mostBytes = 4 * 2 ** 20;
 
 /** By the connection that may read it, and the service. */
-const served = new Map<string, Kept>();
+const served = new RecentlyUsed<Kept>({ most: 500, idleMs: 2 * keptMs });
 /** By their text; by their connection, too, since a text of megabytes takes long to look up. */
-const pasted = new Map<string, Known>();
+const pasted = new RecentlyUsed<Known>({ most: 200 });
 const pastedIn = new WeakMap<Connection, Known>();
 
 /** What is known of a document without waiting for it. */
@@ -43,7 +43,7 @@ export function isDue(connection: Connection, serviceId?: string): boolean {
 const keyOf = ({ id, call }: Connection, serviceId = call.serviceId) => `${id} ${serviceId}`;
 
 function keptDocument(connection: Connection, serviceId?: string): Kept | undefined {
-	return served.get(keyOf(connection, serviceId));
+	return served.find(keyOf(connection, serviceId));
 }
 
 /**
@@ -55,10 +55,7 @@ function keptDocument(connection: Connection, serviceId?: string): Kept | undefi
 export async function readDocument(connection: Connection, serviceId?: string): Promise<Known> {
 	const given = pastedDocument(connection, serviceId);
 	if (given) return given;
-	const key = keyOf(connection, serviceId);
-	const kept: Kept = served.get(key) ?? { dueAt: 0 };
-	if (!served.has(key) && served.size >= mostDocuments) served.delete(served.keys().next().value!);
-	served.set(key, kept);
+	const kept = served.get(keyOf(connection, serviceId), () => ({ dueAt: 0 }));
 	kept.reading ??= request(connection, serviceId).then((known) => {
 		const certain = !known.problem || (known.problem instanceof StatusError && known.problem.status === 404);
 		const dueAt = performance.now() + (certain ? keptMs : retryMs);
@@ -86,11 +83,7 @@ async function request({ client, call }: Connection, serviceId = call.serviceId)
 function pastedDocument(connection: Connection, serviceId = connection.call.serviceId): Known | undefined {
 	const { openApi, call } = connection;
 	if (openApi === '' || serviceId !== call.serviceId) return undefined;
-	let known = pastedIn.get(connection) ?? pasted.get(openApi);
-	if (!known) {
-		pasted.set(openApi, (known = parse(openApi)));
-		if (pasted.size > mostDocuments) pasted.delete(pasted.keys().next().value!);
-	}
+	const known = pastedIn.get(connection) ?? pasted.get(openApi, () => parse(openApi));
 	pastedIn.set(connection, known);
 	return known;
 }

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ICredentialDataDecryptedObject, IExecuteFunctions, ILoadOptionsFunctions } from 'n8n-workflow';
 import { ApiNodeError, type TokenSource } from '../../client';
+import { RecentlyUsed } from './RecentlyUsed';
 
 /** What another process may need to store a token, in ms. */
 const storingMs = 1_000;
@@ -49,15 +50,7 @@ function hold(latest: Latest, error?: Error): void {
  * Shared by all executions of this process, whichever token was stored when they began: one that expires while many run is
  * renewed once. The keys are digests, as what they are made of is secret.
  */
-const latestOf = new Map<string, Latest>();
-const mostKnown = 1_000;
-
-function remember(key: string, latest: Latest): Latest {
-	latestOf.delete(key);
-	latestOf.set(key, latest);
-	if (latestOf.size > mostKnown) latestOf.delete(latestOf.keys().next().value!);
-	return latest;
-}
+const latestOf = new RecentlyUsed<Latest>({ most: 1_000 });
 
 /** @param data what n8n keeps in an OAuth2 credential; `n8n_expires_at` is in milliseconds since 1970 */
 function tokenIn(data: unknown): Token | undefined {
@@ -91,8 +84,7 @@ export function oAuth2Tokens(
 			.update(JSON.stringify([id, settings, token?.value]))
 			.digest('hex');
 	const given = tokenIn(oauthTokenData);
-	const known = latestOf.get(keyOf(given)) ?? { owner: randomUUID(), token: given, renewedAt: [] };
-	const latest = remember(keyOf(given), known);
+	const latest = latestOf.get(keyOf(given), () => ({ owner: randomUUID(), token: given, renewedAt: [] }));
 	const provider = hostOf(credential.accessTokenUrl);
 
 	/** What another process has stored meanwhile, or an execution that has overtaken this one. */
@@ -117,7 +109,7 @@ export function oAuth2Tokens(
 		latest.token = isCurrent(token) ? token : { ...token, expiresAt: Infinity };
 		latest.unproven = true;
 		if (latest.hold) latest.hold.error = undefined;
-		remember(keyOf(token), latest);
+		latestOf.set(keyOf(token), latest);
 		return token;
 	};
 	const renewal = async (old?: string): Promise<string> => {

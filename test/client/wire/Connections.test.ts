@@ -65,3 +65,70 @@ test('a closed client holds no connection', async () => {
 	await client.destroy();
 	expect(await eventually(() => chaos.openSockets(), 0)).toBe(0);
 });
+
+describe('Idle connections of many clients', () => {
+	afterEach(() => jest.restoreAllMocks());
+
+	const clientsOf = (url: string, count: number) =>
+		Array.from({ length: count }, (_, n) => stage.client({ url: `${url}/${n}` }));
+
+	test('are closed, the oldest first, when there are more than 256', async () => {
+		const chaos = await stage.chaos({ respond: () => answer });
+		const clients = clientsOf(chaos.url, 300);
+		for (const client of clients) await client.predictRecord('e', {});
+		expect(await eventually(() => chaos.openSockets(), 256)).toBe(256);
+
+		for (const client of clients.slice(-256)) await client.predictRecord('e', {});
+		expect(chaos.connections).toBe(300);
+		await clients[0]!.predictRecord('e', {});
+		expect(chaos.connections).toBe(301);
+	});
+
+	test('are closed as soon as they are idle when more were in use at once', async () => {
+		const chaos = await stage.chaos({ respond: () => answer });
+		let release = () => {};
+		const released = new Promise<void>((resolve) => (release = resolve));
+		chaos.setFault(async () => void (await released));
+		const calls = clientsOf(chaos.url, 400).map(async (client) => await client.predictRecord('e', {}));
+		await chaos.requestsArrived(400);
+		expect(chaos.openSockets()).toBe(400);
+		release();
+
+		expect(await Promise.all(calls)).toEqual(calls.map(() => answer.body));
+		expect(await eventually(() => chaos.openSockets(), 256)).toBe(256);
+	});
+
+	test('count with all of a client, and a client in use keeps its own', async () => {
+		const chaos = await stage.chaos({
+			faults: ({ path }) =>
+				path.startsWith('/wide') ? { kind: 'delay', ms: 5 } : path.startsWith('/busy') ? { kind: 'silent' } : undefined,
+			respond: () => answer,
+		});
+		const [wide, busy] = ['wide', 'busy'].map((prefix) => stage.client({ url: `${chaos.url}/${prefix}` }));
+		const calls = Array.from({ length: 1_000 }, async () => await wide!.predictRecord('e', {}, { maxConcurrency: 40 }));
+		await Promise.all(calls);
+		expect(chaos.openSockets()).toBe(40);
+		const waiting = new AbortController();
+		const ends = failureOf(busy!.predictRecord('e', {}, { signal: waiting.signal }));
+		await chaos.requestsArrived(1_001);
+		for (const client of clientsOf(chaos.url, 256)) await client.predictRecord('e', {});
+
+		expect(await eventually(() => chaos.openSockets(), 257)).toBe(257);
+		waiting.abort();
+		await ends;
+		await wide!.predictRecord('e', {});
+		expect(chaos.connections).toBe(40 + 1 + 256 + 1);
+	});
+
+	test('are closed after 30 s, those of other clients too', async () => {
+		const chaos = await stage.chaos({ respond: () => answer });
+		const [old, other] = clientsOf(chaos.url, 2);
+		await old!.predictRecord('e', {});
+		const now = performance.now();
+		jest.spyOn(performance, 'now').mockImplementation(() => now + 31_000);
+		await other!.predictRecord('e', {});
+		expect(await eventually(() => chaos.openSockets(), 1)).toBe(1);
+		await old!.predictRecord('e', {});
+		expect(chaos.connections).toBe(3);
+	});
+});

@@ -1,0 +1,51 @@
+import type { IDataObject } from 'n8n-workflow';
+import { chaosProxy, type ChaosProxy, type ChaosRequest } from '../../support/chaosProxy';
+import { credentialFor, run } from '../demo';
+import { readings } from './served';
+
+const parameters = [{ in: 'body', schema: { type: 'object' } }];
+const document = { swagger: '2.0', paths: { '/fraud/predict': { post: { parameters } } } };
+
+const respond = ({ path, body }: ChaosRequest) => {
+	if (path.endsWith('/swagger')) return { body: document };
+	const { items } = JSON.parse(body) as { items: object[] };
+	return { body: { results: items.map(() => ({ prediction: 'legitimate' })) } };
+};
+
+let server: ChaosProxy;
+beforeEach(async () => void (server = await chaosProxy({ respond })));
+afterEach(async () => await server.close());
+
+/** What differs from credential to credential. */
+const kinds: Record<string, (n: number) => IDataObject> = {
+	URL: (n) => ({ url: `${server.url}/tenant-${n}` }),
+	'API key': (n) => ({ apiKey: `key-${n}` }),
+	service: (n) => ({ serviceId: `service-${n}` }),
+	'certificate check': (n) => ({ url: `${server.url}/tenant-${n}`, allowUnauthorizedCerts: true }),
+};
+
+it.each(Object.keys(kinds))(
+	'Credentials in turn read each document once and open no further connection when each of 60 has its own %s',
+	async (kind) => {
+		const execute = async (credential: number) => {
+			const { error } = await run('dataikuPredict', {
+				url: server.url,
+				items: [{ amount: 1 }],
+				credentials: credentialFor(server.url, kinds[kind]!(credential)),
+				options: { checkFeatures: 'error' },
+			});
+			expect(error).toBeUndefined();
+		};
+		const turn = async () => {
+			for (let credential = 0; credential < 60; credential++) await execute(credential);
+		};
+		await turn();
+		const { connections } = server;
+		await turn();
+		await turn();
+
+		expect(readings(server)).toHaveLength(60);
+		expect(server.connections).toBe(connections);
+	},
+	60_000,
+);

@@ -1,13 +1,14 @@
 import { ApiNodeError } from './errors';
 import { isObject } from './json';
+import { shortened } from './shortened';
 import type { JsonObject } from './types';
 
 /**
  * What tells a series from others: the values of its identifier columns. The same for a number and its text, since the API
- * node may respond with `"7"` for a store that was sent as 7.
+ * node may respond with `"7"` for a store that was sent as 7, and for a value that is null or missing.
  */
 export function seriesKey(columns: readonly string[], values: JsonObject): string {
-	const texts = columns.map((column) => String(asSent(values[column])));
+	const texts = columns.map((column) => String(asSent(values[column] ?? null)));
 	return texts.length === 1 ? texts[0]! : JSON.stringify(texts);
 }
 
@@ -15,9 +16,47 @@ export function seriesKey(columns: readonly string[], values: JsonObject): strin
 const asSent = (value: unknown): unknown =>
 	isObject(value) && typeof value.toJSON === 'function' ? (value.toJSON as () => unknown)() : value;
 
+/** Texts that are equal as a number, a boolean or an instant come to the same. */
+function spelling(text: string): string {
+	if (text.length > 100) return text;
+	const word = text.trim().toLowerCase();
+	if (word === 'true' || word === 'false') return word;
+	if (/^[+-]?\d*\.?\d+(e[+-]?\d+)?$/.test(word)) {
+		// More digits than a number can hold.
+		return word.replace(/\D/g, '').length > 15 ? word.replace(/\.0+$/, '') : `${Number(word)}`;
+	}
+	const [, day, time = '00:00', zone = 'Z'] =
+		/^(\d{4}-\d\d-\d\d)(?:[t ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?) ?(z|[+-]\d\d:?\d\d)?)?$/.exec(word) ?? [];
+	const instant = day === undefined ? NaN : Date.parse(`${day}T${time}${zone.toUpperCase()}`);
+	return Number.isNaN(instant) ? text : `at ${instant}`;
+}
+
+const spellingOf = (key: string, columns: readonly string[]) =>
+	columns.length === 1 ? spelling(key) : JSON.stringify((JSON.parse(key) as string[]).map(spelling));
+
+/**
+ * Finds the series that an identifier names: the one that was sent with the same text, or else the only one that is equal as
+ * numbers, booleans and dates are.
+ */
+export function seriesFinder(
+	columns: readonly string[],
+	series: Iterable<string>,
+): (identifier: JsonObject) => string | undefined {
+	const sent = new Set(series);
+	const equal = new Map<string, string | undefined>();
+	for (const key of sent) {
+		const spelt = spellingOf(key, columns);
+		equal.set(spelt, equal.has(spelt) ? undefined : key);
+	}
+	return (identifier) => {
+		const key = seriesKey(columns, identifier);
+		return sent.has(key) ? key : equal.get(spellingOf(key, columns));
+	};
+}
+
 /**
  * Gives each series its results. A response is not aligned with the request: only the identifiers tell which results belong
- * to which series.
+ * to which series. A series in doubt has an error instead.
  *
  * @param series the keys of the series that were sent
  * @param columns the columns that identify a series; none for one series, or for several that are not told apart
@@ -26,21 +65,51 @@ export function resultsBySeries(
 	results: JsonObject[],
 	series: readonly string[],
 	columns: readonly string[] = [],
-): JsonObject[] {
+): Array<JsonObject | ApiNodeError> {
 	if (columns.length === 0) return [{ results }];
-	const rows = new Map<string, JsonObject[]>(series.map((key) => [key, []]));
+	const rows = new Map<string, JsonObject[]>();
 	for (const result of results) {
-		const { timeseriesIdentifier } = result;
-		const own = rows.get(seriesKey(columns, isObject(timeseriesIdentifier) ? timeseriesIdentifier : {}));
-		if (!own) throw otherSeries(columns, result);
-		own.push(result);
+		const key = seriesKey(columns, identifierIn(result));
+		const own = rows.get(key);
+		if (own) own.push(result);
+		else rows.set(key, [result]);
 	}
-	return [...rows.values()].map((each) => ({ results: each }));
+	const find = seriesFinder(columns, series);
+	const isOnly = series.length === 1 && rows.size === 1 && isIdentified(results[0]!, columns);
+	const named = new Map<string, JsonObject[][]>(series.map((key) => [key, []]));
+	let unknown: JsonObject | undefined;
+	for (const each of rows.values()) {
+		const key = isOnly ? series[0]! : find(identifierIn(each[0]!));
+		if (key === undefined) unknown ??= each[0];
+		else named.get(key)!.push(each);
+	}
+	return series.map((key) => {
+		const [first, second] = named.get(key)!;
+		const own = rows.get(key) ?? (second ? undefined : first);
+		const other = first?.[0] ?? unknown;
+		return !own && other ? otherSeries(columns, key, other) : { results: own ?? [] };
+	});
 }
 
+const identifierIn = ({ timeseriesIdentifier }: JsonObject): JsonObject =>
+	isObject(timeseriesIdentifier) ? timeseriesIdentifier : {};
+
+const isIdentified = (result: JsonObject, columns: readonly string[]) =>
+	columns.every((column) => Object.hasOwn(identifierIn(result), column));
+
 /** No ResponseError: the parts would be sent again, fail as well, and perhaps in words that mislead. */
-function otherSeries(columns: readonly string[], { timeseriesIdentifier = {} }: JsonObject): ApiNodeError {
-	const theirs = Object.keys(timeseriesIdentifier as JsonObject).join(', ') || 'nothing';
-	const advice = `The model identifies its series by ${theirs}: correct the identifier columns.`;
-	return new ApiNodeError(`The forecast is not of the series that ${columns.join(', ')} identify`, { advice });
+function otherSeries(columns: readonly string[], key: string, result: JsonObject): ApiNodeError {
+	const identifier = identifierIn(result);
+	if (!isIdentified(result, columns)) {
+		const theirs = Object.keys(identifier).join(', ') || 'nothing';
+		const advice = `The model identifies its series by ${theirs}: correct the identifier columns.`;
+		return new ApiNodeError(`The forecast is not of the series that ${columns.join(', ')} identify`, { advice });
+	}
+	const values = columns.length === 1 ? [key] : (JSON.parse(key) as string[]);
+	const shown = (valueOf: (column: string, n: number) => unknown) =>
+		columns.map((column, n) => `${column}=${shortened(String(valueOf(column, n)), 60)}`).join(', ');
+	const [theirs, ours] = [shown((column) => identifier[column]), shown((_column, n) => values[n])];
+	return new ApiNodeError(`The response names series ${theirs}, the request ${ours}`, {
+		advice: 'It is not clear which series is meant: send the identifiers as the model knows them.',
+	});
 }

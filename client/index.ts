@@ -18,7 +18,7 @@ export {
 	StatusError,
 	TimeoutError,
 } from './errors';
-export { seriesKey } from './forecastSeries';
+export { seriesFinder, seriesKey } from './forecastSeries';
 export { hadNotFinite, parseJson } from './json';
 export type { EndpointSchema, FieldSchema, FieldType } from './openapi/EndpointSchema';
 export { isBlank } from './openapi/FieldRule';

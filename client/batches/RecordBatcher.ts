@@ -1,12 +1,5 @@
 import { checkRange } from '../checkRange';
-import {
-	type ApiNodeError,
-	CancelledError,
-	InvalidCallError,
-	ResponseError,
-	StatusError,
-	TimeoutError,
-} from '../errors';
+import { ApiNodeError, CancelledError, InvalidCallError, ResponseError, StatusError, TimeoutError } from '../errors';
 import { resultsBySeries, seriesKey } from '../forecastSeries';
 import { isObject } from '../json';
 import { type Operation, operations } from '../operations';
@@ -332,7 +325,10 @@ export class RecordBatcher implements SearchOwner {
 		}
 		const { headers } = options.responseHeaders ? head() : {};
 		const response = { timing, apiContext, ...(headers && { headers }) } as ResponseContext;
-		items.forEach((item, n) => this.settle(item, { result: own[n]!, response }));
+		items.forEach((item, n) => {
+			const found = own[n]!;
+			this.settle(item, found instanceof ApiNodeError ? { error: found } : { result: found, response });
+		});
 	}
 
 	private findingOf(error: ApiNodeError, { items }: Part<Item, RecordBatcher>): Finding {
@@ -356,8 +352,8 @@ export class RecordBatcher implements SearchOwner {
 /** The API node tells the number that a record has in its request: in another, it has another. */
 const wordsOf = (error: StatusError) => (error.serverMessage ?? error.message).replace(/\bitem \d+:/i, 'item:');
 
-/** One result for each record; undefined if they do not fit. */
-function distributed(results: JsonObject[], items: readonly Item[]): JsonObject[] | undefined {
+/** One result for each record, or its error; undefined if they do not fit. */
+function distributed(results: JsonObject[], items: readonly Item[]): Array<JsonObject | ApiNodeError> | undefined {
 	const { operation, options } = items[0]!.target;
 	if (operation !== 'forecast') return results.length === items.length ? results : undefined;
 	const series = items.map((item) => item.series);

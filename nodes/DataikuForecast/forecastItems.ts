@@ -6,6 +6,7 @@ import {
 	InvalidCallError,
 	type JsonObject,
 	type RecordOutcome,
+	seriesFinder,
 	seriesKey,
 	StatusError,
 } from '../../client';
@@ -266,12 +267,19 @@ function refusedSeries(
 /** Finds the last input item of a series within records that were not told apart by all that the model tells apart. */
 function lastItems({ columns, records, itemIndexes }: Series): (identifier: JsonObject) => number {
 	const last = itemIndexes.at(-1)!;
-	let index: Map<string, number> | undefined;
+	let find: ((identifier: JsonObject) => number) | undefined;
 	return (identifier) => {
 		const names = Object.keys(identifier);
 		if (names.every((name) => columns.includes(name))) return last;
-		index ??= new Map(records.map((record, n) => [seriesKey(names, record), itemIndexes[n]!]));
-		return index.get(seriesKey(names, identifier)) ?? last;
+		if (!find) {
+			const index = new Map(records.map((record, n) => [seriesKey(names, record), itemIndexes[n]!]));
+			const keyOf = seriesFinder(names, index.keys());
+			find = (each) => {
+				const key = keyOf(each);
+				return key === undefined ? last : index.get(key)!;
+			};
+		}
+		return find(identifier);
 	};
 }
 

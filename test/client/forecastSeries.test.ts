@@ -75,3 +75,112 @@ it.each([
 	const outcomes = await settle([...series('Lyon'), bad]);
 	expect(outcomes.map(({ error }) => error?.message)).toEqual([undefined, expect.stringMatching(message)]);
 });
+
+describe('a response that spells its series in another way', () => {
+	/** What becomes of series that were sent so, when the response names these. */
+	const answered = async (sent: unknown[], named: unknown[], columns = ['store']) => {
+		const identifierOf = (values: unknown) =>
+			Object.fromEntries(columns.map((column, n) => [column, columns.length === 1 ? values : (values as [])[n]]));
+		const results = named.map((values, n) => ({ forecast: n, timeseriesIdentifier: identifierOf(values) }));
+		const { client } = await stage.chaosAndClient({ faults: { kind: 'answer', body: { results } } });
+		const outcomes = await client.settle(
+			'forecast',
+			'store_sales',
+			sent.map((values) => [{ date: '2024-05-01', ...identifierOf(values) }]),
+			{ identifierColumns: columns },
+		);
+		return outcomes.map(
+			(outcome) => outcome.error?.message ?? resultsOf(outcome).map((row) => 'forecast' in row && row.forecast),
+		);
+	};
+
+	it.each<[string, unknown, unknown]>([
+		['a number with decimals', 1, '1.0'],
+		['a number as a number text', '1.50', 1.5],
+		['a number with an exponent', 1000, '1e3'],
+		['a text with leading zeros', '007', 7],
+		['a long number with decimals', '123456789012345678901', '123456789012345678901.0'],
+		['a boolean', true, 'True'],
+		['a boolean as text', 'FALSE', false],
+		['a day', '2024-05-01', '2024-05-01T00:00:00.000Z'],
+		['a day with a time', '2024-05-01', '2024-05-01 00:00:00'],
+		['an instant in another zone', '2024-05-01T12:00:00Z', '2024-05-01T14:00:00+02:00'],
+		['a date', new Date(0), '1970-01-01T00:00:00.000000'],
+	])('has it assigned where one is equal: %s', async (_name, sent, named) => {
+		expect(await answered([sent, 'Lyon'], ['Lyon', named, named])).toEqual([[1, 2], [0]]);
+	});
+
+	it('has it assigned where there is but one, whatever its name', async () => {
+		expect(await answered(['Lyon'], ['LYON'])).toEqual([[0]]);
+		expect(await answered([['Lyon', 1]], [['Lyon ', '1.0']], ['store', 'shelf'])).toEqual([[0]]);
+		expect(await answered(['007'], [7])).toEqual([[0]]);
+	});
+
+	it('has it assigned where several columns are equal each', async () => {
+		const sent = [
+			['Lyon', 1],
+			['Lyon', 2],
+			['Paris', 1],
+		];
+		const named = [
+			['Paris', '1.0'],
+			['Lyon', '2.0'],
+			['Lyon', '1.0'],
+		];
+		expect(await answered(sent, named, ['store', 'shelf'])).toEqual([[2], [1], [0]]);
+	});
+
+	it.each<[string, unknown[], unknown[], unknown[]]>([
+		['equal to none', [1, 'Lyon'], ['Lyon', 'one'], ['The response names series store=one, the request store=1', [0]]],
+		[
+			'equal to two',
+			['7', '07', 'Lyon'],
+			['7.0', 'Lyon'],
+			[
+				'The response names series store=7.0, the request store=7',
+				'The response names series store=7.0, the request store=07',
+				[1],
+			],
+		],
+		[
+			'equal to another one that came under its own name',
+			['7', '007'],
+			['7', '7.0'],
+			[[0], 'The response names series store=7.0, the request store=007'],
+		],
+		[
+			'one of two that are equal to it',
+			[1, 'Lyon'],
+			['1.0', '1.00', 'Lyon'],
+			['The response names series store=1.0, the request store=1', [2]],
+		],
+		[
+			'too long to compare as numbers',
+			['9007199254740992', 'Lyon'],
+			['9007199254740993', 'Lyon'],
+			['The response names series store=9007199254740993, the request store=9007199254740992', [1]],
+		],
+		[
+			'text that is equal but for its case',
+			['a', 'b'],
+			['A', 'b'],
+			['The response names series store=A, the request store=a', [1]],
+		],
+	])('has that series fail alone where it is %s', async (_name, sent, named, expected) => {
+		expect(await answered(sent, named)).toEqual(expected);
+	});
+
+	it('has it assigned where a null comes back as a missing value', async () => {
+		const sent = [
+			['Lyon', null],
+			['Lyon', 'top'],
+		];
+		const named = [['Lyon', 'top'], ['Lyon']];
+		expect(await answered(sent, named, ['store', 'shelf'])).toEqual([[1], [0]]);
+	});
+
+	it('leaves a series of the very name to its own results', async () => {
+		expect(await answered(['7', '7.0'], ['7.0', '7'])).toEqual([[1], [0]]);
+		expect(await answered(['Lyon', 'New'], ['Lyon'])).toEqual([[0], []]);
+	});
+});

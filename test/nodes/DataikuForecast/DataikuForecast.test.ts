@@ -340,6 +340,43 @@ it('fails one item for a request in which the series are not told apart', async 
 	expect(output).toMatchObject([{ json: { error: expect.any(String) as string }, pairedItem: { item: 1 } }]);
 });
 
+it.each([
+	[1, '1.0'],
+	[true, 'True'],
+	['2024-05-01', '2024-05-01T00:00:00.000Z'],
+])('assigns the series %j that comes back as %j, and fails alone the one that is in doubt', async (store, named) => {
+	const line = { date: '2024-06-01', sales: 1 };
+	const items = [store, 'Lyon', 'one'].map((each) => ({ ...line, store: each }));
+	const results = ['other', named, 'Lyon'].map((each) => ({ forecast: 1, timeseriesIdentifier: { store: each } }));
+	proxy.setFault({ kind: 'answer', body: { results } });
+	const { output } = await forecast(items, byStore, { output: undefined }, { onError: 'continueRegularOutput' });
+
+	expect(proxy.requests).toHaveLength(1);
+	expect(output.map(({ pairedItem }) => pairedItem)).toEqual([{ item: 0 }, { item: 1 }, { item: 2 }]);
+	expect(jsonOf(output).map(({ store, error }) => error ?? store)).toEqual([
+		named,
+		'Lyon',
+		expect.stringMatching(/^The response names series store=other, the request store=one \(item 2, /),
+	]);
+});
+
+it.each(['', 'store'])(
+	'pairs with its item a series that comes back in another spelling: columns %j',
+	async (columns) => {
+		const items = [1, 2].map((store) => ({ date: '2024-06-01', sales: 1, store }));
+		const results = ['2.0', '1.0'].map((store) => ({ forecast: 1, timeseriesIdentifier: { store } }));
+		proxy.setFault({ kind: 'answer', body: { results } });
+		const { output } = await forecast(items, { identifierColumns: columns });
+		const pairs = output.map(({ json, pairedItem }) => [json.store, pairedItem]);
+		expect(new Map(pairs as Array<[string, object]>)).toEqual(
+			new Map([
+				['1.0', { item: 0 }],
+				['2.0', { item: 1 }],
+			]),
+		);
+	},
+);
+
 it('keeps each series of a request whole when it splits one that is too large', async () => {
 	const items = mixed(stores('Lyon', 'Paris', 'Lille', 'Nantes'));
 	const whole = await forecast(items, byStore);

@@ -16,7 +16,7 @@ import { Execution } from '../shared/Execution';
 import { mayBeFull } from '../shared/fullResponse';
 import { notFiniteRead } from '../shared/hints';
 import { outputNamed, outputNamesReader, successItem } from '../shared/outputItems';
-import { type Place, sentence } from '../shared/nodeErrors';
+import { type Place, sentence, type Slot } from '../shared/nodeErrors';
 import { combine, textOf } from '../shared/parameters';
 import { columnNames, fieldAt } from '../shared/records';
 import { shortened } from '../shared/shortened';
@@ -27,6 +27,7 @@ interface Series {
 	records: JsonObject[];
 	/** The input items that these come from. */
 	itemIndexes: number[];
+	slot: Slot;
 }
 
 /** Series that may share a request. */
@@ -153,7 +154,10 @@ async function readSeries(execution: Execution): Promise<SeriesGroup[]> {
 				const columns = columnsOf(record);
 				const key = seriesKey(columns, record);
 				let series = group.series.get(key);
-				if (!series) group.series.set(key, (series = { columns, records: [], itemIndexes: [] }));
+				if (!series) {
+					series = { columns, records: [], itemIndexes: [], slot: execution.reserve(itemIndex) };
+					group.series.set(key, series);
+				}
 				series.records.push(record);
 				series.itemIndexes.push(itemIndex);
 			}
@@ -198,13 +202,19 @@ function failWithout(execution: Execution, unread: number, groups: readonly Seri
 		const error = new InvalidCallError(`Item ${unread}, a line of this series, could not be read`, {
 			advice: 'A forecast without it would be wrong, so nothing was sent.',
 		});
-		execution.fail(error, { itemIndex: lost.itemIndexes.at(-1)!, target });
+		execution.fail(error, placeOf(lost, target));
 	}
+}
+
+/** Of the error of a series: its last line, or its place among the series of its item. */
+function placeOf({ itemIndexes, slot }: Series, target: ForecastTarget): Place {
+	const itemIndex = itemIndexes.at(-1)!;
+	return { itemIndex, target, slot: itemIndex === itemIndexes[0] ? slot : undefined };
 }
 
 function add(series: Series, target: ForecastTarget, execution: Execution): Promise<void> | undefined {
 	const { batcher } = execution.destinationOf(target);
-	const place = { itemIndex: series.itemIndexes.at(-1)!, target };
+	const place = placeOf(series, target);
 	const outputOf = execution.parameters.reader<string>('output', 'flat');
 	const onOutcome = (outcome: RecordOutcome) =>
 		execution.attempt(place, () => {
@@ -239,7 +249,7 @@ function emit(series: Series, { result, response }: Success, output: string, exe
 	const lastItemOf = lastItems(series);
 	const items = made.map(({ json, of }) => successItem(json, of ? lastItemOf(of) : last));
 	if (output === 'flat') for (const item of items) execution.columns.add(item, Object.keys(item.json), { prefix });
-	execution.emit(series.itemIndexes[0]!, items);
+	execution.emit(series.slot, items);
 }
 
 const isRefusal = (error: ApiNodeError) => error instanceof StatusError && [400, 422, 500].includes(error.status);
@@ -248,20 +258,22 @@ const isRefusal = (error: ApiNodeError) => error instanceof StatusError && [400,
 function refusedSeries(
 	{ features }: Execution,
 	target: ForecastTarget,
-	{ columns, records, itemIndexes }: Series,
+	series: Series,
 	error: ApiNodeError,
 ): { error: ApiNodeError; place: Place } {
+	const { columns, records, itemIndexes } = series;
+	const whole = placeOf(series, target);
 	for (const [n, record] of records.entries()) {
 		const misfits = features.misfitsOf(target, record);
 		if (misfits.length === 0) continue;
-		const place = { itemIndex: itemIndexes[n]!, target };
+		const place = { ...whole, itemIndex: itemIndexes[n]! };
 		return { error: error.withAdvice(sentence(`In this line, ${misfits.join('; ')}`)), place };
 	}
 	const [first, last] = [itemIndexes[0]!, itemIndexes.at(-1)!];
 	const names = columns.map((column) => `${column} ${shortened(textOf(records[0]![column]), 60)}`);
-	const series = names.length > 0 ? `series ${names.join(', ')}, ` : '';
-	const named = first === last ? undefined : `${series}items ${first} to ${last}`;
-	return { error: withDateAdvice(error, records), place: { itemIndex: last, target, named } };
+	const which = names.length > 0 ? `series ${names.join(', ')}, ` : '';
+	const named = first === last ? undefined : `${which}items ${first} to ${last}`;
+	return { error: withDateAdvice(error, records), place: { ...whole, named } };
 }
 
 /** Finds the last input item of a series within records that were not told apart by all that the model tells apart. */

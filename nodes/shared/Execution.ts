@@ -16,7 +16,7 @@ import { FeatureCheck } from './FeatureCheck';
 import { listed, Remarks, runHints } from './hints';
 import { isObject } from './isObject';
 import { ItemConnections } from './ItemConnections';
-import { errorItem, explain, type Place, summaryOf, toNodeError } from './nodeErrors';
+import { errorItem, explain, type Place, type Slot, summaryOf, toNodeError } from './nodeErrors';
 import { asSource, renameErrors, RunColumns } from './outputItems';
 import { Parameters, type Reader } from './parameters';
 import { Records } from './records';
@@ -56,7 +56,7 @@ export class Execution {
 	/** What the client did beyond sending each request once. */
 	readonly counts = { retries: 0, splits: 0, instancesOut: new Set<string>() };
 	private readonly stop = new AbortController();
-	private readonly output: Array<INodeExecutionData | INodeExecutionData[] | undefined>;
+	private readonly output: Array<INodeExecutionData | Array<INodeExecutionData | Slot> | undefined>;
 	private readonly remarks = new Remarks();
 	private readonly warnings: string[] = [];
 	readonly columns = new RunColumns();
@@ -201,18 +201,26 @@ export class Execution {
 		running.add(promise);
 	}
 
-	/** Puts out what an item became, behind what it became before; nothing for an item that is dropped. */
-	emit(itemIndex: number, output: INodeExecutionData | INodeExecutionData[]): void {
+	/** Keeps a place in the output for one of several things that an item becomes: they end in another order. */
+	reserve(itemIndex: number): Slot {
+		const slot: Slot = [];
 		const before = this.output[itemIndex];
-		if (!before) this.done++;
-		// Behind many others, one more must not cost a copy of them all, nor may many at once overflow the stack.
-		if (Array.isArray(before)) for (const one of [output].flat()) before.push(one);
-		else this.output[itemIndex] = before ? [before, output].flat() : output;
+		if (Array.isArray(before)) before.push(slot);
+		else this.output[itemIndex] = before ? [before, slot] : [slot];
+		return slot;
 	}
 
-	private emitError(itemIndex: number, item: INodeExecutionData): void {
+	/** Puts out what an item became; nothing for an item that is dropped. */
+	emit(place: number | Slot, output: INodeExecutionData | INodeExecutionData[]): void {
+		this.done++;
+		if (typeof place !== 'number') place.push(output);
+		else if (this.output[place]) this.reserve(place).push(output);
+		else this.output[place] = output;
+	}
+
+	private emitError({ itemIndex, slot }: Place, item: INodeExecutionData): void {
 		this.errors.add(item);
-		this.emit(itemIndex, item);
+		this.emit(slot ?? itemIndex, item);
 	}
 
 	/**
@@ -223,17 +231,14 @@ export class Execution {
 	fail(error: unknown, place: Place, untried = false): void {
 		if (error instanceof CancelledError) throw error;
 		if (this.limits) {
-			const { itemIndex, target } = place;
+			const { target } = place;
 			this.failed++;
-			return this.emitError(
-				itemIndex,
-				modelError(error, this.limits, target, this.features.expectationOn(error, target)),
-			);
+			return this.emitError(place, modelError(error, this.limits, target, this.features.expectationOn(error, target)));
 		}
 		const failure = explain(error, place, { untried, advice: this.features.adviceOn(error, place.target) });
 		if (!this.continueOnFail) throw toNodeError(this.context.getNode(), failure, place.itemIndex);
 		this.failed++;
-		this.emitError(place.itemIndex, errorItem(failure, place.itemIndex, keptInput(this.context, place.itemIndex)));
+		this.emitError(place, errorItem(failure, place.itemIndex, keptInput(this.context, place.itemIndex)));
 	}
 
 	/** Does what may fail for an item: then the item fails, and the node where it stops on errors. */
@@ -315,11 +320,7 @@ export class Execution {
 
 	private finish(): INodeExecutionData[][] {
 		this.check();
-		const items: INodeExecutionData[] = [];
-		for (const output of this.output) {
-			if (Array.isArray(output)) for (const item of output) items.push(item);
-			else if (output) items.push(output);
-		}
+		const items = this.output.flat(3).filter((item) => item !== undefined);
 		this.columns.complete();
 		const renamed = renameErrors(this.errors.size > 0 ? items.filter((item) => !this.errors.has(item)) : items);
 		if (this.limits) {

@@ -3,12 +3,17 @@ import { ApiNodeError, type ErrorDetails, type JsonObject, ResponseError, Status
 import type { Connection } from './connection';
 import { isObject } from './isObject';
 
+/** The place in the output of one of several things that an item becomes. */
+export type Slot = Array<INodeExecutionData | INodeExecutionData[]>;
+
 /** Which item failed, and at which endpoint. */
 export interface Place {
 	itemIndex: number;
 	target?: EndpointPlace;
 	/** What failed where it was not one item. */
 	named?: string;
+	/** Where its error stands in the output, if not in the item's place. */
+	slot?: Slot;
 }
 
 /** Where a record goes; without connection and endpoint when these could not be read. */

@@ -427,6 +427,46 @@ describe('the whole history in one item', () => {
 			onError: 'continueRegularOutput',
 		});
 
+	it('has its series come out in its order, the failed ones too, when their requests end in another', async () => {
+		// Two requests are on their way at first: once the fourth one has arrived, two others have ended.
+		proxy.setFault(async ({ body }) => {
+			if (body.includes('Lyon')) await proxy.requestsArrived(4);
+			return undefined;
+		});
+		const history = [...stores('Lyon', 'Paris'), { date: '2024-05-01', store: 'New', promo: 0 }, ...stores('Lille')];
+		const { output } = await run('dataikuForecast', {
+			url: proxy.url,
+			items: [{ history: mixed(history) }, ...stores('Nantes')],
+			options: { seriesPerRequest: 1 },
+			parameters: {
+				...byStore,
+				recordSource: 'json',
+				recordJson: '={{ $json.history ?? $json }}',
+			},
+			onError: 'continueRegularOutput',
+		});
+		const named = jsonOf(output).map(({ store, error }) => (error ? 'failed' : store));
+		expect([...new Set(named)]).toEqual(['Lyon', 'Paris', 'failed', 'Lille', 'Nantes']);
+	});
+
+	it('has all errors when several series that fail end in the same item', async () => {
+		const line = (store: string, date: string) => ({ store, date, promo: 0 });
+		const { output } = await run('dataikuForecast', {
+			url: proxy.url,
+			items: [
+				{ history: line('A', '2024-05-01') },
+				{ history: line('B', '2024-05-01') },
+				{ history: [line('A', '2024-05-02'), line('B', '2024-05-02'), line('C', '2024-05-02')] },
+			],
+			parameters: { ...byStore, recordSource: 'json', recordJson: '={{ $json.history }}' },
+			onError: 'continueRegularOutput',
+		});
+		expect(pairsOf(output)).toEqual(Array(3).fill({ item: 2 }));
+		for (const name of ['A', 'B', 'C']) {
+			expect(jsonOf(output).filter(({ error }) => String(error).includes(`store = "${name}"`))).toHaveLength(1);
+		}
+	});
+
 	it.each([{}, { identifierColumns: 'store' }])('is forecast like many items, told apart by %j', async (parameters) => {
 		const one = await asList(stores('Lyon', 'Paris'), parameters);
 		const many = await forecast(stores('Lyon', 'Paris'), {}, parameters);

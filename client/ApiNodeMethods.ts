@@ -1,10 +1,13 @@
 import {
 	type BatchOptions,
-	RecordBatcher,
+	type BatchTarget,
+	batchTarget,
 	type RecordOperation,
-	type RecordOutcome,
 	type SettledRecords,
-} from './batches/RecordBatcher';
+	type SettledResults,
+} from './batches/batchTarget';
+import { RecordBatcher, type RecordOutcome } from './batches/RecordBatcher';
+import { iteratorOf, type RecordSource, settleAll, type SettledRecord } from './batches/settleAll';
 import { type ApiNodeError, InvalidCallError, ResponseError } from './errors';
 import { isObject } from './json';
 import { type Operation, operations } from './operations';
@@ -12,6 +15,7 @@ import type { RawResponse } from './RawResponse';
 import { jsonText, recordBody, requestSettings } from './requestBody';
 import type { SessionState } from './SessionState';
 import { tell } from './tell';
+import { onAbort } from './traffic/cancellation';
 import type { ApiRequest, CallOptions, Transport } from './traffic/Transport';
 import type {
 	EffectOptions,
@@ -35,9 +39,14 @@ import { callHeaders } from './wire/callHeaders';
 import type { ApiResponse } from './wire/exchangeJson';
 import { endpointPath, servicePath } from './wire/location';
 
-export interface SettleOptions extends BatchOptions {
+export interface SettleOptions<Name extends RecordOperation = RecordOperation> extends BatchOptions {
 	/** Called once for each record, by its index, as soon as its outcome is known. */
-	onOutcome?: (index: number, outcome: RecordOutcome) => void;
+	onOutcome?: (index: number, outcome: RecordOutcome<SettledResults[Name]>) => void;
+}
+
+export interface SettleAllOptions extends BatchOptions {
+	/** Outcomes come in the order of the records. Default: false. */
+	inOrder?: boolean;
 }
 
 /** The methods that a client and its sessions share. */
@@ -55,7 +64,12 @@ export abstract class ApiNodeMethods {
 
 	/** For records that come one by one. @param signal ends what becomes of them */
 	batcher(signal?: AbortSignal): RecordBatcher {
-		return new RecordBatcher(this.#transport, this.#serviceId, this.sessionOfCall(), signal);
+		return new RecordBatcher(this.#transport, this.sessionOfCall(), signal);
+	}
+
+	/** Where a batcher sends records. @throws InvalidCallError for what is wrong whatever the record */
+	target<Name extends RecordOperation>(operation: Name, endpointId: string, options: BatchOptions): BatchTarget<Name> {
+		return batchTarget(this.#transport, this.#serviceId, operation, endpointId, options);
 	}
 
 	/** Scores one record. @param features feature to value; to a model, null and missing are the same */
@@ -171,15 +185,15 @@ export abstract class ApiNodeMethods {
 		operation: Name,
 		endpointId: string,
 		records: ReadonlyArray<SettledRecords[Name]>,
-		options: SettleOptions = {},
-	): Promise<RecordOutcome[]> {
+		options: SettleOptions<Name> = {},
+	): Promise<Array<RecordOutcome<SettledResults[Name]>>> {
 		requireList(records);
 		const { onOutcome, signal, ...how } = options;
-		const outcomes = new Array<RecordOutcome>(records.length);
+		const target = this.target(operation, endpointId, how);
+		const outcomes = new Array<RecordOutcome<SettledResults[Name]>>(records.length);
 		const batcher = this.batcher(signal);
 		let failure: ApiNodeError | undefined;
 		try {
-			const target = batcher.target(operation, endpointId, how);
 			for (const [index, record] of records.entries()) {
 				const room = batcher.add(record, target, (outcome) => {
 					outcomes[index] = outcome;
@@ -194,6 +208,35 @@ export abstract class ApiNodeMethods {
 		await batcher.end();
 		if (failure) throw failure;
 		return outcomes;
+	}
+
+	/**
+	 * Like {@link settle}, for records that do not fit into memory: reads them while their outcomes are taken. Outcomes come as
+	 * they are known, each with its `record` and `index`. To leave the loop, or to abort `signal`, closes the source and cancels
+	 * what is under way.
+	 *
+	 * @param records a list, a generator, a stream of objects: a batch goes out after a second in which none came
+	 * @throws CancelledError; InvalidCallError for what is wrong with the whole call; what the source throws, after the outcomes
+	 *   of the records before
+	 */
+	async *settleAll<Name extends RecordOperation>(
+		operation: Name,
+		endpointId: string,
+		records: RecordSource<Name>,
+		options: SettleAllOptions = {},
+	): AsyncGenerator<SettledRecord<Name>, void, void> {
+		const { inOrder = false, signal, ...how } = options;
+		const target = this.target(operation, endpointId, how);
+		const source = iteratorOf(records);
+		const own = new AbortController();
+		const abort = () => own.abort(signal?.reason);
+		if (signal?.aborted) abort();
+		const forget = signal && onAbort(signal, abort);
+		try {
+			yield* settleAll(this.batcher(own.signal), target, source, inOrder, abort);
+		} finally {
+			forget?.();
+		}
 	}
 
 	/** The service's OpenAPI 2 document, which an API node serves for endpoints that have documentation. */

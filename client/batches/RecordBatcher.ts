@@ -1,74 +1,32 @@
-import { checkRange } from '../checkRange';
 import { ApiNodeError, CancelledError, InvalidCallError, ResponseError, StatusError, TimeoutError } from '../errors';
 import { resultsBySeries, seriesKey } from '../forecastSeries';
 import { isObject } from '../json';
 import { type Operation, operations } from '../operations';
-import { jsonText, recordBody, recordsBody, type RequestSettings, requestSettings } from '../requestBody';
+import { jsonText, recordBody, recordsBody } from '../requestBody';
 import type { SessionState } from '../SessionState';
 import { tell } from '../tell';
-import type { Cancellation } from '../traffic/cancellation';
-import type { EndpointMemory } from '../traffic/EndpointMemory';
 import { mayBeCausedByRequest } from '../traffic/retryPolicy';
-import { type CallOptions, limitsOf, type Transport } from '../traffic/Transport';
-import type {
-	DispatchOptions,
-	ExplanationOptions,
-	FeaturesRecord,
-	JsonObject,
-	LookupRecord,
-	ResponseContext,
-	ResponseHead,
-} from '../types';
-import { callHeaders } from '../wire/callHeaders';
+import type { Transport } from '../traffic/Transport';
+import type { JsonObject, ResponseContext, ResponseHead } from '../types';
 import type { ApiResponse } from '../wire/exchangeJson';
-import { endpointPath } from '../wire/location';
-import type { SecretHeaders } from '../wire/secretHeaders';
+import type { BatchOptions, BatchTarget, RecordOperation, SettledRecords, SettledResults } from './batchTarget';
 import type { Finding, Part, SearchOwner } from './RecordSearch';
 
-/** Operations on records, which have no side effects. */
-export type RecordOperation = 'predict' | 'predictEffect' | 'lookup' | 'forecast';
-
-/** What is a record of each operation; for forecast, the lines of one series. */
-export interface SettledRecords {
-	predict: FeaturesRecord;
-	predictEffect: FeaturesRecord;
-	lookup: LookupRecord;
-	forecast: readonly JsonObject[];
-}
-
 /** What became of one record: its result with the part of the response that its whole request shares, or its error. */
-export type RecordOutcome =
-	| { result: JsonObject; response: ResponseContext & Partial<Pick<ResponseHead, 'headers'>>; error?: undefined }
-	/** `untried`: the record was never sent alone, since the endpoint refused all others that were. */
-	| { error: ApiNodeError; untried?: true };
-
-export interface BatchOptions extends Omit<CallOptions, 'onResponse'>, DispatchOptions, ExplanationOptions {
-	/** Records in one request; 1 calls the action for one record. Default: 100. */
-	batchSize?: number;
-	/** Bytes of the records in one request. Default: 512 KiB, half of what proxies commonly allow. */
-	maxBodyBytes?: number;
-	/** Forecast: the columns that identify a series. Needed for more than one. */
-	identifierColumns?: readonly string[];
-	/** Puts the headers of the response that a result came in into its outcome, as `response.headers`. Default: false. */
-	responseHeaders?: boolean;
-}
-
-/** Where a record goes and how: records whose targets agree share requests. */
-export interface BatchTarget {
-	/** What targets that agree have in common, as a text. */
-	readonly key: string;
-	/** Of it, what requests share whose successes count for each other. */
-	readonly shared: string;
-	readonly operation: RecordOperation;
-	/** The endpoint's. */
-	readonly path: string;
-	readonly endpoint: EndpointMemory;
-	readonly settings: RequestSettings;
-	readonly headers: SecretHeaders;
-	readonly batchSize: number;
-	readonly maxBodyBytes: number;
-	readonly options: BatchOptions;
-}
+export type RecordOutcome<Result = JsonObject> =
+	| {
+			result: Result;
+			response: ResponseContext & Partial<Pick<ResponseHead, 'headers'>>;
+			error?: undefined;
+			untried?: undefined;
+	  }
+	| {
+			result?: undefined;
+			response?: undefined;
+			error: ApiNodeError;
+			/** The record was never sent alone, since the endpoint refused all others that were. */
+			untried?: true;
+	  };
 
 /** A record on its way. */
 export interface Item {
@@ -93,14 +51,6 @@ interface OpenBatch {
 /** Records that wait for their batch to fill; when each has a target of its own, the oldest batches go early. */
 const mostWaiting = 10_000;
 
-const numbers = new WeakMap<object, number>();
-let numbered = 0;
-/** Tells an object from others. */
-function numberOf(object: object): number {
-	if (!numbers.has(object)) numbers.set(object, numbered++);
-	return numbers.get(object)!;
-}
-
 /** A record in the batch may be what the API node could not bear. */
 const blamesARecord = ({ status }: StatusError) => status === 400 || status === 422 || status === 500;
 
@@ -117,46 +67,22 @@ export class RecordBatcher implements SearchOwner {
 	private unsettled = 0;
 	private stopped: ApiNodeError | undefined;
 	private readonly wakers = new Set<() => void>();
-	private readonly scope: { stopping: Cancellation; end: () => void };
+	private leave: () => void;
 
 	constructor(
 		private readonly transport: Transport,
-		private readonly serviceId: string,
 		private readonly session: SessionState,
 		/** Ends all of it. */
 		private readonly signal?: AbortSignal,
 	) {
-		const scope = session.caller.scope(signal);
-		const forget = scope.stopping.onCancel((reason) => this.stop(reason));
-		this.stopped = scope.stopping.reason;
-		this.scope = {
-			stopping: scope.stopping,
-			end: () => {
-				forget();
-				scope.end();
-			},
+		const { stopping, end } = transport.begin(session.caller, signal);
+		const forget = stopping.onCancel((reason) => this.stop(reason));
+		this.stopped = stopping.reason;
+		this.leave = () => {
+			this.leave = () => {};
+			forget();
+			end();
 		};
-	}
-
-	/** @throws InvalidCallError for what is wrong whatever the record */
-	target(operation: RecordOperation, endpointId: string, options: BatchOptions): BatchTarget {
-		const { serviceId = this.serviceId, batchSize = 100, maxBodyBytes = 512 * 1024 } = options;
-		checkRange('batchSize', batchSize, 1);
-		if (!Number.isInteger(batchSize))
-			throw new InvalidCallError(`'batchSize' must be a whole number, not ${batchSize}`);
-		checkRange('maxBodyBytes', maxBodyBytes, 1);
-		limitsOf(options);
-		const path = endpointPath(serviceId, endpointId);
-		const settings = requestSettings(options);
-		const headers = callHeaders(options.headers);
-		const { apiKey, bearerToken, tokens } = options;
-		const credential = [apiKey, bearerToken, tokens && numberOf(tokens)];
-		const shared = JSON.stringify([path, settings, headers.headers, credential]);
-		const { timeout, deadline, maxConcurrency, maxResponseBytes, identifierColumns, responseHeaders } = options;
-		const limits = [timeout, deadline, maxConcurrency, maxResponseBytes, identifierColumns, responseHeaders];
-		const key = JSON.stringify([operation, batchSize, maxBodyBytes, limits]) + shared;
-		const endpoint = this.transport.endpoint(path);
-		return { key, shared, operation, path, endpoint, settings, headers, batchSize, maxBodyBytes, options };
 	}
 
 	/**
@@ -168,8 +94,8 @@ export class RecordBatcher implements SearchOwner {
 	 */
 	add<Name extends RecordOperation>(
 		record: SettledRecords[Name],
-		target: BatchTarget & { readonly operation: Name },
-		onOutcome: (outcome: RecordOutcome) => void,
+		target: BatchTarget<Name>,
+		onOutcome: (outcome: RecordOutcome<SettledResults[Name]>) => void,
 	): Promise<void> | undefined {
 		if (this.stopped) throw this.stopped;
 		let text: string;
@@ -188,7 +114,7 @@ export class RecordBatcher implements SearchOwner {
 		}
 		if (!batch) this.open.set(key, (batch = { target, items: [], series: new Set(), bytes: 0 }));
 		const series = target.operation === 'forecast' ? seriesIn(batch, record as readonly JsonObject[]) : '';
-		batch.items.push({ target, order: 0, text, series, onOutcome });
+		batch.items.push({ target, order: 0, text, series, onOutcome: onOutcome as Item['onOutcome'] });
 		batch.bytes += bytes;
 		this.unsettled++;
 		this.waiting++;
@@ -213,7 +139,7 @@ export class RecordBatcher implements SearchOwner {
 		this.flush();
 		const isOver = () => this.unsettled === 0 || (this.stopped !== undefined && this.inFlight === 0);
 		if (!isOver()) await this.until(isOver);
-		this.scope.end();
+		this.leave();
 		if (this.unsettled > 0) throw this.stopped!;
 	}
 
@@ -266,15 +192,19 @@ export class RecordBatcher implements SearchOwner {
 		return this.active < this.transport.mostInFlight(maxConcurrency);
 	}
 
-	/** @throws CancelledError where that will never be */
-	private async until(holds: () => boolean): Promise<void> {
+	/**
+	 * Resolves when something holds, which is looked at after each outcome and each {@link wake}.
+	 *
+	 * @throws CancelledError once the batcher has stopped and nothing is under way
+	 */
+	async until(holds: () => boolean): Promise<void> {
 		while (!holds()) {
+			if (this.stopped && this.inFlight === 0) throw this.stopped;
 			await new Promise<void>((resolve) => this.wakers.add(resolve));
-			if (this.stopped && this.inFlight === 0 && !holds()) throw this.stopped;
 		}
 	}
 
-	private wake(): void {
+	wake(): void {
 		for (const wake of this.wakers) wake();
 		this.wakers.clear();
 	}

@@ -214,7 +214,8 @@ export class Transport {
 		await Promise.all(this.instances.all.map(async ({ connections }) => await connections.destroy()));
 	}
 
-	private begin(caller: Caller, signal: AbortSignal | undefined): CallScope {
+	/** Work for a caller begins, which is among those to be told of instances until it ends. */
+	begin(caller: Caller, signal: AbortSignal | undefined): CallScope {
 		if (this.destroyed) throw this.destroyed;
 		return caller.begin(this.callers, signal);
 	}

@@ -213,7 +213,7 @@ function placeOf({ itemIndexes, slot }: Series, target: ForecastTarget): Place {
 }
 
 function add(series: Series, target: ForecastTarget, execution: Execution): Promise<void> | undefined {
-	const { batcher } = execution.destinationOf(target);
+	const { session, batcher } = execution.destinationOf(target);
 	const place = placeOf(series, target);
 	const outputOf = execution.parameters.reader<string>('output', 'flat');
 	const onOutcome = (outcome: RecordOutcome) =>
@@ -225,7 +225,7 @@ function add(series: Series, target: ForecastTarget, execution: Execution): Prom
 		});
 	return execution.attempt(place, () => {
 		const options = { ...callTo(target), identifierColumns: series.columns, responseHeaders: mayBeFull(outputOf) };
-		return batcher.add(series.records, batcher.target('forecast', target.endpointId, options), onOutcome);
+		return batcher.add(series.records, session.target('forecast', target.endpointId, options), onOutcome);
 	});
 }
 

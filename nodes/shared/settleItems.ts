@@ -47,10 +47,10 @@ export async function settleItems(
 			const takesContext = operation !== 'predictEffect' || target.batchSize > 1;
 			const recordContext = takesContext ? contextOf(itemIndex) : undefined;
 			const sent = recordContext ? { [key]: record, context: recordContext } : { [key]: record };
-			const { batcher } = execution.destinationOf(target);
+			const { session, batcher } = execution.destinationOf(target);
 			if (made?.of !== target) {
 				const options = { ...callTo(target), responseHeaders };
-				made = { of: target, target: batcher.target(operation, target.endpointId, options) };
+				made = { of: target, target: session.target(operation, target.endpointId, options) };
 			}
 			const onOutcome = (outcome: RecordOutcome) => emit(itemIndex, outcome, target, record);
 			return batcher.add(sent as unknown as FeaturesRecord & LookupRecord, made.target, onOutcome);

@@ -72,8 +72,7 @@ async function twoInstances() {
 }
 
 /** The id of a result; of an error the status, as its words may have been cut short on the way. */
-const inShort = ({ error, ...outcome }: RecordOutcome) =>
-	error ? `status ${error.status}` : 'result' in outcome && outcome.result.id;
+const inShort = ({ error, result }: RecordOutcome) => (error ? `status ${error.status}` : result.id);
 
 /** How often each request was sent. The body of a request on a connection that closed at its arrival is not known. */
 function timesSent(requests: ChaosRequest[]): Map<string, number> {

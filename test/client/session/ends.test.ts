@@ -67,7 +67,7 @@ it('destroy() ends queued, pausing, held back and in-flight calls at once with a
 	const { events, onEvent } = eventLog();
 	const session = client.session({ onEvent });
 	const held = session.batcher();
-	const target = held.target('predict', 'refusing', {});
+	const target = session.target('predict', 'refusing', {});
 	for (const record of recordsOf(500)) await held.add(record, target, () => {});
 	const calls = [
 		...range(50).map(async (id) => await client.predictRecord('silent', { id })),
@@ -98,8 +98,9 @@ it('destroy() ends queued, pausing, held back and in-flight calls at once with a
 it('What is set aside ends with the signal of its own records', async () => {
 	const { client } = await scene.serverAndClient(() => refusal());
 	const own = new AbortController();
-	const batcher = client.session().batcher(own.signal);
-	const target = batcher.target('predict', 'model', {});
+	const session = client.session();
+	const batcher = session.batcher(own.signal);
+	const target = session.target('predict', 'model', {});
 	for (const record of recordsOf(500)) await batcher.add(record, target, () => {});
 	await wait(300);
 	own.abort();

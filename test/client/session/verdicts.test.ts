@@ -187,8 +187,9 @@ describe('An endpoint that refuses everything', () => {
 it('What is set aside keeps its outcome until no more records come', async () => {
 	let recovered = false;
 	const { client } = await scene.serverAndClient(() => (recovered ? undefined : refusal()));
-	const batcher = client.session().batcher();
-	const target = batcher.target('predict', 'model', {});
+	const session = client.session();
+	const batcher = session.batcher();
+	const target = session.target('predict', 'model', {});
 	const outcomes: RecordOutcome[] = [];
 	const add = async (ids: readonly number[]) => {
 		for (const id of ids) await batcher.add({ features: { id } }, target, (outcome) => (outcomes[id] = outcome));

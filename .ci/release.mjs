@@ -135,8 +135,9 @@ function prepare(next) {
 	lock.version = lock.packages[''].version = next;
 	writeFileSync(file('package.json'), `${JSON.stringify({ ...manifest, version: next }, undefined, '\t')}\n`);
 	writeFileSync(file('package-lock.json'), `${JSON.stringify(lock, undefined, 2)}\n`);
-	for (const each of ['docker/Dockerfile', 'docker/compose.yaml', 'docker/helm-values.yaml', 'docs/docker.md']) {
-		const text = read(each).replace(/(n8n-dataiku(?::|\n {2}tag: ))[\w.-]+/g, `$1${next}`);
+	const images = ['docker/Dockerfile', 'docker/compose.yaml', 'docker/helm-values.yaml', 'docs/docker.md'];
+	for (const each of [...images, 'client/wire/Connections.ts']) {
+		const text = read(each).replace(/(n8n-dataiku(?::|\n {2}tag: )|n8n-nodes-dataiku\/(?=\d))[\w.-]+/g, `$1${next}`);
 		writeFileSync(file(each), text);
 	}
 	const heading = `## [Unreleased]\n\n## [${next}] - ${new Date().toISOString().slice(0, 10)}`;

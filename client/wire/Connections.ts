@@ -42,6 +42,9 @@ const mostIdle = 256;
 const idle = new Map<Connections, { count: number; since: number }>();
 let idleCount = 0;
 
+/** Tells the logs of servers and proxies who calls. The version is that of package.json, which is not compiled in. */
+const userAgent = 'n8n-nodes-dataiku/0.1.0';
+
 const proxyVariables = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'];
 
 /** A shorter user name occurs in any text by chance. */
@@ -101,7 +104,9 @@ export class Connections {
 		try {
 			const { origin, prefix } = this.location;
 			// A copy of the headers: undici writes the host into those of a request through a proxy.
-			const wireRequest = { ...request, origin, path: prefix + request.path, headers: { ...request.headers } };
+			const headers = { ...request.headers };
+			if (!Object.keys(headers).some((name) => name.toLowerCase() === 'user-agent')) headers['user-agent'] = userAgent;
+			const wireRequest = { ...request, origin, path: prefix + request.path, headers };
 			const { connectTimeout } = this.options;
 			this.dispatcher ??= this.open();
 			const response = await exchange(this.dispatcher, wireRequest, { ...limits, connectTimeout });

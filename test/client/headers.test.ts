@@ -7,6 +7,7 @@ import {
 	InvalidCallError,
 	type ResponseHead,
 } from '../../client';
+import { version } from '../../package.json';
 import { type Answer, type ChaosRequest, inOrder } from '../support/chaosProxy';
 import { asked, dssError, eventually, failureOf, idsIn, recordsOf, scored, Stage } from './harness';
 
@@ -50,6 +51,20 @@ describe.each(allMethods)('%s', (_name, call) => {
 				'accept-encoding': 'identity',
 			}),
 		]);
+	});
+
+	it('says which package calls, and in which version', async () => {
+		const { chaos, client } = await stage.chaosAndClient({ respond: () => answer });
+		await call(client, {});
+
+		expect(chaos.requests.map(({ headers }) => headers['user-agent'])).toEqual([`n8n-nodes-dataiku/${version}`]);
+	});
+
+	it('sends the User-Agent of the call in place of its own', async () => {
+		const { chaos, client } = await stage.chaosAndClient({ respond: () => answer });
+		await call(client, { headers: { 'User-Agent': 'acme' } });
+
+		expect(chaos.requests.map(({ headers }) => headers['user-agent'])).toEqual(['acme']);
 	});
 
 	it('sends nothing, with a header that is the credential’s to set', async () => {

@@ -19,6 +19,15 @@ const root = path.resolve(__dirname, '../..');
 /** A checkout with sources and a build, both small. */
 let checkout: string;
 
+/** Files that name the version, besides those of npm and the changelog. */
+const versioned = [
+	'docker/Dockerfile',
+	'docker/compose.yaml',
+	'docker/helm-values.yaml',
+	'docs/docker.md',
+	'client/wire/Connections.ts',
+];
+
 beforeEach(() => {
 	checkout = mkdtempSync(path.join(tmpdir(), 'checkout-'));
 	for (const file of [
@@ -32,9 +41,7 @@ beforeEach(() => {
 	]) {
 		cpSync(path.join(root, file), path.join(checkout, file));
 	}
-	for (const file of ['docker/Dockerfile', 'docker/compose.yaml', 'docker/helm-values.yaml', 'docs/docker.md']) {
-		cpSync(path.join(root, file), path.join(checkout, file));
-	}
+	for (const file of versioned) cpSync(path.join(root, file), path.join(checkout, file));
 	cpSync(path.join(root, '.npmignore'), path.join(checkout, '.npmignore'), { verbatimSymlinks: true });
 	for (const file of ['client/index.ts', 'credentials/one.ts', 'nodes/one.ts', 'icons/one.svg']) write(file, '');
 	for (const file of ['gulpfile.js', 'tsconfig.json', 'tsconfig.build.json']) write(file, '');
@@ -146,9 +153,9 @@ describe('before a release', () => {
 		for (const file of ['package.json', 'package-lock.json']) {
 			expect(JSON.parse(readFileSync(path.join(checkout, file), 'utf8'))).toMatchObject({ version });
 		}
-		for (const file of ['docker/Dockerfile', 'docker/compose.yaml', 'docker/helm-values.yaml', 'docs/docker.md']) {
+		for (const file of versioned) {
 			expect(readFileSync(path.join(checkout, file), 'utf8')).toMatch(
-				new RegExp(`n8n-dataiku(:|\n  tag: )${version}\\s`),
+				new RegExp(`(n8n-dataiku(:|\n  tag: )|n8n-nodes-dataiku/)${version}[\\s']`),
 			);
 		}
 		const changelog = readFileSync(path.join(checkout, 'CHANGELOG.md'), 'utf8');

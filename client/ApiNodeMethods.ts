@@ -261,7 +261,7 @@ export abstract class ApiNodeMethods {
 		if (!isObject(record)) throw new InvalidCallError(`The ${key} must be an object`);
 		const { context } = options;
 		const text = jsonText({ [key]: record, ...(context !== undefined && { context }) });
-		return await this.#call(operation, endpointId, recordBody(text, requestSettings(options)), options);
+		return await this.#call(operation, endpointId, recordBody(text, requestSettings(options)), options, 1);
 	}
 
 	async #callSeveral<Response>(
@@ -276,7 +276,7 @@ export abstract class ApiNodeMethods {
 		if (wrong >= 0) throw new InvalidCallError(`Record ${wrong} has no '${key}' object`);
 		const body = jsonText({ items: records, ...requestSettings(options) });
 		const several = { ...operation, action: operation.batchAction! };
-		const response = await this.#call(several, endpointId, body, options);
+		const response = await this.#call(several, endpointId, body, options, records.length);
 		const { results } = response;
 		return fitting(response, Array.isArray(results) && results.length === records.length && results.every(isObject));
 	}
@@ -301,11 +301,18 @@ export abstract class ApiNodeMethods {
 		return await this.#send(request, options);
 	}
 
-	async #call(operation: Operation, endpointId: string, body: string, options: CallOptions): Promise<JsonObject> {
+	async #call(
+		operation: Operation,
+		endpointId: string,
+		body: string,
+		options: CallOptions,
+		records?: number,
+	): Promise<JsonObject> {
 		const path = this.#endpointPath(endpointId, options);
 		const { action, repeatable } = operation;
 		const endpoint = this.#transport.endpoint(path);
-		const response = await this.#send({ path: `${path}/${action}`, endpoint, body, rule: { repeatable } }, options);
+		const request = { path: `${path}/${action}`, endpoint, body, rule: { repeatable }, records };
+		const response = await this.#send(request, options);
 		return fitting(response, isObject(response));
 	}
 

@@ -15,7 +15,7 @@ export {
 	TimeoutError,
 } from './errors';
 export { seriesFinder, seriesKey } from './forecastSeries';
-export { hadNotFinite, parseJson } from './json';
+export { hadNotFinite, parseJson, setOwn } from './json';
 export type { EndpointSchema, FieldSchema, FieldType } from './openapi/EndpointSchema';
 export { isBlank } from './openapi/FieldRule';
 export { fieldWords } from './openapi/fieldWords';

@@ -4,6 +4,12 @@ export function isObject(value: unknown): value is JsonObject {
 	return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Assigned, `__proto__` would become the prototype. Spreads are safe as well, and take ten times as long on Node 20. */
+export function setOwn(json: JsonObject, name: string, value: unknown): void {
+	if (name === '__proto__') Object.defineProperty(json, name, { value, enumerable: true, writable: true });
+	else json[name] = value;
+}
+
 /**
  * A run of 16 digits that starts a number or a string: the only texts in which JSON.parse could round an integer.
  * Fractions (a probability has 17 digits) do not match, so that ordinary answers are only scanned.
@@ -24,6 +30,8 @@ const lossy = new WeakSet<object>();
 export function hadNotFinite(value: unknown): boolean {
 	return typeof value === 'object' && value !== null && lossy.has(value);
 }
+
+export const markNotFinite = (value: object) => void lossy.add(value);
 
 /** A text that is no JSON. */
 export class NotJson extends SyntaxError {
@@ -100,7 +108,7 @@ function nullNotFinite(root: unknown): void {
 				holder && !hadNotFinite(holder.value);
 				holder = holder.holder
 			) {
-				lossy.add(holder.value as object);
+				markNotFinite(holder.value as object);
 			}
 		}
 	}

@@ -222,6 +222,7 @@ export class RecordBatcher implements SearchOwner {
 				body: single ? recordBody(texts[0]!, settings) : recordsBody(texts, settings),
 				headers,
 				order,
+				records: name === 'forecast' ? undefined : items.length,
 				rule: {
 					repeatable,
 					// A part of a request that may have made a worker die: finding the record should stay cheap.

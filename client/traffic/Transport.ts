@@ -38,7 +38,10 @@ export interface CallOptions extends Credential {
 	deadline?: number;
 	/** The caller's requests in flight per endpoint and instance. Default: 8, an API node's default pool. */
 	maxConcurrency?: number;
-	/** Bytes of a decoded response. Default: 64 MiB. */
+	/**
+	 * Bytes of a decoded response. Default: 64 MiB; of a prediction, an effect or a lookup 4 MiB and 256 KiB for each record, if
+	 * that is less.
+	 */
 	maxResponseBytes?: number;
 	/** Ends the call with a CancelledError, wherever it is. */
 	signal?: AbortSignal;
@@ -62,6 +65,8 @@ export interface ApiRequest extends CallRequest {
 	headers: SecretHeaders;
 	/** Whether a response that is not JSON is one, too: functions choose theirs, and their status. */
 	ofFunction?: boolean;
+	/** How many there are, where the response has one result for each: it is limited by that. */
+	records?: number;
 }
 
 /** Endpoints remembered although nothing goes to them; ids can come from expressions, so their number has an end. */
@@ -114,7 +119,7 @@ export class Transport {
 
 	/** @throws ApiNodeError telling what happened to the last attempt */
 	async send(request: ApiRequest, options: CallOptions, caller: Caller): Promise<ApiResponse> {
-		const limits = limitsOf(options);
+		const limits = limitsOf(options, request.records);
 		const { tokens, authorization } = accessOf(options, caller.credential, this.credential);
 		const { endpoint } = request;
 		const scope = this.begin(caller, options.signal);
@@ -356,8 +361,9 @@ async function checkAlive(connections: Connections): Promise<Liveness> {
 }
 
 /** @throws InvalidCallError for a value with which no call could succeed */
-export function limitsOf(options: CallOptions) {
-	const { timeout = 30_000, maxConcurrency = 8, maxResponseBytes = 64 * 2 ** 20 } = options;
+export function limitsOf(options: CallOptions, records = Infinity) {
+	const ofRecords = Math.min(64 * 2 ** 20, 4 * 2 ** 20 + records * 256 * 1024);
+	const { timeout = 30_000, maxConcurrency = 8, maxResponseBytes = ofRecords } = options;
 	checkRange('timeout', timeout, 1, longestTimer);
 	checkRange('deadline', options.deadline, 1);
 	checkRange('maxConcurrency', maxConcurrency, 1);

@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { versions } from 'node:process';
-import { promisify } from 'node:util';
+import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { ExchangeTooLarge, type WireResponse } from './exchange';
+import { joined, ownTurn, sliceBytes } from './slices';
 
 /** A header's value, the first where it comes twice; empty without one. */
 export function firstOf(headers: IncomingHttpHeaders, name: string): string {
@@ -10,23 +11,21 @@ export function firstOf(headers: IncomingHttpHeaders, name: string): string {
 	return (Array.isArray(value) ? value[0] : value) ?? '';
 }
 
-type Decoder = (data: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>;
+const options = { chunkSize: sliceBytes };
 
-const inflate = promisify(zlib.inflate);
-const inflateRaw = promisify(zlib.inflateRaw);
-const gunzip = promisify(zlib.gunzip);
-
-const decoders: Record<string, Decoder> = {
-	gzip: gunzip,
-	'x-gzip': gunzip,
+const decoders: Record<string, (data: Buffer) => Transform> = {
+	gzip: () => zlib.createGunzip(options),
+	'x-gzip': () => zlib.createGunzip(options),
 	// Some servers leave out the two bytes that RFC 9110 wants in front: they say method 8 and are a multiple of 31.
-	deflate: async (data, options) =>
-		await ((data[0]! & 15) === 8 && data.readUInt16BE(0) % 31 === 0 ? inflate : inflateRaw)(data, options),
-	br: promisify(zlib.brotliDecompress),
+	deflate: (data) =>
+		(data[0]! & 15) === 8 && data.readUInt16BE(0) % 31 === 0
+			? zlib.createInflate(options)
+			: zlib.createInflateRaw(options),
+	br: () => zlib.createBrotliDecompress(options),
 };
 // Node.js 20 has no zstd.
-const { zstdDecompress } = zlib as { zstdDecompress?: typeof zlib.gunzip };
-if (zstdDecompress) decoders.zstd = promisify(zstdDecompress);
+const { createZstdDecompress } = zlib as { createZstdDecompress?: typeof zlib.createGunzip };
+if (createZstdDecompress) decoders.zstd = () => createZstdDecompress(options);
 
 const gzipMagic = Buffer.from([0x1f, 0x8b]);
 
@@ -47,11 +46,7 @@ export class DecodeError extends Error {
  *
  * @throws DecodeError, ExchangeTooLarge
  */
-export async function decodedBody(
-	{ headers, body }: WireResponse,
-	isJson: boolean,
-	maxOutputLength: number,
-): Promise<Buffer> {
+export async function decodedBody({ headers, body }: WireResponse, isJson: boolean, most: number): Promise<Buffer> {
 	// A header that comes twice is a list.
 	const named = headers['content-encoding']?.toString().toLowerCase().split(',') ?? [];
 	let encodings = named.map((each) => each.trim()).filter((each) => each !== '' && each !== 'identity');
@@ -61,12 +56,24 @@ export async function decodedBody(
 		if (data.length === 0 || isText(data)) return data;
 		if (!Object.hasOwn(decoders, encoding)) throw unknown(encoding);
 		try {
-			data = await decoders[encoding]!(data, { maxOutputLength });
+			data = await decompressed(decoders[encoding]!(data), data, most);
 		} catch (error) {
 			throw failureOf(error as NodeJS.ErrnoException, encoding);
 		}
 	}
 	return data;
+}
+
+async function decompressed(decoder: Transform, data: Buffer, most: number): Promise<Buffer> {
+	const chunks: Buffer[] = [];
+	let bytes = 0;
+	decoder.end(data);
+	for await (const chunk of decoder as AsyncIterable<Buffer>) {
+		bytes += chunk.length;
+		if (bytes > most) throw new ExchangeTooLarge();
+		chunks.push(chunk);
+	}
+	return await joined(chunks, bytes);
 }
 
 /** Whether it begins as text does and no compressed data do: UTF-8 without control characters. */
@@ -85,9 +92,9 @@ function unknown(encoding: string): DecodeError {
 	return new DecodeError(`has the content-encoding ${name}, which Node.js ${versions.node} cannot decode (${known})`);
 }
 
-function failureOf({ code }: NodeJS.ErrnoException, encoding: string): Error {
-	if (code === 'ERR_BUFFER_TOO_LARGE') return new ExchangeTooLarge();
-	if (code === 'Z_BUF_ERROR') return new DecodeError('was cut off', true);
+function failureOf(error: NodeJS.ErrnoException, encoding: string): Error {
+	if (error instanceof ExchangeTooLarge) return error;
+	if (error.code === 'Z_BUF_ERROR') return new DecodeError('was cut off', true);
 	return new DecodeError(`is not the ${encoding} that its content-encoding says`);
 }
 
@@ -114,9 +121,37 @@ export function decodedText(body: Buffer, charset: string): string {
 		const text = body.toString('utf8');
 		return text.startsWith('\ufeff') ? text.slice(1) : text;
 	}
+	return decoderOf(charset)(body);
+}
+
+/** @returns decodes a text, or its parts one after the other */
+function decoderOf(charset: string): (part: Buffer, stream?: boolean) => string {
 	const decoder = new TextDecoder(charset);
-	if (decoder.encoding !== 'windows-1252') return decoder.decode(body);
-	return body.toString('latin1').replace(/[\x80-\x9f]/g, (character) => windows1252[character.charCodeAt(0) - 0x80]!);
+	if (decoder.encoding !== 'windows-1252') return (part, stream) => decoder.decode(part, { stream });
+	return (part) =>
+		part.toString('latin1').replace(/[\x80-\x9f]/g, (character) => windows1252[character.charCodeAt(0) - 0x80]!);
+}
+
+/** A body in UTF-8, which it may be already. */
+export async function inUtf8(response: Pick<WireResponse, 'body' | 'headers'>): Promise<Buffer> {
+	const { body } = response;
+	let decode: ReturnType<typeof decoderOf>;
+	try {
+		const charset = charsetOf(response);
+		if (/^utf-?8$/.test(charset)) return body;
+		decode = decoderOf(charset);
+	} catch {
+		return body;
+	}
+	const parts: Buffer[] = [];
+	let bytes = 0;
+	for (let at = 0; at < body.length; at += sliceBytes) {
+		const part = Buffer.from(decode(body.subarray(at, at + sliceBytes), true));
+		bytes += part.length;
+		parts.push(part);
+		await ownTurn();
+	}
+	return await joined(parts, bytes);
 }
 
 /** A body as text; in UTF-8, as JSON is, where its character set does not exist. */

@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import type { Dispatcher } from 'undici';
+import type { Reading } from './Readings';
+import { joined } from './slices';
 
 export interface WireRequest {
 	method: 'GET' | 'POST';
@@ -25,6 +27,8 @@ export interface ExchangeLimits {
 	maxResponseBytes: number;
 	/** Calls back with the reason when the call is cancelled; the returned function takes that back. */
 	onCancel?: (callback: (reason: Error) => void) => () => void;
+	/** Holds back what there is no room for. */
+	reading?: Reading;
 }
 
 /** Of a response's headers: gateways add policies and traces to them, beyond the 16 KiB that Node.js and undici allow. */
@@ -76,7 +80,7 @@ export function exchange(dispatcher: Dispatcher, request: WireRequest, limits: E
 		// One timer for both limits: an exchange nearly always ends before it fires. No request waits for a free connection (the
 		// pool opens one), so one that has not started is connecting.
 		const onTime = () => {
-			const left = limits.timeout - (performance.now() - startedAt);
+			const left = limits.reading?.waits ? limits.timeout : limits.timeout - (performance.now() - startedAt);
 			if (controller && left > 0) timer = setTimeout(onTime, left);
 			else fail(new ExchangeTimeout());
 		};
@@ -93,18 +97,20 @@ export function exchange(dispatcher: Dispatcher, request: WireRequest, limits: E
 				status = statusCode;
 				headers = responseHeaders;
 			},
-			onResponseData(_controller, chunk) {
+			onResponseData(from, chunk) {
 				bytes += chunk.length;
-				if (bytes > limits.maxResponseBytes) fail(new ExchangeTooLarge());
-				else chunks.push(chunk);
+				if (bytes > limits.maxResponseBytes) return fail(new ExchangeTooLarge());
+				chunks.push(chunk);
+				limits.reading?.took(chunk.length, from);
 			},
 			onResponseEnd() {
 				if (ended) return;
 				release();
-				const response = { status, headers, body: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks) };
 				// undici frees the connection in an immediate that it has yet to set. A request sent before that opens
 				// another connection: measured, twice as many as requests at a time.
-				queueMicrotask(() => setImmediate(() => resolve(response)));
+				queueMicrotask(() =>
+					setImmediate(() => resolve(joined(chunks, bytes).then((body) => ({ status, headers, body })))),
+				);
 			},
 			onResponseError(_controller, error) {
 				fail(error);

@@ -1,9 +1,11 @@
-import { type NotJson, parseResponse } from '../json';
+import type { NotJson } from '../json';
 import { RawResponse } from '../RawResponse';
 import type { ResponseHead } from '../types';
-import { bodyText, charsetOf, decodedBody, firstOf, DecodeError } from './decode';
+import { charsetOf, decodedBody, firstOf, DecodeError } from './decode';
 import { isErrorInside } from './errorWords';
 import { ExchangeFailure, type ExchangeLimits, type WireResponse } from './exchange';
+import { parseBody, TooMuchError } from './parseBody';
+import { Reading, readings } from './Readings';
 import { responseHead } from './responseHead';
 import { redactor, type SecretHeaders } from './secretHeaders';
 import {
@@ -12,6 +14,7 @@ import {
 	fromExchangeFailure,
 	fromStatus,
 	notJson,
+	tooMuch,
 	undecodable,
 } from './toClientError';
 
@@ -25,6 +28,8 @@ export interface ExchangedRequest {
 	ofFunction?: boolean;
 	/** Whether the response may be anything. */
 	acceptAny?: boolean;
+	/** How many the `results` of the response may be. */
+	records?: number;
 }
 
 export interface ApiResponse {
@@ -43,7 +48,18 @@ const jsonType = /(^|[/+-])json$/;
  * @throws ApiNodeError
  */
 export async function exchangeJson(
-	{ path, body, headers: own, ofFunction = false, acceptAny = ofFunction }: ExchangedRequest,
+	...[request, authorization, limits, context]: Parameters<typeof exchanged>
+): Promise<ApiResponse> {
+	const reading = new Reading(readings);
+	try {
+		return await exchanged(request, authorization, { ...limits, reading }, context);
+	} finally {
+		reading.end();
+	}
+}
+
+async function exchanged(
+	{ path, body, headers: own, ofFunction = false, acceptAny = ofFunction, records }: ExchangedRequest,
 	authorization: SecretHeaders,
 	limits: Omit<ExchangeLimits, 'connectTimeout'>,
 	context: AttemptContext,
@@ -60,7 +76,9 @@ export async function exchangeJson(
 	const failed = response.status < 200 || response.status > 299;
 	try {
 		const mustBeJson = !acceptAny || jsonType.test(type);
+		const { length } = response.body;
 		response.body = await decodedBody(response, mustBeJson || failed, limits.maxResponseBytes);
+		limits.reading?.took(response.body.length - length);
 	} catch (error) {
 		// A status says what happened without a body, too.
 		if (failed) response.body = Buffer.alloc(0);
@@ -78,8 +96,9 @@ export async function exchangeJson(
 	}
 	let value: unknown;
 	try {
-		value = parseResponse(bodyText(response));
+		value = await parseBody(response, records);
 	} catch (error) {
+		if (error instanceof TooMuchError) throw tooMuch(error, response, context);
 		const { cutOff } = error as NotJson;
 		// It has run, whatever it calls JSON; what was cut off is not all that it said.
 		if (acceptAny && !cutOff) return raw();

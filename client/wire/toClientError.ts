@@ -20,6 +20,7 @@ import {
 	type WireResponse,
 } from './exchange';
 import { shortened } from '../shortened';
+import type { TooMuchError } from './parseBody';
 import { parseHttpDate, parseRetryAfter } from './retryAfter';
 import type { Redact } from './secretHeaders';
 
@@ -285,14 +286,34 @@ export function notJson(response: WireResponse, cutOff: boolean, context: Attemp
 	return new ResponseError(message, { ...details, advice }, 'notJson');
 }
 
+/** The error for a 2xx response that has more in it than it may have. */
+export function tooMuch(
+	{ message, reason }: TooMuchError,
+	response: WireResponse,
+	context: AttemptContext,
+): ResponseError {
+	return unread(message, response, context, reason, 'Ask for fewer records or rows at a time.');
+}
+
 /** The error for a 2xx response whose `content-encoding` cannot be undone. */
 export function undecodable(
 	{ message, cutOff }: DecodeError,
 	response: WireResponse,
 	context: AttemptContext,
 ): ResponseError {
-	const details = { ...detailsOf({ ...response, body: Buffer.alloc(0) }, context), detail: undefined };
 	const advice = 'Check the API node, and any proxy in front of it: the client asks for no compression.';
+	return unread(message, response, context, cutOff ? 'broken' : 'notJson', advice);
+}
+
+/** @param message goes on after "The response of <host>" */
+function unread(
+	message: string,
+	response: WireResponse,
+	context: AttemptContext,
+	reason: ResponseError['reason'],
+	advice: string,
+): ResponseError {
+	const details = { ...detailsOf({ ...response, body: Buffer.alloc(0) }, context), detail: undefined, advice };
 	const whole = `The response of ${context.connections.host} ${message}`;
-	return new ResponseError(whole, { ...details, advice }, cutOff ? 'broken' : 'notJson');
+	return new ResponseError(whole, details, reason);
 }

@@ -8,10 +8,10 @@ import {
 	type RecordOutcome,
 	seriesFinder,
 	seriesKey,
+	setOwn,
 	StatusError,
 } from '../../client';
 import { callTo, positive, type Target, targetReader } from '../shared/callSettings';
-import { setOwn } from '../shared/columns';
 import { Execution } from '../shared/Execution';
 import { mayBeFull } from '../shared/fullResponse';
 import { notFiniteRead } from '../shared/hints';

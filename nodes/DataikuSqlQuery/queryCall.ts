@@ -1,8 +1,8 @@
 import type { IDataObject } from 'n8n-workflow';
-import { hadNotFinite, InvalidCallError, type ResponseHead } from '../../client';
+import { hadNotFinite, InvalidCallError, type ResponseHead, setOwn } from '../../client';
 import { isObject } from '../shared/isObject';
 import type { ItemCall } from '../shared/callItems';
-import { setOwn, withRest } from '../shared/columns';
+import { withRest } from '../shared/columns';
 import type { Execution } from '../shared/Execution';
 import { fullResponse, headersFor } from '../shared/fullResponse';
 import { notFiniteRead } from '../shared/hints';

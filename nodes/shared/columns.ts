@@ -1,12 +1,6 @@
 import type { IDataObject } from 'n8n-workflow';
-import type { JsonObject } from '../../client';
+import { type JsonObject, setOwn } from '../../client';
 import { isObject } from './isObject';
-
-/** Assigned, `__proto__` would become the prototype. Spreads are safe as well, and take ten times as long on Node 20. */
-export function setOwn(json: JsonObject, name: string, value: unknown): void {
-	if (name === '__proto__') Object.defineProperty(json, name, { value, enumerable: true, writable: true });
-	else json[name] = value;
-}
 
 /** The same values, each under a name with something before it. */
 export function prefixed(columns: JsonObject, prefix: string): JsonObject {

@@ -1,6 +1,6 @@
 import type { IDataObject, INodeExecutionData } from 'n8n-workflow';
-import { InvalidCallError, type JsonObject } from '../../client';
-import { setOwn, withRest } from './columns';
+import { InvalidCallError, type JsonObject, setOwn } from '../../client';
+import { withRest } from './columns';
 import { isObject } from './isObject';
 import { combine, type Parameters, type Reader, textOf } from './parameters';
 

@@ -4,8 +4,7 @@ import type {
 	ResourceMapperField,
 	ResourceMapperValue,
 } from 'n8n-workflow';
-import { InvalidCallError, isBlank, type JsonObject, parseJson } from '../../client';
-import { setOwn } from './columns';
+import { InvalidCallError, isBlank, type JsonObject, parseJson, setOwn } from '../../client';
 import { fieldValue, isMissing } from './fieldValues';
 import { isObject } from './isObject';
 import { withoutFailure } from './nodeErrors';

@@ -1,0 +1,64 @@
+import type { Dispatcher } from 'undici';
+
+/** Of bodies of responses, in a process: four of the largest that are allowed by default. */
+const mostBytes = 256 * 2 ** 20;
+
+type Flow = Pick<Dispatcher.DispatchController, 'pause' | 'resume'>;
+
+/** One response, from its first byte until it is parsed. */
+export class Reading {
+	private bytes = 0;
+	private paused: Flow | undefined;
+
+	constructor(private readonly readings: Readings) {}
+
+	/** It waits for others to be parsed: the server is not to blame. */
+	get waits(): boolean {
+		return this.paused !== undefined;
+	}
+
+	/** @param flow where the bytes come from, unless they are here already */
+	took(bytes: number, flow?: Flow): void {
+		this.bytes += bytes;
+		if (!this.readings.hold(this, bytes) && flow) (this.paused = flow).pause();
+	}
+
+	resume(): void {
+		const flow = this.paused;
+		// It may bring bytes at once, for which there is no room.
+		this.paused = undefined;
+		flow?.resume();
+	}
+
+	end(): void {
+		this.paused = undefined;
+		this.readings.drop(this, this.bytes);
+	}
+}
+
+/** The responses that are being read: where they are too large together, all but the oldest wait. */
+export class Readings {
+	private held = 0;
+	private readonly open = new Set<Reading>();
+
+	constructor(private readonly most = mostBytes) {}
+
+	/** @returns whether there is room for more */
+	hold(reading: Reading, bytes: number): boolean {
+		this.held += bytes;
+		this.open.add(reading);
+		return this.held <= this.most || this.open.values().next().value === reading;
+	}
+
+	drop(reading: Reading, bytes: number): void {
+		this.held -= bytes;
+		this.open.delete(reading);
+		for (const each of this.open) {
+			each.resume();
+			if (this.held > this.most) break;
+		}
+	}
+}
+
+/** Of this process, whatever the client. */
+export const readings = new Readings();

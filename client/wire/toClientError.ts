@@ -255,12 +255,15 @@ function detailsOf(response: WireResponse, { connections, attempts, redact }: At
 export function fromStatus(response: WireResponse, context: AttemptContext, ofFunction = false): StatusError {
 	const details = detailsOf(response, context);
 	const chosen = ofFunction && details.errorType === undefined && response.status >= 400;
+	const raised = ofFunction && !chosen && response.status === 500;
 	const page = details.errorType === undefined && isPage(response);
 	const { message, advice }: { message: string; advice?: string } = chosen
 		? { message: `The function responded with status ${response.status}` }
-		: page && response.status === 403
-			? byFirewall(context.connections.host)
-			: meaningOf(response, context.connections.host, context.redact);
+		: raised
+			? { message: 'The function raised an error (500)' }
+			: page && response.status === 403
+				? byFirewall(context.connections.host)
+				: meaningOf(response, context.connections.host, context.redact);
 	// From the response's own date: the clocks of two machines may differ by minutes.
 	const sentAt = parseHttpDate(firstOf(response.headers, 'date'));
 	const retryAfter = parseRetryAfter(firstOf(response.headers, 'retry-after'), sentAt);

@@ -191,7 +191,7 @@ function failWithout(execution: Execution, unread: number, groups: readonly Seri
 	const valuesOf = ({ target }: SeriesGroup) => target.identifierColumns.map((path) => fieldAt(json, path).value);
 	const tells = (group: SeriesGroup) => valuesOf(group).every((value) => (value ?? null) !== null);
 	if (!groups.every(tells)) {
-		execution.remark('An item could not be read, and its series is unknown: a forecast may lack this line');
+		execution.remark('An item could not be read, and its series is unknown: a forecast may lack this line', unread);
 	}
 	for (const group of groups.filter(tells)) {
 		const { target, series } = group;
@@ -236,13 +236,13 @@ function emit(series: Series, { result, response }: Success, output: string, exe
 			advice: 'It may have no past: each series needs records that hold its date and its target.',
 		});
 	}
-	const lacking = results.find(hadNotFinite);
-	if (lacking) execution.remark(notFiniteRead, textOf(lacking.timeseriesIdentifier));
 	const last = series.itemIndexes.at(-1)!;
+	const lacking = results.find(hadNotFinite);
+	if (lacking) execution.remark(notFiniteRead, last, textOf(lacking.timeseriesIdentifier));
 	const { columnPrefix: prefix } = outputNamesReader(execution.parameters)(last);
 	const beside: typeof besideIdentifier = (identifier, columns) => {
 		const clash = Object.keys(columns).find((name) => Object.hasOwn(identifier ?? {}, prefix + name));
-		if (clash !== undefined) execution.remark(identifierKept, prefix + clash);
+		if (clash !== undefined) execution.remark(identifierKept, last, prefix + clash);
 		return besideIdentifier(identifier, columns, prefix);
 	};
 	const made = outputNamed(outputs, output)(results, response as IDataObject, beside);

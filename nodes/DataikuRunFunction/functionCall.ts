@@ -60,12 +60,12 @@ export function functionCall(context: IExecuteFunctions): (execution: Execution)
 				const own = [resultField, 'contentType'].filter((name) => Object.hasOwn(raw.json, name));
 				return [withFields(raw, ...own)];
 			}
-			if (hadNotFinite(response)) execution.remark(notFiniteRead, `item ${itemIndex}`);
+			if (hadNotFinite(response)) execution.remark(notFiniteRead, itemIndex);
 			const value = valueOf(response);
 			if (!Array.isArray(value) || !splitArray(itemIndex) || output === 'fullResponse') {
 				return [withFields(item(value, response), resultField)];
 			}
-			if (value.length === 0) execution.remark('The function returned an empty list');
+			if (value.length === 0) execution.remark('The function returned an empty list', itemIndex);
 			return value.map((element) => withFields(item(element), resultField));
 		};
 	};

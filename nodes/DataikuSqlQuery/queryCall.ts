@@ -118,9 +118,9 @@ export function queryCall(execution: Execution): ItemCall {
 		const toRows = outputNamed(outputs, output);
 		const { headers, onResponse } = headersFor(output);
 		const response = await session.sqlQuery(endpointId, record, { ...options, onResponse });
-		if (hadNotFinite(response)) execution.remark(notFiniteRead, `item ${itemIndex}`);
+		if (hadNotFinite(response)) execution.remark(notFiniteRead, itemIndex);
 		const rows = toRows(response, { headers, cell: convertNumbers(itemIndex) ? numberIfExact : undefined });
-		if (rows.length === 0) execution.remark('The query found no row');
+		if (rows.length === 0) execution.remark('The query found no row', itemIndex);
 		const own = Object.keys(rows[0] ?? {});
 		const source = keepInput(itemIndex) ? sources[itemIndex]! : undefined;
 		return rows.map((json) => {

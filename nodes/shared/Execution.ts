@@ -13,10 +13,10 @@ import {
 } from '../../client';
 import { endpointReader, type Target } from './callSettings';
 import { FeatureCheck } from './FeatureCheck';
-import { listed, Remarks, runHints } from './hints';
+import { Failures, listed, Remarks, runHints } from './hints';
 import { isObject } from './isObject';
 import { ItemConnections } from './ItemConnections';
-import { errorItem, explain, type Place, type Slot, summaryOf, toNodeError } from './nodeErrors';
+import { errorItem, explain, type Place, type Slot, toNodeError } from './nodeErrors';
 import { asSource, renameErrors, RunColumns } from './outputItems';
 import { Parameters, type Reader } from './parameters';
 import { Records } from './records';
@@ -54,7 +54,7 @@ export class Execution {
 	readonly records: Records;
 	readonly features: FeatureCheck;
 	/** What the client did beyond sending each request once. */
-	readonly counts = { retries: 0, splits: 0, instancesOut: new Set<string>() };
+	readonly counts = { retries: 0, instancesOut: new Set<string>() };
 	private readonly stop = new AbortController();
 	private readonly output: Array<INodeExecutionData | Array<INodeExecutionData | Slot> | undefined>;
 	private readonly remarks = new Remarks();
@@ -63,7 +63,7 @@ export class Execution {
 	private readonly errors = new Set<INodeExecutionData>();
 	private readonly continueOnFail: boolean;
 	private done = 0;
-	private failed = 0;
+	private readonly failures = new Failures();
 	private fatal: { error: unknown } | undefined;
 	private readonly destinations = new Map<ApiNodeClient, Destination>();
 	private readonly startedAt = performance.now();
@@ -109,7 +109,7 @@ export class Execution {
 					errorItem(explain(error, { itemIndex: i }), i, keptInput(context, i));
 				return [context.getInputData().map(failed)];
 			}
-			throw toNodeError(context.getNode(), { ...explain(error, { itemIndex: 0 }), message: summaryOf(error) }, 0);
+			throw toNodeError(context.getNode(), explain(error, {}), 0);
 		}
 		const execution = new Execution(context, parameters, limits, connections, operation, options);
 		const cancelled = context.getExecutionCancelSignal?.();
@@ -231,13 +231,13 @@ export class Execution {
 	fail(error: unknown, place: Place, untried = false): void {
 		if (error instanceof CancelledError) throw error;
 		if (this.limits) {
-			const { target } = place;
-			this.failed++;
+			const { itemIndex, target } = place;
+			this.failures.add(itemIndex, '');
 			return this.emitError(place, modelError(error, this.limits, target, this.features.expectationOn(error, target)));
 		}
 		const failure = explain(error, place, { untried, advice: this.features.adviceOn(error, place.target) });
 		if (!this.continueOnFail) throw toNodeError(this.context.getNode(), failure, place.itemIndex);
-		this.failed++;
+		this.failures.add(place.itemIndex, failure.message);
 		this.emitError(place, errorItem(failure, place.itemIndex, keptInput(this.context, place.itemIndex)));
 	}
 
@@ -260,10 +260,10 @@ export class Execution {
 	/**
 	 * Counts something that the person at the editor might wonder about.
 	 *
-	 * @param example which item or value it was, in a few words
+	 * @param example what else the item can be found by
 	 */
-	remark(what: string, example?: string): void {
-		this.remarks.add(what, example);
+	remark(what: string, itemIndex: number, example?: string): void {
+		this.remarks.add(what, itemIndex, example);
 	}
 
 	/** Tells n8n's log before the run, and the person at the editor after it. */
@@ -314,7 +314,6 @@ export class Execution {
 
 	private countEvent(event: ClientEvent): void {
 		if (event.type === 'retry') this.counts.retries++;
-		else if (event.type === 'split') this.counts.splits++;
 		else if (event.type === 'instanceOut') this.counts.instancesOut.add(event.instance);
 	}
 
@@ -325,11 +324,13 @@ export class Execution {
 		const renamed = renameErrors(this.errors.size > 0 ? items.filter((item) => !this.errors.has(item)) : items);
 		if (this.limits) {
 			// Beside nothing but errors, they would only distract.
-			const said = this.failed < this.items.length ? [...this.remarks.words, ...renamed, ...this.features.hints] : [];
+			const said =
+				this.failures.count < this.items.length ? [...this.remarks.words, ...renamed, ...this.features.words] : [];
 			return [toolAnswer(items, said, this.limits)];
 		}
 		const unmatched = this.records.unmatchedNames;
 		const notes = [
+			...this.remarks.hints,
 			...this.features.notes,
 			...renamed,
 			...(unmatched.length > 0 ? [`No item has a field of the name ${listed(unmatched)}`] : []),
@@ -337,14 +338,8 @@ export class Execution {
 				? ['Whoever responds is taken for the API node: the credential ignores SSL issues']
 				: []),
 		];
-		const hints = runHints(
-			this.counts,
-			this.failed,
-			this.items.length,
-			this.remarks.hints,
-			[...this.features.hints, ...this.warnings],
-			notes,
-		);
+		const warnings = [...this.failures.words(this.items.length), ...this.features.hints, ...this.warnings];
+		const hints = runHints(this.counts, warnings, notes);
 		if (hints.length > 0) {
 			this.context.addExecutionHints?.(...hints);
 			const { name } = this.context.getNode();

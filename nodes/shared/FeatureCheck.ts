@@ -17,6 +17,7 @@ import {
 } from '../../client';
 import type { Target } from './callSettings';
 import { isDue, knownDocument, readDocument, readSoon } from './documents';
+import { Remarks } from './hints';
 import type { EndpointPlace } from './nodeErrors';
 import { operationNames } from './operations';
 import { choice, type Parameters, type Reader } from './parameters';
@@ -24,9 +25,6 @@ import type { RecordOrigin } from './records';
 
 /** How long a run waits for all documents that it must have, in ms. */
 const longestWait = 5_000;
-/** Different misfits that are told apart, and those that a hint shows. */
-const mostMisfits = 1_000;
-const mostShown = 5;
 /** Names that no form has, of which a hint shows some. */
 const mostNames = 1_000;
 
@@ -37,6 +35,8 @@ interface EndpointCheck {
 	/** A record of no fields at all cannot do. */
 	needsFields: boolean;
 }
+
+const notChecked = 'The features were not checked: no OpenAPI document that can be read tells them';
 
 const none: readonly string[] = [];
 const unchecked: EndpointCheck = { check: () => none, needsFields: false };
@@ -59,8 +59,7 @@ export class FeatureCheck {
 	private last: { target: Target; form?: RecordOrigin['form']; found: EndpointCheck } | undefined;
 	private longest: Promise<void> | undefined;
 	private readonly waited = new Set<string>();
-	private readonly misfits = new Map<string, number>();
-	private items = 0;
+	private readonly misfits = new Remarks();
 	private unchecked = false;
 	/** Names of the form's fields and of the items'. */
 	private readonly names = { form: new Set<string>(), found: new Set<string>(), unused: new Set<string>() };
@@ -104,30 +103,24 @@ export class FeatureCheck {
 		if (contents.includes('none') && (needsFields || !this.mayBeEmpty)) throw this.emptyRecord(target, origin);
 		const holdsNulls = contents.includes('nulls') && !this.mayBeEmpty;
 		if (mode === 'off' && !(asTool && holdsNulls)) return;
-		this.items++;
 		const texts = holdsNulls
 			? [misfitWords({ kind: 'empty' }, { id: '', operation: this.operation })]
 			: records.flatMap((record) => check(record, origin.item));
 		if (origin.form?.byName && origin.item) this.noteNames(origin.form.fields, origin.item);
 		if (texts.length === 0) return;
 		if (mode === 'error' || (asTool && holdsNulls)) throw misfit([...new Set(texts)], this.exampleOf(target));
-		for (const text of new Set(texts)) {
-			if (this.misfits.has(text) || this.misfits.size < mostMisfits) {
-				this.misfits.set(text, (this.misfits.get(text) ?? 0) + 1);
-			}
-		}
+		for (const text of new Set(texts)) this.misfits.add(text, itemIndex);
 	}
 
 	/** What did not fit, most often first. */
 	get hints(): string[] {
-		const sorted = [...this.misfits].sort(([, a], [, b]) => b - a);
-		const shown = sorted.slice(0, mostShown).map(([text, count]) => `${count} of ${this.items} items: ${text}`);
-		const others = sorted.length - shown.length;
-		return [
-			...shown,
-			...(others > 0 ? [`${others} other misfits`] : []),
-			...(this.unchecked ? ['The features were not checked: no OpenAPI document that can be read tells them'] : []),
-		];
+		const { hints } = this.misfits;
+		return this.unchecked ? [...hints, notChecked] : hints;
+	}
+
+	/** The same for a model, which has no items. */
+	get words(): string[] {
+		return this.misfits.words;
 	}
 
 	/** What the form sent of the items, where it left out fields of theirs and had none for some of its own. */
@@ -156,6 +149,8 @@ export class FeatureCheck {
 			return `'${target.endpointId}' is ${kind}: use ${node}.`;
 		}
 		if (error.status === 404) return this.listOf(endpoints);
+		// A function may have failed for any reason.
+		if (this.operation === 'runFunction' && !/argument/.test(error.detail ?? '')) return undefined;
 		const example = this.exampleOf(target);
 		return example && `A record looks like ${example}.`;
 	}

@@ -7,7 +7,7 @@ import { shortened } from './shortened';
 const mostShown = { kinds: 5, examples: 3, names: 10 };
 const longest = { kind: 200, example: 80, name: 60, hint: 2_000 };
 /** Kinds that are told apart while a run goes on; the rest is counted. */
-const mostKept = 100;
+const mostKept = 1_000;
 
 const counted = (count: number, one: string, many: string) =>
 	`${count.toLocaleString('en')} ${count === 1 ? one : many}`;
@@ -19,44 +19,45 @@ export function listed(names: readonly string[]): string {
 	return `${shown.join(', ')}${others > 0 ? ` and ${others.toLocaleString('en')} more` : ''}`;
 }
 
-/** Something that happened to a number of items, and some of them. */
+/** The items something happened to: how many, and the first of them. */
 interface Remark {
 	count: number;
-	examples: Set<string>;
+	first: Array<{ itemIndex: number; example?: string }>;
 }
 
-const examplesOf = ({ count, examples }: Remark) =>
-	[...examples, ...(examples.size > 0 && count > examples.size ? ['...'] : [])].join('; ');
+function itemsOf({ count, first }: Remark): string {
+	const shown = first.map(({ itemIndex, example }) => `${itemIndex}${example ? `: ${example}` : ''}`);
+	return count === 1 ? `item ${shown[0]}` : `${counted(count, 'item', 'items')}, first: ${shown.join(', ')}`;
+}
 
 /** What there is to say of a run's items, bounded while it is collected. */
 export class Remarks {
 	private readonly remarks = new Map<string, Remark>();
 	private total = 0;
 
-	add(what: string, example?: string): void {
+	/** @param example what else the item can be found by */
+	add(what: string, itemIndex: number, example?: string): void {
 		const kind = shortened(what, longest.kind);
 		this.total++;
 		let remark = this.remarks.get(kind);
 		if (!remark) {
 			if (this.remarks.size >= mostKept) return;
-			this.remarks.set(kind, (remark = { count: 0, examples: new Set() }));
+			this.remarks.set(kind, (remark = { count: 0, first: [] }));
 		}
 		remark.count++;
-		if (example && remark.examples.size < mostShown.examples) remark.examples.add(shortened(example, longest.example));
+		if (remark.first.length >= mostShown.examples) return;
+		remark.first.push({ itemIndex, example: example && shortened(example, longest.example) });
 	}
 
 	/** For a model, which has no items. */
 	get words(): string[] {
-		return this.shown.map(([what, remark]) => (remark.examples.size > 0 ? `${what} (${examplesOf(remark)})` : what));
+		return this.shown.map(([what]) => what);
 	}
 
 	/** The most frequent kinds. */
 	get hints(): string[] {
 		const { shown } = this;
-		const told = shown.map(([what, remark]) => {
-			const examples = examplesOf(remark);
-			return `${what} (${counted(remark.count, 'item', 'items')}${examples && `: ${examples}`})`;
-		});
+		const told = shown.map(([what, remark]) => `${what} (${itemsOf(remark)})`);
 		const others = shown.reduce((rest, [, { count }]) => rest - count, this.total);
 		return others > 0 ? [...told, othersRemarked(others)] : told;
 	}
@@ -68,35 +69,52 @@ export class Remarks {
 
 const othersRemarked = (count: number) => `Other remarks (${counted(count, 'item', 'items')})`;
 
+/** The items that failed, and why the first of them did. */
+export class Failures {
+	count = 0;
+	private readonly first: number[] = [];
+	private why = '';
+
+	add(itemIndex: number, message: string): void {
+		if (this.count++ === 0) this.why = shortened(message, longest.kind);
+		if (this.first.length < mostShown.examples) this.first.push(itemIndex);
+	}
+
+	/** @param items how many the run had */
+	words(items: number): string[] {
+		const { count, first, why } = this;
+		if (count === 0) return [];
+		if (count === 1) return [`Item ${first[0]} failed: ${why}`];
+		const failed = count.toLocaleString('en');
+		return [
+			`${failed} of ${counted(items, 'item', 'items')} failed (first: ${first.join(', ')}). Item ${first[0]}: ${why}`,
+		];
+	}
+}
+
 /** A remark on a result. */
 export const notFiniteRead = 'NaN or Infinity came back, which JSON does not know: the value is null';
 
 /**
  * What the person at the editor should know about a run that did not go all by itself; nothing when it did.
  *
- * @param remarks other things to mention of items
- * @param misfits what does not fit the service's OpenAPI document
+ * @param warnings what may make results wrong or missing
  * @param notes other things to mention of the run
  */
 export function runHints(
-	done: Execution['counts'],
-	failed: number,
-	items: number,
-	remarks: readonly string[],
-	misfits: readonly string[],
+	{ retries, instancesOut }: Execution['counts'],
+	warnings: readonly string[],
 	notes: readonly string[],
 ): NodeExecutionHint[] {
-	const { retries, splits, instancesOut } = done;
 	const troubles = [
-		failed > 0 && `${failed.toLocaleString('en')} of ${counted(items, 'item', 'items')} failed`,
-		retries > 0 && `${counted(retries, 'request', 'requests')} retried`,
-		splits > 0 && `${counted(splits, 'request was', 'requests were')} sent again in parts`,
-		instancesOut.size > 0 &&
-			`${instancesOut.size === 1 ? 'instance' : 'instances'} ${listed([...instancesOut])} left out`,
-	].filter((part) => part !== false);
+		...(retries > 0 ? [`${counted(retries, 'request', 'requests')} retried`] : []),
+		...(instancesOut.size > 0
+			? [`${instancesOut.size === 1 ? 'instance' : 'instances'} ${listed([...instancesOut])} left out`]
+			: []),
+	];
 	const hint = (parts: readonly string[], type: NodeExecutionHint['type']): NodeExecutionHint[] => {
 		const message = sentence(shortened(parts.join('; '), longest.hint));
 		return parts.length > 0 ? [{ message, type, location: 'outputPane' }] : [];
 	};
-	return [...hint([...troubles, ...misfits], 'warning'), ...hint([...remarks, ...notes], 'info')];
+	return [...hint([...warnings, ...troubles], 'warning'), ...hint(notes, 'info')];
 }

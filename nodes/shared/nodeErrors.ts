@@ -27,10 +27,14 @@ export interface EndpointPlace {
 interface Failure {
 	message: string;
 	description?: string;
-	details: ErrorDetails;
+	/** Which item and endpoint it was. */
+	places: readonly string[];
+	named?: string;
+	details: ErrorDetails & { item?: number; endpoint?: string };
 }
 
 const detailNames = ['status', 'errorType', 'detail', 'instance', 'attempts', 'dssVersion', 'code', 'advice'] as const;
+const allNames: readonly string[] = ['item', 'endpoint', ...detailNames];
 
 /** Of an error, what may be told: nothing that could carry a secret. */
 function detailsOf(error: unknown): ErrorDetails {
@@ -68,6 +72,10 @@ function withoutPreamble(text: string): string {
 	return rest === text || rest === '' ? text : withoutPreamble(rest);
 }
 
+/** `NO_LOOKUP_MATCH` as words. */
+export const inWords = (text: string) =>
+	/^[A-Z]+(?:_[A-Z]+)+$/.test(text) ? text.toLowerCase().replaceAll('_', ' ') : text;
+
 /** Said before a record is looked at, by the API node or by a proxy: our own words say more. */
 const beforeTheRecord = new Set([401, 403, 407, 413, 429, 502, 503, 504]);
 
@@ -78,9 +86,14 @@ function ownSentence(error: unknown): string | undefined {
 	return isOwn && detail && !beforeTheRecord.has(status) ? withoutPreamble(detail) : undefined;
 }
 
+/** Whoever is shown the error of a workflow, the caller of a webhook for one, need not know the host. */
+function withoutHost(text: string, host: string | undefined): string {
+	const hostless = host ? text.replaceAll(host, 'the API node') : text;
+	return hostless === text ? text : `${hostless.charAt(0).toUpperCase()}${hostless.slice(1)}`;
+}
+
 /**
- * A failure in words: first what the API node said, or else what happened; then which item and endpoint it was. Host, status
- * and what to do stand below.
+ * A failure in words: what the API node said, or else what happened, without the host. What to do stands below.
  *
  * @param more whether the record was given up untried, and what the service's document has to say
  */
@@ -89,16 +102,23 @@ export function explain(
 	{ itemIndex, target, named }: Partial<Place>,
 	{ untried = false, advice }: { untried?: boolean; advice?: string } = {},
 ): Failure {
-	const what = summaryOf(error);
-	const own = ownSentence(error);
+	const told = detailsOf(error);
+	const what = withoutHost(summaryOf(error), told.instance);
+	const said = ownSentence(error);
+	const own = said && withoutHost(said, told.instance);
+	const endpoint = target?.endpointId || undefined;
 	const places = [
-		named ?? (itemIndex !== undefined && `item ${itemIndex}`),
-		target?.endpointId && `endpoint '${target.endpointId}'`,
-	].filter(Boolean);
-	const details = detailsOf(error);
+		...(named !== undefined ? [named] : itemIndex !== undefined ? [`item ${itemIndex}`] : []),
+		...(endpoint !== undefined ? [`endpoint '${endpoint}'`] : []),
+	];
+	const details = {
+		...(itemIndex !== undefined && { item: itemIndex }),
+		...(endpoint !== undefined && { endpoint }),
+		...told,
+	};
 	const sentences = [
 		own && sentence(what),
-		!own && details.detail && sentence(`The response said: ${withoutPreamble(details.detail)}`),
+		!own && details.detail && sentence(`The response said: ${inWords(withoutPreamble(details.detail))}`),
 		details.advice,
 		advice,
 		details.attempts && details.attempts > 1 ? `Tried ${details.attempts} times.` : undefined,
@@ -110,15 +130,18 @@ export function explain(
 			: undefined,
 	];
 	const description = sentences.filter(Boolean).join(' ') || undefined;
-	const where = places.length > 0 ? ` (${places.join(', ')})` : '';
-	return { message: `${(own ?? what).replace(/\.$/, '')}${where}`, description, details };
+	return { message: (own ?? what).replace(/\.$/, ''), description, places, named, details };
 }
 
 /**
  * n8n shows the message in bold and the description below it; an AI agent is given the message alone. n8n replaces a message
  * that contains the name of a system error, even inside another word, as it builds the error.
  */
-export function toNodeError(node: INode, { message, description, details }: Failure, itemIndex: number): NodeApiError {
+export function toNodeError(node: INode, failure: Failure, itemIndex: number): NodeApiError {
+	const { places, details } = failure;
+	const message = places.length > 0 ? `${failure.message} (${places.join(', ')})` : failure.message;
+	const host = details.instance && `API node: ${details.instance}.`;
+	const description = [failure.description, host].filter(Boolean).join(' ') || undefined;
 	const httpCode = details.status === undefined ? undefined : String(details.status);
 	const error = new NodeApiError(node, { message }, { message, description, httpCode, itemIndex });
 	return Object.assign(error, { message });
@@ -131,11 +154,12 @@ export function toNodeError(node: INode, { message, description, details }: Fail
  *   output only without them, and merges them back in there when `pairedItem` is an object.
  */
 export function errorItem(
-	{ message, description, details }: Failure,
+	{ message, description, named, details }: Failure,
 	itemIndex: number,
 	source?: INodeExecutionData,
 ): INodeExecutionData {
-	const error = description ? `${message}. ${description}` : message;
+	const what = named === undefined ? message : `${message} (${named})`;
+	const error = description ? `${sentence(what)} ${description}` : what;
 	const item: INodeExecutionData = {
 		json: { ...source?.json, error, details: { ...details } },
 		pairedItem: { item: itemIndex },
@@ -144,18 +168,15 @@ export function errorItem(
 	return item;
 }
 
-/** How {@link explain} ends a message about an item. */
-const namesItem = /\(item \d+(?:, endpoint '|\))/;
-const isOurError = (value: unknown) => typeof value === 'string' && namesItem.test(value);
+/** Whether these are the details that {@link errorItem} puts beside its error. */
 const isOurDetails = (value: unknown) =>
-	isObject(value) && Object.keys(value).every((key) => detailNames.some((name) => name === key));
+	isObject(value) && Number.isInteger(value.item) && Object.keys(value).every((key) => allNames.includes(key));
 
 /** An item's fields without what a failure added to them: in a loop, features and arguments are to be the same the next time. */
 export function withoutFailure(json: JsonObject): JsonObject {
-	const errors = Object.keys(json).filter((name) => /^(?:input_)?error(?:_\d+)?$/.test(name) && isOurError(json[name]));
-	if (errors.length === 0) return json;
+	if (!isOurDetails(json.details)) return json;
 	const rest = { ...json };
-	for (const name of errors) delete rest[name];
-	if (isOurDetails(rest.details)) delete rest.details;
+	delete rest.details;
+	for (const name of Object.keys(rest)) if (/^(?:input_)?error(?:_\d+)?$/.test(name)) delete rest[name];
 	return rest;
 }

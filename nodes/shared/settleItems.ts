@@ -15,6 +15,7 @@ import { Execution } from './Execution';
 import { mayBeFull } from './fullResponse';
 import { notFiniteRead } from './hints';
 import { isObject } from './isObject';
+import { inWords } from './nodeErrors';
 import { outputNamed, outputNamesReader } from './outputItems';
 import { choice, combine, textOf } from './parameters';
 import { type RecordOutputs, type RecordSuccess, outputsOf } from './recordOutputs';
@@ -71,8 +72,8 @@ function itemTargetReader(execution: Execution) {
 	}));
 }
 
-/** Enough of a record to find it by. */
-const inShort = (record: JsonObject) =>
+/** The key that was looked up; features would not say which record it was. */
+const keyOf = (record: JsonObject) =>
 	Object.entries(record)
 		.slice(0, 2)
 		.map(([name, value]) => `${name} ${textOf(value).slice(0, 40)}`)
@@ -92,15 +93,19 @@ function emitter(execution: Execution, operation: RecordOperation, outputs: Reco
 	]);
 
 	const itemOf = (itemIndex: number, outcome: RecordSuccess, record: JsonObject): INodeExecutionData | undefined => {
-		if (hadNotFinite(outcome.result)) execution.remark(notFiniteRead, inShort(record));
+		if (hadNotFinite(outcome.result)) execution.remark(notFiniteRead, itemIndex);
 		if (outcome.result.ignored === true) {
 			const reason = textOf(outcome.result.ignoreReason) || 'no reason given';
 			const choice = ignoredRecords(itemIndex);
 			if (choice === 'error') throw new ApiNodeError('The API node ignored the record', { detail: reason });
-			execution.remark(`Ignored by the API node: ${reason}`, inShort(record));
+			execution.remark(
+				`Ignored by the API node: ${inWords(reason)}`,
+				itemIndex,
+				operation === 'lookup' ? keyOf(record) : undefined,
+			);
 			if (choice === 'drop') return undefined;
 		} else if (operation === 'lookup' && isEmpty(outcome.result.data)) {
-			execution.remark('No match was found', inShort(record));
+			execution.remark('No match was found', itemIndex, keyOf(record));
 		}
 		const makeItem = outputNamed(outputs, outputOf(itemIndex));
 		const { columns } = execution;

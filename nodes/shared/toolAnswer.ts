@@ -27,8 +27,8 @@ const forNote = ({ characters }: AnswerLimits) => Math.min(1_000, Math.max(100, 
 const punctuation = 30;
 
 /**
- * The item that tells a model why its call of the node failed. Thrown, only agents of some versions would hand it on. Host
- * and number of the item would say nothing to a model.
+ * The item that tells a model why its call of the node failed. Thrown, only agents of some versions would hand it on. The number of
+ * the item would say nothing to it.
  *
  * @param expected what to call the node with instead
  */
@@ -40,10 +40,8 @@ export function modelError(
 ): INodeExecutionData {
 	const { message, details } = explain(error, { target });
 	const text = [sentence(message), expected ?? details.advice].filter(Boolean).join(' ');
-	const hostless = details.instance ? text.replaceAll(details.instance, 'the API node') : text;
-	const told = `${hostless.charAt(0).toUpperCase()}${hostless.slice(1)}`;
 	const most = limits ? limits.characters - forNote(limits) - punctuation : longestError;
-	return { json: { error: fitting(told, Math.min(most, longestError)) }, pairedItem: { item: 0 } };
+	return { json: { error: fitting(text, Math.min(most, longestError)) }, pairedItem: { item: 0 } };
 }
 
 /**

@@ -191,7 +191,7 @@ describe('a token that cannot be had', () => {
 		expect(status).toBe('success');
 		expect(output.map(({ pairedItem }) => pairedItem)).toEqual([{ item: 0 }, { item: 1 }]);
 		for (const { json } of output) {
-			expect(json.error).toMatch(/\(item \d, endpoint 'fraud'\)/);
+			expect(json.details).toMatchObject({ item: expect.any(Number) as number, endpoint: 'fraud' });
 			expect(json.error).toMatch(words);
 			expect(JSON.stringify(json)).not.toMatch(/the-client-secret|wrong-secret/);
 			expect(JSON.stringify(json)).not.toContain(basic);

@@ -266,7 +266,7 @@ test('a misspelled feature is seen in a hint, with what was meant', async () => 
 	const hint = editor.page.getByText(/did you mean .*amount/);
 	if (!(await hint.isVisible())) await editor.execute();
 	await hint.waitFor();
-	expect(await hint.textContent()).toContain('3 of 3 items: ');
+	expect(await hint.textContent()).toContain('(3 items, first: 0, 1, 2)');
 });
 
 test('an error is read in the words of the API node', async () => {

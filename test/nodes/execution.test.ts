@@ -77,11 +77,17 @@ describe.each(nodeTypes)('%s', (type) => {
 			},
 		]);
 		expect(failed[0]!.json).toMatchObject({
-			error: expect.stringContaining(`(item ${last[1]}, endpoint '${endpointId}')`) as string,
-			details: { status: expect.any(Number) as number, errorType: expect.any(String) as string },
+			error: expect.not.stringMatching(/\(item|127\.0\.0\.1/) as string,
+			details: {
+				item: last[1],
+				endpoint: endpointId,
+				instance: expect.any(String) as string,
+				status: expect.any(Number) as number,
+				errorType: expect.any(String) as string,
+			},
 		});
 		expect(jsonOf(output.filter((item) => !failed.includes(item)))).toEqual(jsonOf(good.output));
-		expect(hints[0]!.message).toContain(`1 of ${items.length} items failed`);
+		expect(hints[0]!.message).toMatch(new RegExp(`^Item ${last[1]} failed: `));
 	});
 
 	it('moves a failed item to the error output with its input, and leaves every other', async () => {
@@ -98,7 +104,7 @@ describe.each(nodeTypes)('%s', (type) => {
 			{
 				json: {
 					...items[last[1]!],
-					error: expect.stringContaining(`(item ${last[1]}, endpoint '${endpointId}')`) as string,
+					error: expect.not.stringContaining('(item') as string,
 					details: expect.any(Object) as object,
 				},
 				pairedItem: { item: last[1] },
@@ -121,7 +127,7 @@ describe.each(nodeTypes)('%s', (type) => {
 			message: expect.stringMatching(
 				new RegExp(`^Refused with Basic \\*{3} of \\*{3} \\(.*items? .*\\b${last[0]}, endpoint '${endpointId}'\\)$`),
 			) as string,
-			description: `127.0.0.1:${proxy.port} refused the request (422).`,
+			description: `The API node refused the request (422). API node: 127.0.0.1:${proxy.port}.`,
 			context: { itemIndex: last[0] },
 			httpCode: '422',
 		});
@@ -135,7 +141,9 @@ describe.each(nodeTypes)('%s', (type) => {
 
 		expect(output).toEqual([]);
 		expect(error?.message).toMatch(new RegExp(`\\(item ${last[2]}, endpoint '${endpointId}'\\)$`));
-		expect(error?.description).toMatch(/^127\.0\.0\.1:\d+ (refused|failed on) the request \(\d+\)\./);
+		expect(error?.description).toMatch(
+			/^The (API node refused the request|API node failed on the request|function raised an error) \(\d+\)\..* API node: 127\.0\.0\.1:\d+\.$/,
+		);
 		expect(`${error?.message} ${error?.description}`).not.toMatch(/Exception/);
 	});
 
@@ -233,7 +241,7 @@ describe.each(nodeTypes)('%s', (type) => {
 
 		const size = unit(0).length;
 		const failed = failedOf(output);
-		expect(failed.map(({ pairedItem, json }) => [pairedItem, String(json.error).replace(/ \(item .*/, '')])).toEqual([
+		expect(failed.map(({ pairedItem, json }) => [pairedItem, json.error])).toEqual([
 			[
 				{ item: 0 },
 				type === 'dataikuForecast'
@@ -285,11 +293,11 @@ it.each(['stopWorkflow', 'continueRegularOutput'] as const)('meets a refused con
 		const options = { timeout: 200 };
 		const { output, error } = await run(type, { url: proxy.url, items, parameters, options, onError });
 		const said = error ? [error.message, error.description].join('. ') : output.map(({ json }) => json.error).join();
-		return [type, said, `(item ${last[0]}, endpoint '${callOf(type).endpointId}')`];
+		return [type, said, error ? ` (item ${last[0]}, endpoint '${callOf(type).endpointId}')` : ''];
 	});
 
 	for (const [type, said, place] of await Promise.all(runs)) {
-		const what = `127.0.0.1:${proxy.port} refused the connection: nothing listens there ${place}. Check the URL`;
+		const what = `The API node refused the connection: nothing listens there${place}. Check the URL`;
 		expect([type, said]).toEqual([type, expect.stringContaining(what)]);
 	}
 });

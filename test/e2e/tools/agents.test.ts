@@ -191,14 +191,11 @@ describe('a tool', () => {
 			['nothing', {}],
 			['sequence', { function_arguments: { count: 5000 } }],
 		);
-		expect(answers[0]).toEqual([{ note: 'No match was found (customer_id C999).' }]);
-		for (const [answer, record] of [
-			[answers[1], 'customer_id C999'],
-			[answers[2], 'customer_id C999, amount 12'],
-		] as const) {
+		expect(answers[0]).toEqual([{ note: 'No match was found.' }]);
+		for (const answer of answers.slice(1, 3)) {
 			expect(answer).toEqual([
 				{ ignored: true, ignoreReason: 'NO_LOOKUP_MATCH' },
-				{ note: `Ignored by the API node: NO_LOOKUP_MATCH (${record}).` },
+				{ note: 'Ignored by the API node: no lookup match.' },
 			]);
 		}
 		expect(answers[3]).toEqual([{ note: 'The query found no row.' }]);

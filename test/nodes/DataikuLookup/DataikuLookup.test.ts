@@ -103,7 +103,7 @@ it('says which keys found nothing', async () => {
 	const { hints } = await run('dataikuLookup', { url: node.url, endpointId: 'known_customer', items });
 	expect(hints).toMatchObject([
 		{
-			message: 'Ignored by the API node: NO_LOOKUP_MATCH (2 items: customer_id C998; customer_id C999).',
+			message: 'Ignored by the API node: no lookup match (2 items, first: 1: customer_id C998, 2: customer_id C999).',
 			type: 'info',
 		},
 	]);

@@ -81,7 +81,7 @@ describe('a list', () => {
 			{ json: { n: 1, square: 1 }, pairedItem: { item: 2 } },
 		]);
 		expect(hints).toEqual([
-			{ message: 'The function returned an empty list (1 item).', type: 'info', location: 'outputPane' },
+			{ message: 'The function returned an empty list (item 1).', type: 'info', location: 'outputPane' },
 		]);
 	});
 
@@ -226,7 +226,7 @@ describe('a status that the function chose', () => {
 it('tells what a function raised as the API node tells it', async () => {
 	const { error } = await call('failing', [{ message: 'no such customer' }]);
 	expect(error?.message).toBe("no such customer (item 0, endpoint 'failing')");
-	expect(error?.description).toMatch(/ failed on the request \(500\)\.$/);
+	expect(error?.description).toMatch(/^The function raised an error \(500\)\. API node: \S+\.$/);
 	expect(proxy.requests).toHaveLength(1);
 });
 

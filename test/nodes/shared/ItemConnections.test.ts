@@ -92,7 +92,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect(error).toBeUndefined();
 		const failed = jsonOf(output).filter((json) => json.error);
 		expect(failed).toHaveLength(callOf(type).unit(1).length);
-		for (const json of failed) expect(json.error).toMatch(/^The API key is empty \(item \d+, endpoint '.*'\)/);
+		for (const json of failed) expect(json.error).toMatch(/^The API key is empty\b/);
 		expect(output.length).toBeGreaterThan(failed.length);
 		expect([...new Set(calls(a).map(keyOf))].sort()).toEqual(['key-of-a', 'key-of-c']);
 	});

@@ -220,9 +220,7 @@ describe('items that differ in', () => {
 		expect(proxy.requests).toHaveLength(1);
 		expect(pairsOf(output)).toEqual([{ item: 0 }, { item: 1 }, { item: 3 }]);
 		expect(output[0]!.json.result).toEqual({ ignored: true, ignoreReason: 'MULTIPLE_LOOKUP_MATCHES' });
-		expect(output[1]!.json.error).toBe(
-			"The API node ignored the record (item 1, endpoint 'fraud_known_customers'). The response said: MULTIPLE_LOOKUP_MATCHES.",
-		);
+		expect(output[1]!.json.error).toBe('The API node ignored the record. The response said: multiple lookup matches.');
 	});
 
 	it('everything are sent one by one and still come out in order, however many', async () => {
@@ -343,8 +341,7 @@ describe('a value that cannot be is named', () => {
 
 		const failed = output.filter(({ json }) => 'error' in json);
 		expect(failed).toHaveLength(unit(1).length);
-		for (const { json } of failed)
-			expect(json.error).toMatch(/^"Timeout" must be a whole number .* \(item \d+, endpoint '\w+'\)/);
+		for (const { json } of failed) expect(json.error).toMatch(/^"Timeout" must be a whole number /);
 		const pairs = pairsOf(output.filter((item) => !failed.includes(item)));
 		expect([...new Set(pairs.map((pair) => (pair as { item: number }).item))]).toEqual(lasts);
 	});
@@ -381,9 +378,9 @@ describe('an endpoint given by its URL', () => {
 			items: items.map((at, amount) => ({ at, amount })),
 			onError: 'continueRegularOutput',
 		});
-		expect(jsonOf(output).map(({ error }) => error && String(error).replace(/ \(item.*/, ''))).toEqual([
+		expect(jsonOf(output).map(({ error }) => error)).toEqual([
 			undefined,
-			"The URL leads to elsewhere.example:443, which is not one of the API node's instances",
+			"The URL leads to elsewhere.example:443, which is not one of the API node's instances. The key goes nowhere else.",
 			expect.stringMatching(/^The URL leads to 127\.0\.0\.1:\d+\/prefix, which is not one of/),
 			expect.stringMatching(/^The URL names no endpoint: it must look like/),
 			undefined,

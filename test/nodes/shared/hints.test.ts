@@ -49,6 +49,7 @@ it.each(nodeTypes)('%s says nothing when all went well', async (type) => {
 
 const items = Array.from({ length: 8 }, (_, amount) => ({ amount })) as IDataObject[];
 const bad = { amount: 'much' };
+const why = 'Feature \'amount\' must be a number, not "much"';
 
 it.each<[string, Parameters<ChaosProxy['setFault']>[0], IDataObject[], IDataObject, string]>([
 	['a retry', inOrder({ kind: 'answer', status: 503 }), items, {}, '1 request retried.'],
@@ -59,28 +60,15 @@ it.each<[string, Parameters<ChaosProxy['setFault']>[0], IDataObject[], IDataObje
 		{},
 		'2 requests retried.',
 	],
-	[
-		'a failed item, and what it took to find it',
-		undefined,
-		[bad, ...items.slice(0, 3)],
-		{},
-		'1 of 4 items failed; 2 requests were sent again in parts.',
-	],
-	['failed items', undefined, [bad, bad], { batchSize: 1 }, '2 of 2 items failed.'],
-	['the only item', undefined, [bad], {}, '1 of 1 item failed.'],
-	[
-		'a split that saved everything',
-		({ body }) => (body.length > 200 ? { kind: 'answer', status: 413 } : undefined),
-		items,
-		{},
-		'1 request was sent again in parts.',
-	],
+	['a failed item', undefined, [...items.slice(0, 3), bad], {}, `Item 3 failed: ${why}.`],
+	['failed items', undefined, [items[0]!, bad, bad], {}, `2 of 3 items failed (first: 1, 2). Item 1: ${why}.`],
+	['the only item', undefined, [bad], {}, `Item 0 failed: ${why}.`],
 	[
 		'all of it at once',
 		inOrder({ kind: 'answer', status: 503 }),
 		[...items.slice(0, 3), bad],
 		{},
-		'1 of 4 items failed; 1 request retried; 2 requests were sent again in parts.',
+		`Item 3 failed: ${why}; 1 request retried.`,
 	],
 ])('one hint and one line in the debug log tell of %s', async (_name, fault, given, options, message) => {
 	proxy.setFault(fault);
@@ -152,7 +140,7 @@ it("tells of a lookup that found nothing, and takes no model's own empty data fo
 		return hints.map(({ message }) => message);
 	};
 	expect(await hintsOf('dataikuLookup', 'customer', node.url, { customer_id: 'C999' })).toEqual([
-		'No match was found (1 item: customer_id C999).',
+		'No match was found (item 0: customer_id C999).',
 	]);
 	const custom = await chaosProxy({ respond: () => ({ body: { results: [{ ignored: false, data: {} }] } }) });
 	expect(await hintsOf('dataikuPredict', 'custom', custom.url, { a: 1 })).toEqual([]);

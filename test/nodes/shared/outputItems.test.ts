@@ -211,16 +211,15 @@ describe('what a failure added to an item is not sent again', () => {
 	});
 
 	it('but what only looks so is, and what was chosen is', async () => {
-		const own = { error: 'E42 (item 7)', details: { colour: 'red' }, amount: 1 };
+		const own = { error: 'E42', details: { item: 0, status: 400 }, amount: 1 };
 		const others = [
+			{ error: 'E42', details: { item: 0, colour: 'red' }, amount: 1 },
 			{ error: 0.3, details: 'much', amount: 1 },
 			{ error: 'E42', details: { code: 'X' }, amount: 1 },
 		];
 		for (const item of others)
 			expect(await sentBy('dataikuRunFunction', [item], { recordSource: 'inputItem' })).toEqual([item]);
-		expect(await sentBy('dataikuRunFunction', [own], { recordSource: 'inputItem' })).toEqual([
-			{ details: { colour: 'red' }, amount: 1 },
-		]);
+		expect(await sentBy('dataikuRunFunction', [own], { recordSource: 'inputItem' })).toEqual([{ amount: 1 }]);
 		const chosen = { recordSource: 'inputItem', include: 'selected', includeFields: 'error' };
 		expect(await sentBy('dataikuRunFunction', [own], chosen)).toEqual([{ error: own.error }]);
 		const named = { recordSource: 'json', recordJson: '={{ { error: $json.error } }}' };

@@ -134,7 +134,7 @@ describe.each([
 			const { output, hints } = await runWith('keep');
 			expect(jsonOf(output).map(({ result }) => result)).toEqual([{ n: 0 }, ignored, { n: 2 }]);
 			expect(hints.map(({ message }) => message)).toEqual([
-				expect.stringMatching(/^Ignored by the API node: MULTIPLE_LOOKUP_MATCHES \(1 item: /),
+				expect.stringMatching(/^Ignored by the API node: multiple lookup matches \(item 1/),
 			]);
 		});
 
@@ -149,8 +149,8 @@ describe.each([
 			expect(output[1]).toEqual({
 				json: {
 					...jsonOf([output[1]!])[0],
-					error: `The API node ignored the record (item 1, endpoint '${endpointId}'). The response said: MULTIPLE_LOOKUP_MATCHES.`,
-					details: { detail: 'MULTIPLE_LOOKUP_MATCHES' },
+					error: `The API node ignored the record. The response said: multiple lookup matches.`,
+					details: { item: 1, endpoint: endpointId, detail: 'MULTIPLE_LOOKUP_MATCHES' },
 				},
 				pairedItem: { item: 1 },
 			});

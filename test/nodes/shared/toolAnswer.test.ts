@@ -59,10 +59,10 @@ it('tells what of a form does not fit, and what is expected', async () => {
 	const parameters = { recordSource: 'mapping', mapping };
 	const expected = /expects amount \(number.*For example: \{/;
 	const [number] = await call('dataikuPredict', 'fraud', { amount: 'a lot', country: 'FR' }, { parameters });
-	expect(number!.error).toMatch(/^'amount' expects a number but we got 'a lot' /);
+	expect(number!.error).toMatch(/^'amount' expects a number but we got 'a lot'/);
 	expect(number!.error).toMatch(expected);
 	const [listed] = await call('dataikuPredict', 'fraud', { amount: 1, country: 'Narnia' }, { parameters });
-	expect(listed!.error).toMatch(/^'country' expects one of .* but we got 'Narnia' /);
+	expect(listed!.error).toMatch(/^'country' expects one of .* but we got 'Narnia'/);
 	expect(listed!.error).toMatch(expected);
 });
 

@@ -104,8 +104,10 @@ function pack(folder = '.') {
  */
 function publish(tarball) {
 	const { NPM_TOKEN, GITHUB_ACTIONS, ...env } = process.env;
-	const registry = new URL(env.npm_config_registry ?? 'https://registry.npmjs.org/');
-	if (NPM_TOKEN) env[`npm_config_//${registry.host}${registry.pathname}:_authToken`] = NPM_TOKEN;
+	if (NPM_TOKEN) {
+		const registry = new URL(execFileSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8' }).trim());
+		env[`npm_config_//${registry.host}${registry.pathname}:_authToken`] = NPM_TOKEN;
+	}
 	const args = [
 		'publish',
 		path.resolve(tarball),

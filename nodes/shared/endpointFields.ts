@@ -3,6 +3,7 @@ import { type FieldSchema, fieldWords, type OperationName, StatusError } from '.
 import { connectEditor } from './connection';
 import { filledByModel } from './description/nodeProperties';
 import { type Known, readDocument } from './documents';
+import { summaryOf } from './nodeErrors';
 import { isTool, textOf } from './parameters';
 import { shortened } from './shortened';
 
@@ -43,7 +44,7 @@ export function endpointFields(operation: OperationName) {
 function whyNoFields({ document, problem }: Known): string {
 	if (document) return 'The OpenAPI document does not tell the fields of this endpoint';
 	if (problem instanceof StatusError && problem.status === 404) return 'This service has no OpenAPI document';
-	return `The OpenAPI document could not be read (${problem?.message})`;
+	return `The OpenAPI document could not be read (${summaryOf(problem)})`;
 }
 
 /** The service that the node's options name in place of the credential's. */

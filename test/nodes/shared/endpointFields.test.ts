@@ -154,13 +154,15 @@ describe('says in place of fields', () => {
 		expect(emptyFieldsNotice).toMatch(instead);
 	});
 
-	it('that a page is served in place of the document', async () => {
-		const proxy = await chaosProxy({ respond: () => ({ body: '<html></html>' }) });
+	it.each([
+		['a page is served', '<html><title>Hello</title></html>', 'responded with a web page, not with JSON'],
+		['a part of it is served', '{"swagger": "2.0", "paths"', 'is not complete JSON'],
+	])('that %s in place of the document, and nothing of what came', async (_what, body, why) => {
+		const proxy = await chaosProxy({ respond: () => ({ body }) });
 		const { emptyFieldsNotice } = await fieldsOf('fraud', { url: proxy.url });
 		await proxy.close();
-		expect(emptyFieldsNotice).toMatch(
-			/^The OpenAPI document could not be read \(.* responded with a web page, not with JSON\):/,
-		);
+		expect(emptyFieldsNotice).toMatch(/^The OpenAPI document could not be read \(/);
+		expect(emptyFieldsNotice).toContain(`${why}):`);
 	});
 
 	it.each([

@@ -2,6 +2,7 @@ import type { IDataObject, INodeExecutionData } from 'n8n-workflow';
 import type { JsonObject, RecordOutcome } from '../../client';
 import { flatResult, prefixed, withRest } from './columns';
 import { type OutputNames, type RunColumns, successItem } from './outputItems';
+import { textOf } from './parameters';
 
 /** A record's outcome that is a result. */
 export type RecordSuccess = Extract<RecordOutcome, { error?: undefined }>;
@@ -37,19 +38,22 @@ const explanation = 'explanation_';
 /** What a node says in `ignored`; anything else is a person's own. */
 const isMark = (value: unknown) => typeof value === 'boolean' || value === null;
 
-/** Probabilities of an earlier model in an item: they add up to 1, whatever a person put beside them. */
+/** Probabilities of an earlier model: neighbors that add up to 1 and have that of its prediction, whatever a person put beside. */
 function earlierProbas(json: JsonObject, prefix: string): string[] {
+	const predicted = `${prefix}proba_${textOf(json[`${prefix}prediction`])}`;
 	const names: string[] = [];
 	let sum = 0;
-	if (!Object.hasOwn(json, `${prefix}prediction`)) return names;
+	let isWhole = false;
 	for (const name of Object.keys(json)) {
 		const value = json[name];
 		if (typeof value !== 'number' || !name.startsWith(`${prefix}proba_`)) continue;
+		if (isWhole && value !== 0) break;
 		names.push(name);
 		sum += value;
-		if (Math.abs(sum - 1) < 1e-6) return names;
+		while (sum > 1 + 1e-6) sum -= json[names.shift()!] as number;
+		isWhole = sum > 1 - 1e-6 && names.includes(predicted);
 	}
-	return [];
+	return isWhole ? names : [];
 }
 
 /** The result as columns, then the input's fields without the columns of an earlier response. */

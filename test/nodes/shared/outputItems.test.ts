@@ -259,6 +259,25 @@ describe("an earlier node's columns", () => {
 		]);
 	});
 
+	it.each<[string, IDataObject, IDataObject]>([
+		[
+			'their own stands before them',
+			{ proba_manual: 0.5, prediction: 'a', proba_a: 0.7, proba_b: 0.3 },
+			{ proba_manual: 0.5 },
+		],
+		['some are 0', { prediction: 'a', proba_b: 0, proba_a: 1, proba_c: 0, proba_manual: 0.5 }, { proba_manual: 0.5 }],
+		['classes are numbers', { prediction: 1, proba_0: 0.25, proba_1: 0.75 }, {}],
+		[
+			'they are not of the prediction',
+			{ prediction: 'a', proba_mine: 0.5, proba_yours: 0.5 },
+			{ proba_mine: 0.5, proba_yours: 0.5 },
+		],
+		['they do not add up', { prediction: 'a', proba_a: 0.7, proba_b: 0.2 }, { proba_a: 0.7, proba_b: 0.2 }],
+	])('are told from those of a person where every record was ignored and %s', async (_name, given, kept) => {
+		score(() => ignored);
+		expect(await scored([{ ...given, amount: 1 }])).toEqual([{ ...ignored, ...kept, amount: 1 }]);
+	});
+
 	it('stay where no record was ignored, if they are none of this endpoint', async () => {
 		score(() => ({ ignored: false, prediction: 3 }));
 		expect(await scored([{ ...earlier, amount: 1 }])).toEqual([

@@ -13,7 +13,7 @@ import {
 } from '../../client';
 import { endpointReader, type Target } from './callSettings';
 import { FeatureCheck } from './FeatureCheck';
-import { Failures, listed, Remarks, runHints } from './hints';
+import { counted, Failures, listed, Remarks, runHints } from './hints';
 import { isObject } from './isObject';
 import { ItemConnections } from './ItemConnections';
 import { errorItem, explain, type Place, type Slot, toNodeError } from './nodeErrors';
@@ -58,6 +58,8 @@ export class Execution {
 	private readonly stop = new AbortController();
 	private readonly output: Array<INodeExecutionData | Array<INodeExecutionData | Slot> | undefined>;
 	private readonly remarks = new Remarks();
+	/** The business rules that decided in place of a model. */
+	readonly rules = new Remarks();
 	private readonly warnings: string[] = [];
 	readonly columns = new RunColumns();
 	private readonly errors = new Set<INodeExecutionData>();
@@ -322,10 +324,12 @@ export class Execution {
 		const items = this.output.flat(3).filter((item) => item !== undefined);
 		this.columns.complete();
 		const renamed = renameErrors(this.errors.size > 0 ? items.filter((item) => !this.errors.has(item)) : items);
+		const { rules } = this;
 		if (this.limits) {
 			// Beside nothing but errors, they would only distract.
-			const said =
-				this.failures.count < this.items.length ? [...this.remarks.words, ...renamed, ...this.features.words] : [];
+			const told = rules.total > 0 ? [`A business rule decided in place of the model: ${listed(rules.words)}`] : [];
+			const remarks = [...told, ...this.remarks.words, ...renamed, ...this.features.words];
+			const said = this.failures.count < this.items.length ? remarks : [];
 			return [toolAnswer(items, said, this.limits)];
 		}
 		const unmatched = this.records.unmatchedNames;
@@ -333,6 +337,11 @@ export class Execution {
 			...this.remarks.hints,
 			...this.features.notes,
 			...renamed,
+			...(rules.total > 0
+				? [
+						`In ${rules.total.toLocaleString('en')} of ${counted(this.items.length, 'item', 'items')} a rule decided: ${rules.tally}`,
+					]
+				: []),
 			...(unmatched.length > 0 ? [`No item has a field of the name ${listed(unmatched)}`] : []),
 			...([...this.connections.all].some(({ unverified }) => unverified)
 				? ['Whoever responds is taken for the API node: the credential ignores SSL issues']

@@ -31,11 +31,28 @@ const maps = [
 	['probas', 'proba_'],
 	['explanations', 'explanation_'],
 ] as const;
-const ownPlaces = new Set(['ignored', 'ignoreReason', 'prediction', 'probas', 'explanations']);
+const ownPlaces = new Set(['ignored', 'ignoreReason', 'prediction', 'probas', 'explanations', 'override']);
+
+/** What DSS calls an override, of a result that a business rule decided in place of the model. */
+export const overrideOf = ({ override }: JsonObject): JsonObject | undefined =>
+	isObject(override) && override.ruleMatched === true ? override : undefined;
+
+/** The rule, and what the model itself says. What else is there keeps its name behind `override_` or `model_`. */
+function overrideColumns(override: unknown): JsonObject {
+	if (!isObject(override) || typeof override.ruleMatched !== 'boolean') return { override };
+	const { ruleMatched, appliedRule, predictionChanged, rawResult, ...others } = override;
+	if (!ruleMatched) return {};
+	const rule = { rule: appliedRule ?? null, changed: predictionChanged, ...others };
+	if (!isObject(rawResult)) return prefixed({ ...rule, rawResult }, 'override_');
+	const { probabilities, ...raw } = rawResult;
+	const probas = isObject(probabilities) ? prefixed(probabilities, 'proba_') : { probabilities };
+	return { ...prefixed(rule, 'override_'), ...prefixed({ ...raw, ...probas }, 'model_') };
+}
 
 /**
  * A result as columns, the answer first: `prediction`, `proba_<class>`, `explanation_<feature>`, then whatever else came, such
- * as the keys of a custom model, under its own name. `ignored` is a column only of a record that was ignored.
+ * as the keys of a custom model, under its own name. `ignored` is a column only of a record that was ignored, and so is an
+ * override only of one that a rule decided.
  *
  * @param prefix what the name of each column begins with
  */
@@ -55,5 +72,7 @@ export function flatResult(result: JsonObject, prefix: string): JsonObject {
 		else add(map, entries);
 	}
 	for (const name of Object.keys(result)) if (!ownPlaces.has(name)) add(name, result[name]);
+	const override = overrideColumns(result.override);
+	for (const name of Object.keys(override)) add(name, override[name]);
 	return json;
 }

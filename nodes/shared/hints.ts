@@ -9,7 +9,7 @@ const longest = { kind: 200, example: 80, name: 60, hint: 2_000 };
 /** Kinds that are told apart while a run goes on; the rest is counted. */
 const mostKept = 1_000;
 
-const counted = (count: number, one: string, many: string) =>
+export const counted = (count: number, one: string, many: string) =>
 	`${count.toLocaleString('en')} ${count === 1 ? one : many}`;
 
 /** Names as far as a hint shows them. */
@@ -33,7 +33,7 @@ function itemsOf({ count, first }: Remark): string {
 /** What there is to say of a run's items, bounded while it is collected. */
 export class Remarks {
 	private readonly remarks = new Map<string, Remark>();
-	private total = 0;
+	total = 0;
 
 	/** @param example what else the item can be found by */
 	add(what: string, itemIndex: number, example?: string): void {
@@ -56,10 +56,18 @@ export class Remarks {
 
 	/** The most frequent kinds. */
 	get hints(): string[] {
-		const { shown } = this;
-		const told = shown.map(([what, remark]) => `${what} (${itemsOf(remark)})`);
-		const others = shown.reduce((rest, [, { count }]) => rest - count, this.total);
-		return others > 0 ? [...told, othersRemarked(others)] : told;
+		const told = this.shown.map(([what, remark]) => `${what} (${itemsOf(remark)})`);
+		return this.others > 0 ? [...told, othersRemarked(this.others)] : told;
+	}
+
+	/** The most frequent kinds, each with the number of its items alone. */
+	get tally(): string {
+		const parts = this.shown.map(([what, { count }]) => `${what} (${count.toLocaleString('en')})`);
+		return [...parts, ...(this.others > 0 ? [`others (${this.others.toLocaleString('en')})`] : [])].join(', ');
+	}
+
+	private get others(): number {
+		return this.shown.reduce((rest, [, { count }]) => rest - count, this.total);
 	}
 
 	private get shown(): Array<[string, Remark]> {

@@ -1,5 +1,6 @@
 import type { IDataObject, INodeExecutionData } from 'n8n-workflow';
 import type { JsonObject, RecordOutcome } from '../../client';
+import { isObject } from './isObject';
 import { flatResult, prefixed, withRest } from './columns';
 import { type OutputNames, type RunColumns, successItem } from './outputItems';
 import { textOf } from './parameters';
@@ -33,8 +34,10 @@ export const recordOutputs: RecordOutputs = {
 };
 
 const ofIgnored = ['ignored', 'ignoreReason'];
-const ofPredictions = [...ofIgnored, 'prediction', 'probaPercentile', 'probas', 'explanations', 'override'];
+const ofOverrides = ['override', 'override_rule', 'override_changed', 'model_prediction'];
+const ofPredictions = [...ofIgnored, 'prediction', 'probaPercentile', 'probas', 'explanations', ...ofOverrides];
 const explanation = 'explanation_';
+const modelProba = 'model_proba_';
 /** What a node says in `ignored`; anything else is a person's own. */
 const isMark = (value: unknown) => typeof value === 'boolean' || value === null;
 
@@ -44,6 +47,7 @@ function earlierProbas(json: JsonObject, prefix: string): string[] {
 	const names: string[] = [];
 	let sum = 0;
 	let isWhole = false;
+	if (!Object.hasOwn(json, `${prefix}prediction`)) return names;
 	for (const name of Object.keys(json)) {
 		const value = json[name];
 		if (typeof value !== 'number' || !name.startsWith(`${prefix}proba_`)) continue;
@@ -63,11 +67,16 @@ function flat(fixed: readonly string[]): RecordOutputs[string] {
 	return ({ itemIndex, source, outcome: { result }, record, names: { columnPrefix: prefix }, columns }) => {
 		const json = flatResult(result, prefix);
 		const own = Object.keys(json);
+		const { probas } = result;
+		const ofModel = explains ? earlierProbas(source.json, `${prefix}model_`) : [];
 		const isEarlier = (name: string, value: unknown) => {
 			if (!name.startsWith(prefix)) return false;
 			const plain = name.slice(prefix.length);
 			if (plain === 'ignored') return isMark(value);
-			if (fixedNames.has(plain)) return true;
+			if (fixedNames.has(plain) || ofModel.includes(name)) return true;
+			if (explains && plain.startsWith(modelProba) && isObject(probas)) {
+				return Object.hasOwn(probas, plain.slice(modelProba.length));
+			}
 			return explains && plain.startsWith(explanation) && Object.hasOwn(record, plain.slice(explanation.length));
 		};
 		const item = successItem(withRest(json, source.json, isEarlier), itemIndex, source);

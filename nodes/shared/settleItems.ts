@@ -11,6 +11,7 @@ import {
 	type RecordOutcome,
 } from '../../client';
 import { batchSizeReader, callTo, explanationReader, type Target, targetReader } from './callSettings';
+import { overrideOf } from './columns';
 import { Execution } from './Execution';
 import { mayBeFull } from './fullResponse';
 import { notFiniteRead } from './hints';
@@ -107,6 +108,8 @@ function emitter(execution: Execution, operation: RecordOperation, outputs: Reco
 		} else if (operation === 'lookup' && isEmpty(outcome.result.data)) {
 			execution.remark('No match was found', itemIndex, keyOf(record));
 		}
+		const override = overrideOf(outcome.result);
+		if (override) execution.rules.add(textOf(override.appliedRule) || 'unnamed', itemIndex);
 		const makeItem = outputNamed(outputs, outputOf(itemIndex));
 		const { columns } = execution;
 		return makeItem({ itemIndex, source: sources[itemIndex]!, outcome, record, names: namesOf(itemIndex), columns });

@@ -142,6 +142,48 @@ describe('as columns, which is the default', () => {
 		});
 	});
 
+	it.each(['', 'b_'])('tells which rule overrode the model, and what the model says, behind %j', async (prefix) => {
+		const of = async (amount: number) => {
+			const item = { ...payment, amount, [`${prefix}override_rule`]: 'old', [`${prefix}model_proba_fraud`]: 0.5 };
+			return await columns('fraud_with_rules', item, {}, { columnPrefix: prefix });
+		};
+		const [json, usual] = [await of(6_000), await of(20)];
+		expect(json).toMatchObject({
+			[`${prefix}prediction`]: 'fraud',
+			[`${prefix}proba_fraud`]: 1,
+			[`${prefix}override_rule`]: 'large_amount',
+			[`${prefix}override_changed`]: expect.any(Boolean) as boolean,
+			[`${prefix}model_prediction`]: expect.any(String) as string,
+			[`${prefix}model_proba_fraud`]: expect.any(Number) as number,
+			[`${prefix}model_proba_legitimate`]: expect.any(Number) as number,
+		});
+		expect(json[`${prefix}model_proba_fraud`]).not.toBe(0.5);
+		expect(Object.keys({ ...json, ...usual })).not.toContain(`${prefix}override`);
+		expect(Object.keys(usual).filter((name) => /override|model_/.test(name))).toEqual([]);
+	});
+
+	it('says how many items were decided by a rule, with the same columns in all', async () => {
+		const items = [
+			...[20, 6_000, 30, 7_000].map((amount) => ({ ...payment, amount, customer_age_days: 9 })),
+			{ ...payment, amount: 20, customer_age_days: 0 },
+		];
+		const scored = async (output: string) =>
+			await run('dataikuPredict', { url: node.url, endpointId: 'fraud_with_rules', items, parameters: { output } });
+		const { output, hints } = await scored('flat');
+		const said = 'In 3 of 5 items a rule decided: large_amount (2), new_customer (1).';
+
+		expect(hints.map(({ message }) => message)).toEqual([said]);
+		expect(new Set(output.map(({ json }) => Object.keys(json).sort().join())).size).toBe(1);
+		expect(output.map(({ json }) => json.override_rule)).toEqual([
+			...[null, 'large_amount', null, 'large_amount', 'new_customer'],
+		]);
+		for (const other of ['withInput', 'resultOnly', 'fullResponse']) {
+			expect((await scored(other)).hints.map(({ message }) => message)).toEqual([said]);
+		}
+		const none = await run('dataikuPredict', { url: node.url, endpointId: 'fraud_with_rules', items: [items[0]!] });
+		expect(none.hints).toEqual([]);
+	});
+
 	it('keeps the keys of a custom model, and a null for a prediction', async () => {
 		expect(await columns('unusual_amount', { amount: null })).toMatchObject({ prediction: null, comparedWith: 'all' });
 	});

@@ -370,3 +370,30 @@ describe('an identifier column of a forecast', () => {
 		expect(hints).toEqual([]);
 	});
 });
+
+it.each<[string, unknown, IDataObject]>([
+	['has another shape', { by: 'me' }, { override: { by: 'me' } }],
+	['is a text', 'none', { override: 'none' }],
+	['did not match', { ruleMatched: false, appliedRule: null }, {}],
+	['has no model result', { ruleMatched: true, appliedRule: 'r' }, { override_rule: 'r' }],
+	[
+		'is of a regression and has more',
+		{ ruleMatched: true, appliedRule: 'r', predictionChanged: true, rank: 2, rawResult: { prediction: 7, low: 5 } },
+		{ override_rule: 'r', override_changed: true, override_rank: 2, model_prediction: 7, model_low: 5 },
+	],
+	[
+		'has no name of a rule',
+		{ ruleMatched: true, rawResult: { prediction: 'a', probabilities: { a: 0.5, ['__proto__']: 0.5 } } },
+		JSON.parse(
+			'{"override_rule":null,"model_prediction":"a","model_proba_a":0.5,"model_proba___proto__":0.5}',
+		) as IDataObject,
+	],
+])('keeps what there is of an override that %s', async (_name, override, expected) => {
+	respond({ results: [{ prediction: 1, override }] });
+	const { output } = await run('dataikuPredict', {
+		url: proxy.url,
+		items: [{}],
+		parameters: { output: 'flat', recordSource: 'json', recordJson: '{"a":1}' },
+	});
+	expect(output[0]!.json).toEqual({ prediction: 1, ...expected });
+});

@@ -35,6 +35,14 @@ it('answers with the prediction alone', async () => {
 	expect(Object.keys(answer[0]!)).toEqual(['prediction', 'proba_legitimate', 'proba_fraud', 'probaPercentile']);
 });
 
+it('says that a business rule decided in place of the model', async () => {
+	const features = { amount: 6_000, country: 'FR' };
+	expect(await call('dataikuPredict', 'fraud_with_rules', { features })).toEqual([
+		expect.objectContaining({ prediction: 'fraud', override_rule: 'large_amount' }),
+		{ note: 'A business rule decided in place of the model: large_amount.' },
+	]);
+});
+
 it('explains a prediction by three features, on demand', async () => {
 	const parameters = { explanations: 'on' };
 	const [answer] = await call('dataikuPredict', 'fraud', { features: { amount: 12, country: 'FR' } }, { parameters });

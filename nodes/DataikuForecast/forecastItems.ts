@@ -117,7 +117,11 @@ const identifierKept =
 export async function forecastItems(context: IExecuteFunctions): Promise<INodeExecutionData[][]> {
 	return await Execution.run(context, 'forecast', async (execution) => {
 		for (const { target, series } of await readSeries(execution)) {
-			for (const each of series.values()) await add(each, target, execution);
+			for (const each of series.values()) {
+				const turn = execution.turn();
+				if (turn) await turn;
+				await add(each, target, execution);
+			}
 		}
 	});
 }
@@ -146,22 +150,10 @@ async function readSeries(execution: Execution): Promise<SeriesGroup[]> {
 		(itemIndex, target, records) => {
 			const { json } = execution.items[itemIndex]!;
 			const columnsOf = (record: JsonObject) => target.identifierColumns.map((path) => columnIn(record, path, json));
-			for (const record of records) checkIdentified(record, columnsOf(record));
 			const name = targetOf.constant ? '' : JSON.stringify(target);
-			let group = groups.get(name);
-			if (!group) groups.set(name, (group = { target, series: new Map() }));
-			for (const record of records) {
-				const columns = columnsOf(record);
-				const key = seriesKey(columns, record);
-				let series = group.series.get(key);
-				if (!series) {
-					series = { columns, records: [], itemIndexes: [], slot: execution.reserve(itemIndex) };
-					group.series.set(key, series);
-				}
-				series.records.push(record);
-				series.itemIndexes.push(itemIndex);
-			}
-			return undefined;
+			const group = groups.get(name) ?? { target, series: new Map<string, Series>() };
+			const added = addLines(execution, itemIndex, records, columnsOf, group);
+			return added.then(() => void groups.set(name, group));
 		},
 		{
 			recordOf: execution.records.list,
@@ -171,6 +163,35 @@ async function readSeries(execution: Execution): Promise<SeriesGroup[]> {
 	const all = [...groups.values()];
 	for (const itemIndex of unread) failWithout(execution, itemIndex, all);
 	return all;
+}
+
+async function addLines(
+	execution: Execution,
+	itemIndex: number,
+	records: readonly JsonObject[],
+	columnsOf: (record: JsonObject) => string[],
+	group: SeriesGroup,
+): Promise<void> {
+	const lines: Array<[string[], JsonObject]> = [];
+	for (const record of records) {
+		const turn = execution.turn();
+		if (turn) await turn;
+		const columns = columnsOf(record);
+		checkIdentified(record, columns);
+		lines.push([columns, record]);
+	}
+	for (const [columns, record] of lines) {
+		const turn = execution.turn();
+		if (turn) await turn;
+		const key = seriesKey(columns, record);
+		let series = group.series.get(key);
+		if (!series) {
+			series = { columns, records: [], itemIndexes: [], slot: execution.reserve(itemIndex) };
+			group.series.set(key, series);
+		}
+		series.records.push(record);
+		series.itemIndexes.push(itemIndex);
+	}
 }
 
 /** A column by its name, or by the way to the field of the item that it was made of. */

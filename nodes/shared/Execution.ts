@@ -149,10 +149,9 @@ export class Execution {
 		{ recordOf, unread }: { recordOf: (itemIndex: number) => Made; unread?: (itemIndex: number) => void },
 	): Promise<void> {
 		for (let i = 0; i < this.items.length; i++) {
-			// To await a turn for every item would cost each of them one.
-			if (performance.now() - this.turnSince >= longestTurn) await this.giveTurn();
+			const turn = this.turn();
+			if (turn) await turn;
 			let target: ItemTarget | undefined;
-			let pending: Promise<void> | undefined;
 			try {
 				const connecting = this.connections.prepare(i);
 				if (connecting) await connecting;
@@ -161,13 +160,19 @@ export class Execution {
 				if (document) await document;
 				if (!isObject(this.items[i]!.json)) throw new InvalidCallError('The item has no JSON data');
 				const made = recordOf(i);
-				this.features.check(i, target, Array.isArray(made) ? made : [made as JsonObject], this.records.originOf(i));
-				pending = visit(i, target, made);
+				const list = Array.isArray(made) ? made : [made as JsonObject];
+				for (const _part of this.features.check(i, target, list, this.records.originOf(i))) {
+					const ofPart = this.turn();
+					if (ofPart) await ofPart;
+				}
+				const pending = visit(i, target, made);
+				if (pending) await pending;
 			} catch (error) {
+				// eslint-disable-next-line @n8n/community-nodes/require-node-api-error -- it is one
+				if (error === this.fatal?.error) throw error;
 				this.fail(error, { itemIndex: i, target: target ?? { endpointId: this.endpointOf(i) } });
 				unread?.(i);
 			}
-			if (pending) await pending;
 		}
 	}
 
@@ -294,6 +299,11 @@ export class Execution {
 		} catch {
 			return undefined;
 		}
+	}
+
+	/** What to wait for where the event loop is to have a turn: to await one for every item would cost each of them one. */
+	turn(): Promise<void> | undefined {
+		return performance.now() - this.turnSince >= longestTurn ? this.giveTurn() : undefined;
 	}
 
 	private async giveTurn(): Promise<void> {

@@ -25,6 +25,8 @@ import type { RecordOrigin } from './records';
 
 /** How long a run waits for all documents that it must have, in ms. */
 const longestWait = 5_000;
+/** Records of one item that are checked without a break. */
+const partOfList = 500;
 /** Names that no form has, of which a hint shows some. */
 const mostNames = 1_000;
 
@@ -91,25 +93,32 @@ export class FeatureCheck {
 	}
 
 	/**
-	 * Holds an item's records against the document.
+	 * Holds an item's records against the document, in parts between which other work may be done.
 	 *
 	 * @throws InvalidCallError for an empty one, and where that is to be an error, for one that does not fit
 	 */
-	check(itemIndex: number, target: Target, records: readonly JsonObject[], origin: RecordOrigin): void {
+	*check(itemIndex: number, target: Target, records: readonly JsonObject[], origin: RecordOrigin): Generator<void> {
 		const { asTool } = this.parameters;
 		const mode = this.modeOf(itemIndex);
 		const { check, needsFields } = mode === 'off' ? unchecked : this.checkFor(target, origin.form);
-		const contents = records.map(contentOf);
-		if (contents.includes('none') && (needsFields || !this.mayBeEmpty)) throw this.emptyRecord(target, origin);
-		const holdsNulls = contents.includes('nulls') && !this.mayBeEmpty;
+		let holdsNulls = false;
+		for (const [n, record] of records.entries()) {
+			if ((n + 1) % partOfList === 0) yield;
+			const content = contentOf(record);
+			if (content === 'none' && (needsFields || !this.mayBeEmpty)) throw this.emptyRecord(target, origin);
+			if (content === 'nulls' && !this.mayBeEmpty) holdsNulls = true;
+		}
 		if (mode === 'off' && !(asTool && holdsNulls)) return;
-		const texts = holdsNulls
-			? [misfitWords({ kind: 'empty' }, { id: '', operation: this.operation })]
-			: records.flatMap((record) => check(record, origin.item));
+		const texts = new Set<string>();
+		if (holdsNulls) texts.add(misfitWords({ kind: 'empty' }, { id: '', operation: this.operation }));
+		for (const [n, record] of holdsNulls ? [] : records.entries()) {
+			if ((n + 1) % partOfList === 0) yield;
+			for (const text of check(record, origin.item)) texts.add(text);
+		}
 		if (origin.form?.byName && origin.item) this.noteNames(origin.form.fields, origin.item);
-		if (texts.length === 0) return;
-		if (mode === 'error' || (asTool && holdsNulls)) throw misfit([...new Set(texts)], this.exampleOf(target));
-		for (const text of new Set(texts)) this.misfits.add(text, itemIndex);
+		if (texts.size === 0) return;
+		if (mode === 'error' || (asTool && holdsNulls)) throw misfit([...texts], this.exampleOf(target));
+		for (const text of texts) this.misfits.add(text, itemIndex);
 	}
 
 	/** What did not fit, most often first. */

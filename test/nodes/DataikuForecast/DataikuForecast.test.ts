@@ -488,6 +488,24 @@ describe('the whole history in one item', () => {
 		expect(new Set(pairsOf(output).map((pair) => JSON.stringify(pair)))).toEqual(new Set(['{"item":0}']));
 	});
 
+	it('leaves other work a turn at each line, where lines take long, before anything is sent', async () => {
+		let clock = 0;
+		const now = jest.spyOn(performance, 'now').mockImplementation(() => (clock += 10));
+		let turns = 0;
+		let turnsBefore: number | undefined;
+		const other = () => {
+			turns++;
+			if (proxy.requests.length > 0) turnsBefore ??= turns;
+			else setImmediate(other);
+		};
+		setImmediate(other);
+		const records = Array.from({ length: 100 }, (_, n) => storeHistory(`Store ${n}`, 2)).flat();
+		const { error } = await asList(records, byStore);
+		now.mockRestore();
+		expect(error).toBeUndefined();
+		expect(turnsBefore).toBeGreaterThan(records.length);
+	});
+
 	it('may be text', async () => {
 		expect((await asList(JSON.stringify(storeHistory('Lyon')))).output).toHaveLength(7);
 	});

@@ -212,7 +212,7 @@ function failWithout(execution: Execution, unread: number, groups: readonly Seri
 	const valuesOf = ({ target }: SeriesGroup) => target.identifierColumns.map((path) => fieldAt(json, path).value);
 	const tells = (group: SeriesGroup) => valuesOf(group).every((value) => (value ?? null) !== null);
 	if (!groups.every(tells)) {
-		execution.remark('An item could not be read, and its series is unknown: a forecast may lack this line', unread);
+		execution.remark('An item was skipped because its series is unknown. Forecasts may be incomplete', unread);
 	}
 	for (const group of groups.filter(tells)) {
 		const { target, series } = group;

@@ -120,7 +120,7 @@ export function queryCall(execution: Execution): ItemCall {
 		const response = await session.sqlQuery(endpointId, record, { ...options, onResponse });
 		if (hadNotFinite(response)) execution.remark(notFiniteRead, itemIndex);
 		const rows = toRows(response, { headers, cell: convertNumbers(itemIndex) ? numberIfExact : undefined });
-		if (rows.length === 0) execution.remark('The query found no row', itemIndex);
+		if (rows.length === 0) execution.remark('No rows found', itemIndex);
 		const own = Object.keys(rows[0] ?? {});
 		const source = keepInput(itemIndex) ? sources[itemIndex]! : undefined;
 		return rows.map((json) => {

@@ -354,7 +354,7 @@ export class Execution {
 				: []),
 			...(unmatched.length > 0 ? [`No item has a field of the name ${listed(unmatched)}`] : []),
 			...([...this.connections.all].some(({ unverified }) => unverified)
-				? ['Whoever responds is taken for the API node: the credential ignores SSL issues']
+				? ['SSL certificates are not verified: "Ignore SSL Issues" is on']
 				: []),
 		];
 		const warnings = [...this.failures.words(this.items.length), ...this.features.hints, ...this.warnings];

@@ -38,7 +38,7 @@ interface EndpointCheck {
 	needsFields: boolean;
 }
 
-const notChecked = 'The features were not checked: no OpenAPI document that can be read tells them';
+const notChecked = 'Features not validated: no OpenAPI document is available';
 
 const none: readonly string[] = [];
 const unchecked: EndpointCheck = { check: () => none, needsFields: false };

@@ -32,8 +32,8 @@ export function endpointFields(operation: OperationName) {
 		const asTool = isTool(this.getNode());
 		if (fields.length > 0) return { fields: asTool ? argumentFields(fields) : fields.map(formField) };
 		const instead = asTool
-			? 'take "JSON", which the model fills in as a whole'
-			: 'all fields of the input item are sent under their own names. To name them one by one, take them from "Fields Below"';
+			? 'choose "JSON", which the model fills in as a whole'
+			: 'all fields of the input item are sent under their own names. To choose them, use "Define Fields"';
 		return {
 			fields: [],
 			emptyFieldsNotice: `${whyNoFields(known)}: ${instead}.`,
@@ -42,7 +42,7 @@ export function endpointFields(operation: OperationName) {
 }
 
 function whyNoFields({ document, problem }: Known): string {
-	if (document) return 'The OpenAPI document does not tell the fields of this endpoint';
+	if (document) return 'The OpenAPI document does not list the fields of this endpoint';
 	if (problem instanceof StatusError && problem.status === 404) return 'This service has no OpenAPI document';
 	return `The OpenAPI document could not be read (${summaryOf(problem)})`;
 }

@@ -38,7 +38,7 @@ async function documentFor(context: ILoadOptionsFunctions): Promise<ServiceDocum
 function unreadable(context: ILoadOptionsFunctions, problem: unknown): NodeOperationError {
 	const missing = problem instanceof StatusError && problem.status === 404;
 	const message = missing
-		? 'No OpenAPI document, or no service of this ID: check the Service ID, or choose "By ID" and type the endpoint'
+		? 'No endpoints found. Check the Service ID, or enter the endpoint "By ID"'
 		: `The list of endpoints could not be read: ${(problem as Error).message}`;
 	const advice = problem instanceof ApiNodeError ? problem.advice : (problem as { description?: string }).description;
 	return new NodeOperationError(context.getNode(), message, { description: missing ? undefined : advice });

@@ -8,7 +8,7 @@ import { shortened } from './shortened';
 const longestList = 200;
 const longestValue = 100;
 
-/** What is known of a field: in the form, or in a row of "Fields Below". */
+/** What is known of a field: in the form, or in a row of "Define Fields". */
 export interface TypedField {
 	type?: string;
 	options?: readonly INodePropertyOptions[];

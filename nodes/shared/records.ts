@@ -38,7 +38,7 @@ export class Records {
 		private readonly items: readonly INodeExecutionData[],
 	) {
 		const sources = ['mapping', 'inputItem', 'fields', 'json'];
-		this.sourceOf = choice(parameters.reader('recordSource', 'mapping'), 'Take ... From', sources);
+		this.sourceOf = choice(parameters.reader('recordSource', 'mapping'), 'Source', sources);
 		this.include = choice(parameters.reader('include', 'all'), 'Include', ['all', 'selected', 'except']);
 		this.form = new Form(parameters);
 	}
@@ -103,8 +103,8 @@ export class Records {
 
 /** What a tool has for an input item is the chat, with a mark of the call. */
 const noItem = () =>
-	new InvalidCallError('A tool has no input item', {
-		advice: 'In "Take ... From", choose "JSON" or the form, where the model fills in each field.',
+	new InvalidCallError('Tools cannot use the input item', {
+		advice: 'Choose "JSON" or "Endpoint Fields" as the source: the model fills them in.',
 	});
 
 /** Names by expression may be different for each item. */
@@ -193,7 +193,7 @@ function selection(json: JsonObject, paths: readonly string[], named: NamedField
 		if (value === undefined) continue;
 		if (Object.hasOwn(record, name)) {
 			throw new InvalidCallError(`Two of the fields in "Fields to Include" would be sent as '${name}'`, {
-				advice: 'Take the features from "Fields Below", where each gets a name of its own.',
+				advice: 'Use "Define Fields", where each field has its own name.',
 			});
 		}
 		setOwn(record, name, value);

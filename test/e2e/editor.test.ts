@@ -176,7 +176,7 @@ test.each([
 	[
 		'has no OpenAPI document',
 		{ status: 404, body: { errorType: 'NotFoundException', message: 'Not documented' } },
-		/No OpenAPI document, or no service of this ID: check the Service ID, or choose "By ID"/,
+		/No endpoints found\. Check the Service ID, or enter the endpoint "By ID"/,
 		/^This service has no OpenAPI document/,
 	],
 	[
@@ -189,7 +189,7 @@ test.each([
 		'serves one that tells nothing',
 		{ body: { swagger: '2.0', paths: { '/fraud/predict': { post: { parameters: 'none' } } } } },
 		undefined,
-		/^The OpenAPI document does not tell the fields of this endpoint/,
+		/^The OpenAPI document does not list the fields of this endpoint/,
 	],
 ])('where the API node %s, the form says so and sends all fields', async (_what, answer, noList, noForm) => {
 	const proxy = await chaosProxy({
@@ -229,7 +229,7 @@ test('as a tool, a model fills in the JSON, or each feature of the form by its n
 	await parameters.getByTestId('from-ai-override-button').last().click();
 	await parameters.getByTestId('fromAI-override-field').waitFor();
 	expect(await editor.filledByModel(parameters)).toEqual(json);
-	await editor.choose('recordSource', 'Form Below');
+	await editor.choose('recordSource', 'Endpoint Fields');
 	const form = editor.page.getByTestId('resource-mapper-container');
 	await form.getByText(/^customer_id/).waitFor();
 	expect(await editor.filledByModel(form)).toEqual([

@@ -20,8 +20,7 @@ export const commonDescription = {
 /** Before a run: settings that will hurt with the items at hand. */
 export const batchHints: NodeHint[] = [
 	{
-		message:
-			'With Batch Size 1 each item is a request of its own: for so many items, a larger batch is many times as fast',
+		message: 'Batch Size 1 sends one request per item. Increase it to speed up this run',
 		type: 'info',
 		location: 'inputPane',
 		whenToDisplay: 'beforeExecution',
@@ -31,7 +30,7 @@ export const batchHints: NodeHint[] = [
 export const dispatchHints: NodeHint[] = [
 	...batchHints,
 	{
-		message: 'Items with different dispatch keys share no request: with a key for each item, no batch is formed',
+		message: 'Items with different dispatch keys cannot be batched',
 		type: 'info',
 		location: 'inputPane',
 		whenToDisplay: 'beforeExecution',
@@ -116,14 +115,14 @@ export function recordProperties(what: string, forModel: string, argument = what
 	const ofInputItem = { recordSource: ['inputItem'] };
 	const fields = what.toLowerCase();
 	const form = {
-		name: 'Form Below',
+		name: 'Endpoint Fields',
 		value: 'mapping',
-		description: `The ${fields} that the endpoint documents, filled by name or one by one`,
+		description: `Map input data to the ${fields} of the endpoint`,
 	};
-	const json = { name: 'JSON', value: 'json', description: 'A JSON object, as text or from an expression' };
+	const json = { name: 'JSON', value: 'json', description: 'Provide the record as a JSON object' };
 	const others = [
-		{ name: 'Input Item', value: 'inputItem', description: "The input item's fields, under their own names" },
-		{ name: 'Fields Below', value: 'fields', description: 'Fields named and filled one by one' },
+		{ name: 'Input Item', value: 'inputItem', description: 'Send the fields of the input item as they are' },
+		{ name: 'Define Fields', value: 'fields', description: 'Add fields manually' },
 	];
 	const resourceMapper: ResourceMapperTypeOptions = {
 		resourceMapperMethod: 'getFields',
@@ -136,7 +135,7 @@ export function recordProperties(what: string, forModel: string, argument = what
 	return [
 		...withToolVariant(
 			{
-				displayName: `Take ${what} From`,
+				displayName: `${what} Source`,
 				name: 'recordSource',
 				type: 'options',
 				options: [form, ...others, json],
@@ -194,7 +193,7 @@ export function recordProperties(what: string, forModel: string, argument = what
 			type: 'string',
 			default: '',
 			placeholder: 'e.g. comment, name',
-			description: 'Names of fields, separated by commas. Drag them from the input.',
+			description: 'Comma-separated field names. Drag them from the input.',
 			displayOptions: { show: { ...ofInputItem, include: ['except'] } },
 			requiresDataPath: 'multiple',
 		},
@@ -203,7 +202,7 @@ export function recordProperties(what: string, forModel: string, argument = what
 			name: 'fields',
 			type: 'assignmentCollection',
 			default: {},
-			description: 'An empty field is sent as a missing value',
+			description: 'Empty fields are sent as null',
 			displayOptions: { show: { recordSource: ['fields'] } },
 		},
 		...withToolVariant(
@@ -219,7 +218,7 @@ export function recordProperties(what: string, forModel: string, argument = what
 			{
 				// Where the default is left out, agents before version 3 are told nothing of a call without arguments.
 				default: `={{ ${filledByModel} $fromAI('${argument}', \`${forModel}\`, 'json', '[{}]') }}`,
-				description: 'One argument of the tool, which the model fills in with a JSON object',
+				description: 'Filled in by the model as a JSON object',
 			},
 		),
 	];
@@ -233,23 +232,23 @@ export const toolDescription = (does: string): INodeProperties => ({
 	typeOptions: { rows: 4 },
 	default: `=${does} Endpoint: {{ ($parameter["endpointId"] || "").split("/public/api/v1/").pop() }}. An answer with "error" has no result: call again with what it says is expected, and never make a value up.`,
 	required: true,
-	description: 'What the model is told of this tool. It decides by this text when to call it, and with what.',
+	description: 'Explain to the model what this tool does and when to use it',
 	displayOptions: { show: { '@tool': [true] } },
 });
 
 const outputDescriptions = {
 	flat: {
 		name: 'Columns',
-		description: "The answer as columns, first of all; then the input item's fields, if there is one item for each",
+		description: 'Prediction columns followed by the input fields',
 	},
-	withInput: { name: 'Input and Result', description: "The input item's fields, and the result beside them" },
-	enrich: { name: 'Input, Enriched', description: "The input item's fields, and those that were looked up among them" },
-	resultOnly: { name: 'Result Only', description: "The result's fields alone" },
-	perStep: { name: 'Item per Series and Step', description: 'The result of each step as the API node gives it' },
-	perSeries: { name: 'Item per Series', description: 'Lists of forecasts, quantiles and times' },
-	perRow: { name: 'Item per Row', description: "The row's columns as fields" },
+	withInput: { name: 'Input and Result', description: 'Input fields plus the result in one field' },
+	enrich: { name: 'Enriched Input', description: 'Input fields plus the columns that were looked up' },
+	resultOnly: { name: 'Result Only', description: 'Only the result' },
+	perStep: { name: 'Item per Series and Step', description: 'One item for each forecast step' },
+	perSeries: { name: 'Item per Series', description: 'One item with lists of forecasts, quantiles and times' },
+	perRow: { name: 'Item per Row', description: 'Columns of the row as fields' },
 	perQuery: { name: 'Item per Query', description: 'Columns and rows as lists' },
-	fullResponse: { name: 'Full Response', description: 'The whole response: result, timing, API context and headers' },
+	fullResponse: { name: 'Full Response', description: 'Result, timing, API context and response headers' },
 } satisfies Record<string, Omit<INodePropertyOptions, 'value'>>;
 
 /** The `output` parameter; the first one named is the default. */
@@ -273,12 +272,12 @@ export const ignoredRecordsProperty: INodeProperties = {
 	name: 'ignoredRecords',
 	type: 'options',
 	options: [
-		{ name: 'Keep', value: 'keep', description: 'Let them through, with the reason' },
-		{ name: 'Treat as Error', value: 'error', description: 'Fail these items' },
-		{ name: 'Drop', value: 'drop', description: 'Leave these items out' },
+		{ name: 'Keep', value: 'keep', description: 'Return the item with the reason it was ignored' },
+		{ name: 'Throw Error', value: 'error', description: 'Fail the item' },
+		{ name: 'Remove', value: 'drop', description: 'Remove the item from the output' },
 	],
 	default: 'keep',
-	description: 'What to do with a record that the API node ignored, for example when its lookup found no match',
+	description: 'How to handle records that the API node ignored, e.g. because a lookup found no match',
 };
 
 export function optionsProperty(options: INodeProperties[]): INodeProperties {
@@ -301,13 +300,16 @@ export const callOptions: INodeProperties[] = [
 			name: 'checkFeatures',
 			type: 'options',
 			options: [
-				{ name: 'Warn', value: 'warn', description: 'Say after the run what did not fit; never wait for the document' },
-				{ name: 'Error', value: 'error', description: 'Fail an item that does not fit before anything of it is sent' },
+				{
+					name: 'Warn',
+					value: 'warn',
+					description: 'Show a hint after the run if a record does not match the endpoint',
+				},
+				{ name: 'Error', value: 'error', description: 'Fail items that do not match, without sending them' },
 				{ name: 'Off', value: 'off' },
 			],
 			default: 'warn',
-			description:
-				"Whether records are held against the service's OpenAPI document: a missing required field, a wrong type, a value that is not listed, a misspelled name",
+			description: "Whether to validate records against the service's OpenAPI document",
 		},
 		{ default: 'error' },
 	),
@@ -319,7 +321,7 @@ export const callOptions: INodeProperties[] = [
 		placeholder: 'Add Header',
 		default: {},
 		description:
-			'Request headers for functions and custom models that read them. Not the key, which comes from the credential. Items whose headers differ go in different requests.',
+			'Additional request headers. Authentication is set in the credential. Items with different headers are sent in separate requests.',
 		options: [
 			{
 				displayName: 'Header',
@@ -349,7 +351,7 @@ export const callOptions: INodeProperties[] = [
 		typeOptions: { minValue: 1 },
 		default: 8,
 		description:
-			'Requests in flight per instance of the API node. Fewer are used while it is busy. By default, an endpoint serves 8 at a time; a SQL query endpoint has 10 connections.',
+			'Maximum number of parallel requests per API node instance. The node uses fewer when the API node is busy.',
 	},
 	{
 		displayName: 'Max Characters',
@@ -357,7 +359,7 @@ export const callOptions: INodeProperties[] = [
 		type: 'number',
 		typeOptions: { minValue: 1 },
 		default: 20000,
-		description: 'Characters of an answer that the model is given at most. It is told what was left out.',
+		description: 'Maximum length of the response passed to the model',
 		displayOptions: { show: { '@tool': [true] } },
 	},
 	{
@@ -366,7 +368,7 @@ export const callOptions: INodeProperties[] = [
 		type: 'number',
 		typeOptions: { minValue: 1 },
 		default: 50,
-		description: 'Rows of an answer that the model is given at most. It is told what was left out.',
+		description: 'Maximum number of rows passed to the model',
 		displayOptions: { show: { '@tool': [true] } },
 	},
 	{
@@ -375,7 +377,7 @@ export const callOptions: INodeProperties[] = [
 		type: 'string',
 		default: '',
 		placeholder: 'e.g. pricing',
-		description: "Another service on the same API node, in place of the credential's",
+		description: 'Overrides the service ID of the credential',
 	},
 	{
 		displayName: 'Timeout',
@@ -383,7 +385,7 @@ export const callOptions: INodeProperties[] = [
 		type: 'number',
 		typeOptions: { minValue: 1 },
 		default: 30000,
-		description: 'Milliseconds to wait for one response. The timeout applies to each attempt.',
+		description: 'How long to wait for a response, per attempt (in milliseconds)',
 	},
 ];
 
@@ -395,7 +397,7 @@ export const batchOptions: INodeProperties[] = [
 		type: 'number',
 		typeOptions: { minValue: 1 },
 		default: 100,
-		description: 'Records in one request. With 1, each record has a request of its own.',
+		description: 'Number of records per request',
 	},
 	{
 		displayName: 'Context (JSON)',
@@ -403,8 +405,7 @@ export const batchOptions: INodeProperties[] = [
 		type: 'json',
 		default: '',
 		placeholder: 'e.g. {"order": "A-17"}',
-		description:
-			'A JSON object that the API node logs with the record; it does not change the result. Predict Effect takes it in batches only.',
+		description: "JSON object to store in the API node's log with the record. Does not affect the result.",
 	},
 ];
 
@@ -416,7 +417,7 @@ export const dispatchOptions: INodeProperties[] = [
 		type: 'string',
 		default: '',
 		placeholder: 'e.g. {{ $json.customer_id }}',
-		description: 'Items with the same key are answered by the same generation of the service',
+		description: 'Send items with the same key to the same generation of the service',
 	},
 	{
 		displayName: 'Forced Generation',
@@ -424,7 +425,7 @@ export const dispatchOptions: INodeProperties[] = [
 		type: 'string',
 		default: '',
 		placeholder: 'e.g. v2',
-		description: 'The generation of the service that must answer. Takes precedence over the dispatch key.',
+		description: 'Generation to use. Overrides the dispatch key.',
 	},
 ];
 
@@ -434,7 +435,7 @@ export const resultFieldOption: INodeProperties = {
 	name: 'resultField',
 	type: 'string',
 	default: 'result',
-	description: 'With the output "Input and Result": the field that the result goes into',
+	description: 'Name of the output field for the result',
 };
 
 export const columnPrefixOption: INodeProperties = {
@@ -443,7 +444,7 @@ export const columnPrefixOption: INodeProperties = {
 	type: 'string',
 	default: '',
 	placeholder: 'e.g. fraud_',
-	description: 'What the names of the added columns begin with, so that they replace none of the input',
+	description: 'Prefix for the added columns, to avoid overwriting input fields',
 };
 
 /**
@@ -466,7 +467,7 @@ export const repeatableOption: INodeProperties = {
 	type: 'boolean',
 	default: false,
 	description:
-		'Whether the call may safely run twice. If so, a request that broke off is sent again; otherwise only one that cannot have arrived.',
+		'Whether the call can be repeated safely. If enabled, it is retried after connection errors and timeouts.',
 };
 
 export const splitArrayOption: INodeProperties = {
@@ -474,7 +475,7 @@ export const splitArrayOption: INodeProperties = {
 	name: 'splitArray',
 	type: 'boolean',
 	default: false,
-	description: 'Whether each element of a list that the function returns becomes an item of its own',
+	description: 'Whether to return one item per element when the function returns a list',
 };
 
 /** What of a query's rows goes into the items. */
@@ -485,14 +486,14 @@ export const rowOptions: INodeProperties[] = [
 		type: 'boolean',
 		default: false,
 		description:
-			'Whether a value that is text becomes a number where a number holds it exactly: "12.50" and "1.0E-5" do, "007", "1E5" and integers beyond 2^53 do not',
+			'Whether to convert numeric text to numbers. Values such as "007" and "1E5" and integers beyond 2^53 stay text.',
 	},
 	{
 		displayName: 'Keep Input',
 		name: 'keepInput',
 		type: 'boolean',
 		default: false,
-		description: "Whether the input item's fields stay beside the columns of each row",
+		description: 'Whether to add the input fields to each row',
 	},
 ];
 
@@ -504,7 +505,7 @@ export const identifierColumnsProperty: INodeProperties = {
 	default: '',
 	placeholder: 'e.g. store, product',
 	description:
-		'Columns that tell series apart, separated by commas, as in the model. Named here, many series are spread over several requests and fail one by one. Empty: one request for all items.',
+		'Comma-separated columns that identify each series, as defined in the model. Leave empty to send all items in one request.',
 	requiresDataPath: 'multiple',
 };
 
@@ -514,5 +515,5 @@ export const seriesPerRequestOption: INodeProperties = {
 	type: 'number',
 	typeOptions: { minValue: 1 },
 	default: 100,
-	description: 'With identifier columns: the most series in one request',
+	description: 'Maximum number of series per request',
 };

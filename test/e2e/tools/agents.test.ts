@@ -198,7 +198,7 @@ describe('a tool', () => {
 				{ note: 'Ignored by the API node: no lookup match.' },
 			]);
 		}
-		expect(answers[3]).toEqual([{ note: 'The query found no row.' }]);
+		expect(answers[3]).toEqual([{ note: 'No rows found.' }]);
 		expect(answers[4]).toHaveLength(51);
 		expect(answers[4]!.at(-1)!.note).toMatch(/^50 of 10,000 rows shown/);
 		expect(answers[5]!.at(-1)!.note).toMatch(/^A file was returned \(image\/png, \d+ B\)/);
@@ -224,7 +224,7 @@ describe('a tool', () => {
 			['fraud', {}],
 			['mapped', {}],
 		);
-		for (const answer of [item, mapped]) expect(answer![0]!.error).toMatch(/^A tool has no input item /);
+		for (const answer of [item, mapped]) expect(answer![0]!.error).toMatch(/^Tools cannot use the input item /);
 		expect(bench.sent).toEqual([]);
 	});
 

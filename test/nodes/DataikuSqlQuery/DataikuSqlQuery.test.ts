@@ -106,9 +106,7 @@ describe('a query', () => {
 		const { output, hints } = await query('customer_transactions', items);
 
 		expect(new Set(output.map(({ pairedItem }) => JSON.stringify(pairedItem)))).toEqual(new Set(['{"item":1}']));
-		expect(hints).toEqual([
-			{ message: 'The query found no row (2 items, first: 0, 2).', type: 'info', location: 'outputPane' },
-		]);
+		expect(hints).toEqual([{ message: 'No rows found (2 items, first: 0, 2).', type: 'info', location: 'outputPane' }]);
 	});
 
 	it('gives 10,000 rows of one item', async () => {

@@ -131,17 +131,17 @@ describe('error', () => {
 		const { output, hints } = await predict('error', [misspelt]);
 
 		expect(jsonOf(output)).toEqual(await resultsOf([misspelt]));
-		expect(hints).toMatchObject([{ message: expect.stringMatching(/^The features were not checked: .*OpenAPI/) }]);
+		expect(hints).toMatchObject([{ message: expect.stringMatching(/^Features not validated: .*OpenAPI/) }]);
 	});
 
 	it('sends to an endpoint of which the document tells nothing, and a hint says so', async () => {
 		const { hints, error } = await predict('error', [misspelt], { endpointId: 'fraud_changed' });
 		expect(error).toBeUndefined();
-		expect(hints).toMatchObject([{ message: expect.stringContaining('The features were not checked') }]);
+		expect(hints).toMatchObject([{ message: expect.stringContaining('Features not validated') }]);
 
 		const openApi = JSON.stringify({ swagger: '2.0', paths: { '/fraud/predict': { post: {} } } });
 		const told = await predict('error', [misspelt], { credentials: credentialFor(proxy.url, { openApi }) });
-		expect(told.hints).toMatchObject([{ message: expect.stringContaining('The features were not checked') }]);
+		expect(told.hints).toMatchObject([{ message: expect.stringContaining('Features not validated') }]);
 	});
 
 	it('waits no longer than 5 s for a document that does not come', async () => {
@@ -149,7 +149,7 @@ describe('error', () => {
 		const { output, hints } = await predict('error', [misspelt]);
 
 		expect(jsonOf(output)).toEqual(await resultsOf([misspelt]));
-		expect(hints).toMatchObject([{ message: expect.stringContaining('The features were not checked') }]);
+		expect(hints).toMatchObject([{ message: expect.stringContaining('Features not validated') }]);
 	});
 
 	it.each(['stopWorkflow', 'continueRegularOutput'] as const)(
@@ -171,7 +171,7 @@ describe('error', () => {
 
 	it('asks once for all items, and not again in the runs after a document was found missing', async () => {
 		proxy.setFault(whenRead({ kind: 'answer', status: 404 }));
-		for (let n = 0; n < 3; n++) expect(await hintsOf('error', [fitting, misspelt, fitting])).toContain('not checked');
+		for (let n = 0; n < 3; n++) expect(await hintsOf('error', [fitting, misspelt, fitting])).toContain('not validated');
 
 		expect(readings(proxy)).toHaveLength(1);
 	});

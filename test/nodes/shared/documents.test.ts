@@ -222,7 +222,7 @@ describe('a pasted document', () => {
 		expect(error).toBeUndefined();
 		expect(jsonOf(output)).toMatchObject([{ result: { prediction: 'legitimate' } }]);
 		expect((await execute('error', { openApi })).hints).toMatchObject([
-			{ message: expect.stringContaining('The features were not checked') },
+			{ message: expect.stringContaining('Features not validated') },
 		]);
 		expect(readings(proxy)).toEqual([]);
 	});

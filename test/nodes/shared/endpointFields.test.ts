@@ -135,7 +135,7 @@ describe('says in place of fields', () => {
 		});
 	});
 
-	const instead = /: all fields of the input item are sent under their own names\. .*"Fields Below"\.$/;
+	const instead = /: all fields of the input item are sent under their own names\. .*"Define Fields"\.$/;
 
 	it.each([
 		['of a service without one', { serviceId: 'unknown' }, /^This service has no OpenAPI document:/],
@@ -172,12 +172,12 @@ describe('says in place of fields', () => {
 		const { fields, emptyFieldsNotice } = await fieldsOf(endpointId, { url: node.url });
 
 		expect(fields).toEqual([]);
-		expect(emptyFieldsNotice).toMatch(/^The OpenAPI document does not tell the fields of this endpoint/);
+		expect(emptyFieldsNotice).toMatch(/^The OpenAPI document does not list the fields of this endpoint/);
 		expect(emptyFieldsNotice).toMatch(instead);
 	});
 
-	it('that the document does not tell the fields of one that has no schema', async () => {
-		expect((await fieldsFor({})).emptyFieldsNotice).toMatch(/^The OpenAPI document does not tell the fields/);
+	it('that the document does not list the fields of one that has no schema', async () => {
+		expect((await fieldsFor({})).emptyFieldsNotice).toMatch(/^The OpenAPI document does not list the fields/);
 	});
 });
 

@@ -110,7 +110,7 @@ describe('says why there is no list', () => {
 		[
 			'an unknown service',
 			{ serviceId: 'unknown' },
-			/^No OpenAPI document, or no service of this ID: check the Service ID, or choose "By ID"/,
+			/^No endpoints found\. Check the Service ID, or enter the endpoint "By ID"/,
 			undefined,
 		],
 		['no service', { serviceId: '' }, /could not be read: The service id is missing/, undefined],
@@ -133,7 +133,7 @@ describe('says why there is no list', () => {
 	it('a service without an OpenAPI document', async () => {
 		const silent = await startApiNode({ swagger: false });
 		await expect(search('dataikuPredict', { url: silent.url })).rejects.toThrow(
-			/^No OpenAPI document, or no service of this ID: check the Service ID, or choose "By ID" and type the endpoint$/,
+			/^No endpoints found. Check the Service ID, or enter the endpoint "By ID"$/,
 		);
 		await silent.close();
 	});

@@ -109,7 +109,7 @@ it('tells after each run that certificates are not verified, where there are any
 	const hintsAt = async (url: string) =>
 		(await run('dataikuPredict', { url, items, credentials: credentialFor(url, { allowUnauthorizedCerts: true }) }))
 			.hints;
-	const message = 'Whoever responds is taken for the API node: the credential ignores SSL issues.';
+	const message = 'SSL certificates are not verified: "Ignore SSL Issues" is on.';
 	expect(await hintsAt(overTls.url)).toEqual([{ ...hint(message), type: 'info' }]);
 	expect(await hintsAt(proxy.url)).toEqual([]);
 	await overTls.close();

@@ -211,7 +211,7 @@ describe('an item fails alone, saying why, for', () => {
 		[
 			'a source that does not exist',
 			{ recordSource: '={{ $itemIndex === 1 ? "elsewhere" : "inputItem" }}' },
-			/"Take ... From" must be one of mapping, inputItem, fields, json, not 'elsewhere'/,
+			/"Source" must be one of mapping, inputItem, fields, json, not 'elsewhere'/,
 		],
 		['no field at all', { recordSource: '={{ $itemIndex === 1 ? "fields" : "inputItem" }}' }, /^The record is empty/],
 		[
@@ -353,7 +353,7 @@ describe('a blank is a missing value', () => {
 		expect(records).toEqual(blanks.map(() => ({ ...missing, note: 'a' })));
 	});
 
-	it('in "Fields Below", but for texts', async () => {
+	it('in "Define Fields", but for texts', async () => {
 		const types = ['number', 'boolean', 'array', 'object', 'string'];
 		const { records } = await sent(
 			assigned(...types.map((type): [string, string, string] => [type, '={{ $json.amount }}', type])),
@@ -363,7 +363,7 @@ describe('a blank is a missing value', () => {
 		expect(records).toEqual(blanks.map((blank) => ({ ...missing, string: blank })));
 	});
 
-	it('in "Fields Below" as a list without elements where a number or a boolean is due', async () => {
+	it('in "Define Fields" as a list without elements where a number or a boolean is due', async () => {
 		const lists = assigned(['n', '={{ [] }}', 'number'], ['b', '={{ [] }}', 'boolean'], ['l', '={{ [] }}', 'array']);
 		expect((await sent(lists, [{}])).records).toEqual([{ n: null, b: null, l: [] }]);
 	});
@@ -471,10 +471,10 @@ describe('an integer that no number holds keeps its digits', () => {
 		['in a list of the form', form('defineBelow', { tags: '=[{{ $json.id }}]' }), { tags: [exact] }],
 		['in a Python list of the form', form('defineBelow', { tags: "=['a', {{ $json.id }}]" }), { tags: ['a', exact] }],
 		['in an object of the form', form('defineBelow', { extra: '={"a": {{ $json.id }} }' }), { extra: { a: exact } }],
-		['in "Fields Below" as a number', assigned(['id', '={{ $json.id }}', 'number']), { id: exact }],
-		['in "Fields Below" as a list', assigned(['id', '=[{{ $json.id }}]', 'array']), { id: [exact] }],
-		['in "Fields Below" as an object', assigned(['id', '={"a": {{ $json.id }} }', 'object']), { id: { a: exact } }],
-		['in "Fields Below" as a text', assigned(['id', '={{ $json.id }}', 'string']), { id: exact }],
+		['in "Define Fields" as a number', assigned(['id', '={{ $json.id }}', 'number']), { id: exact }],
+		['in "Define Fields" as a list', assigned(['id', '=[{{ $json.id }}]', 'array']), { id: [exact] }],
+		['in "Define Fields" as an object', assigned(['id', '={"a": {{ $json.id }} }', 'object']), { id: { a: exact } }],
+		['in "Define Fields" as a text', assigned(['id', '={{ $json.id }}', 'string']), { id: exact }],
 		['as a BigInt', assigned(['id', '={{ BigInt($json.id) }}', 'number']), { id: exact }],
 		['with a sign', assigned(['id', '=+{{ $json.id }}', 'number']), { id: exact }],
 	])('%s', async (_where, parameters, record) => {
@@ -506,7 +506,7 @@ describe('an integer that no number holds keeps its digits', () => {
 it.each([
 	['a Luxon value', '={{ DateTime.fromISO("2024-05-01T10:00:00.000Z", { zone: "utc" }) }}'],
 	['a Date', '={{ new Date("2024-05-01T10:00:00.000Z") }}'],
-])('sends %s as ISO text from "Fields Below"', async (_what, expression) => {
+])('sends %s as ISO text from "Define Fields"', async (_what, expression) => {
 	const { records } = await sent(assigned(['when', expression, 'string']), [{}]);
 	expect(records).toEqual([{ when: '2024-05-01T10:00:00.000Z' }]);
 });

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { ApiNodeMethods } from './ApiNodeMethods';
 import { Session } from './Session';
 import { SessionState } from './SessionState';
@@ -60,6 +61,15 @@ export class ApiNodeClient extends ApiNodeMethods {
 	/** Groups the calls of one execution. */
 	session(options: SessionOptions = {}): Session {
 		return new Session(this.#transport, this.#serviceId, new SessionState(options, this.#onEvent));
+	}
+
+	/** Takes no new calls, waits for those under way, and closes all connections. `await using` does so, too. */
+	async close(): Promise<void> {
+		await this.#transport.close();
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		await this.close();
 	}
 
 	/** Ends all calls, those that wait included, with a CancelledError, and closes all connections. */

@@ -92,9 +92,9 @@ export function batchTarget<Name extends RecordOperation>(
 	const { apiKey, bearerToken, tokens } = options;
 	const credential = [apiKey, bearerToken, tokens && numberOf(tokens)];
 	const shared = JSON.stringify([path, settings, headers.headers, credential]);
-	const { timeout, deadline, maxConcurrency, maxResponseBytes, identifierColumns, responseHeaders } = options;
-	const limits = [timeout, deadline, maxConcurrency, maxResponseBytes, identifierColumns, responseHeaders];
-	const key = JSON.stringify([operation, batchSize, maxBodyBytes, limits]) + shared;
+	const { timeout, deadline, maxConcurrency, maxAttempts, maxResponseBytes, identifierColumns } = options;
+	const limits = [timeout, deadline, maxConcurrency, maxAttempts, maxResponseBytes, identifierColumns];
+	const key = JSON.stringify([operation, batchSize, maxBodyBytes, options.responseHeaders, limits]) + shared;
 	const endpoint = transport.endpoint(path);
 	return { key, shared, operation, path, endpoint, settings, headers, batchSize, maxBodyBytes, options };
 }

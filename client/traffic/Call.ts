@@ -16,6 +16,7 @@ import {
 } from './retryPolicy';
 
 interface CallLimits {
+	maxAttempts: number;
 	maxConcurrency: number;
 	/** Milliseconds for all attempts, the pauses between them, and waiting for an endpoint that does not answer. */
 	deadline: number;
@@ -38,6 +39,7 @@ export class Call implements QueuedCall {
 	attempts = 0;
 	left: number;
 	private readonly rule: RetryRule;
+	private readonly maxAttempts: number;
 	private readonly history: CallHistory;
 	/** Failures while others were served: those of the call's own. */
 	private ownFailures = 0;
@@ -57,6 +59,7 @@ export class Call implements QueuedCall {
 		this.order = request.order;
 		this.rule = request.rule;
 		this.left = limits.deadline;
+		this.maxAttempts = limits.maxAttempts;
 		this.tokens = limits.tokens;
 		const { repeatsTimeout = true, repeatsServerError = true } = request.rule;
 		this.history = { timeouts: repeatsTimeout ? 0 : 1, serverErrors: repeatsServerError ? 0 : 1 };
@@ -122,6 +125,7 @@ export class Call implements QueuedCall {
 		this.failure = failure;
 		if (this.stopping.reason) throw failure;
 		if (!isRetryable(failure, this.rule.repeatable, this.history)) throw failure;
+		if (this.attempts >= this.maxAttempts) throw failure;
 		if (this.ownFailures >= (this.rule.attempts ?? maxAttempts)) throw failure;
 
 		const patience = (slot.turn.patienceEnds(this.endpoint.queue.answeredAt) ?? Infinity) - now;

@@ -30,8 +30,17 @@ export interface Credential {
 	tokens?: TokenSource;
 }
 
-/** What the client does of its own accord, to log it or count it. */
+/** What the client does, to log it or measure it. */
 export type ClientEvent =
+	/** A request to an endpoint has ended, after its wait for its turn. `error` where it failed. */
+	| {
+			type: 'request';
+			endpoint: string;
+			instance: string;
+			attempt: number;
+			durationMs: number;
+			error?: ApiNodeError;
+	  }
 	/** A request is sent again after a pause. */
 	| { type: 'retry'; endpoint: string; instance: string; attempt: number; pauseMs: number; error: ApiNodeError }
 	/** A batch is sent again in two parts, to find the records that fail. */

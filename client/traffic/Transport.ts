@@ -39,6 +39,11 @@ export interface CallOptions extends Credential {
 	/** The caller's requests in flight per endpoint and instance. Default: 8, an API node's default pool. */
 	maxConcurrency?: number;
 	/**
+	 * Attempts of one request; 1 for none but the first. One after a 401 with a new token does not count. Default: 4 while the
+	 * endpoint serves others, and as many as patience and deadline allow while it serves nobody.
+	 */
+	maxAttempts?: number;
+	/**
 	 * Bytes of a decoded response. Default: 64 MiB; of a prediction, an effect or a lookup 4 MiB and 256 KiB for each record, if
 	 * that is less.
 	 */
@@ -88,7 +93,9 @@ export class Transport {
 	private readonly clock = systemClock;
 	/** Callers with calls under way. */
 	private readonly callers = new Set<Caller>();
-	private destroyed: CancelledError | undefined;
+	/** Nobody begins any more. */
+	private ended: CancelledError | undefined;
+	private readonly onDrained: Array<() => void> = [];
 
 	constructor(options: TransportOptions) {
 		const { url, apiKey, bearerToken, tokens, onEvent, connectTimeout = 5_000, ...connection } = options;
@@ -135,6 +142,15 @@ export class Transport {
 				const attempt = await this.attempt(slot.pool.instance, request, attemptLimits, token ?? authorization, scope);
 				const { failure, response } = attempt;
 				const { ofFunction = false } = request;
+				const { instance } = slot.pool;
+				caller.emit({
+					type: 'request',
+					endpoint: endpoint.name,
+					instance: instance.host,
+					attempt: attempts,
+					durationMs: this.clock.now() - slot.startedAt,
+					...(failure && { error: failure }),
+				});
 				endpoint.report(call, slot, {
 					failure,
 					timeout,
@@ -212,17 +228,29 @@ export class Transport {
 		return memory;
 	}
 
+	/** Final for new callers; waits for those present. */
+	async close(): Promise<void> {
+		this.ended ??= new CancelledError('The client was closed');
+		if (this.callers.size > 0) await new Promise<void>((resolve) => this.onDrained.push(resolve));
+		await this.destroy();
+	}
+
 	/** Final for all calls at once, those that wait included. */
 	async destroy(): Promise<void> {
-		this.destroyed ??= new CancelledError('The client was destroyed');
-		for (const caller of this.callers) caller.cancel(this.destroyed);
+		this.ended = new CancelledError('The client was destroyed');
+		for (const caller of this.callers) caller.cancel(this.ended);
 		await Promise.all(this.instances.all.map(async ({ connections }) => await connections.destroy()));
 	}
 
 	/** Work for a caller begins, which is among those to be told of instances until it ends. */
 	begin(caller: Caller, signal: AbortSignal | undefined): CallScope {
-		if (this.destroyed) throw this.destroyed;
-		return caller.begin(this.callers, signal);
+		if (this.ended && !this.callers.has(caller)) throw this.ended;
+		const scope = caller.begin(this.callers, signal);
+		const end = () => {
+			scope.end();
+			if (this.callers.size === 0) for (const drained of this.onDrained.splice(0)) drained();
+		};
+		return { ...scope, end };
 	}
 
 	/** Takes room for an attempt, with a token that has not expired in the queue. One that has to be waited for holds no room. */
@@ -367,6 +395,8 @@ export function limitsOf(options: CallOptions, records = Infinity) {
 	checkRange('timeout', timeout, 1, longestTimer);
 	checkRange('deadline', options.deadline, 1);
 	checkRange('maxConcurrency', maxConcurrency, 1);
+	checkRange('maxAttempts', options.maxAttempts, 1);
 	checkRange('maxResponseBytes', maxResponseBytes, 1, kMaxLength);
-	return { timeout, maxConcurrency, maxResponseBytes, deadline: options.deadline ?? 4 * timeout };
+	const { deadline = 4 * timeout, maxAttempts = Infinity } = options;
+	return { timeout, maxConcurrency, maxResponseBytes, deadline, maxAttempts };
 }

@@ -137,7 +137,7 @@ async function soak(records: number): Promise<boolean> {
 		downMs: short ? 200 : 3_000,
 	});
 	const client = new ApiNodeClient({ url: urls, serviceId: 's' });
-	const events = { retry: 0, split: 0, instanceOut: 0, instanceBack: 0, pause: 0 };
+	const events = { request: 0, retry: 0, split: 0, instanceOut: 0, instanceBack: 0, pause: 0 };
 	const leftOut = new Set<string>();
 	const session = client.session({
 		onEvent(event) {

@@ -137,3 +137,43 @@ it.each(['session', 'own'] as const)(
 	},
 	60_000,
 );
+
+describe('close()', () => {
+	it('lets what is under way come to its end, and takes nothing new', async () => {
+		const { server, client } = await scene.serverAndClient(async ({ ids }) => {
+			await wait(20);
+			return ids.includes(7) ? refusal() : undefined;
+		});
+		const settled = client.settle('predict', 'model', recordsOf(1_000), { maxConcurrency: 1 });
+		const query = client.sqlQuery('other', { id: 1 });
+		await until(() => server.asked().length === 2);
+		const closed = client.close();
+		for (const call of [client.predictRecord('model', {}), client.isAlive(), client.settle('predict', 'model', [])]) {
+			expect(await failureOf(call)).toMatchObject({ name: 'CancelledError', message: 'The client was closed' });
+		}
+		await closed;
+
+		expect(scoredIn(await settled)).toHaveLength(999);
+		expect(await query).toMatchObject({ columns: ['id'] });
+		await client.close();
+		await expectNothingSent(server.url);
+	});
+
+	it('is what the end of `await using` does', async () => {
+		const { client } = await slow(10);
+		const call = client.predictRecord('model', { id: 1 });
+		await client[Symbol.asyncDispose]();
+		expect(await call).toEqual({ result: { id: 1 } });
+		expect(await failureOf(client.predictRecord('model', {}))).toBeInstanceOf(CancelledError);
+	});
+
+	it('waits no longer once the client is destroyed', async () => {
+		const { server, client } = await scene.serverAndClient();
+		server.setFault({ kind: 'silent' });
+		const call = failureOf(client.predictRecord('model', { id: 1 }));
+		const closed = client.close();
+		await client.destroy();
+		await closed;
+		expect((await call).message).toBe('The client was destroyed');
+	});
+});

@@ -37,6 +37,27 @@ it('A retry is told to its session and to the client, with the error and the pau
 	expect(ofOther.events).toEqual([]);
 });
 
+it('Each end of a request is told to its session and to the client, with its duration and its error', async () => {
+	const server = await scene.server();
+	const { session, ofClient, ofSession, ofOther } = await listeners(server);
+	let failures = 1;
+	server.setFault(() => (failures-- > 0 ? { kind: 'answer', ...refusal('Busy', 503) } : undefined));
+	await session.settle('predict', 'model', recordsOf(4));
+	const request = {
+		type: 'request',
+		endpoint: 'open/model',
+		instance: `127.0.0.1:${server.port}`,
+		durationMs: expect.any(Number) as number,
+	};
+
+	expect(ofSession.requests).toEqual([
+		{ ...request, attempt: 1, error: expect.objectContaining({ status: 503 }) as Error },
+		{ ...request, attempt: 2 },
+	]);
+	expect(ofClient.requests).toEqual(ofSession.requests);
+	expect(ofOther.requests).toEqual([]);
+});
+
 it('A split is told to its session and to the client, with the number of records', async () => {
 	const server = await scene.server(refusing((id) => id === 0));
 	const { session, ofClient, ofSession, ofOther } = await listeners(server);

@@ -124,12 +124,14 @@ export async function until(holds: () => boolean): Promise<void> {
 	}
 }
 
-/** Remembers the events that it is told of. */
+/** Remembers the events that it is told of: the ends of requests, and all others. */
 export function eventLog() {
 	const events: ClientEvent[] = [];
+	const requests: Array<Extract<ClientEvent, { type: 'request' }>> = [];
 	return {
 		events,
-		onEvent: (event: ClientEvent) => void events.push(event),
+		requests,
+		onEvent: (event: ClientEvent) => void (event.type === 'request' ? requests.push(event) : events.push(event)),
 		of: <Type extends ClientEvent['type']>(type: Type) =>
 			events.filter((event): event is Extract<ClientEvent, { type: Type }> => event.type === type),
 	};

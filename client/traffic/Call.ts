@@ -44,6 +44,7 @@ export class Call implements QueuedCall {
 	/** Failures while others were served: those of the call's own. */
 	private ownFailures = 0;
 	private failedAt = Infinity;
+	private isLast = false;
 	private failure: ApiNodeError | undefined;
 
 	constructor(
@@ -94,6 +95,7 @@ export class Call implements QueuedCall {
 			const message = `The endpoint asked for a pause of ${seconds(pauseMs)}, longer than this call can wait, so this request was not sent`;
 			return new TimeoutError(message, { attempts: 0, advice: 'Try again after the pause.' }, false);
 		}
+		if (this.failure && silentMs < 1_000) return tooLate(this.failure, 0, 0);
 		const advice = `The endpoint answered nobody for ${seconds(silentMs)}, and was not waited for any longer.`;
 		if (this.failure) return advised(this.failure, advice);
 		const message = `The endpoint has not responded for ${seconds(silentMs)}, so this request was not sent`;
@@ -134,8 +136,11 @@ export class Call implements QueuedCall {
 		const atOnce = movesOn && this.attempts === 1 && this.hasOtherInstance();
 		if (!this.mayAdd(failure, slot, atOnce, now)) throw failure;
 		const asked = failure instanceof StatusError ? (failure.retryAfter ?? 0) : 0;
-		const pause = atOnce ? 0 : Math.max(asked, backoff(this.attempts));
-		if (pause >= this.left) throw tooLate(failure, asked, this.left);
+		if (this.isLast || asked >= this.left) throw tooLate(failure, asked, this.left);
+		let pause = atOnce ? 0 : Math.max(asked, backoff(this.attempts));
+		// A random pause longer than what is left leaves half of that to a last attempt.
+		this.isLast = pause >= this.left;
+		if (this.isLast) pause = Math.max(asked, this.left / 2);
 		if (pause >= patience) throw asked >= patience ? tooLate(failure, asked, patience) : this.notAnswered(patienceMs);
 		this.left -= pause;
 		const event = { endpoint: this.endpoint.name, instance: instance.host, attempt: this.attempts };
@@ -176,7 +181,8 @@ export function noToken(tokens: TokenSource | undefined, ms: number, attempts: n
 	return new TimeoutError(message, { attempts, advice }, false);
 }
 
-const seconds = (ms: number) => `${Math.max(0, Math.round(ms / 1000)).toLocaleString('en')} s`;
+const seconds = (ms: number) =>
+	ms < 1_000 ? `${Math.max(1, Math.round(ms))} ms` : `${Math.round(ms / 1000).toLocaleString('en')} s`;
 
 function tooLate(failure: ApiNodeError, asked: number, left: number): ApiNodeError {
 	return advised(

@@ -468,7 +468,6 @@ describe('an answer that cannot be used', () => {
 
 describe('no connection', () => {
 	test('where nothing listens', async () => {
-		stage.briefly();
 		const dead = await chaosProxy();
 		await dead.close();
 		const error = await failureOf(stage.client({ url: dead.url }).predictRecord('e', {}, brief));
@@ -479,7 +478,7 @@ describe('no connection', () => {
 			instance: `127.0.0.1:${dead.port}`,
 			attempts: 2,
 			code: 'ECONNREFUSED',
-			advice: 'Check the URL, and that the API node is running. No time was left for another try.',
+			advice: 'Check the URL, and that the API node is running.',
 		});
 	});
 
@@ -495,7 +494,6 @@ describe('no connection', () => {
 	});
 
 	test('that is reset before it can be used', async () => {
-		stage.briefly();
 		const { chaos, client } = await stage.chaosAndClient({ connectionFaults: 'reset' });
 		const error = await failureOf(client.predictRecord('e', {}, brief));
 		expect(error.message).toBe(`127.0.0.1:${chaos.port} closed the connection without a complete response`);

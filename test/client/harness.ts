@@ -96,11 +96,6 @@ export class Stage {
 		this.atEnd(() => random.mockRestore());
 	}
 
-	/** For calls of an endpoint that answers nobody: with {@link brief}, two attempts and an error that tells of the second. */
-	briefly(): void {
-		this.jitter(0.999);
-	}
-
 	/** Time on real sockets, moved on by hand: a break of 5 s need not be waited out. Timers run as ever. */
 	movableClock() {
 		let ahead = 0;
@@ -125,11 +120,8 @@ export class Stage {
 	}
 }
 
-/**
- * A deadline for calls of an endpoint that answers nobody, which would be waited for otherwise. With pauses of 250 and 500 ms
- * it leaves time for two attempts of some 150 ms each.
- */
-export const brief = { deadline: 700 };
+/** For calls of an endpoint that answers nobody, which would be waited for otherwise. */
+export const brief = { maxAttempts: 2 };
 
 /** Time that stands still unless it is moved on. */
 export class ManualClock implements Clock {

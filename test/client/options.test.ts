@@ -6,7 +6,8 @@ import {
 	type PredictOptions,
 	type SettleOptions,
 } from '../../client';
-import { failureOf, Stage } from './harness';
+import { inOrder } from '../support/chaosProxy';
+import { asked, failureOf, Stage } from './harness';
 
 const stage = new Stage();
 
@@ -117,6 +118,41 @@ describe('refuses without sending anything', () => {
 		['maxBodyBytes', { maxBodyBytes: 0 }],
 	])('%s of records to settle that no batch can have', async (name, options) => {
 		expect(await refused((client) => client.settle('predict', 'e', [{ features: {} }], options))).toContain(name);
+	});
+});
+
+describe('maxAttempts', () => {
+	const calls: Record<string, (client: ApiNodeClient, options: CallOptions) => Promise<unknown>> = {
+		predictRecord: async (client, options) => await client.predictRecord('e', {}, options),
+		runFunction: async (client, options) => await client.runFunction('e', {}, { ...options, repeatable: true }),
+		settle: async (client, options) => {
+			const [outcome] = await client.settle('predict', 'e', [{ features: {} }], options);
+			if (outcome!.error) throw outcome!.error;
+		},
+	};
+	const busy = { kind: 'answer', status: 503, body: { message: 'Busy' } } as const;
+
+	describe.each(Object.entries(calls))('of %s', (_name, call) => {
+		test.each([1, 2, 6])('%i: sends so many requests to an endpoint that serves nobody', async (maxAttempts) => {
+			stage.withoutPauses();
+			stage.fastClock(50);
+			const { chaos, client } = await stage.chaosAndClient({ respond: () => ({ status: 504 }) });
+			expect(await failureOf(call(client, { maxAttempts }))).toMatchObject({ status: 504, attempts: maxAttempts });
+			expect(asked(chaos)).toHaveLength(maxAttempts);
+		});
+
+		test('is no reason to send less where an earlier attempt succeeds', async () => {
+			stage.withoutPauses();
+			const server = await stage.scoring({ faults: inOrder(busy) });
+			await call(stage.clientOf(server), { maxAttempts: 3 });
+			expect(asked(server)).toHaveLength(2);
+		});
+	});
+
+	test.each([0, -1, NaN])('refuses %d', async (maxAttempts) => {
+		expect(await refused(async (client) => await client.predictRecord('e', {}, { maxAttempts }))).toContain(
+			'maxAttempts',
+		);
 	});
 });
 

@@ -150,6 +150,24 @@ describe('The deadline', () => {
 		const server = await stage.scoring({ faults: busy(undefined) });
 		const { error } = await outcomeOf(stage.clientOf(server).predictRecord('e', { id: 1 }, { deadline: 100 }));
 		expect((error as StatusError).advice).toBe('No time was left for another try.');
+		expect(server.requests).toHaveLength(2);
+	});
+
+	it('cuts a random pause short, so that a last attempt succeeds when the endpoint was busy for half of the time', async () => {
+		stage.jitter(0.999);
+		const server = await stage.scoring({ faults: inOrder(busy(undefined), busy(undefined)) });
+		const client = stage.clientOf(server);
+		// pauses of 250 ms, and of 500 where 350 are left
+		expect(await client.predictRecord('e', { id: 1 }, { deadline: 600 })).toEqual({ result: { id: 1 } });
+		expect(server.requests).toHaveLength(3);
+	});
+
+	it('cuts no pause short that the endpoint asked for', async () => {
+		const server = await stage.scoring({ faults: busy('1') });
+		const { error } = await outcomeOf(stage.clientOf(server).predictRecord('e', { id: 1 }, { deadline: 600 }));
+		expect((error as StatusError).advice).toMatch(
+			/^It asked to wait 1 s before the next try, longer than the \d+ ms left/,
+		);
 		expect(server.requests).toHaveLength(1);
 	});
 

@@ -177,7 +177,8 @@ describe('While nobody is answered', () => {
 		// The deadline may cut the last attempt short, even before the server has read it.
 		expect(error.name).toMatch(new RegExp(`${name}|TimeoutError`));
 		if (error.name === name) expect(error.message).toMatch(words);
-		expect(retries).toBe(error.attempts! - 1);
+		// The circuit may still be open when the last pause ends.
+		expect([0, 1]).toContain(retries - (error.attempts! - 1));
 		expect([0, 1]).toContain(error.attempts! - server.requests.length);
 		expect(server.requests.length).toBeGreaterThan(4);
 	});
@@ -294,7 +295,8 @@ describe('Where nothing can have been sent, a query is tried as often as a predi
 		const server = await stage.scoring();
 		await server.kill();
 		const { error, retries } = await fail(call, server, { deadline: 1_000 });
-		expect(error).toMatchObject({ name: 'ConnectionError', code: 'ECONNREFUSED', attempts: retries + 1 });
+		expect(error).toMatchObject({ name: 'ConnectionError', code: 'ECONNREFUSED' });
+		expect([0, 1]).toContain(retries - (error.attempts! - 1));
 		expect(error.message).toMatch(/refused the connection: nothing listens there/);
 		expect(error.advice).toMatch(/No time was left for another try\.$/);
 		expect(retries).toBeGreaterThan(4);

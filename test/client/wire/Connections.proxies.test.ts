@@ -185,7 +185,6 @@ describe('a proxy that fails says so', () => {
 	});
 
 	test('being dead', async () => {
-		stage.briefly();
 		const dead = await forwardProxy();
 		await dead.close();
 		const { overHttp, overHttps, plain, secure } = await behind({}, { HTTP_PROXY: dead.url, HTTPS_PROXY: dead.url });
@@ -209,7 +208,6 @@ describe('a proxy that fails says so', () => {
 	}
 
 	test('saying nothing to a tunnel: given up after the connect time-out, and every socket closed', async () => {
-		stage.briefly();
 		const { silence, overHttps } = await behindSilence(100);
 		const error = await failureOf(overHttps.runFunction('e', {}, brief));
 		expect(error).toBeInstanceOf(TimeoutError);
@@ -264,7 +262,6 @@ describe('a proxy that fails says so', () => {
 	});
 
 	test('while the handshake through its tunnel stalls: given up after the connect time-out', async () => {
-		stage.briefly();
 		const { secure } = await behind({}, {}, { connectionFaults: 'silent' });
 		const client = stage.client({ url: secure.url, connectTimeout: 150 });
 		const error = await failureOf(client.runFunction('e', {}, brief));

@@ -6,7 +6,7 @@ import type { ChaosOptions } from '../../support/chaosProxy';
 import { brief, failureOf, Stage } from '../harness';
 
 const stage = new Stage();
-beforeEach(() => stage.briefly());
+beforeEach(() => stage.withoutPauses());
 
 let pem: Certificates;
 beforeAll(async () => {

@@ -16,6 +16,7 @@ export {
 } from './errors';
 export { seriesFinder, seriesKey } from './forecastSeries';
 export { hadNotFinite, parseJson, setOwn } from './json';
+export { closeNames } from './openapi/closeNames';
 export type { EndpointSchema, FieldSchema, FieldType } from './openapi/EndpointSchema';
 export { isBlank } from './openapi/FieldRule';
 export { fieldWords } from './openapi/fieldWords';

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers';
 import { setTimeout as wait } from 'node:timers/promises';
 import {
 	CancelledError,
+	closeNames,
 	type DocumentedEndpoint,
 	type EndpointSchema,
 	fieldNouns,
@@ -157,7 +158,7 @@ export class FeatureCheck {
 			const { kind, node } = operationNames[same[0]!.operation];
 			return `'${target.endpointId}' is ${kind}: use ${node}.`;
 		}
-		if (error.status === 404) return this.listOf(endpoints);
+		if (error.status === 404) return this.listOf(endpoints, target.endpointId);
 		// A function may have failed for any reason.
 		if (this.operation === 'runFunction' && !/argument/.test(error.detail ?? '')) return undefined;
 		const example = this.exampleOf(target);
@@ -242,11 +243,12 @@ export class FeatureCheck {
 		return text && text.length <= 500 ? text : undefined;
 	}
 
-	private listOf(endpoints: readonly DocumentedEndpoint[]): string | undefined {
+	private listOf(endpoints: readonly DocumentedEndpoint[], asked = ''): string | undefined {
 		const ids = endpoints.filter(({ operation }) => operation === this.operation).map(({ id }) => id);
 		if (ids.length === 0) return undefined;
 		const more = ids.length > 10 ? ` and ${ids.length - 10} more` : '';
-		return `Endpoints for this node: ${ids.slice(0, 10).join(', ')}${more}.`;
+		const [close] = closeNames(ids)(asked);
+		return `${close === undefined ? '' : `Did you mean '${close}'? `}Endpoints for this node: ${ids.slice(0, 10).join(', ')}${more}.`;
 	}
 }
 

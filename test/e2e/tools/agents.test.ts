@@ -90,7 +90,7 @@ describe.each(agentVersions)('an agent of version %s', (version) => {
 		const [wrong, missing, unknown, empty] = said.map(([text]) => String(parsed(text)[0]!.error));
 		expect(wrong).toMatch(/^`amount` must be a number, not the text 'a lot'; `country` is 'Narnia'.*expects amount/);
 		expect(missing).toMatch(/^`min_amount` is missing .*expects customer_id .*For example: \{/);
-		expect(unknown).toMatch(/has no endpoint "frad".*Endpoints for this node: fraud, /);
+		expect(unknown).toMatch(/has no endpoint "frad".*Did you mean 'fraud'\? Endpoints for this node: fraud, /);
 		expect(empty).toBe(afterEmptyCall);
 		expect(bench.sent.map(([path]) => path)).toEqual([expect.stringMatching(/^frad\//)]);
 	});

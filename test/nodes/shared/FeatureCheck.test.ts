@@ -219,10 +219,12 @@ describe('advice on an error', () => {
 		expect(await errorOf('customer')).toContain("'customer' is a lookup: use Dataiku Lookup.");
 	});
 
-	it('names the endpoints that there are', async () => {
+	it('names the endpoints that there are, and the one that was meant', async () => {
 		await known();
+		expect(await errorOf('other')).not.toContain('Did you mean');
+		expect(await errorOf('House Price')).toContain("Did you mean 'house_price'? Endpoints");
 		expect(await errorOf('fruad')).toContain(
-			'Endpoints for this node: fraud, fraud_known_customers, fraud_with_rules, house_price, ticket_team, unusual_amount.',
+			"Did you mean 'fraud'? Endpoints for this node: fraud, fraud_known_customers, fraud_with_rules, house_price, ticket_team, unusual_amount.",
 		);
 	});
 

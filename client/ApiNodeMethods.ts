@@ -73,11 +73,11 @@ export abstract class ApiNodeMethods {
 	}
 
 	/** Scores one record. @param features feature to value; to a model, null and missing are the same */
-	async predictRecord(
+	async predictRecord<Features extends object = JsonObject, Result = PredictionResult>(
 		endpointId: string,
-		features: JsonObject,
+		features: Features,
 		options: PredictRecordOptions = {},
-	): Promise<RecordResponse<PredictionResult>> {
+	): Promise<RecordResponse<Result>> {
 		const response = await this.#callOne(operations.predict, endpointId, features, options);
 		return fitting(response, isObject(response.result));
 	}
@@ -85,7 +85,7 @@ export abstract class ApiNodeMethods {
 	/** Scores several records in one request; `results` are in their order. */
 	async predictRecords(
 		endpointId: string,
-		records: FeaturesRecord[],
+		records: readonly FeaturesRecord[],
 		options: PredictOptions = {},
 	): Promise<RecordsResponse<PredictionResult>> {
 		return await this.#callSeveral(operations.predict, endpointId, records, options);
@@ -99,7 +99,7 @@ export abstract class ApiNodeMethods {
 	 */
 	async forecast(
 		endpointId: string,
-		records: JsonObject[],
+		records: readonly object[],
 		options: ForecastOptions = {},
 	): Promise<RecordsResponse<ForecastResult>> {
 		requireList(records);
@@ -112,7 +112,7 @@ export abstract class ApiNodeMethods {
 	}
 
 	/** Predicts the effect of a treatment on one record. */
-	async predictEffect(endpointId: string, features: JsonObject, options: EffectOptions = {}): Promise<RecordResponse> {
+	async predictEffect(endpointId: string, features: object, options: EffectOptions = {}): Promise<RecordResponse> {
 		const response = await this.#callOne(operations.predictEffect, endpointId, features, options);
 		return fitting(response, isObject(response.result));
 	}
@@ -120,7 +120,7 @@ export abstract class ApiNodeMethods {
 	/** Predicts the effect of a treatment on several records in one request; `results` are in their order. */
 	async predictEffects(
 		endpointId: string,
-		records: FeaturesRecord[],
+		records: readonly FeaturesRecord[],
 		options: EffectOptions = {},
 	): Promise<RecordsResponse> {
 		return await this.#callSeveral(operations.predictEffect, endpointId, records, options);
@@ -135,14 +135,14 @@ export abstract class ApiNodeMethods {
 	 */
 	async sqlQuery(
 		endpointId: string,
-		parameters: JsonObject = {},
+		parameters: object = {},
 		options: UnrepeatableOptions = {},
 	): Promise<QueryResponse> {
 		return (await this.#callOnce('sqlQuery', endpointId, parameters, options)) as QueryResponse;
 	}
 
 	/** Looks up one record. @returns the first result, as the Python client does; its row is in `data` */
-	async lookupRecord(endpointId: string, record: JsonObject, options: LookupOptions = {}): Promise<LookupResult> {
+	async lookupRecord(endpointId: string, record: object, options: LookupOptions = {}): Promise<LookupResult> {
 		const response = await this.#callOne(operations.lookup, endpointId, record, options);
 		const { results } = response;
 		fitting(response, Array.isArray(results) && results.length === 1 && isObject(results[0]));
@@ -152,7 +152,7 @@ export abstract class ApiNodeMethods {
 	/** Looks up several records in one request; `results` are in their order. */
 	async lookupRecords(
 		endpointId: string,
-		records: LookupRecord[],
+		records: readonly LookupRecord[],
 		options: CallOptions = {},
 	): Promise<RecordsResponse<LookupResult>> {
 		return await this.#callSeveral(operations.lookup, endpointId, records, options);
@@ -167,7 +167,7 @@ export abstract class ApiNodeMethods {
 	 */
 	async runFunction<Response = FunctionResponse>(
 		endpointId: string,
-		args: JsonObject = {},
+		args: object = {},
 		options: UnrepeatableOptions = {},
 	): Promise<Response | RawResponse | null> {
 		return (await this.#callOnce('runFunction', endpointId, args, options)) as Response | RawResponse | null;
@@ -254,7 +254,7 @@ export abstract class ApiNodeMethods {
 	async #callOne(
 		operation: Operation,
 		endpointId: string,
-		record: JsonObject,
+		record: object,
 		options: PredictRecordOptions,
 	): Promise<JsonObject> {
 		const key = operation.recordKey!;
@@ -267,7 +267,7 @@ export abstract class ApiNodeMethods {
 	async #callSeveral<Response>(
 		operation: Operation,
 		endpointId: string,
-		records: Array<FeaturesRecord | LookupRecord>,
+		records: ReadonlyArray<FeaturesRecord | LookupRecord>,
 		options: PredictOptions,
 	): Promise<Response> {
 		const key = operation.recordKey!;
@@ -284,7 +284,7 @@ export abstract class ApiNodeMethods {
 	async #callOnce(
 		operation: 'sqlQuery' | 'runFunction',
 		endpointId: string,
-		parameters: JsonObject,
+		parameters: object,
 		options: UnrepeatableOptions,
 	): Promise<unknown> {
 		const path = this.#endpointPath(endpointId, options);

@@ -35,13 +35,13 @@ export interface ExplanationOptions {
 export interface PredictOptions extends CallOptions, DispatchOptions, ExplanationOptions {}
 export interface PredictRecordOptions extends PredictOptions {
 	/** Logged by the API node, not used. */
-	context?: JsonObject;
+	context?: object;
 }
 export interface ForecastOptions extends CallOptions, DispatchOptions {}
 export interface EffectOptions extends CallOptions, DispatchOptions {}
 export interface LookupOptions extends CallOptions {
 	/** Logged by the API node, not used. */
-	context?: JsonObject;
+	context?: object;
 }
 export interface UnrepeatableOptions extends CallOptions {
 	/** The query or function may run twice: it is retried as a prediction is. Default: false. */
@@ -49,12 +49,12 @@ export interface UnrepeatableOptions extends CallOptions {
 }
 
 export interface FeaturesRecord {
-	features: JsonObject;
-	context?: JsonObject;
+	readonly features: object;
+	readonly context?: object;
 }
 export interface LookupRecord {
-	data: JsonObject;
-	context?: JsonObject;
+	readonly data: object;
+	readonly context?: object;
 }
 
 /** Beside every result: durations, and which service generation answered. */

@@ -25,7 +25,7 @@ export interface SettledRecords {
 	predict: FeaturesRecord;
 	predictEffect: FeaturesRecord;
 	lookup: LookupRecord;
-	forecast: readonly JsonObject[];
+	forecast: readonly object[];
 }
 
 /** The result of one record of each operation. */

@@ -166,22 +166,50 @@ describe('the client, in plain Node', () => {
 
 	it('has types, by which a call that is wrong does not compile', async () => {
 		await cp(join(__dirname, 'types/client.ts'), join(folder, 'client.ts'));
-		const tsc = require.resolve('typescript/bin/tsc');
-		const strict = [
-			'--noEmit',
-			'--strict',
-			'--skipLibCheck',
-			'--module',
-			'node16',
-			'--target',
-			'es2022',
-			'--types',
-			'node',
-		];
-		const typeRoots = ['--typeRoots', join(OUR_PACKAGE, 'node_modules/@types')];
-		const said = await exec(process.execPath, [tsc, ...strict, ...typeRoots, 'client.ts'], { cwd: folder }).catch(
-			(error: { stdout: string }) => error,
-		);
-		expect(said.stdout).toBe('');
+		expect(await compile(['client.ts'])).toBe('');
 	});
+
+	it.each([
+		['node10', 'commonjs'],
+		['node16', 'node16'],
+		['bundler', 'esnext'],
+	])('has types that are found where modules are resolved as by %s', async (resolution, module) => {
+		const text = "import { ApiNodeClient } from 'n8n-nodes-dataiku/client';\nconst none: string = ApiNodeClient;\n";
+		await writeFile(join(folder, 'resolved.ts'), text);
+		expect(await compile(['--module', module, '--moduleResolution', resolution, 'resolved.ts'])).toMatch(
+			/^resolved\.ts\(2,7\): error TS2322: Type 'typeof ApiNodeClient' is not assignable to type 'string'\.\s*$/,
+		);
+	});
+
+	it('is called in the documents as its types allow', async () => {
+		const files: string[] = [];
+		for (const page of ['README.md', 'docs/client.md']) {
+			const text = await readFile(join(OUR_PACKAGE, page), 'utf8');
+			for (const [, snippet = ''] of text.matchAll(/^```ts\n([^]*?)^```/gm)) {
+				const imports = snippet.match(/^import .*\n/gm) ?? [];
+				const body = snippet.replace(/^import .*\n/gm, '');
+				const given = body.includes('const client =')
+					? ''
+					: "declare const client: import('n8n-nodes-dataiku/client').ApiNodeClient;";
+				const batches = 'declare const batches: Array<Array<{ features: object }>>;';
+				const name = `snippet${files.length}.ts`;
+				await writeFile(
+					join(folder, name),
+					[...imports, given, batches, `export async function run() {\n${body}}\n`].join('\n'),
+				);
+				files.push(name);
+			}
+		}
+		expect(files.length).toBeGreaterThan(3);
+		expect(await compile(files)).toBe('');
+	});
+
+	/** What the compiler says. */
+	async function compile(args: string[]): Promise<string> {
+		const tsc = require.resolve('typescript/bin/tsc');
+		const strict = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'node16', '--target', 'es2022'];
+		const types = ['--types', 'node', '--typeRoots', join(OUR_PACKAGE, 'node_modules/@types')];
+		const compiled = exec(process.execPath, [tsc, ...strict, ...types, ...args], { cwd: folder });
+		return (await compiled.catch((error: { stdout: string }) => error)).stdout;
+	}
 });

@@ -16,7 +16,9 @@ it.each(['sqlQuery', 'runFunction', 'predictRecord'] as const)(
 	async (method) => {
 		const { server, client } = await slow();
 		const session = client.session();
-		const calls = Promise.allSettled(range(50).map(async (id) => await session[method]('endpoint', { id })));
+		const calls = Promise.allSettled(
+			range(50).map(async (id) => await (session[method] as typeof session.sqlQuery)('endpoint', { id })),
+		);
 		await until(() => server.asked().length === 2);
 		session.stop();
 		await expectNothingSent(server.url);
@@ -26,7 +28,9 @@ it.each(['sqlQuery', 'runFunction', 'predictRecord'] as const)(
 		for (const outcome of outcomes) {
 			if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(CancelledError);
 		}
-		expect(await failureOf(session[method]('endpoint', { id: 99 }))).toBeInstanceOf(CancelledError);
+		expect(await failureOf((session[method] as typeof session.sqlQuery)('endpoint', { id: 99 }))).toBeInstanceOf(
+			CancelledError,
+		);
 		await expectNothingSent(server.url);
 	},
 );

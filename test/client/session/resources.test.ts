@@ -135,7 +135,8 @@ describe('What an error page or a header of some size holds', () => {
 
 	const blockedFor = async (answer: Answer, method: 'predictRecord' | 'runFunction' = 'predictRecord') => {
 		const { server, client } = await scene.serverAndClient();
-		await client[method]('model', { id: 1 });
+		const call = async (args: object) => await (client[method] as typeof client.sqlQuery)('model', args);
+		await call({ id: 1 });
 		server.setFault({ kind: 'answer', ...answer });
 		let longest = 0;
 		let last = performance.now();
@@ -143,7 +144,7 @@ describe('What an error page or a header of some size holds', () => {
 			longest = Math.max(longest, performance.now() - last);
 			last = performance.now();
 		}, 1);
-		const outcome = await client[method]('model', {}).catch((error: unknown) => error);
+		const outcome = await call({}).catch((error: unknown) => error);
 		await wait(5);
 		clearInterval(timer);
 		return { longest, outcome: outcome as Error };

@@ -5,6 +5,7 @@ import {
 	CancelledError,
 	type ClientEvent,
 	type FunctionResponse,
+	type LookupResult,
 	type PredictionResult,
 	RawResponse,
 	type RecordOutcome,
@@ -38,6 +39,61 @@ export async function methods(url: string): Promise<unknown[]> {
 	// @ts-expect-error the service is missing
 	new ApiNodeClient({ url });
 	return [generation, predictions, data, cell];
+}
+
+interface Payment {
+	amount: number;
+	country?: string;
+}
+
+export async function interfaces(client: ApiNodeClient, payment: Payment, payments: readonly Payment[]) {
+	const { result } = await client.predictRecord('fraud', payment);
+	const probability: number | undefined = result.probas?.fraud;
+	const own = await client.predictRecord<Payment, { score: number }>('fraud', payment);
+	const score: number = own.result.score;
+	// @ts-expect-error another record than the endpoint takes
+	await client.predictRecord<Payment>('fraud', { amount: 'a lot' });
+	// @ts-expect-error a record is an object
+	await client.predictRecord('fraud', 'payment');
+	await client.predictRecords(
+		'fraud',
+		payments.map((features) => ({ features })) as ReadonlyArray<{ features: Payment }>,
+	);
+	await client.lookupRecord('customer', payment);
+	await client.forecast('sales', payments);
+	await client.sqlQuery('q', payment);
+	await client.runFunction('f', payment);
+	return [probability, score];
+}
+
+export async function outcomes(client: ApiNodeClient, payments: readonly Payment[]) {
+	const records = payments.map((features) => ({ features }));
+	for (const { result, error, untried } of await client.settle('predict', 'fraud', records)) {
+		if (error) holds<Same<typeof untried, true | undefined>>();
+		else holds<Same<typeof result.probas, Record<string, number> | undefined>>();
+	}
+	for (const { result } of await client.settle('lookup', 'customer', [{ data: payments[0]! }])) {
+		holds<Same<typeof result, LookupResult | undefined>>();
+	}
+	for await (const { index, record, result } of client.settleAll('forecast', 'sales', [payments], { inOrder: true })) {
+		holds<Same<typeof index, number>>();
+		holds<Same<typeof record, readonly object[]>>();
+		const time: string | undefined = result?.results[0]?.time;
+		console.log(time);
+	}
+	async function* stream() {
+		yield* records;
+	}
+	// @ts-expect-error records of a lookup have data
+	client.settleAll('lookup', 'customer', stream());
+	// @ts-expect-error a list of outcomes is not kept
+	client.settleAll('predict', 'fraud', stream(), { onOutcome: () => {} });
+	return client.settleAll('predict', 'fraud', stream());
+}
+
+export async function disposal(url: string) {
+	await using client = new ApiNodeClient({ url, serviceId: 's' });
+	await client.isAlive({ maxAttempts: 1 });
 }
 
 export async function functions(client: ApiNodeClient) {

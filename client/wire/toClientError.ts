@@ -198,7 +198,7 @@ function meaningOf(response: WireResponse, host: string, redact: Redact): { mess
 		500: { message: `${host} failed on the request (500)` },
 		401: {
 			message: `${host} refused the key or token (401)`,
-			advice: 'Check the key: it must belong to this very service.',
+			advice: 'Check the key: it must belong to this service.',
 		},
 		403: {
 			message: `${host} does not allow this call (403)`,

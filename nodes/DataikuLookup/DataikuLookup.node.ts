@@ -38,7 +38,7 @@ export class DataikuLookup implements INodeType {
 			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
 		],
 		properties: [
-			toolDescription('Looks up the row of a dataset that has a key: its columns.'),
+			toolDescription('Looks up a dataset row by key and returns its columns.'),
 			...endpointProperties,
 			...recordProperties('Keys', 'The key of one row: its columns by name, as a JSON object'),
 			outputProperty('enrich', 'withInput', 'resultOnly', 'fullResponse'),

@@ -162,7 +162,7 @@ export class FeatureCheck {
 		// A function may have failed for any reason.
 		if (this.operation === 'runFunction' && !/argument/.test(error.detail ?? '')) return undefined;
 		const example = this.exampleOf(target);
-		return example && `A record looks like ${example}.`;
+		return example && `Example: ${example}.`;
 	}
 
 	/** For a model that called the node as a tool: what to call it with instead. */
@@ -277,5 +277,5 @@ function contentOf(record: JsonObject): 'none' | 'nulls' | 'values' {
 function misfit(texts: string[], example: string | undefined): InvalidCallError {
 	const [first = '', ...others] = texts;
 	const message = [`${first.charAt(0).toUpperCase()}${first.slice(1)}`, ...others].join('; ');
-	return new InvalidCallError(message, { advice: example && `A record looks like ${example}.` });
+	return new InvalidCallError(message, { advice: example && `Example: ${example}.` });
 }

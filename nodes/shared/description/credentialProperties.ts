@@ -9,8 +9,7 @@ export const instanceProperties: INodeProperties[] = [
 		default: '',
 		required: true,
 		placeholder: 'https://apinode.example.com:12000',
-		description:
-			"Address of the API node, as in an endpoint's URL before /public/api/v1. Several instances of the same API node: their addresses separated by commas.",
+		description: 'Base URL of the API node, without /public/api/v1. Separate multiple instances with commas.',
 	},
 	{
 		displayName: 'Service ID',
@@ -47,7 +46,7 @@ export const tlsProperties: INodeProperties[] = [
 		type: 'string',
 		typeOptions: { password: true, rows: 4 },
 		default: '',
-		description: 'For mutual TLS: the certificate that n8n shows to the API node, as PEM text',
+		description: 'Client certificate for mutual TLS (PEM)',
 	},
 	{
 		displayName: 'Client Private Key',
@@ -55,7 +54,7 @@ export const tlsProperties: INodeProperties[] = [
 		type: 'string',
 		typeOptions: { password: true, rows: 4 },
 		default: '',
-		description: 'For mutual TLS: the private key of the client certificate, as PEM text',
+		description: 'Private key of the client certificate (PEM)',
 	},
 	{
 		displayName: 'Passphrase',
@@ -77,8 +76,7 @@ export const openApiProperties: INodeProperties[] = [
 		typeOptions: { rows: 6 },
 		default: '',
 		placeholder: '{ "swagger": "2.0", "paths": { … } }',
-		description:
-			"The service's OpenAPI document as JSON, for a service whose API node does not serve it. Takes precedence over the one served.",
+		description: 'OpenAPI document of the service (JSON). Overrides the one served by the API node.',
 	},
 ];
 

@@ -230,7 +230,7 @@ export const toolDescription = (does: string): INodeProperties => ({
 	name: 'toolDescription',
 	type: 'string',
 	typeOptions: { rows: 4 },
-	default: `=${does} Endpoint: {{ ($parameter["endpointId"] || "").split("/public/api/v1/").pop() }}. An answer with "error" has no result: call again with what it says is expected, and never make a value up.`,
+	default: `=${does} Endpoint: {{ ($parameter["endpointId"] || "").split("/public/api/v1/").pop() }}. If the response contains "error", there is no result. Fix the input as described and call again. Never invent values.`,
 	required: true,
 	description: 'Explain to the model what this tool does and when to use it',
 	displayOptions: { show: { '@tool': [true] } },

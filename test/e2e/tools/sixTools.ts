@@ -26,7 +26,7 @@ export const theirArguments = {
 /** What a client that knows of a tool is told of it, but for the name. */
 export const ofFraud = {
 	description:
-		'Scores one record with a trained model: its prediction, and the probability of each class. Endpoint: fraud. An answer with "error" has no result: call again with what it says is expected, and never make a value up.',
+		'Scores one record with a trained model: its prediction, and the probability of each class. Endpoint: fraud. If the response contains "error", there is no result. Fix the input as described and call again. Never invent values.',
 	features: { description: 'The features of one record by name, as a JSON object', default: [{}] },
 };
 

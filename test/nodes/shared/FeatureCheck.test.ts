@@ -110,7 +110,7 @@ describe('error', () => {
 			...(await resultsOf([fitting])),
 		]);
 		expect(output[1]!.json.error).toMatch(
-			/^`amuont` is no feature of fraud: did you mean `amount`\? A record looks like \{"amount":412\.5,.*\}\.$/,
+			/^`amuont` is no feature of fraud: did you mean `amount`\? Example: \{"amount":412\.5,.*\}\.$/,
 		);
 		expect(output[2]!.json.error).toMatch(/^`amount` must be a number, not .*; `country` is 'XX', which .*/);
 		expect(readings(proxy)).toHaveLength(1);
@@ -122,7 +122,7 @@ describe('error', () => {
 		const { error } = await predict('error', [misspelt]);
 
 		expect(error).toMatchObject({ message: expect.stringContaining('`amuont` is no feature of fraud') });
-		expect(error?.description).toMatch(/A record looks like \{.*\}/);
+		expect(error?.description).toMatch(/Example: \{.*\}/);
 		expect(callsTo(proxy)).toEqual([]);
 	});
 
@@ -240,12 +240,12 @@ describe('advice on an error', () => {
 
 	it('shows how a record looks where one is refused', async () => {
 		await known();
-		expect(await errorOf('fraud', { amount: 'much' })).toMatch(/A record looks like \{"amount":412\.5,.*\}\./);
+		expect(await errorOf('fraud', { amount: 'much' })).toMatch(/Example: \{"amount":412\.5,.*\}\./);
 	});
 
 	it('is not given without a document', async () => {
 		const said = [await errorOf('customer'), await errorOf('fruad'), await errorOf('fraud', { amount: 'much' })];
-		expect(said.join('\n')).not.toMatch(/use Dataiku|Endpoints for this node|A record looks like/);
+		expect(said.join('\n')).not.toMatch(/use Dataiku|Endpoints for this node|Example:/);
 		expect(readings(proxy)).toEqual([]);
 	});
 });

@@ -32,4 +32,5 @@ export type * from './types';
 export { callHeaders } from './wire/callHeaders';
 export { type Location, parseLocations } from './wire/location';
 export { pasted, pastedSecret } from './wire/pasted';
+export { redactor } from './wire/secretHeaders';
 export type { TlsOptions } from './wire/tls';

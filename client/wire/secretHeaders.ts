@@ -36,10 +36,15 @@ function withoutBeginning(text: string, secrets: readonly string[]): string {
 	return text.slice(0, text.length - Math.max(0, ...shared));
 }
 
-/** How a server may echo what it was sent: verbatim, in a URL, in JSON, in HTML. */
+/** How a server may echo what it was sent: as it is or in base64, and that verbatim, in a URL, in JSON, in HTML. */
 function spellings(secret: string): string[] {
+	const bytes = Buffer.from(secret);
 	// Base64 says the same without its padding.
-	const text = secret.replace(/=+$/, '');
+	const texts = [secret, bytes.toString('base64'), bytes.toString('base64url')];
+	return texts.flatMap((text) => spelt(text.replace(/=+$/, '')));
+}
+
+function spelt(text: string): string[] {
 	const html = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 	const inUrl = encodeURIComponent(text);
 	const inJson = JSON.stringify(text).slice(1, -1);

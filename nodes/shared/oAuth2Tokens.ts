@@ -1,8 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ICredentialDataDecryptedObject, IExecuteFunctions, ILoadOptionsFunctions } from 'n8n-workflow';
-import { ApiNodeError, type TokenSource } from '../../client';
+import { ApiNodeError, redactor, type TokenSource } from '../../client';
+import { textOf } from './parameters';
 import { RecentlyUsed } from './RecentlyUsed';
+import { shortened } from './shortened';
 
 /** What another process may need to store a token, in ms. */
 const storingMs = 1_000;
@@ -119,7 +121,7 @@ export function oAuth2Tokens(
 		}
 		latest.renewal ??= fetchToken(old)
 			.catch((error: Error) => {
-				const failed = notIssued(provider, error);
+				const failed = notIssued(provider, error, credential);
 				hold(latest, failed);
 				throw failed;
 			})
@@ -167,7 +169,19 @@ async function inTime<Value>(promise: Promise<Value>): Promise<Value> {
 	return await Promise.race([promise, late]).finally(() => over.abort());
 }
 
-function notIssued(provider: string, { message, description }: Error & { description?: string }): ApiNodeError {
-	const advice = description;
-	return new ApiNodeError(`The identity provider ${provider} issued no access token: ${message}`, { advice });
+/** Of what an identity provider says. */
+const longestWords = 500;
+
+function notIssued(
+	provider: string,
+	{ message, description }: Error & { description?: unknown },
+	{ clientId, clientSecret, username, password, oauthTokenData }: ICredentialDataDecryptedObject,
+): ApiNodeError {
+	const tokens = (oauthTokenData ?? {}) as ICredentialDataDecryptedObject;
+	const pairs = [`${textOf(clientId)}:${textOf(clientSecret)}`, `${textOf(username)}:${textOf(password)}`];
+	const secrets = [clientSecret, password, tokens.access_token, tokens.refresh_token, tokens.id_token, ...pairs];
+	const redact = redactor(secrets.filter((each) => typeof each === 'string'));
+	const shown = (text: string) => shortened(redact(text), longestWords);
+	const advice = typeof description === 'string' ? shown(description) : undefined;
+	return new ApiNodeError(`The identity provider ${provider} issued no access token: ${shown(message)}`, { advice });
 }

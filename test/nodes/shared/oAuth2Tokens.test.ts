@@ -218,6 +218,28 @@ describe('an identity provider in trouble', () => {
 		expect(proxy.requests).toHaveLength(0);
 	});
 
+	it.each([
+		['as it is', (text: string) => text],
+		['in base64', (text: string) => Buffer.from(text).toString('base64')],
+		['in a URL', encodeURIComponent],
+		['as a Basic header', (text: string, id: string) => `Basic ${Buffer.from(`${id}:${text}`).toString('base64')}`],
+		['in JSON', (text: string) => JSON.stringify({ text })],
+		['across a cut', (text: string) => `${'x'.repeat(490)}${text}`],
+	])('shows no secret of the credential when it repeats it %s', async (_how, echo) => {
+		const { clientId } = server.credentialFields as { clientId: string };
+		const clientSecret = 'k"9/s+É client secret &7';
+		const words = echo(clientSecret, clientId);
+		const body = { error: words, error_description: words, message: words };
+		accounts.setFault({ kind: 'answer', status: 400, body });
+		const { output, error, hints } = await predict(await through({ clientSecret }));
+		const shown = JSON.stringify([output, error, error?.message, error?.description, hints]);
+		expect(shown).toContain('issued no access token');
+		const spelt = [clientSecret, encodeURIComponent(clientSecret), JSON.stringify(clientSecret).slice(1, -1)];
+		const sent = [clientSecret, `${clientId}:${clientSecret}`].map((text) => Buffer.from(text).toString('base64'));
+		for (const trace of [...spelt, ...sent]) expect(shown).not.toContain(trace.replace(/=+$/, ''));
+		expect(shown).not.toContain(clientSecret.slice(0, 9));
+	});
+
 	it('is asked once by many executions, again some seconds later, and then less and less often', async () => {
 		refuses();
 		const store = await through();

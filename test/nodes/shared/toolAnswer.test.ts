@@ -1,6 +1,7 @@
 import type { IDataObject } from 'n8n-workflow';
 import { type ApiNode, startApiNode } from '../../../demo/api-node';
 import { runNode } from '../../support/engine';
+import { modelError, toolAnswer } from '../../../nodes/shared/toolAnswer';
 import { credentialFor, endpoint, jsonOf } from '../demo';
 
 let node: ApiNode;
@@ -115,6 +116,24 @@ it('shows whole characters alone when an answer is cut', async () => {
 		}
 	}
 });
+
+it.each(Array.from({ length: 9 }, (_, quotes) => quotes))(
+	'shows whole characters alone at every length when %i quotes make a text longer as JSON',
+	(quotes) => {
+		const text = `${'"'.repeat(quotes)}${'😀'.repeat(400)}`;
+		for (let characters = 200; characters < 460; characters++) {
+			const limits = { rows: 50, characters };
+			const answer = toolAnswer([{ json: { result: `Report\n${text}` } }], [text], limits);
+			const { json } = modelError(new Error(text), limits);
+			const shown = [answer[0]!.json.beginning, answer[1]!.json.note, json.error] as string[];
+			for (const part of shown) {
+				expect(part.length).toBeGreaterThan(20);
+				// Throws for half a character.
+				expect(() => encodeURIComponent(part)).not.toThrow();
+			}
+		}
+	},
+);
 
 it('keeps an error and a note within the limit, too, however small', async () => {
 	for (const maxCharacters of [200, 300]) {

@@ -27,7 +27,7 @@ export class DataikuSqlQuery implements INodeType {
 		subtitle,
 		usableAsTool: true,
 		builderHint: {
-			searchHint: 'Runs a parameterised SQL query of Dataiku, once for each item; each row becomes an item.',
+			searchHint: 'Runs a parameterized SQL query of Dataiku, once for each item; each row becomes an item.',
 		},
 		description: 'Run a parameterized SQL query from a Dataiku API service',
 		defaults: { name: 'Dataiku SQL Query' },

@@ -75,26 +75,59 @@ describe('The limit', () => {
 		expect(limit.value).toBe(2);
 	});
 
-	it('goes up by a quarter of a request per window once it went down', () => {
+	it('goes up by a quarter of a request per window once a wait took it down', () => {
 		const limit = raisedTo(8);
-		overloaded(limit);
+		waited(limit, 50);
+		expect(limit.value).toBe(4);
 		answered(limit, 18);
 		expect(limit.value).toBe(4);
 		answered(limit, 1);
 		expect(limit.value).toBe(5);
 	});
+
+	it('goes back by full steps to what it was before a refusal', () => {
+		const limit = raisedTo(8);
+		for (let i = 0; i < 3; i++) overloaded(limit);
+		expect(limit.value).toBe(1);
+		for (const value of [2, 3, 4, 5, 6, 7, 8]) {
+			answered(limit, limit.value);
+			expect(limit.value).toBe(value);
+		}
+	});
+
+	it.each([20, 300, 30_000])(
+		'is back after a bad second within twice the time of its first climb when a request takes %i ms',
+		(took) => {
+			const limit = new ConcurrencyLimit();
+			const climb = () => {
+				const startedAt = clock.now();
+				while (limit.value < 8) {
+					clock.advance(Math.max(0, (limit.resumesAt ?? 0) - clock.now()));
+					const sentAt = clock.now();
+					clock.advance(took);
+					for (let inFlight = limit.value; inFlight > 0; inFlight--) limit.answered(limit.value, sentAt, clock.now());
+				}
+				return clock.now() - startedAt;
+			};
+			const first = climb();
+			for (const endsAt = clock.now() + 1_000; clock.now() < endsAt;) overloaded(limit);
+			expect(limit.value).toBe(1);
+			expect(climb()).toBeLessThanOrEqual(2 * first + 9 * took);
+		},
+	);
 });
 
 describe('A request that waited for a pipeline', () => {
-	it.each([
+	it.each<[name: string, waitedMs: number, expected: number, took?: number]>([
 		['for less than 0.3 of its time', 29, 10],
 		['for four tenths of its time', 40, 6],
 		['for most of its time, so that the limit is halved', 90, 5],
+		['for less than 5 ms', 4.9, 10, 10],
 		['for longer than it took, which cannot be', 101, 10],
 		['for less than no time', -40, 10],
-	])('%s (%i of 100 ms) takes a limit of ten to %i', (_name, waitedMs, expected) => {
+	])('%s (%d ms) takes a limit of ten to %i', (_name, waitedMs, expected, took = 100) => {
 		const limit = raisedTo(10);
-		waited(limit, waitedMs);
+		waited(limit, waitedMs, took);
 		expect(limit.value).toBe(expected);
 	});
 
@@ -107,37 +140,58 @@ describe('A request that waited for a pipeline', () => {
 	});
 });
 
+describe('Waits alone', () => {
+	it.each([31, 45, 60, 66, 90, 100])(
+		'never take the limit below one, nor make a pause of it: %i of 100 ms',
+		(waitedMs) => {
+			const limit = raisedTo(8);
+			for (let i = 0; i < 5_000; i++) {
+				waited(limit, waitedMs);
+				expect(limit.value).toBeGreaterThanOrEqual(1);
+				expect((limit.resumesAt ?? 0) - clock.now()).toBeLessThanOrEqual(50);
+			}
+		},
+	);
+});
+
 describe('A limit below one', () => {
-	const shared = () => {
+	const refused = () => {
 		const limit = new ConcurrencyLimit();
-		waited(limit, 50);
-		waited(limit, 50);
+		waited(limit, 0);
+		for (let i = 0; i < 5; i++) overloaded(limit);
 		return limit;
 	};
 
-	it('is a pause between requests, as long as makes up for what one request is too many', () => {
-		const limit = shared();
+	it('is a pause between requests after refusals with one in flight, as long as makes up for what one is too many', () => {
+		const limit = refused();
 		expect([limit.value, limit.resumesAt! - clock.now()]).toEqual([1, 100]);
+	});
+
+	it('goes down by waits as well while refusals were not long ago', () => {
+		const limit = refused();
+		waited(limit, 50);
+		expect(limit.resumesAt! - clock.now()).toBe(300);
 	});
 
 	it.each([
 		[100, 900],
 		[60_000, 5_000],
 	])('pauses for nine times as long as a request took, and for 5 s at most: %i ms, %i ms', (took, pause) => {
-		const limit = shared();
-		for (let i = 0; i < 10; i++) waited(limit, took / 2, took);
+		const limit = refused();
+		waited(limit, 0, took);
+		for (let i = 0; i < 10; i++) overloaded(limit);
 		expect(limit.resumesAt! - clock.now()).toBeCloseTo(pause, 5);
 	});
 
 	it('is not paused by how quickly requests are refused', () => {
-		const limit = shared();
+		const limit = refused();
 		clock.advance(1);
 		limit.overloaded(clock.now(), clock.now());
 		expect(limit.resumesAt! - clock.now()).toBe(300);
 	});
 
 	it('has no pause any more when nothing waits', () => {
-		const limit = shared();
+		const limit = refused();
 		answered(limit, 1);
 		expect(limit.resumesAt).toBeUndefined();
 	});

@@ -61,16 +61,19 @@ it('Of the calls of one caller, those of older work are served first, and of the
 	expect(served).toEqual(['5a', '6a', '12', '15', '30', '33', '47', '54', '71', '76']);
 });
 
-it('A call that comes during the pause of a pool that many want is let in at its end', async () => {
+it('A call that comes during the pause of a pool that refuses one at a time is let in at its end', async () => {
 	const callbacks = { checkAlive: jest.fn(), onOut: jest.fn(), onBack: jest.fn() };
 	const clock = new ManualClock();
 	const queue = new EndpointQueue(new Instances([{ host: 'one' } as Connections], clock, callbacks), clock);
-	for (let i = 0; i < 2; i++) {
-		const call = aCall();
-		const slot = await queue.enter(call);
-		clock.advance(100);
-		slot.pool.leave('answered', { ...slot, reduce: false, waitedMs: 50 }, clock.now());
-		queue.leave(call, slot);
+	for (let i = 0; i < 5; i++) {
+		for (const refused of [false, true]) {
+			const call = aCall();
+			const slot = await queue.enter(call);
+			clock.advance(refused ? 0 : 100);
+			const request = { ...slot, reduce: refused, waitedMs: 50 };
+			slot.pool.leave(refused ? 'busy' : 'answered', request, clock.now());
+			queue.leave(call, slot);
+		}
 	}
 	let letIn = false;
 	const entered = Promise.resolve(queue.enter(aCall())).then(() => (letIn = true));

@@ -102,12 +102,13 @@ describe('A pool of pipelines', () => {
 		expect(room()).toBe(12);
 	});
 
-	it('that many want lets one request through after the other, with a pause between', () => {
-		const { pool, clock, enter, room } = poolAndClock();
-		for (let i = 0; i < 2; i++) {
+	it('lets one request through after the other, with a pause between, when it refuses even one at a time', () => {
+		const { pool, clock, enter, fail, room } = poolAndClock();
+		for (let i = 0; i < 5; i++) {
 			const request = enter();
 			clock.advance(100);
 			pool.leave('answered', { ...request, reduce: false, waitedMs: 50 }, clock.now());
+			fail(enter(), { reduce: true });
 		}
 		expect([room(), pool.failing, pool.resumesAt]).toEqual([0, false, clock.now() + 100]);
 		clock.advance(100);

@@ -1,5 +1,5 @@
 import { ConcurrencyLimit } from '../../../client/traffic/ConcurrencyLimit';
-import { type Limit, medianOf, type SharedPool } from './sharedPool';
+import { type Limit, medianOf, share, type SharedPool } from './sharedPool';
 
 const seeds = [1, 2, 3];
 
@@ -18,20 +18,24 @@ const shared = (options: Omit<SharedPool, 'seed' | 'limit'> & { limit?: () => Li
 	medianOf({ limit: () => new ConcurrencyLimit(), ...options }, seeds);
 
 describe.each(works)('Work %s', (_name, work) => {
-	it.each([1, 2, 4, 8, 16])('is shared evenly by %i processes, and the pool used up', (processes) => {
+	it.each([1, 2, 4, 8, 12, 16])('is shared evenly by %i processes, and the pool used up', (processes) => {
 		const { used, rejected, failed, unevenness } = shared({ processes, work });
 		expect(used).toBeGreaterThan(0.85);
-		expect(rejected).toBeLessThan(0.001);
+		expect(rejected).toBeLessThan(0.005);
 		expect(failed).toBe(0);
 		expect(unevenness).toBeLessThan(1.5);
 	});
 
-	it.each([32, 48, 64])('is hardly ever refused to %i processes, of which each may have less than one', (processes) => {
-		const { used, rejected, failed } = shared({ processes, work });
-		expect(used).toBeGreaterThan(0.9);
-		expect(rejected).toBeLessThan(0.05);
-		expect(failed).toBe(0);
-	});
+	it.each([32, 48, 64])(
+		'is refused to %i processes, of which each may have less than one, less than once in twenty times',
+		(processes) => {
+			const { used, rejected, failed } = shared({ processes, work });
+			expect(used).toBeGreaterThan(0.9);
+			expect(rejected).toBeLessThan(0.05);
+			// Of some 8,000 calls for each seed.
+			expect(failed / seeds.length).toBeLessThan(10);
+		},
+	);
 });
 
 it.each([2, 4, 8, 16])(
@@ -41,10 +45,81 @@ it.each([2, 4, 8, 16])(
 		const warmUp = 2_000 + startsAt(processes - 1);
 		const { used, rejected, unevenness } = shared({ processes, work: steady, startsAt, warmUp });
 		expect(used).toBeGreaterThan(0.9);
-		expect(rejected).toBeLessThan(0.001);
+		expect(rejected).toBeLessThan(0.005);
 		expect(unevenness).toBeLessThan(1.5);
 	},
 );
+
+/** A client without a rule, and two in flight. */
+const plain = (): Limit => ({ value: 2, answered: () => {}, overloaded: () => {} });
+const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1]!;
+
+describe.each(works.slice(0, 4))('Beside a caller without a rule, work %s', (_name, work) => {
+	// With 20, two more in flight look like the 22 of eleven processes with the rule: their shares go first.
+	it.each([
+		[8, 0.9],
+		[12, 0.9],
+		[16, 0.75],
+		[20, 0.45],
+	])(
+		'is served to a process with the rule, of which %i are outstanding: %d of what a plain client gets',
+		(stranger, least) => {
+			const ratio = (seed: number) => {
+				const served = (limit: () => Limit) => share({ processes: 1, limit, work, stranger, seed }).served[0]!;
+				return served(() => new ConcurrencyLimit()) / served(plain);
+			};
+			expect(median(seeds.map(ratio))).toBeGreaterThan(least);
+		},
+	);
+
+	it.each([8, 12, 16, 20])(
+		'has webhooks served within twice the time of a plain client when %i are outstanding',
+		(stranger) => {
+			const ratio = (seed: number) => {
+				const p99 = (limit: () => Limit) =>
+					share({ processes: 1, limit, work, stranger, seed, callsPerSecond: 5, counted: 60_000 }).p99;
+				return p99(() => new ConcurrencyLimit()) / p99(plain);
+			};
+			expect(median(seeds.map(ratio))).toBeLessThan(2);
+		},
+	);
+
+	it.each([
+		[2, 0.9],
+		[4, 0.9],
+		[8, 0.85],
+		[16, 0.3],
+	])('is shared by %i processes, half of them plain: %d of what a plain one gets', (processes, least) => {
+		const limit = (process: number) => (process % 2 ? plain() : new ConcurrencyLimit());
+		const ratio = (seed: number) => {
+			const { served } = share({ processes, limit, work, seed });
+			const sum = (part: number) => served.filter((_, process) => process % 2 === part).reduce((a, b) => a + b);
+			return sum(0) / sum(1);
+		};
+		expect(median(seeds.map(ratio))).toBeGreaterThan(least);
+	});
+});
+
+it.each([
+	['40 of 100 ms', 100, 40, 1_000],
+	['60 of 100 ms', 100, 60, 1_000],
+	['75 of 100 ms', 100, 75, 5_000],
+	['0.9 of 1 s', 1_000, 900, 5_000],
+	['0.8 of 1.6 ms', 1.6, 0.8, 1_000],
+])('A wait that is there whatever the limit is (%s) costs at most 15 %%', (_name, took, waited, requests) => {
+	const limit = new ConcurrencyLimit();
+	const ends: number[] = [];
+	let now = 0;
+	let sent = 0;
+	for (let answered = 0; answered < requests; answered++) {
+		for (; sent < requests && ends.length < Math.min(8, limit.value); sent++) {
+			ends.push(Math.max(now, limit.resumesAt ?? 0) + took);
+		}
+		now = ends.shift()!;
+		limit.answered(ends.length + 1, now - took, now, waited);
+	}
+	expect(now / ((requests / 8) * took)).toBeLessThan(1.15);
+});
 
 it.each([1, 4, 8])('Pipelines that take 3 s to start do not hold %i processes down for long', (processes) => {
 	const { used, unevenness } = shared({ processes, work: steady, pipelineStart: 3_000, warmUp: 10_000 });

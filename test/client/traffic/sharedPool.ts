@@ -8,7 +8,12 @@ export type Limit = Pick<ConcurrencyLimit, 'value' | 'answered' | 'overloaded'> 
 
 export interface SharedPool {
 	processes: number;
-	limit: () => Limit;
+	/** Of each process, by its number. */
+	limit: (process: number) => Limit;
+	/** Requests that a caller without a rule has outstanding all the time. */
+	stranger?: number;
+	/** Calls that each process is asked for per second, at any time (Poisson). Without it, each has more to send than it may. */
+	callsPerSecond?: number;
 	/** Milliseconds of work of one request. */
 	work: (random: () => number, now: number) => number;
 	/** Milliseconds, not counted and counted. */
@@ -22,6 +27,10 @@ export interface SharedPool {
 }
 
 export interface Shares {
+	/** Requests served to each process. */
+	served: number[];
+	/** Milliseconds from being asked for a call to its response that one in a hundred exceeds. */
+	p99: number;
 	/** Of the work that the pipelines could have done. */
 	used: number;
 	/** Of all requests sent. */
@@ -30,6 +39,12 @@ export interface Shares {
 	failed: number;
 	/** Requests served to the process that got most, to those of the one that got least. */
 	unevenness: number;
+}
+
+/** A call on its way. */
+interface Sent {
+	askedAt: number;
+	attempts: number;
 }
 
 /** An endpoint's pool as an API node has it by default. */
@@ -62,15 +77,17 @@ class VirtualTime {
 export function share(options: SharedPool): Shares {
 	const { processes, limit, work, seed, warmUp = 2_000, counted = 20_000, pipelineStart = 0 } = options;
 	const random = randomOf(seed);
-	const jitter = jest.spyOn(Math, 'random').mockImplementation(random);
+	const systemRandom = Math.random;
+	Math.random = random;
 	const time = new VirtualTime();
 	const sum = { sent: 0, rejected: 0, failed: 0, worked: 0 };
 	const served = Array.from({ length: processes }, () => 0);
+	const latencies: number[] = [];
 	const counts = () => time.now >= warmUp;
 
 	let running = 0;
 	let pipelines = 1;
-	const waiting: Array<() => void> = [];
+	const queue: Array<() => void> = [];
 	const serve = (ms: number, respond: (waitedMs: number) => void): boolean => {
 		const arrived = time.now;
 		const run = () => {
@@ -81,22 +98,22 @@ export function share(options: SharedPool): Shares {
 			time.after(start + ms, () => {
 				running--;
 				if (counts()) sum.worked += ms;
-				waiting.shift()?.();
+				queue.shift()?.();
 				respond(waited);
 			});
 		};
 		if (running < pool.pipelines) run();
-		else if (waiting.length < pool.queue) waiting.push(run);
+		else if (queue.length < pool.queue) queue.push(run);
 		else return false;
 		return true;
 	};
 	const onTheWay = (happen: () => void) => time.after(0.25 + random() / 2, happen);
 
 	const startProcess = (process: number) => {
-		const allowed = limit();
+		const allowed = limit(process);
 		const circuit = new Circuit();
-		/** Attempts that each call has behind it whose pause is over. */
-		const again: number[] = [];
+		/** Calls that wait to be sent, and the attempts that each has behind it. */
+		const waiting: Sent[] = [];
 		let inFlight = 0;
 		let woken = Infinity;
 
@@ -119,10 +136,12 @@ export function share(options: SharedPool): Shares {
 					const { resumesAt = 0 } = allowed;
 					if (resumesAt > time.now) return wakeAt(resumesAt);
 				}
-				send(again.shift() ?? 0);
+				const next = waiting.shift() ?? (options.callsPerSecond ? undefined : { askedAt: time.now, attempts: 0 });
+				if (!next) return;
+				send(next);
 			}
 		};
-		const send = (attempts: number) => {
+		const send = (call: Sent) => {
 			const sentAt = time.now;
 			circuit.pass();
 			inFlight++;
@@ -132,20 +151,23 @@ export function share(options: SharedPool): Shares {
 					onTheWay(() => {
 						allowed.answered(inFlight, sentAt, time.now, waitedMs);
 						circuit.answered();
-						if (counts()) served[process]!++;
+						if (counts()) {
+							served[process]!++;
+							latencies.push(time.now - call.askedAt);
+						}
 						leave();
 					}),
 				);
-				if (!accepted) onTheWay(() => refuse(sentAt, attempts + 1));
+				if (!accepted) onTheWay(() => refuse(sentAt, { ...call, attempts: call.attempts + 1 }));
 			});
 		};
-		const refuse = (sentAt: number, attempts: number) => {
+		const refuse = (sentAt: number, call: Sent) => {
 			allowed.overloaded(sentAt, time.now);
 			circuit.failed(sentAt, time.now);
 			if (counts()) sum.rejected++;
-			if (attempts < maxAttempts) {
-				time.after(backoff(attempts), () => {
-					again.push(attempts);
+			if (call.attempts < maxAttempts) {
+				time.after(backoff(call.attempts), () => {
+					waiting.push(call);
 					sendAll();
 				});
 			} else if (counts()) sum.failed++;
@@ -155,12 +177,26 @@ export function share(options: SharedPool): Shares {
 			inFlight--;
 			sendAll();
 		};
-		time.after((options.startsAt?.(process) ?? 0) + random(), sendAll);
+		const arrive = (perSecond: number) => {
+			waiting.push({ askedAt: time.now, attempts: 0 });
+			sendAll();
+			time.after((-1_000 * Math.log(1 - random())) / perSecond, () => arrive(perSecond));
+		};
+		const { startsAt, callsPerSecond } = options;
+		time.after((startsAt?.(process) ?? 0) + random(), () => (callsPerSecond ? arrive(callsPerSecond) : sendAll()));
 	};
+	const sendAsStranger = () =>
+		onTheWay(() => {
+			const accepted = serve(work(random, time.now), () => onTheWay(sendAsStranger));
+			if (!accepted) time.after(backoff(1), sendAsStranger);
+		});
+	for (let request = 0; request < (options.stranger ?? 0); request++) time.after(20 * random(), sendAsStranger);
 	for (let process = 0; process < processes; process++) startProcess(process);
 	time.run(warmUp + counted);
-	jitter.mockRestore();
+	Math.random = systemRandom;
 	return {
+		served,
+		p99: latencies.sort((a, b) => a - b)[Math.floor(0.99 * latencies.length)] ?? NaN,
 		used: sum.worked / (pool.pipelines * counted),
 		rejected: sum.rejected / sum.sent,
 		failed: sum.failed,
@@ -169,13 +205,15 @@ export function share(options: SharedPool): Shares {
 }
 
 /** The median of each figure over several seeds; of the calls that failed, all. */
-export function medianOf(options: Omit<SharedPool, 'seed'>, seeds: readonly number[]): Shares {
+export function medianOf(options: Omit<SharedPool, 'seed'>, seeds: readonly number[]): Omit<Shares, 'served'> {
 	const all = seeds.map((seed) => share({ ...options, seed }));
-	const median = (figure: keyof Shares) => all.map((each) => each[figure]).sort((a, b) => a - b)[all.length >> 1]!;
+	const median = (figure: Exclude<keyof Shares, 'served'>) =>
+		all.map((each) => each[figure]).sort((a, b) => a - b)[all.length >> 1]!;
 	return {
 		used: median('used'),
 		rejected: median('rejected'),
 		failed: all.reduce((sum, { failed }) => sum + failed, 0),
 		unevenness: median('unevenness'),
+		p99: median('p99'),
 	};
 }

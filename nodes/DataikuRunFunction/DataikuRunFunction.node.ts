@@ -5,6 +5,7 @@ import {
 	endpointProperties,
 	optionsProperty,
 	outputProperty,
+	parseJsonOption,
 	recordProperties,
 	resultFieldOption,
 	subtitle,
@@ -42,7 +43,7 @@ export class DataikuRunFunction implements INodeType {
 			// n8n takes no argument named `arguments`.
 			...recordProperties('Arguments', 'The arguments of the function by name, as a JSON object', 'function_arguments'),
 			outputProperty('withInput', 'resultOnly', 'fullResponse'),
-			optionsProperty([...callOptions, repeatableOption, resultFieldOption, splitArrayOption]),
+			optionsProperty([...callOptions, repeatableOption, resultFieldOption, parseJsonOption, splitArrayOption]),
 			retryNotice,
 		],
 	};

@@ -1,5 +1,12 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
-import { hadNotFinite, RawResponse, type ResponseHead } from '../../client';
+import {
+	ApiNodeError,
+	hadNotFinite,
+	type JsonObject,
+	parseResponse,
+	RawResponse,
+	type ResponseHead,
+} from '../../client';
 import { isObject } from '../shared/isObject';
 import type { ItemCall } from '../shared/callItems';
 import type { Execution } from '../shared/Execution';
@@ -37,6 +44,7 @@ export function functionCall(context: IExecuteFunctions): (execution: Execution)
 	return (execution) => {
 		const outputOf = execution.parameters.reader<string>('output', 'withInput');
 		const namesOf = outputNamesReader(execution.parameters);
+		const parsesText = flag(execution.parameters.reader('options.parseJson', false));
 		const splitArray = flag(execution.parameters.reader('options.splitArray', false));
 		return async (itemIndex, session, endpointId, record, options) => {
 			const source = execution.sources[itemIndex]!;
@@ -54,14 +62,22 @@ export function functionCall(context: IExecuteFunctions): (execution: Execution)
 				return made;
 			};
 
-			const response = await session.runFunction<unknown>(endpointId, record, { ...options, onResponse });
+			const parses = parsesText(itemIndex) && output !== 'fullResponse';
+			let response: unknown;
+			try {
+				response = await session.runFunction<unknown>(endpointId, record, { ...options, onResponse });
+			} catch (error) {
+				throw withArgumentNamed(error, record, execution.parameters.asTool);
+			}
+			if (parses && response instanceof RawResponse) response = jsonIn(response) ?? response;
 			if (response instanceof RawResponse) {
 				const raw = await rawItem(context, response, item);
 				const own = [resultField, 'contentType'].filter((name) => Object.hasOwn(raw.json, name));
 				return [withFields(raw, ...own)];
 			}
-			if (hadNotFinite(response)) execution.remark(notFiniteRead, itemIndex);
-			const value = valueOf(response);
+			const given = valueOf(response);
+			const value = parses ? parsed(given) : given;
+			if (hadNotFinite(response) || hadNotFinite(value)) execution.remark(notFiniteRead, itemIndex);
 			if (!Array.isArray(value) || !splitArray(itemIndex) || output === 'fullResponse') {
 				return [withFields(item(value, response), resultField)];
 			}
@@ -69,6 +85,36 @@ export function functionCall(context: IExecuteFunctions): (execution: Execution)
 			return value.map((element) => withFields(item(element), resultField));
 		};
 	};
+}
+
+/** The value of a text that is JSON. Any other value stays as it is. */
+function parsed(value: unknown): unknown {
+	try {
+		const found = typeof value === 'string' ? parseResponse(value) : value;
+		// Not what a text that is just "NaN" means.
+		return typeof found === 'number' && !Number.isFinite(found) ? value : found;
+	} catch {
+		return value;
+	}
+}
+
+/** An object or a list whose text a function responds with; another value keeps its content type beside it. */
+function jsonIn(response: RawResponse): unknown {
+	const value = isText.test(response.contentType) ? parsed(textOf(response)) : undefined;
+	return typeof value === 'object' && value !== null ? value : undefined;
+}
+
+/** What Python and R say of an argument that the function does not name. */
+const unknownArgument = /unexpected keyword argument '([^']+)'|unused arguments? \(`?([^\s`=]+)`? =/;
+
+function withArgumentNamed(error: unknown, record: JsonObject, asTool: boolean): unknown {
+	if (!(error instanceof ApiNodeError)) return error;
+	const [, inPython, inR] = unknownArgument.exec(error.detail ?? '') ?? [];
+	const name = inPython ?? inR;
+	// A function that is called by this one may have been given it.
+	if (name === undefined || !Object.hasOwn(record, name)) return error;
+	const instead = asTool ? 'call again without it' : 'send only those that it names, with "Define Fields" for one';
+	return error.withAdvice(`The function has no argument '${name}': ${instead}.`);
 }
 
 /** The call succeeded: text in a charset that does not exist is handed on as bytes. */

@@ -1,6 +1,7 @@
 import type { IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
 import {
 	callOptions,
+	committedOption,
 	commonDescription,
 	endpointProperties,
 	optionsProperty,
@@ -40,7 +41,7 @@ export class DataikuSqlQuery implements INodeType {
 			...endpointProperties,
 			...recordProperties('Parameters', 'The parameters of the query by name, as a JSON object'),
 			outputProperty('perRow', 'perQuery', 'fullResponse'),
-			optionsProperty([...callOptions, repeatableOption, ...rowOptions]),
+			optionsProperty([...callOptions, repeatableOption, committedOption, ...rowOptions]),
 			retryNotice,
 		],
 	};

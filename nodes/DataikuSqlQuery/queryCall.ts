@@ -113,6 +113,7 @@ export function queryCall(execution: Execution): ItemCall {
 	const outputOf = parameters.reader<string>('output', 'perRow');
 	const keepInput = flag(parameters.reader('options.keepInput', false));
 	const convertNumbers = flag(parameters.reader('options.convertNumbers', false));
+	const committed = flag(parameters.reader('options.committed', false));
 	return async (itemIndex, session, endpointId, record, options) => {
 		const output = outputOf(itemIndex);
 		const toRows = outputNamed(outputs, output);
@@ -121,6 +122,14 @@ export function queryCall(execution: Execution): ItemCall {
 		if (hadNotFinite(response)) execution.remark(notFiniteRead, itemIndex);
 		const rows = toRows(response, { headers, cell: convertNumbers(itemIndex) ? numberIfExact : undefined });
 		if (rows.length === 0) execution.remark('No rows found', itemIndex);
+		if (isObject(response) && 'updatedRows' in response && !committed(itemIndex)) {
+			execution.remark(
+				parameters.asTool
+					? 'The statement ran, but whether the database keeps its changes is not known: say so, and do not call again'
+					: 'The changes may not be kept: DSS commits them only with "post-commit" on at the endpoint. If it is on, turn on "Committed by the Endpoint"',
+				itemIndex,
+			);
+		}
 		const own = Object.keys(rows[0] ?? {});
 		const source = keepInput(itemIndex) ? sources[itemIndex]! : undefined;
 		return rows.map((json) => {

@@ -31,9 +31,13 @@ export function endpointFields(operation: OperationName) {
 		}
 		const asTool = isTool(this.getNode());
 		if (fields.length > 0) return { fields: asTool ? argumentFields(fields) : fields.map(formField) };
+		// A Python function refuses arguments that it does not name.
+		const isNamed = operation === 'runFunction' || operation === 'sqlQuery';
 		const instead = asTool
 			? 'choose "JSON", which the model fills in as a whole'
-			: 'all fields of the input item are sent under their own names. To choose them, use "Define Fields"';
+			: isNamed
+				? 'all fields of the input item are sent, also those that the endpoint refuses. To choose them, use "Define Fields"'
+				: 'all fields of the input item are sent under their own names. To choose them, use "Define Fields"';
 		return {
 			fields: [],
 			emptyFieldsNotice: `${whyNoFields(known)}: ${instead}.`,

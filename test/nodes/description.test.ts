@@ -89,12 +89,12 @@ const contract: Record<string, { parameters: object; options: object; outputs: s
 	},
 	dataikuSqlQuery: {
 		parameters: { output: 'perRow', retryNotice: '' },
-		options: { ...repeatable, convertNumbers: false, keepInput: false },
+		options: { ...repeatable, committed: false, convertNumbers: false, keepInput: false },
 		outputs: ['perRow', 'perQuery', 'fullResponse'],
 	},
 	dataikuRunFunction: {
 		parameters: { output: 'withInput', retryNotice: '' },
-		options: { ...repeatable, splitArray: false, resultField: 'result' },
+		options: { ...repeatable, parseJson: false, splitArray: false, resultField: 'result' },
 		outputs: ['withInput', 'resultOnly', 'fullResponse'],
 	},
 };

@@ -470,6 +470,23 @@ export const repeatableOption: INodeProperties = {
 		'Whether the call can be repeated safely. If enabled, it is retried after connection errors and timeouts.',
 };
 
+export const committedOption: INodeProperties = {
+	displayName: 'Committed by the Endpoint',
+	name: 'committed',
+	type: 'boolean',
+	default: false,
+	description:
+		'Whether "post-commit" is on in the endpoint\'s settings in DSS. If so, there is no hint that changes may not be kept.',
+};
+
+export const parseJsonOption: INodeProperties = {
+	displayName: 'Parse JSON Text',
+	name: 'parseJson',
+	type: 'boolean',
+	default: false,
+	description: 'Whether a text that is JSON, as a Python function may return it, becomes its value',
+};
+
 export const splitArrayOption: INodeProperties = {
 	displayName: 'Split List Into Items',
 	name: 'splitArray',

@@ -244,3 +244,49 @@ it('sends a call that broke again only when that is safe', async () => {
 		{ result: 2 },
 	]);
 });
+
+describe('"Parse JSON Text"', () => {
+	const parsing = { parseJson: true };
+	const returning = (response: unknown) =>
+		proxy.setFault({ kind: 'answer', body: { response, timing: {}, apiContext: {} } as IDataObject });
+
+	it.each<[string, unknown, unknown]>([
+		['an object', '{"a": {"b": [1]}}', { a: { b: [1] } }],
+		['a list', ' [1, 2]\n', [1, 2]],
+		['a number', '12.5', 12.5],
+		['a boolean', 'true', true],
+		['a null', 'null', null],
+		['a long integer', '{"id": 9007199254740993}', { id: '9007199254740993' }],
+		['a text in JSON', '"word"', 'word'],
+		['NaN in JSON', '{"a": NaN}', { a: null }],
+		['a text that is no JSON', 'word', 'word'],
+		['digits after zeros', '007', '007'],
+		['a text that is NaN', 'NaN', 'NaN'],
+		['an empty text', '', ''],
+		['no text', { a: '[1]' }, { a: '[1]' }],
+	])('makes its value of %s', async (_name, given, value) => {
+		returning(given);
+		expect(jsonOf((await call('any', [{ n: 1 }], 'withInput', parsing)).output)).toEqual([{ n: 1, result: value }]);
+		expect(jsonOf((await call('any', [{ n: 1 }])).output)).toEqual([{ n: 1, result: given }]);
+		const [full] = jsonOf((await call('any', [{ n: 1 }], 'fullResponse', parsing)).output);
+		expect(full).toMatchObject({ response: given });
+	});
+
+	it('spreads the object, and splits the list', async () => {
+		returning('{"a": 1}');
+		expect(jsonOf((await call('any', [{}], 'resultOnly', parsing)).output)).toEqual([{ a: 1 }]);
+		returning('[{"a": 1}, {"a": 2}]');
+		const options = { ...parsing, splitArray: true };
+		expect(jsonOf((await call('any', [{}], 'resultOnly', options)).output)).toEqual([{ a: 1 }, { a: 2 }]);
+	});
+
+	it('reads a response of the function that is called text', async () => {
+		const headers = { 'content-type': 'text/plain' };
+		proxy.setFault({ kind: 'answer', headers, body: '{"a": 1}' });
+		expect(jsonOf((await call('any', [{}], 'withInput', parsing)).output)).toEqual([{ result: { a: 1 } }]);
+		proxy.setFault({ kind: 'answer', headers, body: 'word' });
+		expect(jsonOf((await call('any', [{}], 'withInput', parsing)).output)).toEqual([
+			{ result: 'word', contentType: 'text/plain' },
+		]);
+	});
+});

@@ -142,6 +142,18 @@ describe('a statement', () => {
 		expect((await payments()).map(({ amount }) => Number(amount)).sort()).toEqual([25, 30]);
 	});
 
+	it.each(['perRow', 'perQuery', 'fullResponse'])(
+		'is said once in a run not to be proof of a commit, unless the endpoint commits, with "%s"',
+		async (output) => {
+			const items = [payment, { ...payment, amount: 30 }];
+			const { hints } = await query('add_payment', items, { output });
+			expect(hints).toHaveLength(1);
+			expect(hints[0]!.message).toMatch(/^The changes may not be kept: .*"post-commit".*"Committed by the Endpoint"/);
+			expect((await query('add_payment', items, { output }, { committed: true })).hints).toEqual([]);
+			expect((await query('payments', [{}], { output })).hints).toEqual([]);
+		},
+	);
+
 	it('is sent once when the connection breaks after it', async () => {
 		proxy.setFault({ kind: 'reset', when: 'during' });
 		const { error } = await query('add_payment', [payment]);

@@ -1,5 +1,6 @@
 import type { IDataObject } from 'n8n-workflow';
 import { type ApiNode, startApiNode } from '../../../demo/api-node';
+import { chaosProxy } from '../../support/chaosProxy';
 import { runNode } from '../../support/engine';
 import { modelError, toolAnswer } from '../../../nodes/shared/toolAnswer';
 import { credentialFor, endpoint, jsonOf } from '../demo';
@@ -42,6 +43,48 @@ it('says that a business rule decided in place of the model', async () => {
 		expect.objectContaining({ prediction: 'fraud', override_rule: 'large_amount' }),
 		{ note: 'A business rule decided in place of the model: large_amount.' },
 	]);
+});
+
+it.each(['perRow', 'perQuery', 'fullResponse'])(
+	'asks not to repeat a write that may not be kept, with "%s"',
+	async (output) => {
+		const write = async (given: IDataObject) =>
+			await call(
+				'dataikuSqlQuery',
+				'add_payment',
+				{ parameters: { customer_id: 'C001', amount: 25 } },
+				{ parameters: { output, ...given } },
+			);
+		expect((await write({})).at(-1)!.note).toMatch(/is not known: .* do not call again\.$/);
+		expect(JSON.stringify(await write({ options: { committed: true } }))).not.toContain('note');
+	},
+);
+
+it.each([
+	"TypeError: add() got an unexpected keyword argument 'garden'",
+	"TypeError: add() got an unexpected keyword argument 'garden'. Did you mean 'gardens'?",
+	'Error in f(a = 1, garden = TRUE) : unused argument (garden = TRUE)',
+])('names an argument that a function does not have: %s', async (message) => {
+	const proxy = await chaosProxy({ faults: { kind: 'answer', status: 500, body: { errorType: 'X', message } } });
+	const told = async (type: string, args: IDataObject, parameters: IDataObject = {}) => {
+		const { output } = await runNode({
+			type,
+			parameters: { endpointId: endpoint('add'), ...parameters },
+			items: [args],
+			credentials: credentialFor(proxy.url),
+			onError: 'continueRegularOutput',
+		});
+		return String(output[0]!.json.error);
+	};
+	const refused = { a: 1, garden: true };
+	const advice = "The function has no argument 'garden': ";
+	expect(await told('dataikuRunFunction', refused)).toContain(`${advice}send only those that it names`);
+	expect(await told('dataikuRunFunctionTool', { function_arguments: refused })).toContain(
+		`${advice}call again without it`,
+	);
+	// Another function's, which this one called.
+	expect(await told('dataikuRunFunction', { a: 1 })).not.toContain(advice);
+	await proxy.close();
 });
 
 it('explains a prediction by three features, on demand', async () => {

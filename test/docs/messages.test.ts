@@ -9,7 +9,16 @@ const ofMessages = new Set([
 	...['message', 'unreachable', 'troubles', 'notes', 'hints', 'sentences'],
 	...['rowsShown', 'charactersShown', 'emptyAnswer', 'files', 'notFiniteRead'],
 	...['misfitWords', 'reasonAgainst', 'refused', 'ofCredential', 'ofClient', 'ofConnection', 'told', 'saidBy'],
-	...['whyNoFields', 'instead', 'errorRenamed', 'othersRemarked', 'identifierKept', 'retryWarning', 'notChecked', 'words'],
+	...[
+		'whyNoFields',
+		'instead',
+		'errorRenamed',
+		'othersRemarked',
+		'identifierKept',
+		'retryWarning',
+		'notChecked',
+		'words',
+	],
 ]);
 const takesMessage = new Set(['remark', 'notOpenApi']);
 

@@ -48,8 +48,40 @@ export async function measureFairShare(url: string, report: (line: string) => vo
 	return measured;
 }
 
+/**
+ * One process with the client and one plain one with two requests in flight, beside a plain one that has many outstanding.
+ *
+ * @returns what the former was served, of what the plain one was, by number of outstanding requests
+ */
+export async function measureBeside(url: string): Promise<Record<number, number>> {
+	const measured: Record<number, number> = {};
+	for (const outstanding of [8, 12, 16, 20]) {
+		const plain = (requests: number) => start('plainProcess.cjs', url, String(requests));
+		const { of } = await counted([start('clientProcess.cjs', url), plain(2), plain(outstanding)]);
+		const [ours = 0, theirs = 0] = of('answered');
+		measured[outstanding] = ours / theirs;
+	}
+	return measured;
+}
+
+const start = (script: string, ...args: string[]) => fork(path.join(__dirname, script), args);
+
 async function oneRun(url: string, processes: number): Promise<FairShare> {
-	const clients = Array.from({ length: processes }, () => fork(path.join(__dirname, 'clientProcess.cjs'), [url]));
+	const { of, seconds } = await counted(Array.from({ length: processes }, () => start('clientProcess.cjs', url)));
+	const sum = (figure: keyof Counts) => of(figure).reduce((all, each) => all + each, 0);
+	const sent = sum('answered') + sum('rejected');
+	const perSecond = sum('answered') / seconds;
+	return {
+		rejected: sum('rejected') / sent,
+		failed: sum('failed') / sent,
+		perSecond,
+		ofIdeal: (perSecond * sharedLatencyMs) / 1_000 / defaultPool.ceil,
+		unevenness: Math.max(...of('answered')) / Math.min(...of('answered')),
+	};
+}
+
+/** What each of some processes did in the same seconds. */
+async function counted(clients: ChildProcess[]) {
 	try {
 		for (const ready of clients.map((client) => once(client, 'message'))) await ready;
 		for (const client of clients) client.send('start');
@@ -60,16 +92,7 @@ async function oneRun(url: string, processes: number): Promise<FairShare> {
 		const after = await Promise.all(clients.map(count));
 		const seconds = (performance.now() - startedAt) / 1_000;
 		const of = (figure: keyof Counts) => after.map((counts, n) => counts[figure] - before[n]![figure]);
-		const sum = (figure: keyof Counts) => of(figure).reduce((all, each) => all + each, 0);
-		const sent = sum('answered') + sum('rejected');
-		const perSecond = sum('answered') / seconds;
-		return {
-			rejected: sum('rejected') / sent,
-			failed: sum('failed') / sent,
-			perSecond,
-			ofIdeal: (perSecond * sharedLatencyMs) / 1_000 / defaultPool.ceil,
-			unevenness: Math.max(...of('answered')) / Math.min(...of('answered')),
-		};
+		return { of, seconds };
 	} finally {
 		for (const client of clients) client.kill();
 	}

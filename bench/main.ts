@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: the package against its peers, in one run on one machine. Prints tables of times; with `--write`, also
- * writes them to docs/benchmarks.md with a chart. With `--fair-share`, only how processes share a pool, which needs no n8n.
+ * writes them to docs/benchmarks.md with a chart. With `--fair-share`, only how processes share a pool, which needs no n8n;
+ * with `--beside`, only what a process gets beside callers without a limit, as a part of what a plain client gets.
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,7 +11,7 @@ import { parseArgs, promisify } from 'node:util';
 import { installN8n } from '../demo/n8n/installation';
 import { type ApiNodes, startApiNodes } from './apiNodes';
 import { chart } from './chart';
-import { measureFairShare } from './fairShare';
+import { measureBeside, measureFairShare } from './fairShare';
 import { fairShareTable, type Measured, markdown, printed, tables } from './tables';
 import { measureWebhooks } from './webhooks';
 
@@ -42,8 +43,8 @@ async function firstCalls(node: string, { urls }: ApiNodes): Promise<Record<stri
 
 async function main() {
 	const flag = { type: 'boolean', default: false } as const;
-	const { values } = parseArgs({ options: { write: flag, 'fair-share': flag } });
-	if (values['fair-share']) return await fairShareAlone();
+	const { values } = parseArgs({ options: { write: flag, 'fair-share': flag, beside: flag } });
+	if (values['fair-share'] || values.beside) return await sharedAlone(values.beside);
 	const { node: newerNode } = await installN8n({ report: (text) => process.stderr.write(text) });
 	const apiNodes = await startApiNodes(newerNode);
 	try {
@@ -67,10 +68,12 @@ async function main() {
 	}
 }
 
-async function fairShareAlone() {
+async function sharedAlone(beside: boolean) {
 	const apiNodes = await startApiNodes(process.execPath);
+	const { sharedUrl } = apiNodes;
 	try {
-		console.log(printed(fairShareTable(await measureFairShare(apiNodes.sharedUrl, console.error))));
+		if (beside) console.log(await measureBeside(sharedUrl));
+		else console.log(printed(fairShareTable(await measureFairShare(sharedUrl, console.error))));
 	} finally {
 		apiNodes.stop();
 	}

@@ -13,7 +13,7 @@ import {
 } from '../../client';
 import { endpointReader, type Target } from './callSettings';
 import { FeatureCheck } from './FeatureCheck';
-import { counted, Failures, listed, Remarks, runHints } from './hints';
+import { counted, Failures, listed, logLine, Remarks, runHints } from './hints';
 import { isObject } from './isObject';
 import { ItemConnections } from './ItemConnections';
 import { errorItem, explain, type Place, type Slot, toNodeError } from './nodeErrors';
@@ -359,11 +359,9 @@ export class Execution {
 		];
 		const warnings = [...this.failures.words(this.items.length), ...this.features.hints, ...this.warnings];
 		const hints = runHints(this.counts, warnings, notes);
-		if (hints.length > 0) {
-			this.context.addExecutionHints?.(...hints);
-			const { name } = this.context.getNode();
-			this.context.logger.debug(hints.map(({ message }) => message).join(' '), { node: name });
-		}
+		if (hints.length > 0) this.context.addExecutionHints?.(...hints);
+		const line = logLine(this.counts, this.failures.count, this.items.length);
+		if (line !== '') this.context.logger.debug(line, { node: this.context.getNode().name });
 		return [items];
 	}
 }

@@ -103,6 +103,20 @@ export class Failures {
 /** A remark on a result. */
 export const notFiniteRead = 'NaN or Infinity came back, which JSON does not know: the value is null';
 
+function troubles({ retries, instancesOut }: Execution['counts']): string[] {
+	const instances = instancesOut.size === 1 ? 'instance' : 'instances';
+	return [
+		...(retries > 0 ? [`${counted(retries, 'request', 'requests')} retried`] : []),
+		...(instancesOut.size > 0 ? [`${instances} ${listed([...instancesOut])} left out`] : []),
+	];
+}
+
+/** For n8n's log, which shows no items: numbers alone, where a hint may show the value of a record. */
+export function logLine(counts: Execution['counts'], failed: number, items: number): string {
+	const ofItems = failed > 0 ? [`${failed.toLocaleString('en')} of ${counted(items, 'item', 'items')} failed`] : [];
+	return [...ofItems, ...troubles(counts)].map(sentence).join(' ');
+}
+
 /**
  * What the person at the editor should know about a run that did not go all by itself; nothing when it did.
  *
@@ -110,19 +124,13 @@ export const notFiniteRead = 'NaN or Infinity came back, which JSON does not kno
  * @param notes other things to mention of the run
  */
 export function runHints(
-	{ retries, instancesOut }: Execution['counts'],
+	counts: Execution['counts'],
 	warnings: readonly string[],
 	notes: readonly string[],
 ): NodeExecutionHint[] {
-	const troubles = [
-		...(retries > 0 ? [`${counted(retries, 'request', 'requests')} retried`] : []),
-		...(instancesOut.size > 0
-			? [`${instancesOut.size === 1 ? 'instance' : 'instances'} ${listed([...instancesOut])} left out`]
-			: []),
-	];
 	const hint = (parts: readonly string[], type: NodeExecutionHint['type']): NodeExecutionHint[] => {
 		const message = sentence(shortened(parts.join('; '), longest.hint));
 		return parts.length > 0 ? [{ message, type, location: 'outputPane' }] : [];
 	};
-	return [...hint([...warnings, ...troubles], 'warning'), ...hint(notes, 'info')];
+	return [...hint([...warnings, ...troubles(counts)], 'warning'), ...hint(notes, 'info')];
 }

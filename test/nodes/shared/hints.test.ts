@@ -23,15 +23,12 @@ afterEach(async () => {
 });
 
 /** What the node writes to n8n's log, of all that is written there. */
-function nodeLog(level: 'debug' | 'info'): string[] {
+function nodeLog(...levels: Array<'debug' | 'info' | 'warn'>): string[] {
 	const lines: string[] = [];
-	const listening = Object.create(logger, {
-		[level]: {
-			value: (message: string, about?: object) => {
-				if (about && Object.keys(about).join() === 'node') lines.push(message);
-			},
-		},
-	}) as Logger;
+	const value = (message: string, about?: object) => {
+		if (about && Object.keys(about).join() === 'node') lines.push(message);
+	};
+	const listening = Object.create(logger, Object.fromEntries(levels.map((level) => [level, { value }]))) as Logger;
 	Container.set(Logger, listening);
 	return lines;
 }
@@ -51,7 +48,7 @@ const items = Array.from({ length: 8 }, (_, amount) => ({ amount })) as IDataObj
 const bad = { amount: 'much' };
 const why = 'Feature \'amount\' must be a number, not "much"';
 
-it.each<[string, Parameters<ChaosProxy['setFault']>[0], IDataObject[], IDataObject, string]>([
+it.each<[string, Parameters<ChaosProxy['setFault']>[0], IDataObject[], IDataObject, string, string?]>([
 	['a retry', inOrder({ kind: 'answer', status: 503 }), items, {}, '1 request retried.'],
 	[
 		'retries',
@@ -60,28 +57,51 @@ it.each<[string, Parameters<ChaosProxy['setFault']>[0], IDataObject[], IDataObje
 		{},
 		'2 requests retried.',
 	],
-	['a failed item', undefined, [...items.slice(0, 3), bad], {}, `Item 3 failed: ${why}.`],
-	['failed items', undefined, [items[0]!, bad, bad], {}, `2 of 3 items failed (first: 1, 2). Item 1: ${why}.`],
-	['the only item', undefined, [bad], {}, `Item 0 failed: ${why}.`],
+	['a failed item', undefined, [...items.slice(0, 3), bad], {}, `Item 3 failed: ${why}.`, '1 of 4 items failed.'],
+	[
+		'failed items',
+		undefined,
+		[items[0]!, bad, bad],
+		{},
+		`2 of 3 items failed (first: 1, 2). Item 1: ${why}.`,
+		'2 of 3 items failed.',
+	],
+	['the only item', undefined, [bad], {}, `Item 0 failed: ${why}.`, '1 of 1 item failed.'],
 	[
 		'all of it at once',
 		inOrder({ kind: 'answer', status: 503 }),
 		[...items.slice(0, 3), bad],
 		{},
 		`Item 3 failed: ${why}; 1 request retried.`,
+		'1 of 4 items failed. 1 request retried.',
 	],
-])('one hint and one line in the debug log tell of %s', async (_name, fault, given, options, message) => {
-	proxy.setFault(fault);
-	const logged = nodeLog('debug');
-	const { hints } = await run('dataikuPredict', {
-		url: proxy.url,
-		items: given,
-		options,
-		onError: 'continueRegularOutput',
-	});
+])(
+	'one hint and, without values, one line in the debug log tell of %s',
+	async (...[, fault, given, options, message, line]) => {
+		proxy.setFault(fault);
+		const logged = nodeLog('debug');
+		const { hints } = await run('dataikuPredict', {
+			url: proxy.url,
+			items: given,
+			options,
+			onError: 'continueRegularOutput',
+		});
 
-	expect(hints).toEqual([hint(message)]);
-	expect(logged).toEqual([message]);
+		expect(hints).toEqual([hint(message)]);
+		expect(logged).toEqual([line ?? message]);
+	},
+);
+
+it.each(nodeTypes)('the log of %s shows no value of a record, whatever becomes of it', async (type) => {
+	const { unit, parameters } = callOf(type);
+	const logged = nodeLog('debug', 'info', 'warn');
+	const value = 'private-4711';
+	proxy.setFault({ kind: 'answer', status: 400, body: { message: `Bad value ${value}` } });
+	const given = [...unit(0), ...unit(1)].map((json) => ({ ...json, customer_id: value, amount: value }));
+	const { output } = await run(type, { url: proxy.url, items: given, parameters, onError: 'continueRegularOutput' });
+
+	expect(JSON.stringify(output)).toContain(value);
+	expect(logged).toEqual([expect.stringMatching(/^\d+ of \d+ items? failed\.$/)]);
 });
 
 it('tells which instance was left out', async () => {

@@ -121,7 +121,7 @@ describe.each([
 				await call('frad', { features: { amount: 1 } }),
 			].map(({ text }) => String(parsed(text)[0]!.error));
 			expect(errors[0]).toBe(afterEmptyCall);
-			expect(errors[1]).toMatch(/^`amount` must be a number, not the text 'a lot' .*For example: \{/);
+			expect(errors[1]).toMatch(/^`amount` must be a number, not the text 'a lot'.*For example: \{/);
 			expect(errors[2]).toMatch(/has no endpoint "frad".*Did you mean 'fraud'\? Endpoints for this node: fraud, /);
 			for (const error of errors) expect(error).not.toMatch(new RegExp(`${key}|127\\.0\\.0\\.1`));
 		});

@@ -152,6 +152,19 @@ describe('error', () => {
 		expect(hints).toMatchObject([{ message: expect.stringContaining('Features not validated') }]);
 	});
 
+	it('waits once for the documents of several services', async () => {
+		proxy.setFault(whenRead({ kind: 'silent' }));
+		const services = ['one', 'two', 'three'].map((service) => ({ ...misspelt, service }));
+		const { timing } = await predict('error', services, {
+			options: { checkFeatures: 'error', serviceId: '={{ $json.service }}' },
+			onError: 'continueRegularOutput',
+		});
+
+		// One after the other, it would be 15 s.
+		expect(timing.node).toBeLessThan(10_000);
+		expect(readings(proxy)).toHaveLength(3);
+	});
+
 	it.each(['stopWorkflow', 'continueRegularOutput'] as const)(
 		'ends the wait for a document when the workflow is stopped, with "%s"',
 		async (onError) => {

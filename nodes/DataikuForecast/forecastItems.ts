@@ -157,8 +157,7 @@ async function readSeries(execution: Execution): Promise<SeriesGroup[]> {
 		},
 		{
 			recordOf: execution.records.list,
-			// Which API node its series is on is unknown: those of the same name on others are whole.
-			unread: (itemIndex, connected) => (connected ? unread.push(itemIndex) : skip(execution, itemIndex)),
+			unread: (itemIndex) => unread.push(itemIndex),
 		},
 	);
 	const all = [...groups.values()];
@@ -207,16 +206,13 @@ function checkIdentified(record: JsonObject, columns: readonly string[]): void {
 	});
 }
 
-const skip = (execution: Execution, itemIndex: number) =>
-	execution.remark('An item was skipped because its series is unknown. Forecasts may be incomplete', itemIndex);
-
 /** A forecast from a history that lacks a line looks like any other: the series that lost one fails. */
 function failWithout(execution: Execution, unread: number, groups: readonly SeriesGroup[]): void {
 	const json = execution.items[unread]!.json ?? {};
 	const valuesOf = ({ target }: SeriesGroup) => target.identifierColumns.map((path) => fieldAt(json, path).value);
 	const tells = (group: SeriesGroup) => valuesOf(group).every((value) => (value ?? null) !== null);
 	if (!groups.every(tells)) {
-		skip(execution, unread);
+		execution.remark('An item was skipped because its series is unknown. Forecasts may be incomplete', unread);
 	}
 	for (const group of groups.filter(tells)) {
 		const { target, series } = group;

@@ -141,25 +141,20 @@ export class Execution {
 	 *
 	 * @param visit may return a promise, for which the next item waits
 	 * @param recordOf makes an item's record
-	 * @param unread told of each item that failed, under "continue", and whether its connection is known
+	 * @param unread told of each item that failed, under "continue"
 	 */
 	async forEach<ItemTarget extends Target, Made extends JsonObject | readonly JsonObject[]>(
 		targetOf: Reader<ItemTarget>,
 		visit: (itemIndex: number, target: ItemTarget, record: Made) => Promise<void> | undefined,
-		{
-			recordOf,
-			unread,
-		}: { recordOf: (itemIndex: number) => Made; unread?: (itemIndex: number, connected: boolean) => void },
+		{ recordOf, unread }: { recordOf: (itemIndex: number) => Made; unread?: (itemIndex: number) => void },
 	): Promise<void> {
 		for (let i = 0; i < this.items.length; i++) {
 			const turn = this.turn();
 			if (turn) await turn;
 			let target: ItemTarget | undefined;
-			let connected = false;
 			try {
 				const connecting = this.connections.prepare(i);
 				if (connecting) await connecting;
-				connected = true;
 				target = this.located(targetOf(i));
 				const document = this.features.pending(i, target);
 				if (document) await document;
@@ -176,7 +171,7 @@ export class Execution {
 				// eslint-disable-next-line @n8n/community-nodes/require-node-api-error -- it is one
 				if (error === this.fatal?.error) throw error;
 				this.fail(error, { itemIndex: i, target: target ?? { endpointId: this.endpointOf(i) } });
-				unread?.(i, connected);
+				unread?.(i);
 			}
 		}
 	}

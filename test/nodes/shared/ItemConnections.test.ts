@@ -278,22 +278,6 @@ describe('Items', () => {
 	});
 });
 
-it('A series is forecast when items of the same name fail with a server of their own', async () => {
-	const type = 'dataikuForecast';
-	const [good, bad] = [a.url, ''].map((server) => unitWith(type, 0, { server }));
-	const { error, output } = await runBoth(
-		type,
-		[],
-		{ url: '={{ $json.server }}' },
-		{ items: [...good!, ...bad!], onError: 'continueRegularOutput' },
-	);
-	expect(error).toBeUndefined();
-	const errors = jsonOf(output).filter((json) => json.error !== undefined);
-	expect(errors).toHaveLength(bad!.length);
-	expect(jsonOf(output).length).toBeGreaterThan(errors.length);
-	expect(calls(a)).toHaveLength(1);
-});
-
 describe('The credential', () => {
 	const reads = async (fields: IDataObject, items: number) => {
 		const store = await storedCredentials(credentialFor(a.url, fields));

@@ -15,7 +15,7 @@ import { formatMessage } from 'publint/utils';
 const repository = path.resolve(import.meta.dirname, '..');
 
 /** Node.js's own modules that an HTTP client with undici cannot do without; n8n Cloud allows only `crypto`. */
-const modules = ['buffer', 'http', 'net', 'process', 'timers', 'timers/promises', 'tls', 'util', 'zlib'];
+const modules = ['buffer', 'http', 'net', 'process', 'stream', 'timers', 'timers/promises', 'tls', 'util', 'zlib'];
 const imported = ['undici', ...modules.map((name) => `node:${name}`)].join('|');
 
 /** What the scan objects to and this package does on purpose: verification for n8n Cloud is given up for it. */

@@ -168,8 +168,8 @@ export class Execution {
 				const pending = visit(i, target, made);
 				if (pending) await pending;
 			} catch (error) {
-				// eslint-disable-next-line @n8n/community-nodes/require-node-api-error -- it is one
-				if (error === this.fatal?.error) throw error;
+				// Of the run, which has failed or was stopped meanwhile, it is no failure of this item.
+				this.check();
 				this.fail(error, { itemIndex: i, target: target ?? { endpointId: this.endpointOf(i) } });
 				unread?.(i);
 			}

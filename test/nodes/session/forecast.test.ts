@@ -66,7 +66,7 @@ describe('A forecast under "continue" whose series lost a line', () => {
 		const { output, hints } = await forecast(items);
 
 		expect(output.filter(({ json }) => json.error).map(({ pairedItem }) => pairedItem)).toEqual([{ item: 5 }]);
-		expect(hints.map(({ message }) => message).join(' ')).toMatch(/may lack this line/);
+		expect(hints.map(({ message }) => message).join(' ')).toMatch(/Forecasts may be incomplete/);
 	});
 
 	it('stops with the line that could not be read under "stop"', async () => {

@@ -83,10 +83,29 @@ export function resultsBySeries(
 		if (key === undefined) unknown ??= each[0];
 		else named.get(key)!.push(each);
 	}
+	const alike = (keys: Iterable<string>) => {
+		const counts = new Map<string, number>();
+		for (const key of keys) {
+			const spelt = spellingOf(key, columns);
+			counts.set(spelt, (counts.get(spelt) ?? 0) + 1);
+		}
+		return counts;
+	};
+	const [asked, came] = [alike(series), alike(rows.keys())];
+	const isInstant = (key: string) => /(?:^|")at -?\d+(?:"|$)/.test(spellingOf(key, columns));
+	/** Whether the model may have read several series as one. */
+	const isMerged = (key: string) => {
+		const spelt = spellingOf(key, columns);
+		const found = came.get(spelt) ?? 0;
+		return found > 0 && found < asked.get(spelt)!;
+	};
 	return series.map((key) => {
 		const [first, second] = named.get(key)!;
-		const own = rows.get(key) ?? (second ? undefined : first);
-		const other = first?.[0] ?? unknown;
+		const isAlone = isOnly || !isMerged(key);
+		// Where an instant belongs to no series, a zone may have shifted the others on to each other's places.
+		const isShifted = unknown !== undefined && isInstant(seriesKey(columns, identifierIn(unknown))) && isInstant(key);
+		const own = isAlone ? (rows.get(key) ?? (second || isShifted ? undefined : first)) : undefined;
+		const other = first?.[0] ?? unknown ?? (isAlone ? undefined : results[0]);
 		return !own && other ? otherSeries(columns, key, other) : { results: own ?? [] };
 	});
 }

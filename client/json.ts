@@ -70,13 +70,16 @@ export function parseResponse(text: string): unknown {
 /** Few responses come here, so that no other pays for it. */
 function parseLeniently(given: string): unknown {
 	// No number of JSON's is as large: JSON.parse makes Infinity of it.
-	const text = replacedOutsideStrings(given.replace(brokenOff, ''), notFinite, () => '1e999');
+	const whole = given.replace(brokenOff, '');
+	const text = replacedOutsideStrings(whole, notFinite, () => '1e999');
 	let parsed: unknown;
 	try {
 		parsed = parseJson(text);
 	} catch (error) {
 		throw notJson(error as Error, text.length);
 	}
+	// It was complete without the word behind it, which is no part of JSON that was cut off.
+	if (whole !== given) throw new NotJson('Unexpected text after JSON', false);
 	nullNotFinite(parsed);
 	return parsed;
 }

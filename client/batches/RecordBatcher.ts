@@ -101,8 +101,12 @@ export class RecordBatcher implements SearchOwner {
 		let text: string;
 		try {
 			text = recordText(target.operation, record);
+			if (target.operation === 'forecast')
+				checkSeries(record as readonly JsonObject[], target.options.identifierColumns);
 		} catch (error) {
 			tell(onOutcome, { error: error as InvalidCallError });
+			// Whoever waits for outcomes may have nothing under way that would.
+			this.wake();
 			return undefined;
 		}
 		const bytes = Buffer.byteLength(text) + 1;
@@ -266,6 +270,8 @@ export class RecordBatcher implements SearchOwner {
 		if (error instanceof CancelledError) return { kind: 'cancelled' };
 		const { endpoint, options } = items[0]!.target;
 		if (error instanceof ResponseError && error.reason === 'misfit') return { kind: 'misfit' };
+		// Its halves may have responses that are not; the headers are as large with fewer records.
+		if (error instanceof ResponseError && error.reason === 'tooLarge' && !error.code) return { kind: 'tooLarge' };
 		if (error instanceof StatusError) {
 			if (error.status === 413) return { kind: 'tooLarge' };
 			if (error.status === 403 && error.isPage) return { kind: 'blocked' };
@@ -301,6 +307,14 @@ function seriesIn({ target, series }: OpenBatch, [first]: readonly JsonObject[])
 	if (series.has(key)) throw new InvalidCallError(`Two of the series have the same ${columns.join(', ')}`);
 	series.add(key);
 	return key;
+}
+
+/** @throws InvalidCallError for lines of several series: the forecast of one would be taken for that of all */
+function checkSeries(lines: readonly JsonObject[], columns: readonly string[] = []): void {
+	const key = seriesKey(columns, lines[0]!);
+	if (lines.some((line) => seriesKey(columns, line) !== key)) {
+		throw new InvalidCallError(`The lines of a series differ in ${columns.join(', ')}`);
+	}
 }
 
 /** @throws InvalidCallError */

@@ -39,7 +39,7 @@ export class Call implements QueuedCall {
 	attempts = 0;
 	left: number;
 	private readonly rule: RetryRule;
-	private readonly maxAttempts: number;
+	private maxAttempts: number;
 	private readonly history: CallHistory;
 	/** Failures while others were served: those of the call's own. */
 	private ownFailures = 0;
@@ -65,6 +65,11 @@ export class Call implements QueuedCall {
 		const { repeatsTimeout = true, repeatsServerError = true } = request.rule;
 		this.history = { timeouts: repeatsTimeout ? 0 : 1, serverErrors: repeatsServerError ? 0 : 1 };
 		this.stopping = scope.stopping;
+	}
+
+	/** The last attempt was refused for its token alone: one with a new token does not count. */
+	renewed(): void {
+		this.maxAttempts++;
 	}
 
 	/** Milliseconds for the attempt that is about to start. */

@@ -167,7 +167,10 @@ export class Transport {
 					renewed = true;
 					const next = await call.waitForToken(tokens!.renew(token));
 					// A function may have chosen the 401 after acting: then the new token is for the next call.
-					if (request.rule.repeatable && next !== token) continue;
+					if (request.rule.repeatable && next !== token) {
+						call.renewed();
+						continue;
+					}
 				}
 				const pause = call.pauseBeforeRetry(failure, slot);
 				if (pause > 0) await scope.stopping.sleep(pause, this.clock);
@@ -237,8 +240,9 @@ export class Transport {
 
 	/** Final for all calls at once, those that wait included. */
 	async destroy(): Promise<void> {
-		this.ended = new CancelledError('The client was destroyed');
-		for (const caller of this.callers) caller.cancel(this.ended);
+		const reason = new CancelledError('The client was destroyed');
+		this.ended ??= reason;
+		for (const caller of this.callers) caller.cancel(reason);
 		await Promise.all(this.instances.all.map(async ({ connections }) => await connections.destroy()));
 	}
 

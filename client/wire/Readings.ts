@@ -9,6 +9,8 @@ type Flow = Pick<Dispatcher.DispatchController, 'pause' | 'resume'>;
 export class Reading {
 	private bytes = 0;
 	private paused: Flow | undefined;
+	private pausedAt = 0;
+	private pausedMs = 0;
 
 	constructor(private readonly readings: Readings) {}
 
@@ -17,14 +19,23 @@ export class Reading {
 		return this.paused !== undefined;
 	}
 
+	/** Of which the server's time is none. */
+	get waitedMs(): number {
+		return this.pausedMs + (this.paused ? performance.now() - this.pausedAt : 0);
+	}
+
 	/** @param flow where the bytes come from, unless they are here already */
 	took(bytes: number, flow?: Flow): void {
 		this.bytes += bytes;
-		if (!this.readings.hold(this, bytes) && flow) (this.paused = flow).pause();
+		const hasRoom = this.readings.hold(this, bytes) || this.bytes <= this.readings.always;
+		if (hasRoom || !flow) return;
+		this.pausedAt = performance.now();
+		(this.paused = flow).pause();
 	}
 
 	resume(): void {
 		const flow = this.paused;
+		this.pausedMs = this.waitedMs;
 		// It may bring bytes at once, for which there is no room.
 		this.paused = undefined;
 		flow?.resume();
@@ -41,7 +52,11 @@ export class Readings {
 	private held = 0;
 	private readonly open = new Set<Reading>();
 
-	constructor(private readonly most = mostBytes) {}
+	/** @param always so much of a response has room at any time: one that is small waits for no other, 64 KiB by default */
+	constructor(
+		private readonly most = mostBytes,
+		readonly always = most / 4096,
+	) {}
 
 	/** @returns whether there is room for more */
 	hold(reading: Reading, bytes: number): boolean {

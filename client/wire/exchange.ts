@@ -50,6 +50,15 @@ export class ExchangeFailure extends Error {
 }
 
 /**
+ * Whether the connection must go on for the response to be complete. Where one ends while its response is paused, undici takes a
+ * complete response for a broken one, and after `connection: close` it throws where nobody can catch it.
+ */
+function mayPause(headers: IncomingHttpHeaders, bytes: number): boolean {
+	if (/\bclose\b/i.test(String(headers.connection))) return false;
+	return /\bchunked$/i.test(String(headers['transfer-encoding'])) || bytes < Number(headers['content-length']);
+}
+
+/**
  * Sends one request and collects its response. Written on undici's `dispatch`, because its `request` ignores a signal
  * while the request is queued or connecting (https://github.com/nodejs/undici/issues/386), and because the size is best
  * watched where the bytes arrive. Every end but a complete response destroys the connection: an unread body would stall it.
@@ -80,8 +89,10 @@ export function exchange(dispatcher: Dispatcher, request: WireRequest, limits: E
 		// One timer for both limits: an exchange nearly always ends before it fires. No request waits for a free connection (the
 		// pool opens one), so one that has not started is connecting.
 		const onTime = () => {
-			const left = limits.reading?.waits ? limits.timeout : limits.timeout - (performance.now() - startedAt);
-			if (controller && left > 0) timer = setTimeout(onTime, left);
+			const { waits = false, waitedMs = 0 } = limits.reading ?? {};
+			const left = limits.timeout - (performance.now() - startedAt - waitedMs);
+			// While it waits, nothing is left less.
+			if (controller && left > 0) timer = setTimeout(onTime, waits ? Math.max(left, 1_000) : left);
 			else fail(new ExchangeTimeout());
 		};
 		let timer = setTimeout(onTime, Math.min(limits.connectTimeout, limits.timeout));
@@ -101,7 +112,7 @@ export function exchange(dispatcher: Dispatcher, request: WireRequest, limits: E
 				bytes += chunk.length;
 				if (bytes > limits.maxResponseBytes) return fail(new ExchangeTooLarge());
 				chunks.push(chunk);
-				limits.reading?.took(chunk.length, from);
+				limits.reading?.took(chunk.length, mayPause(headers, bytes) ? from : undefined);
 			},
 			onResponseEnd() {
 				if (ended) return;

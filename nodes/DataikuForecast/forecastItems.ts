@@ -211,19 +211,22 @@ function failWithout(execution: Execution, unread: number, groups: readonly Seri
 	const json = execution.items[unread]!.json ?? {};
 	const valuesOf = ({ target }: SeriesGroup) => target.identifierColumns.map((path) => fieldAt(json, path).value);
 	const tells = (group: SeriesGroup) => valuesOf(group).every((value) => (value ?? null) !== null);
-	if (!groups.every(tells)) {
-		execution.remark('An item was skipped because its series is unknown. Forecasts may be incomplete', unread);
-	}
+	let isKnown = groups.every(tells);
 	for (const group of groups.filter(tells)) {
 		const { target, series } = group;
 		const key = seriesKey(Object.keys(target.identifierColumns), { ...valuesOf(group) });
 		const lost = series.get(key);
+		// Its record may name the series otherwise than the item does.
+		if (!lost) isKnown = false;
 		if (!lost) continue;
 		series.delete(key);
 		const error = new InvalidCallError(`Item ${unread}, a line of this series, could not be read`, {
 			advice: 'A forecast without it would be wrong, so nothing was sent.',
 		});
 		execution.fail(error, placeOf(lost, target));
+	}
+	if (!isKnown) {
+		execution.remark('An item was skipped because its series is unknown. Forecasts may be incomplete', unread);
 	}
 }
 

@@ -170,13 +170,18 @@ export function errorItem(
 
 /** Whether these are the details that {@link errorItem} puts beside its error. */
 const isOurDetails = (value: unknown) =>
-	isObject(value) && Number.isInteger(value.item) && Object.keys(value).every((key) => allNames.includes(key));
+	isObject(value) &&
+	Number.isInteger(value.item) &&
+	Object.keys(value).length > 1 &&
+	Object.keys(value).every((key) => allNames.includes(key));
 
 /** An item's fields without what a failure added to them: in a loop, features and arguments are to be the same the next time. */
 export function withoutFailure(json: JsonObject): JsonObject {
 	if (!isOurDetails(json.details)) return json;
+	const isOurs = (name: string) => /^(?:input_)?error(?:_\d+)?$/.test(name) && typeof json[name] === 'string';
+	const errors = Object.keys(json).filter(isOurs);
+	if (errors.length === 0) return json;
 	const rest = { ...json };
-	delete rest.details;
-	for (const name of Object.keys(rest)) if (/^(?:input_)?error(?:_\d+)?$/.test(name)) delete rest[name];
+	for (const name of ['details', ...errors]) delete rest[name];
 	return rest;
 }

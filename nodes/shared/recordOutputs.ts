@@ -34,8 +34,8 @@ export const recordOutputs: RecordOutputs = {
 };
 
 const ofIgnored = ['ignored', 'ignoreReason'];
-const ofOverrides = ['override', 'override_rule', 'override_changed', 'model_prediction'];
-const ofPredictions = [...ofIgnored, 'prediction', 'probaPercentile', 'probas', 'explanations', ...ofOverrides];
+const ofOverrides = ['override_rule', 'override_changed', 'model_prediction'];
+const ofPredictions = [...ofIgnored, 'prediction', 'probaPercentile', 'probas', 'explanations', 'override'];
 const explanation = 'explanation_';
 const modelProba = 'model_proba_';
 /** What a node says in `ignored`; anything else is a person's own. */
@@ -68,13 +68,17 @@ function flat(fixed: readonly string[]): RecordOutputs[string] {
 		const json = flatResult(result, prefix);
 		const own = Object.keys(json);
 		const { probas } = result;
-		const ofModel = explains ? earlierProbas(source.json, `${prefix}model_`) : [];
+		// A person may have kept a model's prediction under such a name: an override leaves both.
+		const isOverridden =
+			explains && ['override_rule', 'model_prediction'].every((name) => Object.hasOwn(source.json, prefix + name));
+		const ofModel = isOverridden ? earlierProbas(source.json, `${prefix}model_`) : [];
 		const isEarlier = (name: string, value: unknown) => {
 			if (!name.startsWith(prefix)) return false;
 			const plain = name.slice(prefix.length);
 			if (plain === 'ignored') return isMark(value);
 			if (fixedNames.has(plain) || ofModel.includes(name)) return true;
-			if (explains && plain.startsWith(modelProba) && isObject(probas)) {
+			if (isOverridden && ofOverrides.includes(plain)) return true;
+			if (isOverridden && plain.startsWith(modelProba) && isObject(probas)) {
 				return Object.hasOwn(probas, plain.slice(modelProba.length));
 			}
 			return explains && plain.startsWith(explanation) && Object.hasOwn(record, plain.slice(explanation.length));

@@ -54,10 +54,16 @@ it.each([
 	],
 	['two series of the same name', series('A', 'A'), ['store'], /Two of the series have the same store/],
 	[
+		'a series of the lines of two',
+		[[...storeHistory('A'), ...storeHistory('B')]],
+		['store'],
+		/The lines of a series differ in store/,
+	],
+	[
 		'columns that are not those of the model',
-		series('A'),
-		['promo'],
-		/The forecast is not of the series that promo identify/,
+		series('A').map((lines) => lines.map((line) => ({ ...line, shop: 'x' }))),
+		['shop'],
+		/The forecast is not of the series that shop identify/,
 	],
 ])('%s: the series fail, and say why', async (_name, records, identifierColumns, message) => {
 	const settled = settle(records, { identifierColumns });
@@ -131,6 +137,24 @@ describe('a response that spells its series in another way', () => {
 	});
 
 	it.each<[string, unknown[], unknown[], unknown[]]>([
+		[
+			'shifted by a zone, so that one of them is equal to another',
+			['2024-01-02T00:00', '2024-01-02T01:00'],
+			['2024-01-01T23:00:00Z', '2024-01-02T00:00:00Z'],
+			[
+				'The response names series store=2024-01-02T00:00:00Z, the request store=2024-01-02T00:00',
+				'The response names series store=2024-01-01T23:00:00Z, the request store=2024-01-02T01:00',
+			],
+		],
+		[
+			'read as one with another that was sent',
+			['7', '007'],
+			[7],
+			[
+				'The response names series store=7, the request store=7',
+				'The response names series store=7, the request store=007',
+			],
+		],
 		['equal to none', [1, 'Lyon'], ['Lyon', 'one'], ['The response names series store=one, the request store=1', [0]]],
 		[
 			'equal to two',

@@ -149,6 +149,15 @@ describe('maxAttempts', () => {
 		});
 	});
 
+	test('does not count an attempt that was refused for an expired token', async () => {
+		stage.withoutPauses();
+		const server = await stage.scoring({ faults: inOrder({ kind: 'answer', status: 401 }, busy) });
+		const tokens = { get: async () => await Promise.resolve('old'), renew: async () => await Promise.resolve('new') };
+		const client = stage.clientOf(server, { tokens });
+		await client.predictRecord('e', {}, { maxAttempts: 2 });
+		expect(asked(server)).toHaveLength(3);
+	});
+
 	test.each([0, -1, NaN])('refuses %d', async (maxAttempts) => {
 		expect(await refused(async (client) => await client.predictRecord('e', {}, { maxAttempts }))).toContain(
 			'maxAttempts',

@@ -158,6 +158,20 @@ describe('An endpoint that refuses everything', () => {
 	);
 });
 
+it('A batch whose response is too large has it in parts, each record that fits alone', async () => {
+	const text = 'x'.repeat(1_000);
+	const { client } = await stage.chaosAndClient({
+		respond: (request) => {
+			const results = idsIn(request).map((id) => ({ id, text: id === 5 ? text.repeat(9) : text }));
+			return { body: JSON.stringify(request.path.endsWith('-multi') ? { results } : { result: results[0] }) };
+		},
+	});
+	const outcomes = await client.settle('predict', 'e', recordsOf(8), { maxResponseBytes: 3_000 });
+	expect(outcomes.map(({ error }) => error?.name)).toEqual(
+		range(0, 8).map((id) => (id === 5 ? 'ResponseError' : undefined)),
+	);
+});
+
 describe('A body that is too large', () => {
 	/** Refuses bodies beyond this with 413, as reverse proxies do. */
 	async function bounded(maxBytes: number) {

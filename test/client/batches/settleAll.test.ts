@@ -47,6 +47,13 @@ it.each([
 	}
 });
 
+it.each([false, true])('gives outcomes where all records of a list are unusable (in order: %s)', async (inOrder) => {
+	const { client } = await scene.serverAndClient();
+	const unusable = Array.from({ length: 12_000 }, () => ({}) as FeaturesRecord);
+	const all = await drained(client.settleAll('predict', 'model', unusable, { inOrder }));
+	expect(all.filter(({ error }) => error?.name === 'InvalidCallError')).toHaveLength(12_000);
+});
+
 it('keeps the order of the records when that is wanted, whatever is refused and however late it comes', async () => {
 	const { client } = await scene.serverAndClient(async ({ ids }) => {
 		await wait(ids[0]! % 300 === 0 ? 30 : 0);

@@ -160,6 +160,7 @@ describe('close()', () => {
 		expect(scoredIn(await settled)).toHaveLength(999);
 		expect(await query).toMatchObject({ columns: ['id'] });
 		await client.close();
+		expect(await failureOf(client.isAlive())).toMatchObject({ message: 'The client was closed' });
 		await expectNothingSent(server.url);
 	});
 

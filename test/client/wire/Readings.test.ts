@@ -38,6 +38,33 @@ describe('the responses of a process', () => {
 		expect(next.flow.isPaused).toBe(false);
 	});
 
+	test('wait for no other while they are small', () => {
+		const own = new Readings(100, 10);
+		const [first, small] = [started(own), started(own)];
+		first.take(200);
+		small.take(10);
+		expect(small.flow.isPaused).toBe(false);
+		small.take(1);
+		expect(small.flow.isPaused).toBe(true);
+	});
+
+	test('are read to their end where the connection closes behind them', async () => {
+		const { url } = await stage.chaos({
+			respond: () => ({ status: 200, headers: { connection: 'close' }, body: Buffer.alloc(1_000, 'x') }),
+		});
+		const connections = new Connections(parseLocations(url)[0]!, { connectTimeout: 5_000 });
+		stage.atEnd(async () => await connections.destroy());
+		const own = new Readings(2 ** 18);
+		const other = started(own);
+		other.take(2 ** 18);
+		const reading = new Reading(own);
+		const limits = { timeout: 30_000, maxResponseBytes: 2 ** 21, reading };
+		const response = connections.exchange({ method: 'GET', path: '/', headers: {} }, limits);
+		setTimeout(() => other.reading.end(), 200);
+		expect((await response).body).toHaveLength(1_000);
+		reading.end();
+	});
+
 	test('count when they grow as they are unpacked', () => {
 		const own = new Readings(100);
 		const [first, second] = [started(own), started(own)];

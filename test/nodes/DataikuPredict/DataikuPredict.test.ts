@@ -144,7 +144,9 @@ describe('as columns, which is the default', () => {
 
 	it.each(['', 'b_'])('tells which rule overrode the model, and what the model says, behind %j', async (prefix) => {
 		const of = async (amount: number) => {
-			const item = { ...payment, amount, [`${prefix}override_rule`]: 'old', [`${prefix}model_proba_fraud`]: 0.5 };
+			const old = { override_rule: 'old', override_changed: true, model_prediction: 'fraud', model_proba_fraud: 0.5 };
+			const earlier = Object.entries(old).map(([name, value]) => [prefix + name, value] as const);
+			const item = { ...payment, amount, ...Object.fromEntries(earlier) };
 			return await columns('fraud_with_rules', item, {}, { columnPrefix: prefix });
 		};
 		const [json, usual] = [await of(6_000), await of(20)];

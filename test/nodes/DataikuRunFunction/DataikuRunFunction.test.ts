@@ -262,6 +262,8 @@ describe('"Parse JSON Text"', () => {
 		['a text that is no JSON', 'word', 'word'],
 		['digits after zeros', '007', '007'],
 		['a text that is NaN', 'NaN', 'NaN'],
+		['a number with its unit', '42 Items', '42 Items'],
+		['a list with a word behind it', '[1, 2]\nInfo', '[1, 2]\nInfo'],
 		['an empty text', '', ''],
 		['no text', { a: '[1]' }, { a: '[1]' }],
 	])('makes its value of %s', async (_name, given, value) => {

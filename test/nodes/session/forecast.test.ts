@@ -69,6 +69,16 @@ describe('A forecast under "continue" whose series lost a line', () => {
 		expect(hints.map(({ message }) => message).join(' ')).toMatch(/Forecasts may be incomplete/);
 	});
 
+	it('says so when the record names its series otherwise than the item does', async () => {
+		const items = history().map((item) => ({ ...item, store: String(item.store).toLowerCase() })) as IDataObject[];
+		items[5] = { ...items[5], broken: true };
+		const { hints } = await forecast(items, {
+			recordSource: 'json',
+			recordJson: '={{ $json.broken ? "{" : { ...$json, store: $json.store.toUpperCase() } }}',
+		});
+		expect(hints.map(({ message }) => message).join(' ')).toMatch(/Forecasts may be incomplete/);
+	});
+
 	it('stops with the line that could not be read under "stop"', async () => {
 		const items = history();
 		items[5] = { ...items[5], broken: true };

@@ -214,6 +214,9 @@ describe('what a failure added to an item is not sent again', () => {
 		const own = { error: 'E42', details: { item: 0, status: 400 }, amount: 1 };
 		const others = [
 			{ error: 'E42', details: { item: 0, colour: 'red' }, amount: 1 },
+			{ error: 0.03, error_2: 0.1, details: { item: 12 }, amount: 1 },
+			{ error: 0.03, error_2: 0.1, details: { item: 12, status: 400 }, amount: 1 },
+			{ details: { item: 12, status: 400 }, amount: 1 },
 			{ error: 0.3, details: 'much', amount: 1 },
 			{ error: 'E42', details: { code: 'X' }, amount: 1 },
 		];
@@ -369,6 +372,24 @@ describe('an identifier column of a forecast', () => {
 		expect(jsonOf(output)).toEqual([{ time: 'mine', f_time: '2026-01-01', f_forecast: 7, 'f_quantile_0.5': 6 }]);
 		expect(hints).toEqual([]);
 	});
+});
+
+it("keeps a person's own columns that are called as those of an override are", async () => {
+	const own = { model_prediction: 0.4, model_proba_yes: 0.4, model_proba_no: 0.6 };
+	respond({ results: [{ prediction: 'yes', probas: { yes: 0.9, no: 0.1 } }] });
+	const scored = async (item: IDataObject) =>
+		(
+			await run('dataikuPredict', {
+				url: proxy.url,
+				items: [item],
+				parameters: { output: 'flat', recordSource: 'json', recordJson: '{"a":1}' },
+			})
+		).output[0]!.json;
+	expect(await scored({ id: 1, ...own })).toMatchObject({ id: 1, ...own });
+	expect(await scored({ id: 1, override_rule: 'manual' })).toMatchObject({ override_rule: 'manual' });
+	expect(Object.keys(await scored({ id: 1, ...own, override_rule: 'r', override_changed: true }))).toEqual([
+		...['prediction', 'proba_yes', 'proba_no', 'id'],
+	]);
 });
 
 it.each<[string, unknown, IDataObject]>([

@@ -1,5 +1,10 @@
 import { ConcurrencyLimit } from '../../../client/traffic/ConcurrencyLimit';
 import { ManualClock } from '../harness';
+import { random } from '../session/harness';
+
+// Chance has its part in the limit: the same in each run.
+beforeEach(() => jest.spyOn(Math, 'random').mockImplementation(random(1)));
+afterEach(() => jest.restoreAllMocks());
 
 const clock = new ManualClock();
 

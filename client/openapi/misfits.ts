@@ -97,11 +97,17 @@ export function misfitCheck(schema: EndpointSchema): (record: JsonObject, origin
 		if (filled === 0 || filledRequired < required) return true;
 		if (filled === rules.length) return false;
 		if (filled + mostMissing < rules.length) return false;
-		const isClose = (key: string) => suggestionsFor(key).length > 0;
-		return (
-			(others > 0 && lookedAt(Object.keys(record)).some(isClose)) ||
-			(origin !== record && lookedAt(Object.keys(origin)).some(isClose))
-		);
+		return (others > 0 && hasCloseName(record)) || (origin !== record && hasCloseName(origin));
+	}
+
+	function hasCloseName(json: JsonObject): boolean {
+		let left = mostUnknown;
+		for (const key in json) {
+			if (known.has(key)) continue;
+			if (left-- === 0) return false;
+			if (closeTo(key).length > 0) return true;
+		}
+		return false;
 	}
 
 	return (record, origin = record) => (mayHaveMisfits(record, origin) ? misfitsOf(record, origin) : none);

@@ -25,6 +25,9 @@ import { type AnswerLimits, answerLimits, modelError, toolAnswer } from './toolA
 /** Work done without a break for the event loop, in ms: other workflows run in the same process. */
 const longestTurn = 10;
 
+/** Records of one item that are checked without a look at the clock. */
+const partOfList = 500;
+
 /** How often a long run tells n8n's log how far it has come, in ms. */
 const progressEvery = 10_000;
 
@@ -160,11 +163,14 @@ export class Execution {
 				if (document) await document;
 				if (!isObject(this.items[i]!.json)) throw new InvalidCallError('The item has no JSON data');
 				const made = recordOf(i);
-				const list = Array.isArray(made) ? made : [made as JsonObject];
-				for (const _part of this.features.check(i, target, list, this.records.originOf(i))) {
-					const ofPart = this.turn();
+				const list: readonly JsonObject[] = Array.isArray(made) ? made : [made as JsonObject];
+				const checked = this.features.begin(i, target, this.records.originOf(i));
+				for (let n = 0; n < list.length; n++) {
+					const ofPart = (n + 1) % partOfList === 0 ? this.turn() : undefined;
 					if (ofPart) await ofPart;
+					this.features.look(checked, list[n]!);
 				}
+				this.features.conclude(checked);
 				const pending = visit(i, target, made);
 				if (pending) await pending;
 			} catch (error) {
@@ -331,7 +337,11 @@ export class Execution {
 
 	private finish(): INodeExecutionData[][] {
 		this.check();
-		const items = this.output.flat(3).filter((item) => item !== undefined);
+		const items: INodeExecutionData[] = [];
+		for (const output of this.output) {
+			if (Array.isArray(output)) for (const item of output.flat(2)) items.push(item);
+			else if (output) items.push(output);
+		}
 		this.columns.complete();
 		const renamed = renameErrors(this.errors.size > 0 ? items.filter((item) => !this.errors.has(item)) : items);
 		const { rules } = this;

@@ -26,8 +26,6 @@ import type { RecordOrigin } from './records';
 
 /** How long a run waits for all documents that it must have, in ms. */
 const longestWait = 5_000;
-/** Records of one item that are checked without a break. */
-const partOfList = 500;
 /** Names that no form has, of which a hint shows some. */
 const mostNames = 1_000;
 
@@ -37,6 +35,17 @@ interface EndpointCheck {
 	check: Check;
 	/** A record of no fields at all cannot do. */
 	needsFields: boolean;
+}
+
+/** What is known of an item while its records are looked at. */
+interface ItemCheck {
+	readonly itemIndex: number;
+	readonly target: Target;
+	readonly origin: RecordOrigin;
+	readonly mode: string;
+	readonly by: EndpointCheck;
+	holdsNulls: boolean;
+	texts?: Set<string>;
 }
 
 const notChecked = 'Features not validated: no OpenAPI document is available';
@@ -93,33 +102,32 @@ export class FeatureCheck {
 		});
 	}
 
-	/**
-	 * Holds an item's records against the document, in parts between which other work may be done.
-	 *
-	 * @throws InvalidCallError for an empty one, and where that is to be an error, for one that does not fit
-	 */
-	*check(itemIndex: number, target: Target, records: readonly JsonObject[], origin: RecordOrigin): Generator<void> {
-		const { asTool } = this.parameters;
+	/** Begins to hold the records of an item against the document. */
+	begin(itemIndex: number, target: Target, origin: RecordOrigin): ItemCheck {
 		const mode = this.modeOf(itemIndex);
-		const { check, needsFields } = mode === 'off' ? unchecked : this.checkFor(target, origin.form);
-		let holdsNulls = false;
-		for (const [n, record] of records.entries()) {
-			if ((n + 1) % partOfList === 0) yield;
-			const content = contentOf(record);
-			if (content === 'none' && (needsFields || !this.mayBeEmpty)) throw this.emptyRecord(target, origin);
-			if (content === 'nulls' && !this.mayBeEmpty) holdsNulls = true;
-		}
-		if (mode === 'off' && !(asTool && holdsNulls)) return;
-		const texts = new Set<string>();
-		if (holdsNulls) texts.add(misfitWords({ kind: 'empty' }, { id: '', operation: this.operation }));
-		for (const [n, record] of holdsNulls ? [] : records.entries()) {
-			if ((n + 1) % partOfList === 0) yield;
-			for (const text of check(record, origin.item)) texts.add(text);
-		}
+		const by = mode === 'off' ? unchecked : this.checkFor(target, origin.form);
+		return { itemIndex, target, origin, mode, by, holdsNulls: false };
+	}
+
+	/** @throws InvalidCallError for an empty record */
+	look(found: ItemCheck, record: JsonObject): void {
+		const { target, origin, by } = found;
+		const content = contentOf(record);
+		if (content === 'none' && (by.needsFields || !this.mayBeEmpty)) throw this.emptyRecord(target, origin);
+		if (content === 'nulls' && !this.mayBeEmpty) found.holdsNulls = true;
+		const texts = found.holdsNulls ? none : by.check(record, origin.item);
+		if (texts.length > 0) found.texts = new Set([...(found.texts ?? none), ...texts]);
+	}
+
+	/** @throws InvalidCallError where a record that does not fit is to be an error */
+	conclude({ itemIndex, target, origin, mode, holdsNulls, texts }: ItemCheck): void {
+		const isFatal = holdsNulls && this.parameters.asTool;
+		if (mode === 'off' && !isFatal) return;
 		if (origin.form?.byName && origin.item) this.noteNames(origin.form.fields, origin.item);
-		if (texts.size === 0) return;
-		if (mode === 'error' || (asTool && holdsNulls)) throw misfit([...texts], this.exampleOf(target));
-		for (const text of texts) this.misfits.add(text, itemIndex);
+		const found = holdsNulls ? [misfitWords({ kind: 'empty' }, { id: '', operation: this.operation })] : texts;
+		if (!found) return;
+		if (mode === 'error' || isFatal) throw misfit([...found], this.exampleOf(target));
+		for (const text of found) this.misfits.add(text, itemIndex);
 	}
 
 	/** What did not fit, most often first. */

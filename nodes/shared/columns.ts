@@ -21,7 +21,8 @@ export function withRest(
 	isLeftOut?: (name: string, value: unknown) => boolean,
 ): IDataObject {
 	for (const name of Object.keys(input)) {
-		if (!Object.hasOwn(columns, name) && !isLeftOut?.(name, input[name])) setOwn(columns, name, input[name]);
+		const value = input[name];
+		if (!Object.hasOwn(columns, name) && !isLeftOut?.(name, value)) setOwn(columns, name, value);
 	}
 	return columns as IDataObject;
 }
@@ -72,7 +73,9 @@ export function flatResult(result: JsonObject, prefix: string): JsonObject {
 		else add(map, entries);
 	}
 	for (const name of Object.keys(result)) if (!ownPlaces.has(name)) add(name, result[name]);
-	const override = overrideColumns(result.override);
-	for (const name of Object.keys(override)) add(name, override[name]);
+	if (result.override !== undefined) {
+		const override = overrideColumns(result.override);
+		for (const name of Object.keys(override)) add(name, override[name]);
+	}
 	return json;
 }

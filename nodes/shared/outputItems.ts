@@ -69,43 +69,54 @@ interface ColumnsOf {
 	prefix?: string;
 	/** A field of the input stays where the response has no column of its name. */
 	keepsInput?: boolean;
-	/** The record had no response; `earlier` are the columns that look like an earlier model's probabilities. */
-	ignored?: { earlier: readonly string[] };
+	/** Of a record without a response: the columns that look like an earlier model's probabilities. */
+	earlier?: readonly string[];
 }
+
+/** Items in a row with the same columns, as most of a run have them. */
+interface Alike extends ColumnsOf {
+	own: readonly string[];
+	items: INodeExecutionData[];
+}
+
+const areEqual = (some: readonly string[], others: readonly string[]) =>
+	some.length === others.length && some.every((name, n) => name === others[n]);
 
 /** The columns that the responses of a run gave its items: all items are to have all of them. */
 export class RunColumns {
-	private readonly items: Array<ColumnsOf & { item: INodeExecutionData; own: readonly string[] }> = [];
-	private readonly names = new Map<string, null | false>();
-	private last: readonly string[] = [];
-	private answered = false;
+	private readonly runs: Alike[] = [];
 
 	/** @param own the names of the columns that the response gave the item */
-	add(item: INodeExecutionData, own: readonly string[], how: ColumnsOf = {}): void {
-		if (own !== this.last && (own.length !== this.last.length || own.some((name, n) => name !== this.last[n]))) {
-			this.last = own;
-			const ignored = how.prefix === undefined ? undefined : `${how.prefix}ignored`;
-			for (const name of own) this.names.set(name, name === ignored ? false : null);
+	add(item: INodeExecutionData, own: readonly string[], { prefix, keepsInput, earlier }: ColumnsOf = {}): void {
+		let last = this.runs.at(-1);
+		const isAlike = last?.prefix === prefix && last?.keepsInput === keepsInput && last?.earlier === earlier;
+		if (!last || !isAlike || !areEqual(own, last.own)) {
+			this.runs.push((last = { prefix, keepsInput, earlier, own, items: [] }));
 		}
-		if (!how.ignored) this.answered = true;
-		this.items.push({ ...how, item, own: this.last });
+		last.items.push(item);
 	}
 
 	/** Gives each item the columns that only others have: null, and false for `ignored`. */
 	complete(): void {
-		const none = Object.fromEntries(this.names);
-		for (const { item, own, keepsInput, ignored } of this.items) {
-			const { json } = item;
+		const names = new Map<string, null | false>();
+		for (const { own, prefix } of this.runs) {
+			for (const name of own) names.set(name, prefix !== undefined && name === `${prefix}ignored` ? false : null);
+		}
+		const none = Object.fromEntries(names);
+		const answered = this.runs.some(({ earlier }) => !earlier);
+		for (const { items, own, keepsInput, earlier = [] } of this.runs) {
 			// Where no record had a response, the endpoint's classes are unknown.
-			if (ignored && !this.answered) for (const name of ignored.earlier) delete json[name];
-			if (own.length === this.names.size) continue;
-			if (keepsInput) {
-				withRest(json, none);
-				continue;
+			if (!answered) for (const { json } of items) for (const name of earlier) delete json[name];
+			if (own.length === names.size) continue;
+			for (const item of items) {
+				if (keepsInput) {
+					withRest(item.json, none);
+					continue;
+				}
+				const columns: JsonObject = { ...none };
+				for (const name of own) setOwn(columns, name, item.json[name]);
+				item.json = withRest(columns, item.json);
 			}
-			const columns: JsonObject = { ...none };
-			for (const name of own) setOwn(columns, name, json[name]);
-			item.json = withRest(columns, json);
 		}
 	}
 }

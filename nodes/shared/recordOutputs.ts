@@ -34,20 +34,19 @@ export const recordOutputs: RecordOutputs = {
 };
 
 const ofIgnored = ['ignored', 'ignoreReason'];
-const ofOverrides = ['override_rule', 'override_changed', 'model_prediction'];
 const ofPredictions = [...ofIgnored, 'prediction', 'probaPercentile', 'probas', 'explanations', 'override'];
 const explanation = 'explanation_';
-const modelProba = 'model_proba_';
+const noNames: readonly string[] = [];
 /** What a node says in `ignored`; anything else is a person's own. */
 const isMark = (value: unknown) => typeof value === 'boolean' || value === null;
 
 /** Probabilities of an earlier model: neighbors that add up to 1 and have that of its prediction, whatever a person put beside. */
-function earlierProbas(json: JsonObject, prefix: string): string[] {
+function earlierProbas(json: JsonObject, prefix: string): readonly string[] {
+	if (!Object.hasOwn(json, `${prefix}prediction`)) return noNames;
 	const predicted = `${prefix}proba_${textOf(json[`${prefix}prediction`])}`;
 	const names: string[] = [];
 	let sum = 0;
 	let isWhole = false;
-	if (!Object.hasOwn(json, `${prefix}prediction`)) return names;
 	for (const name of Object.keys(json)) {
 		const value = json[name];
 		if (typeof value !== 'number' || !name.startsWith(`${prefix}proba_`)) continue;
@@ -57,7 +56,15 @@ function earlierProbas(json: JsonObject, prefix: string): string[] {
 		while (sum > 1 + 1e-6) sum -= json[names.shift()!] as number;
 		isWhole = sum > 1 - 1e-6 && names.includes(predicted);
 	}
-	return isWhole ? names : [];
+	return isWhole ? names : noNames;
+}
+
+/** The columns of an earlier override; a person may have kept a model's prediction under such a name, but hardly both. */
+function earlierOverride(json: JsonObject, prefix: string, probas: unknown): readonly string[] {
+	const [rule, prediction] = [`${prefix}override_rule`, `${prefix}model_prediction`];
+	if (!Object.hasOwn(json, rule) || !Object.hasOwn(json, prediction)) return noNames;
+	const classes = isObject(probas) ? Object.keys(probas).map((name) => `${prefix}model_proba_${name}`) : [];
+	return [rule, `${prefix}override_changed`, prediction, ...classes, ...earlierProbas(json, `${prefix}model_`)];
 }
 
 /** The result as columns, then the input's fields without the columns of an earlier response. */
@@ -67,26 +74,21 @@ function flat(fixed: readonly string[]): RecordOutputs[string] {
 	return ({ itemIndex, source, outcome: { result }, record, names: { columnPrefix: prefix }, columns }) => {
 		const json = flatResult(result, prefix);
 		const own = Object.keys(json);
-		const { probas } = result;
-		// A person may have kept a model's prediction under such a name: an override leaves both.
-		const isOverridden =
-			explains && ['override_rule', 'model_prediction'].every((name) => Object.hasOwn(source.json, prefix + name));
-		const ofModel = isOverridden ? earlierProbas(source.json, `${prefix}model_`) : [];
+		let overridden: readonly string[] | undefined;
 		const isEarlier = (name: string, value: unknown) => {
 			if (!name.startsWith(prefix)) return false;
 			const plain = name.slice(prefix.length);
 			if (plain === 'ignored') return isMark(value);
-			if (fixedNames.has(plain) || ofModel.includes(name)) return true;
-			if (isOverridden && ofOverrides.includes(plain)) return true;
-			if (isOverridden && plain.startsWith(modelProba) && isObject(probas)) {
-				return Object.hasOwn(probas, plain.slice(modelProba.length));
-			}
-			return explains && plain.startsWith(explanation) && Object.hasOwn(record, plain.slice(explanation.length));
+			if (fixedNames.has(plain)) return true;
+			if (!explains) return false;
+			if (plain.startsWith(explanation)) return Object.hasOwn(record, plain.slice(explanation.length));
+			if (!plain.startsWith('override_') && !plain.startsWith('model_')) return false;
+			overridden ??= earlierOverride(source.json, prefix, result.probas);
+			return overridden.includes(name);
 		};
 		const item = successItem(withRest(json, source.json, isEarlier), itemIndex, source);
-		const ignored =
-			result.ignored === true ? { earlier: explains ? earlierProbas(source.json, prefix) : [] } : undefined;
-		columns.add(item, own, { prefix, ignored });
+		const earlier = () => (explains ? earlierProbas(source.json, prefix) : noNames);
+		columns.add(item, own, { prefix, earlier: result.ignored === true ? earlier() : undefined });
 		return item;
 	};
 }

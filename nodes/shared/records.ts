@@ -52,12 +52,14 @@ export class Records {
 
 	/** A record without what a failure added to its item, unless a person chose the fields. */
 	private without(source: string, record: JsonObject, itemIndex: number): JsonObject {
+		const rest = withoutFailure(record);
+		if (rest === record) return record;
 		const { json } = this.items[itemIndex]!;
 		const isChosen =
 			source === 'inputItem'
 				? this.include(itemIndex) === 'selected'
 				: source === 'fields' || !Object.keys(json).every((name) => Object.hasOwn(record, name));
-		return isChosen ? record : withoutFailure(record);
+		return isChosen ? record : rest;
 	}
 
 	/** The records of an item whose JSON may be a list. */

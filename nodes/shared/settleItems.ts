@@ -7,6 +7,7 @@ import {
 	hadNotFinite,
 	type JsonObject,
 	type LookupRecord,
+	type RecordBatcher,
 	type RecordOperation,
 	type RecordOutcome,
 } from '../../client';
@@ -42,20 +43,20 @@ export async function settleItems(
 		const emit = emitter(execution, operation, outputs);
 		const responseHeaders = mayBeFull(parameters.reader('output', Object.keys(outputs)[0]!));
 		const key = operation === 'lookup' ? 'data' : 'features';
-		let made: { of: ItemTarget; target: BatchTarget } | undefined;
+		let made: { of: ItemTarget; target: BatchTarget; batcher: RecordBatcher } | undefined;
 
 		const visit = (itemIndex: number, target: ItemTarget, record: JsonObject) => {
 			// The action for one record takes no context for effects.
 			const takesContext = operation !== 'predictEffect' || target.batchSize > 1;
 			const recordContext = takesContext ? contextOf(itemIndex) : undefined;
 			const sent = recordContext ? { [key]: record, context: recordContext } : { [key]: record };
-			const { session, batcher } = execution.destinationOf(target);
 			if (made?.of !== target) {
+				const { session, batcher } = execution.destinationOf(target);
 				const options = { ...callTo(target), responseHeaders };
-				made = { of: target, target: session.target(operation, target.endpointId, options) };
+				made = { of: target, target: session.target(operation, target.endpointId, options), batcher };
 			}
 			const onOutcome = (outcome: RecordOutcome) => emit(itemIndex, outcome, target, record);
-			return batcher.add(sent as unknown as FeaturesRecord & LookupRecord, made.target, onOutcome);
+			return made.batcher.add(sent as unknown as FeaturesRecord & LookupRecord, made.target, onOutcome);
 		};
 		await execution.forEach(targetOf, visit, { recordOf: execution.records.of });
 	});

@@ -102,7 +102,7 @@ export function resultsBySeries(
 	return series.map((key) => {
 		const [first, second] = named.get(key)!;
 		const isAlone = isOnly || !isMerged(key);
-		// Where an instant belongs to no series, a zone may have shifted the others on to each other's places.
+		// Where an instant belongs to no series, a time zone may have shifted all of them: one may be equal to another that was sent.
 		const isShifted = unknown !== undefined && isInstant(seriesKey(columns, identifierIn(unknown))) && isInstant(key);
 		const own = isAlone ? (rows.get(key) ?? (second || isShifted ? undefined : first)) : undefined;
 		const other = first?.[0] ?? unknown ?? (isAlone ? undefined : results[0]);

@@ -78,7 +78,7 @@ function parseLeniently(given: string): unknown {
 	} catch (error) {
 		throw notJson(error as Error, text.length);
 	}
-	// It was complete without the word behind it, which is no part of JSON that was cut off.
+	// The JSON was complete: the word behind it is not the beginning of a number that was cut off.
 	if (whole !== given) throw new NotJson('Unexpected text after JSON', false);
 	nullNotFinite(parsed);
 	return parsed;

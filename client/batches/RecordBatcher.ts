@@ -105,7 +105,7 @@ export class RecordBatcher implements SearchOwner {
 				checkSeries(record as readonly JsonObject[], target.options.identifierColumns);
 		} catch (error) {
 			tell(onOutcome, { error: error as InvalidCallError });
-			// Whoever waits for outcomes may have nothing under way that would.
+			// Nothing may be under way that would wake whoever waits for outcomes.
 			this.wake();
 			return undefined;
 		}

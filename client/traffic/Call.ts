@@ -67,7 +67,7 @@ export class Call implements QueuedCall {
 		this.stopping = scope.stopping;
 	}
 
-	/** The last attempt was refused for its token alone: one with a new token does not count. */
+	/** The last attempt was refused for its token: the one with a new token does not count among `maxAttempts`. */
 	renewed(): void {
 		this.maxAttempts++;
 	}

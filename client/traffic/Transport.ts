@@ -93,7 +93,7 @@ export class Transport {
 	private readonly clock = systemClock;
 	/** Callers with calls under way. */
 	private readonly callers = new Set<Caller>();
-	/** Nobody begins any more. */
+	/** Set once the client takes no new calls. */
 	private ended: CancelledError | undefined;
 	private readonly onDrained: Array<() => void> = [];
 

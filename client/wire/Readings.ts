@@ -19,7 +19,7 @@ export class Reading {
 		return this.paused !== undefined;
 	}
 
-	/** Of which the server's time is none. */
+	/** Milliseconds in which it waited. The server is not to blame for them. */
 	get waitedMs(): number {
 		return this.pausedMs + (this.paused ? performance.now() - this.pausedAt : 0);
 	}
@@ -52,7 +52,7 @@ export class Readings {
 	private held = 0;
 	private readonly open = new Set<Reading>();
 
-	/** @param always so much of a response has room at any time: one that is small waits for no other, 64 KiB by default */
+	/** @param always bytes of each response that always have room, so that a small one waits for no other: 64 KiB by default */
 	constructor(
 		private readonly most = mostBytes,
 		readonly always = most / 4096,

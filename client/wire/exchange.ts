@@ -91,7 +91,7 @@ export function exchange(dispatcher: Dispatcher, request: WireRequest, limits: E
 		const onTime = () => {
 			const { waits = false, waitedMs = 0 } = limits.reading ?? {};
 			const left = limits.timeout - (performance.now() - startedAt - waitedMs);
-			// While it waits, nothing is left less.
+			// The time allowed does not run while the response waits for others.
 			if (controller && left > 0) timer = setTimeout(onTime, waits ? Math.max(left, 1_000) : left);
 			else fail(new ExchangeTimeout());
 		};

@@ -174,7 +174,7 @@ export class Execution {
 				const pending = visit(i, target, made);
 				if (pending) await pending;
 			} catch (error) {
-				// Of the run, which has failed or was stopped meanwhile, it is no failure of this item.
+				// Where the run has failed or was stopped meanwhile, this item did not fail.
 				this.check();
 				this.fail(error, { itemIndex: i, target: target ?? { endpointId: this.endpointOf(i) } });
 				unread?.(i);

@@ -86,7 +86,7 @@ function ownSentence(error: unknown): string | undefined {
 	return isOwn && detail && !beforeTheRecord.has(status) ? withoutPreamble(detail) : undefined;
 }
 
-/** Whoever is shown the error of a workflow, the caller of a webhook for one, need not know the host. */
+/** Workflows show errors to callers of webhooks, who must not see the host. */
 function withoutHost(text: string, host: string | undefined): string {
 	const hostless = host ? text.replaceAll(host, 'the API node') : text;
 	return hostless === text ? text : `${hostless.charAt(0).toUpperCase()}${hostless.slice(1)}`;

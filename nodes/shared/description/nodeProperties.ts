@@ -239,13 +239,19 @@ export const toolDescription = (does: string): INodeProperties => ({
 const outputDescriptions = {
 	flat: {
 		name: 'Columns',
-		description: 'Prediction columns followed by the input fields',
+		description: 'Result columns, followed by the input fields where each item has one result',
 	},
 	withInput: { name: 'Input and Result', description: 'Input fields plus the result in one field' },
 	enrich: { name: 'Enriched Input', description: 'Input fields plus the columns that were looked up' },
 	resultOnly: { name: 'Result Only', description: 'Only the result' },
-	perStep: { name: 'Item per Series and Step', description: 'One item for each forecast step' },
-	perSeries: { name: 'Item per Series', description: 'One item with lists of forecasts, quantiles and times' },
+	perStep: {
+		name: 'Item per Series and Step',
+		description: 'One item for each forecast step, as the API node returns it',
+	},
+	perSeries: {
+		name: 'Item per Series',
+		description: 'One item for each series, with lists of forecasts, quantiles and times',
+	},
 	perRow: { name: 'Item per Row', description: 'Columns of the row as fields' },
 	perQuery: { name: 'Item per Query', description: 'Columns and rows as lists' },
 	fullResponse: { name: 'Full Response', description: 'Result, timing, API context and response headers' },

@@ -50,7 +50,8 @@ export class ApiNodeError extends Error implements ErrorDetails {
 		// A native error, as Object.create() makes none, of the same class.
 		const copy = Reflect.construct(Error, [], this.constructor) as this;
 		Object.defineProperties(copy, Object.getOwnPropertyDescriptors(this));
-		return Object.assign(copy, { advice, ...(attempts !== undefined && { attempts }) });
+		// In Node.js 24 `stack` is an accessor, which would tell where the copy was made.
+		return Object.assign(copy, { stack: this.stack, advice, ...(attempts !== undefined && { attempts }) });
 	}
 
 	/** For a log or a file of failed records: all but the stack and the cause. */

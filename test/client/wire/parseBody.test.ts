@@ -16,6 +16,10 @@ function randomly(seed: number): (n: number) => number {
 
 const texts = ['', 'a', '"', '\\', '\\"', '[', ']},{', ',', 'ü€😀', '\u2028', '__proto__', 'constructor', '0', '17'];
 
+// JSON.parse of Node.js 24 takes some keys with an escape for another key, one with a backslash, that it has read
+// before (nodejs/node#63785).
+const names = texts.filter((text) => !text.includes('\\'));
+
 function randomValue(random: (n: number) => number, depth: number): unknown {
 	const kind = random(depth > 0 ? 9 : 6);
 	if (kind === 0) return null;
@@ -25,7 +29,7 @@ function randomValue(random: (n: number) => number, depth: number): unknown {
 	const size = random(40);
 	const entries = Array.from({ length: size }, () => randomValue(random, depth - 1));
 	if (kind === 6) return entries;
-	return Object.fromEntries(entries.map((value, n) => [`${texts[random(texts.length)]}${random(3) ? n : ''}`, value]));
+	return Object.fromEntries(entries.map((value, n) => [`${names[random(names.length)]}${random(3) ? n : ''}`, value]));
 }
 
 const filler = (bytes: number) => 'x'.repeat(bytes);

@@ -35,6 +35,7 @@ export interface Item {
 	order: number;
 	/** Its JSON, or that of what must stay together: the lines of a series, separated by commas. */
 	readonly text: string;
+	readonly bytes: number;
 	/** What tells a series from others in its batch. */
 	readonly series: string;
 	readonly onOutcome: (outcome: RecordOutcome) => void;
@@ -50,6 +51,8 @@ interface OpenBatch {
 
 /** Records that wait for their batch to fill; when each has a target of its own, the oldest batches go early. */
 const mostWaiting = 10_000;
+/** Bytes of records without an outcome, wherever they wait: records may hold files. */
+const mostUnsettledBytes = 32 * 1024 * 1024;
 
 /** A record in the batch may be what the API node could not bear. */
 const blamesARecord = ({ status }: StatusError) => status === 400 || status === 422 || status === 500;
@@ -65,6 +68,7 @@ export class RecordBatcher implements SearchOwner {
 	private inFlight = 0;
 	/** Records without an outcome. */
 	private unsettled = 0;
+	private unsettledBytes = 0;
 	private stopped: ApiNodeError | undefined;
 	private readonly wakers = new Set<() => void>();
 	private leave: () => void;
@@ -111,21 +115,32 @@ export class RecordBatcher implements SearchOwner {
 		}
 		const bytes = Buffer.byteLength(text) + 1;
 		const { key, endpoint, batchSize, maxBodyBytes, options } = target;
+		const most = Math.min(maxBodyBytes, endpoint.bodySize.bytes);
 		let batch = this.open.get(key);
-		if (batch && batch.bytes + bytes > Math.min(maxBodyBytes, endpoint.bodySize.bytes)) {
-			this.send(key, batch);
+		let sent = false;
+		const send = (...which: [string, OpenBatch]) => {
+			this.send(...which);
+			sent = true;
+		};
+		if (batch && batch.bytes + bytes > most) {
+			send(key, batch);
 			batch = undefined;
 		}
 		if (!batch) this.open.set(key, (batch = { target, items: [], series: new Set(), bytes: 0 }));
 		const series = target.operation === 'forecast' ? seriesIn(batch, record as readonly JsonObject[]) : '';
-		batch.items.push({ target, order: 0, text, series, onOutcome: onOutcome as Item['onOutcome'] });
+		batch.items.push({ target, order: 0, text, bytes, series, onOutcome: onOutcome as Item['onOutcome'] });
 		batch.bytes += bytes;
 		this.unsettled++;
+		this.unsettledBytes += bytes;
 		this.waiting++;
-		if (batch.items.length >= batchSize) this.send(key, batch);
-		else if (this.waiting >= mostWaiting) this.send(...this.open.entries().next().value!);
-		else return undefined;
-		return this.hasRoom(options) ? undefined : this.until(() => this.hasRoom(options));
+		if (batch.items.length >= batchSize || batch.bytes >= most) send(key, batch);
+		else if (this.waiting >= mostWaiting) send(...this.open.entries().next().value!);
+		const fits = () => this.unsettledBytes <= mostUnsettledBytes;
+		// Neither what waits for its batch to fill nor what is set aside may be waited for.
+		if (!fits()) this.flush();
+		else if (!sent) return undefined;
+		const hasRoom = () => fits() && this.hasRoom(options);
+		return hasRoom() ? undefined : this.until(hasRoom);
 	}
 
 	/** Sends what waits for its batch to fill, and has what was set aside decided on with what is under way. */
@@ -176,8 +191,9 @@ export class RecordBatcher implements SearchOwner {
 	}
 
 	/** Tells a record's outcome. For the session's search. */
-	settle({ onOutcome }: Item, outcome: RecordOutcome): void {
+	settle({ bytes, onOutcome }: Item, outcome: RecordOutcome): void {
 		this.unsettled--;
+		this.unsettledBytes -= bytes;
 		tell(onOutcome, outcome);
 		// Another batcher's part may have decided it.
 		this.wake();

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { barChart } from './bar-chart';
 import { type Endpoint, type Field, type Handler, JsonText, RawAnswer } from './endpoint';
 import { ApiNodeError } from './errors';
+import { readPicture } from './picture';
 import { isObject, type Json, type JsonObject } from './json';
 
 const response = (value: Json | undefined) => ({ response: value ?? null });
@@ -45,6 +46,13 @@ const run: Record<string, Handler> = {
 		return new RawAnswer(`<?xml version="1.0"?><report title="${title}">${body}</report>`, 'application/xml');
 	},
 	chart: ({ values }) => new RawAnswer(barChart(Array.isArray(values) ? values.map(Number) : []), 'image/png'),
+	picture: ({ file, ...others }) => {
+		const [unknown] = Object.keys(others);
+		if (unknown) throw raised(`TypeError: picture() got an unexpected keyword argument '${unknown}'`);
+		const picture = readPicture(file);
+		if (!picture) throw raised('UnidentifiedImageError: cannot identify image file');
+		return response({ ...picture });
+	},
 	status: ({ status, body, headers }) => {
 		const text = typeof body === 'string' ? body : JSON.stringify(body ?? null);
 		const own = isObject(headers) ? Object.entries(headers).map(([name, value]) => [name, String(value)]) : [];
@@ -69,6 +77,7 @@ const about: Array<[id: string, summary: string, ...fields: Field[]]> = [
 	['report_text', 'A report as text', title, lines],
 	['report_xml', 'A report as XML', title, lines],
 	['chart', 'A bar chart as a PNG image', values],
+	['picture', 'Format and size of a picture', { name: 'file', type: 'string', description: 'The picture as base64' }],
 	[
 		'status',
 		'Chooses the status, headers and body of its answer',

@@ -8,6 +8,7 @@ import { functions } from './functions';
 import type { JsonObject } from './json';
 import { Lookup, lookupEndpoint, type LookupPolicy } from './lookup';
 import type { LinearModel } from './models/linear-model';
+import { pictureShape } from './picture';
 import { type Explanations, linearPrediction, predictionEndpoint } from './prediction';
 import { withRules } from './rules';
 import { type Authentication, Service } from './service';
@@ -92,6 +93,12 @@ function predictions(): Endpoint[] {
 			summary: 'How unusual is an amount? A custom model with keys of its own',
 			fields: unusualAmount.fields,
 			predict: unusualAmount.predict,
+		}),
+		predictionEndpoint({
+			id: 'picture_shape',
+			summary: 'Is a picture in portrait or landscape format? Takes a file, as computer vision does',
+			fields: pictureShape.fields,
+			predict: pictureShape.predict,
 		}),
 	];
 }

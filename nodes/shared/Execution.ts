@@ -15,6 +15,7 @@ import { endpointReader, type Target } from './callSettings';
 import { FeatureCheck } from './FeatureCheck';
 import { counted, Failures, listed, logLine, Remarks, runHints } from './hints';
 import { isObject } from './isObject';
+import { ItemFiles, withFiles } from './ItemFiles';
 import { ItemConnections } from './ItemConnections';
 import { errorItem, explain, type Place, type Slot, toNodeError } from './nodeErrors';
 import { asSource, renameErrors, RunColumns } from './outputItems';
@@ -55,6 +56,7 @@ export class Execution {
 	/** What of the items goes along into the output: for a model that uses the node as a tool, nothing. */
 	readonly sources: INodeExecutionData[];
 	readonly records: Records;
+	private readonly files: ItemFiles;
 	readonly features: FeatureCheck;
 	/** What the client did beyond sending each request once. */
 	readonly counts = { retries: 0, instancesOut: new Set<string>() };
@@ -87,6 +89,7 @@ export class Execution {
 		this.output = this.items.map(() => undefined);
 		this.sources = this.items.map((item) => (limits ? { json: {} } : asSource(item)));
 		this.records = new Records(parameters, this.items);
+		this.files = new ItemFiles(context, parameters);
 		this.features = new FeatureCheck(operation, parameters, this.stop.signal);
 		this.continueOnFail = context.continueOnFail();
 	}
@@ -162,9 +165,16 @@ export class Execution {
 				const document = this.features.pending(i, target);
 				if (document) await document;
 				if (!isObject(this.items[i]!.json)) throw new InvalidCallError('The item has no JSON data');
-				const made = recordOf(i);
+				let made = recordOf(i);
+				const origin = this.records.originOf(i);
+				const reading = this.files.of(i);
+				if (reading) {
+					const files = await reading;
+					made = withFiles(made, files);
+					if (origin.item) origin.item = { ...origin.item, ...files };
+				}
 				const list: readonly JsonObject[] = Array.isArray(made) ? made : [made as JsonObject];
-				const checked = this.features.begin(i, target, this.records.originOf(i));
+				const checked = this.features.begin(i, target, origin);
 				for (let n = 0; n < list.length; n++) {
 					const ofPart = (n + 1) % partOfList === 0 ? this.turn() : undefined;
 					if (ofPart) await ofPart;

@@ -4,6 +4,7 @@ import {
 	type DispatchOptions,
 	type ExplanationOptions,
 	InvalidCallError,
+	type JsonObject,
 } from '../../client';
 import type { Connection } from './connection';
 import type { Execution } from './Execution';
@@ -45,24 +46,36 @@ export function endpointReader(parameters: Parameters): Reader<string> {
 	return combine([endpointId], (i) => textOf(endpointId(i)));
 }
 
-interface HeaderRows {
-	header?: Array<{ name?: unknown; value?: unknown }>;
+/**
+ * The rows of an option such as "Headers", each of which is a `header`.
+ *
+ * @param key a field that each row needs
+ */
+export function rowsReader(
+	parameters: Parameters,
+	label: 'Headers' | 'Files',
+	key: string,
+): Reader<readonly JsonObject[]> {
+	const path = `options.${label.toLowerCase()}`;
+	const what = label.toLowerCase().slice(0, -1);
+	const given = parameters.reader<Record<string, JsonObject[] | undefined>>(path, {});
+	const raw = parameters.rawValue(path) as Record<string, JsonObject[] | undefined> | undefined;
+	const rows = raw?.[what];
+	// Of rows that are one expression, n8n leaves nothing, or a nameless row for each of its characters.
+	const areLost = raw !== undefined && !(Array.isArray(rows) && rows.some((row) => row[key]));
+	return combine([given], (i) => {
+		if (!areLost) return given(i)[what] ?? [];
+		throw new InvalidCallError(`"${label}" names no ${what}`, {
+			advice: `n8n does not hand on rows that are one expression: add a row for each ${what}, whose fields may be expressions. For no ${what}, remove the option.`,
+		});
+	});
 }
 
 /** Request headers, checked here: an item that would be refused with its request must not count as read. */
 function headersReader(parameters: Parameters): Reader<CallOptions['headers']> {
-	const given = parameters.reader<HeaderRows>('options.headers', {});
-	const raw = parameters.rawValue('options.headers') as HeaderRows | undefined;
-	// Of rows that are one expression, n8n leaves nothing, or a nameless row for each of its characters.
-	const areLost = raw !== undefined && !(Array.isArray(raw.header) && raw.header.some(({ name }) => name));
+	const given = rowsReader(parameters, 'Headers', 'name');
 	return combine([given], (i) => {
-		if (areLost) {
-			throw new InvalidCallError('"Headers" names no header', {
-				advice:
-					'n8n does not hand on rows that are one expression: add a row for each header, whose name and value may be expressions. For no header, remove the option.',
-			});
-		}
-		const rows = (given(i).header ?? [])
+		const rows = given(i)
 			.map(({ name, value }) => [textOf(name).trim(), textOf(value)] as const)
 			.filter(([name]) => name !== '');
 		const twice = rows.find(([name], n) => rows.findIndex((row) => row[0] === name) < n);

@@ -53,7 +53,14 @@ const common = {
 	recordJson: '={{ $json }}',
 	options: {},
 };
-const commonOptions = { checkFeatures: 'warn', serviceId: '', timeout: 30000, maxConcurrency: 8, headers: {} };
+const commonOptions = {
+	checkFeatures: 'warn',
+	serviceId: '',
+	timeout: 30000,
+	maxConcurrency: 8,
+	headers: {},
+	files: {},
+};
 const dispatch = { forcedGeneration: '', dispatchKey: '' };
 const batch = { batchSize: 100, contextJson: '' };
 const names = { resultField: 'result', columnPrefix: '' };

@@ -24,7 +24,8 @@ export const batchHints: NodeHint[] = [
 		type: 'info',
 		location: 'inputPane',
 		whenToDisplay: 'beforeExecution',
-		displayCondition: '={{ $parameter["options"]["batchSize"] === 1 && $input.all().length >= 1000 }}',
+		displayCondition:
+			'={{ $parameter["options"]["batchSize"] === 1 && !$parameter["options"]["files"] && $input.all().length >= 1000 }}',
 	},
 ];
 export const dispatchHints: NodeHint[] = [
@@ -319,6 +320,38 @@ export const callOptions: INodeProperties[] = [
 		},
 		{ default: 'error' },
 	),
+	{
+		displayName: 'Files',
+		name: 'files',
+		type: 'fixedCollection',
+		typeOptions: { multipleValues: true },
+		placeholder: 'Add File',
+		default: {},
+		description: 'Binary data of the input item to send as base64 text, e.g. the picture for an image model',
+		options: [
+			{
+				displayName: 'File',
+				name: 'file',
+				values: [
+					{
+						displayName: 'Send As',
+						name: 'feature',
+						type: 'string',
+						default: '',
+						placeholder: 'e.g. input',
+						description: 'Name of the feature or argument. Image models of Dataiku call it input.',
+					},
+					{
+						displayName: 'Input Binary Field',
+						name: 'binaryProperty',
+						type: 'string',
+						default: 'data',
+						hint: 'The name of the input binary field that holds the file',
+					},
+				],
+			},
+		],
+	},
 	{
 		displayName: 'Headers',
 		name: 'headers',

@@ -4,6 +4,7 @@ export type { SettleAllOptions, SettleOptions } from './ApiNodeMethods';
 export type { BatchTarget, RecordOperation, SettledRecords, SettledResults } from './batches/batchTarget';
 export type { RecordBatcher, RecordOutcome } from './batches/RecordBatcher';
 export type { RecordSource, SettledRecord } from './batches/settleAll';
+export { Deployment, type DeploymentOptions } from './Deployment';
 export {
 	ApiNodeError,
 	CancelledError,

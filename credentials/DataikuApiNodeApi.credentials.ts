@@ -76,17 +76,7 @@ export class DataikuApiNodeApi implements ICredentialType {
 			},
 			tlsProperties,
 		),
-		...folded(
-			{
-				displayName: 'Show OpenAPI Document',
-				name: 'showOpenApi',
-				type: 'boolean',
-				default: false,
-				description:
-					'Whether to show the field for an OpenAPI document that the API node does not serve. What is filled in counts either way.',
-			},
-			openApiProperties,
-		),
+		...openApiProperties,
 	];
 
 	/**

@@ -26,7 +26,7 @@ export function parseLocations(urls: string | readonly string[]): Location[] {
 }
 
 /** @param which URL it is; the text itself stays out of the message, as people paste URLs with a password in them */
-function parseLocation(text: string, which: string): Location {
+export function parseLocation(text: string, which: string): Location {
 	const url = URL.canParse(text) ? new URL(text) : undefined;
 	if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash) {
 		throw new InvalidCallError(
@@ -84,4 +84,9 @@ export function servicePath(serviceId: string): string {
 /** Path of an endpoint of a service, relative to the instance's prefix. */
 export function endpointPath(serviceId: string, endpointId: string): string {
 	return `${servicePath(serviceId)}/${pathSegment(endpointId, 'endpoint id')}`;
+}
+
+/** Path of a deployment in the public API of DSS, relative to its prefix. */
+export function deploymentPath(deploymentId: string): string {
+	return `/public/api/api-deployer/deployments/${pathSegment(deploymentId, 'deployment id')}`;
 }

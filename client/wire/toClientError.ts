@@ -206,7 +206,8 @@ function meaningOf(response: WireResponse, host: string, redact: Redact): { mess
 		},
 		404: {
 			message: `${host} does not know this service or endpoint (404)`,
-			advice: 'Check the service ID, the endpoint ID and the path of the URL.',
+			advice:
+				'Check the service ID, the endpoint ID and the path of the URL. A service ID once deployed can differ from the ID in the API Designer.',
 		},
 		413: {
 			message: `${host} refused the request as too large (413)`,

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerOptions } from 'node:https';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { addDeployer } from './deployer';
 import { type Action, actions, type Answer, dispatched, JsonText, RawAnswer } from './endpoint';
 import { ApiNodeError, badRequest, notFound } from './errors';
 import { type JsonObject, parseBody } from './json';
@@ -126,6 +127,7 @@ export function createServer(settings: ServerSettings): ApiNodeServer {
 		if (!settings.swagger) throw notFound(`Service ${service.id} has no OpenAPI`);
 		return reply.type(json).send(JSON.stringify(openApi(service, base)));
 	});
+	addDeployer(app, services, base);
 	for (const path of [`${base}/isAlive`, `${base}/isAlive/`]) {
 		app.get(path, async (_request, reply) => reply.code(state.alive ? 200 : 503).send(''));
 	}

@@ -8,6 +8,12 @@ export type Authentication =
 	| { type: 'apiKey'; keys: string[] }
 	| { type: 'bearerToken'; accepts: (token: string) => boolean | Promise<boolean> };
 
+/** The user name of HTTP Basic, which is where keys are. */
+export function basicUser(authorization = ''): string | undefined {
+	const encoded = /^basic (.*)/i.exec(authorization)?.[1];
+	return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString().split(':', 1)[0];
+}
+
 /** A version of a service. Several are live at once, each taking its share of the requests. */
 interface Generation {
 	id: string;
@@ -26,15 +32,16 @@ export class Service {
 	async authorize(authorization = ''): Promise<void> {
 		const { authentication } = this;
 		if (authentication.type === 'none') return;
-		const [scheme = '', value = ''] = authorization.split(' ', 2);
+		const token = /^bearer (.*)/i.exec(authorization)?.[1];
 		if (authentication.type === 'apiKey') {
-			if (scheme.toLowerCase() !== 'basic') throw unauthorized(`Service ${this.id} needs an API key`);
-			const [key = ''] = Buffer.from(value, 'base64').toString().split(':', 1);
+			// The API Deployer's sample code sends the key as a token.
+			const key = basicUser(authorization) ?? token;
+			if (key === undefined) throw unauthorized(`Service ${this.id} needs an API key`);
 			if (!authentication.keys.includes(key)) throw unauthorized(`Unknown API key for service ${this.id}`);
 			return;
 		}
-		if (scheme.toLowerCase() !== 'bearer') throw unauthorized(`Service ${this.id} needs a bearer token`);
-		if (!(await authentication.accepts(value))) throw unauthorized(`Bearer token not valid for service ${this.id}`);
+		if (token === undefined) throw unauthorized(`Service ${this.id} needs a bearer token`);
+		if (!(await authentication.accepts(token))) throw unauthorized(`Bearer token not valid for service ${this.id}`);
 	}
 
 	/** A dispatch key always falls on the same generation. */

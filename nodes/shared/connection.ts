@@ -6,7 +6,7 @@ import type {
 	NodeEgressFilter,
 } from 'n8n-workflow';
 import { UserError } from 'n8n-workflow';
-import { ApiNodeClient, type CallOptions, checkCredential, type Credential, pasted } from '../../client';
+import { ApiNodeClient, type CallOptions, checkCredential, type Credential, Deployment, pasted } from '../../client';
 import { dependsOnItem, rawCredential } from './credentialExpressions';
 import { instanceProperties, openApiProperties, tlsProperties } from './description/credentialProperties';
 import { oAuth2Tokens, type OwnedTokens } from './oAuth2Tokens';
@@ -24,10 +24,17 @@ export interface Connection {
 	call: Pick<CallOptions, 'serviceId' | keyof Credential>;
 	/** Number of instances that share the work. */
 	instances: number;
-	/** The OpenAPI document of the credential's service, if it was pasted into the credential. */
-	openApi: string;
+	/** Where the OpenAPI document of the credential's service comes from, if not from the API node. */
+	openApi: DocumentSource;
 	/** Any certificate is accepted, so that it is unknown who responds. */
 	unverified: boolean;
+}
+
+/** A text that was pasted into the credential, or a deployment that the API Deployer knows. */
+export interface DocumentSource {
+	pasted?: string;
+	/** Rejects for values that lead nowhere, or where n8n's policy forbids to connect. */
+	deployment?: () => Promise<Deployment>;
 }
 
 /** What the node's `authentication` says. */
@@ -58,19 +65,17 @@ const acceptsAny = ({ allowUnauthorizedCerts }: ICredentialDataDecryptedObject) 
 
 const digest = (value: unknown) => createHash('sha256').update(JSON.stringify(value)).digest('hex');
 
+const tlsOf = (credential: ICredentialDataDecryptedObject) => ({
+	ca: text(credential, 'ca'),
+	cert: text(credential, 'cert'),
+	key: text(credential, 'key'),
+	passphrase: typeof credential.passphrase === 'string' ? credential.passphrase : '',
+	rejectUnauthorized: !acceptsAny(credential),
+});
+
 /** The client for a credential's values, new or known. */
 function clientFor(credential: ICredentialDataDecryptedObject, egress?: NodeEgressFilter): ApiNodeClient {
-	const { passphrase } = credential;
-	const options = {
-		url: text(credential, 'url'),
-		tls: {
-			ca: text(credential, 'ca'),
-			cert: text(credential, 'cert'),
-			key: text(credential, 'key'),
-			passphrase: typeof passphrase === 'string' ? passphrase : '',
-			rejectUnauthorized: !acceptsAny(credential),
-		},
-	};
+	const options = { url: text(credential, 'url'), tls: tlsOf(credential) };
 	const id = digest([options, egress !== undefined]);
 	const lookup = egress?.createSecureLookup();
 	return clients.get(id, () => new ApiNodeClient({ ...options, serviceId: '', lookup }));
@@ -95,6 +100,33 @@ function whoCalls(credential: ICredentialDataDecryptedObject): Credential {
 	throw new UserError("The credential's Authentication must be one of apiKey, bearerToken, none");
 }
 
+/** @throws UserError or InvalidCallError for values that lead nowhere */
+export function deploymentFor(credential: ICredentialDataDecryptedObject, egress?: NodeEgressFilter): Deployment {
+	if (credential.openApiFrom !== 'deployer') {
+		throw new UserError("The credential's OpenAPI Document must be one of apiNode, deployer, text");
+	}
+	return new Deployment({
+		url: text(credential, 'deployerUrl'),
+		deploymentId: text(credential, 'deploymentId'),
+		apiKey: text(credential, 'deployerApiKey'),
+		tls: tlsOf(credential),
+		lookup: egress?.createSecureLookup(),
+	});
+}
+
+/** By the credential's choice alone, whatever else is filled in. */
+function documentSource(credential: ICredentialDataDecryptedObject, egress?: NodeEgressFilter): DocumentSource {
+	const { openApiFrom = 'apiNode', openApi } = credential;
+	if (openApiFrom === 'apiNode') return {};
+	if (openApiFrom === 'text') return { pasted: textOf(openApi).trim() };
+	const deployment = async () => {
+		const made = deploymentFor(credential, egress);
+		await validate(made.origin, egress);
+		return made;
+	};
+	return { deployment };
+}
+
 /**
  * What a credential's values come to.
  *
@@ -106,18 +138,19 @@ export function connectionFor(
 	{ egress, tokens }: { egress?: NodeEgressFilter; tokens?: OwnedTokens } = {},
 ): Connection {
 	const client = clientFor(credential, egress);
+	const urls = [...client.origins, ...(credential.openApiFrom === 'deployer' ? [text(credential, 'deployerUrl')] : [])];
 	const caller = tokens ? { tokens } : whoCalls(credential);
-	const { openApi, oauthTokenData: _changes, ...settings } = credential;
+	const { oauthTokenData: _changes, ...settings } = credential;
 	// Several people may each have a token of their own in one OAuth2 credential.
-	const id = digest([settings, openApi, tokens?.owner]);
+	const id = digest([settings, tokens?.owner]);
 	return {
 		id,
 		toJSON: () => id,
 		client,
 		call: { serviceId: text(credential, 'serviceId'), ...caller },
 		instances: client.origins.length,
-		openApi: textOf(openApi).trim(),
-		unverified: acceptsAny(credential) && client.origins.some((url) => url.startsWith('https:')),
+		openApi: documentSource(credential, egress),
+		unverified: acceptsAny(credential) && urls.some((url) => /^https:/i.test(url)),
 	};
 }
 

@@ -6,17 +6,10 @@ import type {
 	INodeType,
 } from 'n8n-workflow';
 import { UserError } from 'n8n-workflow';
-import {
-	type ApiNodeError,
-	InvalidCallError,
-	type Location,
-	parseJson,
-	parseLocations,
-	pasted,
-	ServiceDocument,
-	StatusError,
-} from '../../client';
-import { type Connection, connectionFor, notAllowed } from './connection';
+import { type ApiNodeError, InvalidCallError, type Location, parseLocations, pasted, StatusError } from '../../client';
+import { type Connection, connectionFor, deploymentFor, notAllowed } from './connection';
+import { deployedId } from './description/credentialProperties';
+import { deployedDocument, parseDocument } from './documents';
 import { ofCredential, summaryOf } from './nodeErrors';
 
 const milliseconds = 10_000;
@@ -37,20 +30,20 @@ interface Failure {
  *
  * @throws UserError when n8n forbids the address, or when it cannot be told
  */
-async function checkPolicy({ helpers }: ICredentialTestFunctions, origin: string): Promise<void> {
+async function checkPolicy({ helpers }: ICredentialTestFunctions, uri: string): Promise<void> {
 	try {
 		// HEAD has no body, which n8n would read to its end.
-		await helpers.request({ method: 'HEAD', uri: `${origin}/isAlive/`, timeout: milliseconds, followRedirect: false });
+		await helpers.request({ method: 'HEAD', uri, timeout: milliseconds, followRedirect: false });
 	} catch (error) {
 		const causes: Failure[] = [];
 		for (let each = error as Failure | undefined; each && causes.length < 5; each = each.cause) causes.push(each);
-		if (causes.some(({ name }) => name?.startsWith('Ssrf'))) throw notAllowed(origin);
+		if (causes.some(({ name }) => name?.startsWith('Ssrf'))) throw notAllowed(uri);
 		if (causes.some(({ code, statusCode }) => code !== undefined || statusCode !== undefined)) return;
-		throw unclear(origin, error as Error);
+		throw unclear(uri, error as Error);
 	}
 }
-const unclear = (origin: string, { message }: Error): UserError =>
-	new UserError(`n8n's own request to ${new URL(origin).host} failed: ${message}`, {
+const unclear = (uri: string, { message }: Error): UserError =>
+	new UserError(`n8n's own request to ${new URL(uri).host} failed: ${message}`, {
 		description: 'Nothing else was sent, since it is unknown whether n8n allows this address',
 	});
 
@@ -62,26 +55,13 @@ const text = (value: unknown): string => (typeof value === 'string' ? pasted(val
  * @throws UserError naming the field, and what to put there
  */
 function checkFields(data: ICredentialDataDecryptedObject, locations: readonly Location[]): void {
-	const { serviceId, openApi } = data;
+	const { serviceId, openApi, openApiFrom } = data;
 	if (text(serviceId) === '') {
 		const named = locations.find((each) => each.serviceId)?.serviceId;
 		throw new UserError('The service ID is empty', { description: named && `The URL names '${named}'` });
 	}
-	if (text(openApi) !== '') checkOpenApi(text(openApi));
+	if (openApiFrom === 'text') parseDocument(text(openApi));
 }
-
-/** @throws UserError telling why the nodes could not read a pasted document */
-function checkOpenApi(json: string): void {
-	try {
-		new ServiceDocument(parseJson(json));
-	} catch (error) {
-		const { message } = error as Error;
-		throw notOpenApi(error instanceof InvalidCallError ? message : `The OpenAPI document is not JSON: ${message}`);
-	}
-}
-
-const notOpenApi = (message: string): UserError =>
-	new UserError(message, { description: 'Paste the whole document of the service, or leave the field empty' });
 
 /** What one instance's test came to. */
 interface Outcome {
@@ -130,7 +110,7 @@ async function testService(connection: Connection, host: string): Promise<Partia
 	if (wordsOf(refused, serviceId) !== wordsOf(other, serviceId)) return { knowsService: true };
 	const { detail = '' } = refused;
 	if (!detail.includes(serviceId) || detail.includes(missingEndpoint)) return {};
-	const description = sentences(['Check the service ID', saidBy(refused)]);
+	const description = sentences([`Check the service ID. It is ${deployedId}`, saidBy(refused)]);
 	return { error: new UserError(`${host} responds as if there were no service '${serviceId}'`, { description }) };
 }
 
@@ -210,14 +190,27 @@ async function dataikuApiNodeTest(
 		const locations = parseLocations(text(data.url));
 		checkFields(data, locations);
 		const connections = locations.map(({ origin, prefix }) => connectionFor({ ...data, url: origin + prefix }));
-		// All of them before any is given the key.
-		await Promise.all(locations.map(async ({ origin }) => await checkPolicy(this, origin)));
-		const outcomes = await Promise.all(
-			locations.map(async (location, n) => await testInstance(connections[n]!, location)),
-		);
+		const { openApiFrom = 'apiNode' } = data;
+		const deployment = ['apiNode', 'text'].includes(openApiFrom as string) ? undefined : deploymentFor(data);
+		const uris = locations.map(({ origin }) => `${origin}/isAlive/`);
+		if (deployment) uris.push(`${deployment.origin}/public/api/api-deployer/deployments`);
+		// All of them before any is given a key.
+		await Promise.all(uris.map(async (uri) => await checkPolicy(this, uri)));
+		const [undocumented, ...outcomes] = await Promise.all([
+			deployment &&
+				deployedDocument(deployment, text(data.serviceId), milliseconds, locations).then(
+					() => undefined,
+					(error: Error) => error,
+				),
+			...locations.map(async (location, n) => await testInstance(connections[n]!, location)),
+		]);
 		const invalid = outcomes.find(({ error }) => error instanceof InvalidCallError)?.error;
 		if (invalid) return { status: 'Error', message: invalid.message };
-		const problem = problemOf(outcomes, data);
+		const problem = sentences([
+			problemOf(outcomes, data),
+			// Whatever the service's authentication is, DSS wants a key.
+			...(undocumented ? [summaryOf(undocumented), ...adviceOn(undocumented, {})] : []),
+		]);
 		const note = passedOver(locations, text(data.serviceId));
 		const known = outcomes.every(({ knowsService }) => knowsService);
 		// n8n shows nothing of a success. Where nothing speaks for the service ID, the URL speaks against it.

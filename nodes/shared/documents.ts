@@ -1,4 +1,13 @@
-import { parseJson, ServiceDocument, StatusError } from '../../client';
+import { UserError } from 'n8n-workflow';
+import {
+	type Deployment,
+	InvalidCallError,
+	type Location,
+	parseJson,
+	parseLocations,
+	ServiceDocument,
+	StatusError,
+} from '../../client';
 import type { Connection } from './connection';
 import { RecentlyUsed } from './RecentlyUsed';
 
@@ -6,6 +15,8 @@ import { RecentlyUsed } from './RecentlyUsed';
 export interface Known {
 	document?: ServiceDocument;
 	problem?: Error;
+	/** The API node serves none. */
+	unserved?: boolean;
 }
 
 interface Kept extends Known {
@@ -17,6 +28,7 @@ interface Kept extends Known {
 const keptMs = 5 * 60_000;
 /** After a failure that may pass. */
 const retryMs = 30_000;
+const timeoutMs = 5_000;
 const mostBytes = 4 * 2 ** 20;
 
 /** By the connection that may read it, and the service. */
@@ -57,41 +69,126 @@ export async function readDocument(connection: Connection, serviceId?: string): 
 	if (given) return given;
 	const kept = served.get(keyOf(connection, serviceId), () => ({ dueAt: 0 }));
 	kept.reading ??= request(connection, serviceId).then((known) => {
-		const certain = !known.problem || (known.problem instanceof StatusError && known.problem.status === 404);
+		const { problem } = known;
+		const certain = !problem || isMissing(problem);
 		const dueAt = performance.now() + (certain ? keptMs : retryMs);
-		Object.assign(kept, { problem: known.problem, dueAt, reading: undefined });
-		if (certain || isClosed(known)) kept.document = known.document;
+		Object.assign(kept, { problem, dueAt, reading: undefined });
+		if (certain || isClosed(known) || problem instanceof UserError) kept.document = known.document;
 		return known;
 	});
 	return await kept.reading;
 }
 
+const isMissing = (error: unknown) => error instanceof StatusError && error.status === 404;
+
 /** Whoever may not read a document any more is not shown the last one, either. */
 const isClosed = ({ problem }: Known) =>
 	problem instanceof StatusError && (problem.status === 401 || problem.status === 403);
 
-async function request({ client, call }: Connection, serviceId = call.serviceId): Promise<Known> {
+async function request({ client, call, openApi }: Connection, serviceId = call.serviceId): Promise<Known> {
+	const open = serviceId === call.serviceId ? openApi.deployment : undefined;
 	try {
-		const json = await client.openApi({ ...call, serviceId, timeout: 5_000, maxResponseBytes: mostBytes });
+		if (open) return { document: await deployedDocument(await open(), serviceId!, timeoutMs) };
+		const json = await client.openApi({ ...call, serviceId, timeout: timeoutMs, maxResponseBytes: mostBytes });
 		return { document: new ServiceDocument(json) };
 	} catch (error) {
-		return { problem: error as Error };
+		return { problem: error as Error, unserved: !open && isMissing(error) };
 	}
 }
 
-/** The document in the credential, which is that of its own service and wins over what the service serves. */
+/**
+ * The document of a deployment, whose connections end here.
+ *
+ * @param locations where the service is called, to be compared with where it is deployed
+ * @throws UserError where service or, if given, locations are not those of the deployment
+ */
+export async function deployedDocument(
+	deployment: Deployment,
+	serviceId: string,
+	timeout: number,
+	locations: readonly Location[] = [],
+): Promise<ServiceDocument> {
+	const options = { timeout, maxResponseBytes: mostBytes };
+	try {
+		const [json, id] = await Promise.allSettled([deployment.openApi(options), deployment.serviceId(options)]);
+		// What is not told disagrees with nothing.
+		const deployed = id.status === 'fulfilled' ? id.value : undefined;
+		if (deployed !== undefined && (deployed !== serviceId || locations.length > 0)) {
+			const urls = await deployment.urls(options).catch(() => []);
+			const disagreeing = disagreement(deployed, urls.flatMap(placeOf), serviceId, locations.map(urlOf));
+			if (disagreeing !== undefined)
+				throw new UserError(disagreeing, { description: 'Check Service ID, API Node URL and Deployment ID' });
+		}
+		if (json.status === 'rejected') throw json.reason;
+		return new ServiceDocument(json.value);
+	} finally {
+		void deployment.destroy();
+	}
+}
+
+const urlOf = ({ origin, prefix }: Location) => origin + prefix;
+
+function placeOf(url: string): string[] {
+	try {
+		return parseLocations([url]).map(urlOf);
+	} catch {
+		return [];
+	}
+}
+
+/** What a credential says of a service, and is not what is deployed. */
+function disagreement(deployed: string, at: string[], serviceId: string, urls: string[]): string | undefined {
+	const elsewhere = at.length === 0 ? [] : urls.filter((url) => !at.includes(url));
+	const not = [
+		...(deployed === serviceId ? [] : [`'${serviceId}'`]),
+		...(elsewhere.length === 0 ? [] : [`at ${elsewhere.join(', ')}`]),
+	];
+	const where = at.length === 0 ? '' : ` at ${at.join(', ')}`;
+	const message = `The deployment serves '${deployed}'${where}, not ${not.join(' ')}`;
+	return not.length === 0 ? undefined : message;
+}
+
+/** The document in the credential, which is that of its own service. */
 function pastedDocument(connection: Connection, serviceId = connection.call.serviceId): Known | undefined {
 	const { openApi, call } = connection;
-	if (openApi === '' || serviceId !== call.serviceId) return undefined;
-	const known = pastedIn.get(connection) ?? pasted.get(openApi, () => parse(openApi));
+	const { pasted: text } = openApi;
+	if (text === undefined || serviceId !== call.serviceId) return undefined;
+	const known = pastedIn.get(connection) ?? pasted.get(text, () => parse(text));
 	pastedIn.set(connection, known);
 	return known;
 }
 
 function parse(text: string): Known {
 	try {
-		return { document: new ServiceDocument(parseJson(text)) };
+		return { document: parseDocument(text) };
 	} catch (error) {
 		return { problem: error as Error };
 	}
+}
+
+/** @throws UserError telling why a pasted text is no document, and what to do */
+export function parseDocument(text: string): ServiceDocument {
+	if (text === '') throw notOpenApi('The OpenAPI document is empty');
+	try {
+		return new ServiceDocument(parseJson(text));
+	} catch (error) {
+		const { message } = error as Error;
+		if (error instanceof InvalidCallError) throw notOpenApi(message);
+		throw isYaml(text)
+			? notOpenApi('The OpenAPI document is YAML: it must be JSON', toJson)
+			: notOpenApi(`The OpenAPI document is not JSON: ${message}`);
+	}
+}
+
+const notOpenApi = (
+	message: string,
+	description = 'Paste the whole document of the service, or choose another source under OpenAPI Document',
+): UserError => new UserError(message, { description });
+const toJson =
+	'Convert it: run "yq -o=json openapi.yaml", or open it in the Swagger Editor and choose "Convert and save as JSON" in the File menu. Then paste the result';
+
+/** Whether the first line that says something is a key. */
+function isYaml(text: string): boolean {
+	const first = text.split('\n').find((line) => !/^\s*([#%]|---|$)/.test(line)) ?? '';
+	return /^\s*["']?[\w.$-]+["']?\s*:(\s|$)/.test(first);
 }

@@ -1,5 +1,5 @@
 import type { FieldType, ILoadOptionsFunctions, ResourceMapperField, ResourceMapperFields } from 'n8n-workflow';
-import { type FieldSchema, fieldWords, type OperationName, StatusError } from '../../client';
+import { type FieldSchema, fieldWords, type OperationName } from '../../client';
 import { connectEditor } from './connection';
 import { filledByModel } from './description/nodeProperties';
 import { type Known, readDocument } from './documents';
@@ -45,9 +45,9 @@ export function endpointFields(operation: OperationName) {
 	};
 }
 
-function whyNoFields({ document, problem }: Known): string {
+function whyNoFields({ document, problem, unserved }: Known): string {
 	if (document) return 'The OpenAPI document does not list the fields of this endpoint';
-	if (problem instanceof StatusError && problem.status === 404) return 'This service has no OpenAPI document';
+	if (unserved) return 'This service has no OpenAPI document';
 	return `The OpenAPI document could not be read (${summaryOf(problem)})`;
 }
 

@@ -1,8 +1,9 @@
 import type { ILoadOptionsFunctions, INodeListSearchResult } from 'n8n-workflow';
 import { NodeOperationError } from 'n8n-workflow';
-import { ApiNodeError, type OperationName, type ServiceDocument, StatusError } from '../../client';
+import { ApiNodeError, type OperationName, type ServiceDocument } from '../../client';
 import { connectEditor } from './connection';
-import { readDocument } from './documents';
+import { deployedId } from './description/credentialProperties';
+import { type Known, readDocument } from './documents';
 import { chosenService } from './endpointFields';
 import { operationNames } from './operations';
 
@@ -24,22 +25,18 @@ export function endpointSearch(operation: OperationName) {
 
 /** @throws NodeOperationError saying why there is no document */
 async function documentFor(context: ILoadOptionsFunctions): Promise<ServiceDocument> {
-	let problem: unknown;
-	try {
-		const known = await readDocument(await connectEditor(context), chosenService(context));
-		if (known.document) return known.document;
-		problem = known.problem;
-	} catch (error) {
-		problem = error;
-	}
-	throw unreadable(context, problem);
+	const known = await connectEditor(context)
+		.then(async (connection) => await readDocument(connection, chosenService(context)))
+		.catch((problem: Error): Known => ({ problem }));
+	if (known.document) return known.document;
+	throw unreadable(context, known);
 }
 
-function unreadable(context: ILoadOptionsFunctions, problem: unknown): NodeOperationError {
-	const missing = problem instanceof StatusError && problem.status === 404;
-	const message = missing
+function unreadable(context: ILoadOptionsFunctions, { problem, unserved }: Known): NodeOperationError {
+	const message = unserved
 		? 'No endpoints found. Check the Service ID, or enter the endpoint "By ID"'
-		: `The list of endpoints could not be read: ${(problem as Error).message}`;
+		: `The list of endpoints could not be read: ${problem!.message}`;
 	const advice = problem instanceof ApiNodeError ? problem.advice : (problem as { description?: string }).description;
-	return new NodeOperationError(context.getNode(), message, { description: missing ? undefined : advice });
+	const description = unserved ? `The Service ID is ${deployedId}.` : advice;
+	return new NodeOperationError(context.getNode(), message, { description });
 }

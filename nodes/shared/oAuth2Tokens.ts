@@ -78,7 +78,7 @@ export function oAuth2Tokens(
 	credentialType: string,
 	credential: ICredentialDataDecryptedObject,
 ): OwnedTokens {
-	const { oauthTokenData, openApi: _unrelated, ...settings } = credential;
+	const { oauthTokenData, ...settings } = credential;
 	const { id } = context.getNode().credentials?.[credentialType] ?? {};
 	// With the token: each user of a credential can have one of their own.
 	const keyOf = (token?: Token) =>

@@ -70,7 +70,7 @@ describe('an error of the API node tells its words and what to do', () => {
 				status: 404,
 				errorType: 'NotFoundException',
 				detail: 'No such service: "nowhere"',
-				advice: 'Check the service ID, the endpoint ID and the path of the URL.',
+				advice: expect.stringMatching(/^Check the service ID, the endpoint ID and the path .* once deployed/) as string,
 			},
 		],
 		[
@@ -82,7 +82,7 @@ describe('an error of the API node tells its words and what to do', () => {
 				status: 404,
 				errorType: 'NotFoundException',
 				detail: expect.stringContaining('has no endpoint "nothing_here"') as string,
-				advice: 'Check the service ID, the endpoint ID and the path of the URL.',
+				advice: expect.stringMatching(/^Check the service ID, the endpoint ID and the path .* once deployed/) as string,
 			},
 		],
 		[

@@ -97,6 +97,52 @@ describe("n8n's protection against requests to private addresses", () => {
 		expect(await test(byName(node.url))).toMatchObject({ status: 'OK' });
 	});
 
+	describe('for the API Deployer', () => {
+		const deployed = (url: string) =>
+			credentialFor(byName(node.url), {
+				...{ openApiFrom: 'deployer', deployerUrl: url, deploymentId: 'demo-on-k8s', deployerApiKey: 'dss-key' },
+			});
+		const list = async (url: string) =>
+			await loadOptions({
+				type: 'dataikuPredict',
+				kind: 'listSearch',
+				method: 'searchEndpoints',
+				credentials: deployed(url),
+			});
+
+		it('keeps the list of endpoints from one', async () => {
+			const { message, description } = (await list(proxy.url).catch((error: unknown) => error)) as NodeOperationError;
+			expect(message).toContain(`n8n is not allowed to connect to 127.0.0.1:${proxy.port}`);
+			expect(description).toMatch(settings);
+			expect(proxy.connections).toBe(0);
+			expect((await list(byName(node.url))).results.length).toBeGreaterThan(0);
+		});
+
+		it('keeps a run from one, which goes on without the document', async () => {
+			const { output } = await run('dataikuPredict', {
+				url: byName(node.url),
+				items: [{ amount: 1 }],
+				credentials: deployed(proxy.url),
+				options: { checkFeatures: 'error' },
+			});
+			expect(jsonOf(output)).toMatchObject([{ result: { prediction: 'legitimate' } }]);
+			expect(proxy.connections).toBe(0);
+		});
+
+		it('keeps the test of a credential from one, before the API node is given its key', async () => {
+			const apiNode = await chaosProxy({ upstream: node.url });
+			const data = { ...deployed(proxy.url).dataikuApiNodeApi, url: byName(apiNode.url) };
+			const { status, message } = await testCredential({ type: 'dataikuApiNodeApi', data });
+			await apiNode.close();
+			expect([status, message]).toEqual([
+				'Error',
+				expect.stringContaining(`n8n is not allowed to connect to 127.0.0.1:${proxy.port}`),
+			]);
+			expect(proxy.connections).toBe(0);
+			expect(apiNode.requests.filter(({ headers }) => headers.authorization)).toEqual([]);
+		});
+	});
+
 	describe('in the test of a credential', () => {
 		const test = async (url: string) =>
 			await testCredential({ type: 'dataikuApiNodeApi', data: credentialFor(url).dataikuApiNodeApi });

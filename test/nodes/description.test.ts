@@ -264,14 +264,17 @@ describe('the credentials', () => {
 	});
 
 	const tls = { allowUnauthorizedCerts: false, ca: '', cert: '', key: '', passphrase: '' };
-	const folds = { showTlsSettings: false, showOpenApi: false };
+	const document = { openApiFrom: 'apiNode', deployerUrl: '', deploymentId: '', deployerApiKey: '', openApi: '' };
 	it.each<[string, string[] | undefined, object]>([
 		[
 			'dataikuApiNodeApi',
 			undefined,
-			{ url: '', serviceId: '', authentication: 'apiKey', apiKey: '', bearerToken: '', ...tls, openApi: '', ...folds },
+			{
+				...{ url: '', serviceId: '', authentication: 'apiKey', apiKey: '', bearerToken: '' },
+				...{ showTlsSettings: false, ...tls, ...document },
+			},
 		],
-		['dataikuApiNodeOAuth2Api', ['oAuth2Api'], { url: '', serviceId: '', ...tls, openApi: '' }],
+		['dataikuApiNodeOAuth2Api', ['oAuth2Api'], { url: '', serviceId: '', ...tls, ...document }],
 	])('%s has exactly the fields of the contract', (name, parents, fields) => {
 		const credential = nodes.credentialType(name);
 		expect(credential.extends).toEqual(parents);
@@ -281,9 +284,23 @@ describe('the credentials', () => {
 	it.each(['dataikuApiNodeApi', 'dataikuApiNodeOAuth2Api'])('%s hides what is secret', (name) => {
 		const secret = nodes.credentialType(name).properties.filter(({ typeOptions }) => typeOptions?.password);
 		const own = name === 'dataikuApiNodeApi' ? ['apiKey', 'bearerToken'] : [];
-		expect([...new Set(secret.map((each) => each.name))]).toEqual([...own, 'ca', 'cert', 'key', 'passphrase']);
+		expect([...new Set(secret.map((each) => each.name))]).toEqual([
+			...[...own, 'ca', 'cert', 'key', 'passphrase', 'deployerApiKey'],
+		]);
 		const lines = secret.filter(({ typeOptions }) => (typeOptions?.rows ?? 1) > 1);
 		expect([...new Set(lines.map((each) => each.name))]).toEqual(['ca', 'cert', 'key']);
+	});
+
+	it.each<[string, string[]]>([
+		['apiNode', []],
+		['deployer', ['deployerUrl', 'deploymentId', 'deployerApiKey']],
+		['text', ['openApi']],
+	])('show the fields of the document that the choice %s needs', (openApiFrom, fields) => {
+		for (const { properties } of nodes.credentials) {
+			const visible = properties.filter((each) => NodeHelpers.displayParameter({ openApiFrom }, each, null, null));
+			const names = visible.map(({ name }) => name);
+			expect(names.filter((name) => name in document)).toEqual(['openApiFrom', ...fields]);
+		}
 	});
 
 	it('dataikuApiNodeApi folds away what few need, and keeps what it holds', () => {
@@ -293,14 +310,13 @@ describe('the credentials', () => {
 			const visible = properties.filter(({ type }) => type !== 'hidden');
 			return visible.flatMap((each) => (NodeHelpers.displayParameter(values, each, null, null) ? each.name : []));
 		};
-		const first = ['url', 'serviceId', 'authentication', 'apiKey'];
-		expect(shown({})).toEqual([...first, 'showTlsSettings', 'showOpenApi']);
-		expect(shown({ showTlsSettings: true })).toEqual([...first, 'showTlsSettings', ...Object.keys(tls), 'showOpenApi']);
-		expect(shown({ showOpenApi: true })).toEqual([...first, 'showTlsSettings', 'showOpenApi', 'openApi']);
+		const first = ['url', 'serviceId', 'authentication', 'apiKey', 'showTlsSettings'];
+		expect(shown({})).toEqual([...first, 'openApiFrom']);
+		expect(shown({ showTlsSettings: true })).toEqual([...first, ...Object.keys(tls), 'openApiFrom']);
 
-		const filled = { allowUnauthorizedCerts: true, ca: 'a', cert: 'b', key: 'c', passphrase: 'd', openApi: '{}' };
+		const filled = { allowUnauthorizedCerts: true, ca: 'a', cert: 'b', key: 'c', passphrase: 'd' };
 		for (const toggle of [true, false, undefined]) {
-			const saved = { ...filled, ...(toggle !== undefined && { showTlsSettings: toggle, showOpenApi: toggle }) };
+			const saved = { ...filled, ...(toggle !== undefined && { showTlsSettings: toggle }) };
 			// As n8n saves it, and as it hands it on.
 			for (const withDefaults of [false, true]) {
 				const kept = NodeHelpers.getNodeParameters(properties, saved, withDefaults, false, null, null);

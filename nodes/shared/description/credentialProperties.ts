@@ -1,5 +1,9 @@
 import type { INodeProperties } from 'n8n-workflow';
 
+/** What a service ID is, in errors. */
+export const deployedId =
+	'"API service id once deployed" in the API Deployer, which can differ from the ID in the API Designer';
+
 /** Where the service is. */
 export const instanceProperties: INodeProperties[] = [
 	{
@@ -12,14 +16,14 @@ export const instanceProperties: INodeProperties[] = [
 		description: 'Base URL of the API node, without /public/api/v1. Separate multiple instances with commas.',
 	},
 	{
-		displayName: 'Service ID',
+		displayName: 'Service ID (Once Deployed)',
 		name: 'serviceId',
 		type: 'string',
 		default: '',
 		required: true,
 		placeholder: 'e.g. fraud_detection',
 		description:
-			"The deployed ID of the API service, as in an endpoint's URL. It can differ from the ID in the API Designer.",
+			"ID of the API service once deployed, as in an endpoint's URL. It can differ from the ID in the API Designer.",
 	},
 ];
 
@@ -66,17 +70,71 @@ export const tlsProperties: INodeProperties[] = [
 	},
 ];
 
-/** For features from a list and checked records, where the API node does not serve the document. */
+const whenFrom = (openApiFrom: string) => ({ displayOptions: { show: { openApiFrom: [openApiFrom] } } });
+
+/** Where the document comes from that gives lists, forms and checks. */
 export const openApiProperties: INodeProperties[] = [
 	{
 		displayName: 'OpenAPI Document',
+		name: 'openApiFrom',
+		type: 'options',
+		options: [
+			{
+				name: 'Served by the API Node',
+				value: 'apiNode',
+				description: 'API nodes serve it for endpoints that have documentation',
+			},
+			{
+				name: 'API Deployer',
+				value: 'deployer',
+				description: 'Read from DSS, for deployments on Kubernetes, which serve no document',
+			},
+			{ name: 'Pasted', value: 'text', description: 'A document that you paste here as JSON' },
+		],
+		default: 'apiNode',
+		description: 'Where to read the endpoints and features for lists, forms and checks',
+	},
+	{
+		displayName: 'DSS URL',
+		name: 'deployerUrl',
+		type: 'string',
+		default: '',
+		required: true,
+		placeholder: 'https://dss.example.com:11200',
+		description: 'Base URL of the DSS node with the API Deployer. It is not the URL of the API node.',
+		...whenFrom('deployer'),
+	},
+	{
+		displayName: 'Deployment ID',
+		name: 'deploymentId',
+		type: 'string',
+		default: '',
+		required: true,
+		placeholder: 'e.g. fraud_detection-on-k8s',
+		description: 'ID of the deployment in the API Deployer. It can differ from the service ID.',
+		...whenFrom('deployer'),
+	},
+	{
+		displayName: 'DSS API Key',
+		name: 'deployerApiKey',
+		type: 'string',
+		typeOptions: { password: true },
+		default: '',
+		required: true,
+		description:
+			'A personal or global API key of DSS that has "Read" permission on the deployment. It is sent to the DSS URL only.',
+		...whenFrom('deployer'),
+	},
+	{
+		displayName: 'OpenAPI Document (JSON)',
 		name: 'openApi',
 		// n8n's field for JSON marks an empty one as an error.
 		type: 'string',
 		typeOptions: { rows: 6 },
 		default: '',
 		placeholder: '{ "swagger": "2.0", "paths": { … } }',
-		description: 'OpenAPI document of the service (JSON). Overrides the one served by the API node.',
+		description: 'The whole OpenAPI document of the service. Convert a document in YAML to JSON first.',
+		...whenFrom('text'),
 	},
 ];
 

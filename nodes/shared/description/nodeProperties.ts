@@ -416,7 +416,7 @@ export const callOptions: INodeProperties[] = [
 		type: 'string',
 		default: '',
 		placeholder: 'e.g. pricing',
-		description: 'Overrides the service ID of the credential',
+		description: 'Overrides the service ID of the credential. It is the ID of the service once deployed.',
 	},
 	{
 		displayName: 'Timeout',

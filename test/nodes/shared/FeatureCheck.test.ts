@@ -140,7 +140,9 @@ describe('error', () => {
 		expect(hints).toMatchObject([{ message: expect.stringContaining('Features not validated') }]);
 
 		const openApi = JSON.stringify({ swagger: '2.0', paths: { '/fraud/predict': { post: {} } } });
-		const told = await predict('error', [misspelt], { credentials: credentialFor(proxy.url, { openApi }) });
+		const told = await predict('error', [misspelt], {
+			credentials: credentialFor(proxy.url, { openApiFrom: 'text', openApi }),
+		});
 		expect(told.hints).toMatchObject([{ message: expect.stringContaining('Features not validated') }]);
 	});
 
@@ -246,7 +248,7 @@ describe('advice on an error', () => {
 		const openApi = JSON.stringify({ swagger: '2.0', paths });
 		const { error } = await predict('off', [fitting], {
 			endpointId: 'fruad',
-			credentials: credentialFor(proxy.url, { openApi }),
+			credentials: credentialFor(proxy.url, { openApiFrom: 'text', openApi }),
 		});
 		expect(error?.description).toContain('e18, e19 and 4 more.');
 	});
@@ -389,7 +391,7 @@ it('checks a union with null as the schema beside null, which null fits too', as
 	const fits = { amount: 20, country: 'FR', kind: 'a' };
 	const wrong = { amount: 'a lot', country: 'XX', kind: 'null' };
 	const { output } = await predict('error', [fits, { ...fits, amount: null, country: null }, { ...fits, ...wrong }], {
-		credentials: credentialFor(proxy.url, { openApi }),
+		credentials: credentialFor(proxy.url, { openApiFrom: 'text', openApi }),
 		onError: 'continueRegularOutput',
 	});
 	expect(output.map(({ json }) => json.error)).toEqual([
@@ -413,7 +415,7 @@ it.each([
 		endpointId: 'e',
 		items: [{}],
 		options: { checkFeatures: 'warn' },
-		credentials: credentialFor(proxy.url, { openApi }),
+		credentials: credentialFor(proxy.url, { openApiFrom: 'text', openApi }),
 	});
 	expect(error?.message).toMatch(/^The record is empty/);
 	expect(callsTo(proxy)).toEqual([]);

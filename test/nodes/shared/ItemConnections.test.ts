@@ -244,7 +244,7 @@ describe('Items', () => {
 		const items = [item(1, { openApi: documentOf('amount') }), item(2, { openApi: documentOf('rating') })];
 		const { output } = await predict(
 			items,
-			{ openApi: '={{ $json.openApi }}' },
+			{ openApiFrom: 'text', openApi: '={{ $json.openApi }}' },
 			{ onError: 'continueRegularOutput', parameters: { options: { checkFeatures: 'error' } } },
 		);
 		expect(jsonOf(output).map((json) => json.error)).toEqual([undefined, expect.stringMatching(/rating/)]);

@@ -195,21 +195,21 @@ describe('a pasted document', () => {
 	it('wins over the served one and spares the request', async () => {
 		await learn();
 		const paste = JSON.stringify(documentOf({ properties: { amuonts: { type: 'number' } } }));
-		const { hints } = await execute('warn', { openApi: paste });
+		const { hints } = await execute('warn', { openApiFrom: 'text', openApi: paste });
 
 		expect(hints).toMatchObject([{ message: expect.stringContaining('did you mean `amuonts`?') }]);
-		expect(await isChecked('error', { openApi: pasted })).toBe(true);
+		expect(await isChecked('error', { openApiFrom: 'text', openApi: pasted })).toBe(true);
 		expect(readings(proxy)).toHaveLength(1);
 	});
 
 	it('serves the first run', async () => {
-		expect(await isChecked('warn', { openApi: ` ${pasted}\n` })).toBe(true);
+		expect(await isChecked('warn', { openApiFrom: 'text', openApi: ` ${pasted}\n` })).toBe(true);
 		expect(readings(proxy)).toEqual([]);
 	});
 
 	it("is of the credential's own service only", async () => {
-		expect(await isChecked('warn', { openApi: pasted }, { serviceId: 'demo' })).toBe(true);
-		expect(await isChecked('error', { openApi: pasted }, { serviceId: 'open' })).toBe(true);
+		expect(await isChecked('warn', { openApiFrom: 'text', openApi: pasted }, { serviceId: 'demo' })).toBe(true);
+		expect(await isChecked('error', { openApiFrom: 'text', openApi: pasted }, { serviceId: 'open' })).toBe(true);
 		expect(readings(proxy)).toEqual(['/public/api/v1/open/swagger']);
 	});
 
@@ -218,10 +218,10 @@ describe('a pasted document', () => {
 		['no document', '[1, 2]'],
 		['a page', '<html></html>'],
 	])('that is %s stops no run', async (_name, openApi) => {
-		const { output, error } = await execute('warn', { openApi });
+		const { output, error } = await execute('warn', { openApiFrom: 'text', openApi });
 		expect(error).toBeUndefined();
 		expect(jsonOf(output)).toMatchObject([{ result: { prediction: 'legitimate' } }]);
-		expect((await execute('error', { openApi })).hints).toMatchObject([
+		expect((await execute('error', { openApiFrom: 'text', openApi })).hints).toMatchObject([
 			{ message: expect.stringContaining('Features not validated') },
 		]);
 		expect(readings(proxy)).toEqual([]);

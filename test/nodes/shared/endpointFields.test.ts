@@ -16,7 +16,7 @@ const fieldsFor = async (features: object) => {
 		swagger: '2.0',
 		paths: { '/e/predict': { post: { parameters: [{ in: 'body', name: 'body', schema }] } } },
 	});
-	return await fieldsOf('e', { url: node.url, openApi });
+	return await fieldsOf('e', { url: node.url, openApiFrom: 'text', openApi });
 };
 
 it.each(nodeTypes)('%s has the documented fields of its example endpoint', async (type) => {
@@ -118,7 +118,7 @@ it('asks a model for the schema beside null, as n8n takes no null for an argumen
 		openapi: '3.1.0',
 		paths: { '/e/predict/': { post: { requestBody: { content: { 'application/json': { schema } } } } } },
 	});
-	const { fields } = await fieldsOf('e', { type: 'dataikuPredictTool', url: node.url, openApi });
+	const { fields } = await fieldsOf('e', { type: 'dataikuPredictTool', url: node.url, openApiFrom: 'text', openApi });
 	expect(fields[0]!.defaultValue).toContain("$fromAI('amount', `amount (number; in EUR)`, 'number')");
 });
 
@@ -145,7 +145,11 @@ describe('says in place of fields', () => {
 			{ url: 'http://127.0.0.1:9' },
 			/could not be read \(.* refused the connection: nothing listens/,
 		],
-		['that was pasted and is none', { openApi: 'my notes' }, /could not be read \(.*not valid JSON\)/],
+		[
+			'that was pasted and is none',
+			{ openApiFrom: 'text', openApi: 'my notes' },
+			/could not be read \(.*not valid JSON\)/,
+		],
 	])('why there is no document: %s', async (_name, fields, why) => {
 		const { fields: none, emptyFieldsNotice } = await fieldsOf('fraud', { url: node.url, ...fields });
 
@@ -210,6 +214,6 @@ it("leaves a document's words text in the arguments of a tool's form, whatever t
 			},
 		},
 	});
-	const { fields } = await fieldsOf('e', { type: 'dataikuPredictTool', url: node.url, openApi });
+	const { fields } = await fieldsOf('e', { type: 'dataikuPredictTool', url: node.url, openApiFrom: 'text', openApi });
 	expect(fields[0]!.defaultValue).toMatch(/^=\{\{ \/\*[\w-]+\*\/ \$fromAI\('[\w-]+', `[^`\\{}]*`, 'number'\) \}\}$/);
 });

@@ -1,0 +1,109 @@
+import { type ApiNodeError, InvalidCallError, ResponseError, StatusError } from './errors';
+import { listOf, own } from './openapi/SchemaParts';
+import { shortened } from './shortened';
+import { Caller } from './traffic/Caller';
+import { type CallOptions, Transport } from './traffic/Transport';
+import { keyAuthorization } from './wire/authorization';
+import { callHeaders } from './wire/callHeaders';
+import type { ConnectionOptions } from './wire/Connections';
+import { deploymentPath, parseLocation } from './wire/location';
+import { pasted, pastedSecret } from './wire/pasted';
+import { type Redact, redactor } from './wire/secretHeaders';
+
+export interface DeploymentOptions extends ConnectionOptions {
+	/** URL of the DSS that the API Deployer is part of, with a path prefix or not. */
+	url: string;
+	deploymentId: string;
+	/** A key of DSS, which is another one than that of the service. */
+	apiKey: string;
+}
+
+type ReadOptions = Pick<CallOptions, 'timeout' | 'maxResponseBytes' | 'signal'>;
+
+const longestText = 200;
+
+/**
+ * A deployment as the API Deployer knows it: it has the OpenAPI documents of deployments that serve none themselves, such as
+ * those on Kubernetes. The key goes to DSS alone, as redirects are not followed.
+ *
+ * Source: Dataiku's Python client 14.3.3, `dataikuapi/dss/apideployer.py`.
+ */
+export class Deployment {
+	/** Of DSS, such as `https://dss:11200`. */
+	readonly origin: string;
+	readonly #id: string;
+	readonly #path: string;
+	readonly #transport: Transport;
+	readonly #redact: Redact;
+
+	/** @throws InvalidCallError for a value that leads nowhere */
+	constructor({ url, deploymentId, apiKey, ...connection }: DeploymentOptions) {
+		const { origin, prefix } = parseLocation(pasted(url), 'The DSS URL');
+		this.origin = origin;
+		this.#id = pasted(deploymentId);
+		this.#path = deploymentPath(this.#id);
+		const key = pastedSecret(apiKey);
+		if (key === '') throw new InvalidCallError('The DSS API key is empty');
+		this.#transport = new Transport({ ...connection, url: [origin + prefix], apiKey: key });
+		this.#redact = redactor(keyAuthorization(key).secrets);
+	}
+
+	/** Its OpenAPI document. @throws ApiNodeError, a StatusError 404 where it has none */
+	async openApi(options: ReadOptions = {}): Promise<unknown> {
+		return await this.#get('/get-open-api', options);
+	}
+
+	/** The service's ID on the API node, if that is told. */
+	async serviceId(options: ReadOptions = {}): Promise<string | undefined> {
+		const about = own(await this.#get('', options), 'deploymentBasicInfo');
+		return this.#texts([own(about, 'deployedServiceId'), own(about, 'publishedServiceId')])[0];
+	}
+
+	/** URLs of the API nodes that serve it, as far as they are told. */
+	async urls(options: ReadOptions = {}): Promise<string[]> {
+		const status = await this.#get('/status', options);
+		return this.#texts([...listOf(own(status, 'apiNodes')).map((node) => own(node, 'url')), own(status, 'publicURL')]);
+	}
+
+	/** Closes all connections. */
+	async destroy(): Promise<void> {
+		await this.#transport.destroy();
+	}
+
+	/** Whatever DSS says may be shown, and must not hold the key then. */
+	#texts(values: readonly unknown[]): string[] {
+		const texts = values.filter((value) => typeof value === 'string' && value !== '') as string[];
+		return texts.map((text) => shortened(this.#redact(text), longestText));
+	}
+
+	async #get(what: string, options: ReadOptions): Promise<unknown> {
+		const request = { path: this.#path + what, headers: callHeaders(undefined) };
+		try {
+			return (await this.#transport.get(request, options, new Caller({}))).value;
+		} catch (error) {
+			throw this.#inItsWords(error as ApiNodeError);
+		}
+	}
+
+	/** What an error means of DSS, where the client's own words are about API nodes. */
+	#inItsWords(error: ApiNodeError): ApiNodeError {
+		if (error instanceof ResponseError) return error.withAdvice('Check the DSS URL: something else may respond there.');
+		if (!(error instanceof StatusError)) return error;
+		const meanings: Record<number, { message: string; advice: string }> = {
+			401: {
+				message: `${error.instance} refused the DSS API key (401)`,
+				advice: 'Check the DSS API key: a key of the service is not one of DSS.',
+			},
+			403: {
+				message: `${error.instance} does not let the DSS API key read deployment '${this.#id}' (403)`,
+				advice: 'Give the key the permission "Read" on the deployment.',
+			},
+			404: {
+				message: `The API Deployer has no OpenAPI document of deployment '${this.#id}' (404)`,
+				advice: 'Check the DSS URL and the deployment ID. Endpoints without documentation have no document.',
+			},
+		};
+		const meaning = meanings[error.status];
+		return meaning ? new StatusError(meaning.message, { ...error, advice: meaning.advice }) : error;
+	}
+}

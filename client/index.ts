@@ -1,7 +1,7 @@
 /** The client's only door: everything that may be used from outside of this folder. */
 export { ApiNodeClient, type ApiNodeClientOptions, type SessionOptions } from './ApiNodeClient';
 export type { SettleAllOptions, SettleOptions } from './ApiNodeMethods';
-export type { BatchTarget, RecordOperation, SettledRecords, SettledResults } from './batches/batchTarget';
+export type { BatchOptions, BatchTarget, RecordOperation, SettledRecords, SettledResults } from './batches/batchTarget';
 export type { RecordBatcher, RecordOutcome } from './batches/RecordBatcher';
 export type { RecordSource, SettledRecord } from './batches/settleAll';
 export { Deployment, type DeploymentOptions } from './Deployment';

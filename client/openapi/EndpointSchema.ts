@@ -17,6 +17,10 @@ export interface FieldSchema {
 	readonly enum?: readonly unknown[];
 	readonly example?: unknown;
 	readonly default?: unknown;
+	/** Of a number; a bound that the document excludes is outside. */
+	readonly minimum?: number;
+	readonly maximum?: number;
+	readonly multipleOf?: number;
 	readonly required: boolean;
 	/** The document itself allows null. */
 	readonly nullable: boolean;
@@ -77,6 +81,7 @@ function fieldSchema(name: string, parts: JsonObject[], required: boolean, docum
 		enum: known && listed.length > 0 ? listed : undefined,
 		example: exampleIn(parts),
 		default: last(parts, 'default'),
+		...(known ? rangeIn(parts, types.includes('integer')) : {}),
 		required,
 		nullable:
 			types.includes('null') ||
@@ -84,6 +89,26 @@ function fieldSchema(name: string, parts: JsonObject[], required: boolean, docum
 			last(parts, 'nullable') === true ||
 			last(parts, 'x-nullable') === true ||
 			document.offerNull(parts),
+	};
+}
+
+const finite = (value: unknown) => (typeof value === 'number' && Number.isFinite(value) ? value : undefined);
+
+/** Bounds of a number. An excluded one is a number in OpenAPI 3.1, and a flag beside the bound in earlier versions. */
+function rangeIn(parts: readonly JsonObject[], isInteger: boolean) {
+	const bound = (key: string, excluding: string, sign: number) => {
+		const excluded = last(parts, excluding);
+		const [value, open] = [finite(last(parts, key)), finite(excluded)].map((at) => (at ?? -sign * Infinity) * sign);
+		const at = Math.max(value!, open!);
+		return Number.isFinite(at) ? { at: sign * at, isOpen: excluded === true || open === at } : undefined;
+	};
+	const [low, high] = [bound('minimum', 'exclusiveMinimum', 1), bound('maximum', 'exclusiveMaximum', -1)];
+	const inward = isInteger ? 1 : low && high ? (high.at - low.at) / 1_000 : 0;
+	const multipleOf = finite(last(parts, 'multipleOf'));
+	return {
+		...(low && { minimum: low.isOpen ? low.at + inward : low.at }),
+		...(high && { maximum: high.isOpen ? high.at - inward : high.at }),
+		...(multipleOf && multipleOf > 0 && { multipleOf }),
 	};
 }
 

@@ -5,6 +5,7 @@ import {
 	closeNames,
 	type DocumentedEndpoint,
 	type EndpointSchema,
+	type FieldSchema,
 	fieldNouns,
 	fieldWords,
 	InvalidCallError,
@@ -70,7 +71,9 @@ export class FeatureCheck {
 	private readonly checks = new Map<string, EndpointCheck>();
 	private last: { target: Target; form?: RecordOrigin['form']; found: EndpointCheck } | undefined;
 	private longest: Promise<void> | undefined;
-	private readonly waited = new Set<string>();
+	/** Services whose documents were read or are being read, and those that records must be checked by. */
+	private readonly read = new Set<string>();
+	private readonly awaited = new Set<string>();
 	private readonly misfits = new Remarks();
 	private unchecked = false;
 	/** Names of the form's fields and of the items'. */
@@ -91,9 +94,20 @@ export class FeatureCheck {
 	 * with CancelledError when the run is stopped meanwhile.
 	 */
 	pending(itemIndex: number, target: Target): Promise<void> | undefined {
+		return this.modeOf(itemIndex) === 'error' ? this.documentRead(target, true) : undefined;
+	}
+
+	/**
+	 * A promise where the document is not known yet, once in an execution, as {@link pending} gives it.
+	 *
+	 * @param forCheck whether the person at the editor is told that there was none to check records by
+	 */
+	documentRead(target: Target, forCheck = false): Promise<void> | undefined {
 		const { connection, serviceId } = target;
-		if (this.modeOf(itemIndex) !== 'error' || this.waited.has(serviceOf(target))) return undefined;
-		this.waited.add(serviceOf(target));
+		const service = serviceOf(target);
+		if (forCheck) this.awaited.add(service);
+		if (this.read.has(service)) return undefined;
+		this.read.add(service);
 		if (knownDocument(connection, serviceId)?.document || !isDue(connection, serviceId)) return undefined;
 		this.longest ??= wait(longestWait, undefined, { ref: false, signal: this.stopped }).catch(cancelled);
 		return Promise.race([readDocument(connection, serviceId), this.longest]).then(() => {
@@ -157,6 +171,19 @@ export class FeatureCheck {
 		return this.schemaOf(target) ? this.checkFor(target).check(record) : none;
 	}
 
+	/** Makes a test whether a changed record has no misfit but those of the record itself. */
+	changeCheck(itemIndex: number, target: Target, record: JsonObject): (changed: JsonObject) => boolean {
+		if (this.modeOf(itemIndex) === 'off') return () => true;
+		const { check } = this.checkFor(target);
+		const own = new Set(check(record));
+		return (changed) => check(changed).every((text) => own.has(text));
+	}
+
+	/** The fields that the document gives an endpoint, as far as it is known. */
+	fieldsOf(target: EndpointPlace): readonly FieldSchema[] {
+		return this.schemaOf(target)?.fields ?? [];
+	}
+
 	/** What the document adds to an error: what there is in place of an unknown endpoint, how a record looks that is not refused. */
 	adviceOn(error: unknown, target?: EndpointPlace): string | undefined {
 		if (!(error instanceof StatusError) || !target || ![400, 404, 422, 500].includes(error.status)) return undefined;
@@ -203,7 +230,7 @@ export class FeatureCheck {
 		setImmediate(() => readSoon(target.connection, target.serviceId));
 		let schema = this.schemaOf(target);
 		if (!schema || schema.fields.length === 0) {
-			if (this.waited.has(serviceOf(target)) && !this.parameters.asTool) this.unchecked = true;
+			if (this.awaited.has(serviceOf(target)) && !this.parameters.asTool) this.unchecked = true;
 			if (!form) return unchecked;
 			schema = this.schemaOfForm(target, form);
 		}

@@ -298,9 +298,12 @@ export function contextReader(parameters: Parameters): (itemIndex: number) => Js
 	const contextJson = parameters.reader<unknown>('options.contextJson', '');
 	return (i) => {
 		const given = contextJson(i);
-		return isBlank(given ?? '') ? undefined : toObject(parse(given, 'context'), 'context');
+		return isBlank(given ?? '') ? undefined : objectIn(given, 'context');
 	};
 }
+
+/** A JSON object, given as one or as its text. */
+export const objectIn = (given: unknown, what: string): JsonObject => toObject(parse(given, what), what);
 
 function parse(given: unknown, what: string): unknown {
 	if (typeof given !== 'string') return given;

@@ -83,6 +83,23 @@ const keyOf = (record: JsonObject) =>
 
 const isEmpty = (data: unknown) => isObject(data) && Object.keys(data).length === 0;
 
+const reasonIn = ({ ignoreReason }: JsonObject) => textOf(ignoreReason) || 'no reason given';
+
+/** The business rule that decided in place of the model. */
+export function ruleIn(result: JsonObject): string | undefined {
+	const override = overrideOf(result);
+	return override && (textOf(override.appliedRule) || 'unnamed');
+}
+
+/** Counts what the person at the editor should know of a result. @param keyOf what else the item can be found by */
+export function remarkOn(execution: Execution, itemIndex: number, result: JsonObject, keyOf?: () => string): void {
+	if (hadNotFinite(result)) execution.remark(notFiniteRead, itemIndex);
+	if (result.ignored === true)
+		execution.remark(`Ignored by the API node: ${inWords(reasonIn(result))}`, itemIndex, keyOf?.());
+	const rule = ruleIn(result);
+	if (rule !== undefined) execution.rules.add(rule, itemIndex);
+}
+
 /** Puts out what becomes of an item's record. */
 function emitter(execution: Execution, operation: RecordOperation, outputs: RecordOutputs) {
 	const { sources, parameters } = execution;
@@ -95,22 +112,14 @@ function emitter(execution: Execution, operation: RecordOperation, outputs: Reco
 	]);
 
 	const itemOf = (itemIndex: number, outcome: RecordSuccess, record: JsonObject): INodeExecutionData | undefined => {
-		if (hadNotFinite(outcome.result)) execution.remark(notFiniteRead, itemIndex);
+		if (outcome.result.ignored === true && ignoredRecords(itemIndex) === 'error')
+			throw new ApiNodeError('The API node ignored the record', { detail: reasonIn(outcome.result) });
+		remarkOn(execution, itemIndex, outcome.result, operation === 'lookup' ? () => keyOf(record) : undefined);
 		if (outcome.result.ignored === true) {
-			const reason = textOf(outcome.result.ignoreReason) || 'no reason given';
-			const choice = ignoredRecords(itemIndex);
-			if (choice === 'error') throw new ApiNodeError('The API node ignored the record', { detail: reason });
-			execution.remark(
-				`Ignored by the API node: ${inWords(reason)}`,
-				itemIndex,
-				operation === 'lookup' ? keyOf(record) : undefined,
-			);
-			if (choice === 'drop') return undefined;
+			if (ignoredRecords(itemIndex) === 'drop') return undefined;
 		} else if (operation === 'lookup' && isEmpty(outcome.result.data)) {
 			execution.remark('No match was found', itemIndex, keyOf(record));
 		}
-		const override = overrideOf(outcome.result);
-		if (override) execution.rules.add(textOf(override.appliedRule) || 'unnamed', itemIndex);
 		const makeItem = outputNamed(outputs, outputOf(itemIndex));
 		const { columns } = execution;
 		return makeItem({ itemIndex, source: sources[itemIndex]!, outcome, record, names: namesOf(itemIndex), columns });

@@ -110,6 +110,14 @@ const calls: Record<string, Call> = {
 		bad: [{ age: 'old' }],
 		short: { results: [] },
 	},
+	dataikuWhatIf: {
+		endpointId: 'fraud',
+		// Reached as it is, so that nothing but the record is sent.
+		parameters: { goal: 'class', goalClass: 'legitimate' },
+		unit: (n) => [{ amount: 10 + n, country: 'FR' }],
+		bad: [{ amount: 'much' }],
+		short: { results: [] },
+	},
 	dataikuLookup: {
 		endpointId: 'known_customer',
 		unit: (n) => [{ customer_id: `C00${1 + (n % 6)}` }],

@@ -84,6 +84,19 @@ const contract: Record<string, { parameters: object; options: object; outputs: s
 		options: { ...batch, ...dispatch, ...names },
 		outputs: ['flat', 'withInput', 'resultOnly', 'fullResponse'],
 	},
+	dataikuWhatIf: {
+		parameters: {
+			goal: 'otherClass',
+			goalClass: '',
+			goalValue: '',
+			vary: 'documented',
+			variedFeatures: {},
+			lockedFeatures: '',
+			output: 'perSuggestion',
+		},
+		options: { ...batch, ...dispatch, columnPrefix: '', deadline: 60000, maxSuggestions: 3, maxVariants: 200 },
+		outputs: ['perSuggestion', 'perRecord', 'fullResponse'],
+	},
 	dataikuLookup: {
 		parameters: { output: 'enrich', ignoredRecords: 'keep' },
 		options: { ...batch, ...names },
@@ -112,9 +125,11 @@ const values: Record<string, unknown[]> = {
 	ignoredRecords: ['keep', 'error', 'drop'],
 	explanations: ['endpointDefault', 'on', 'off'],
 	explanationMethod: ['', 'ICE', 'SHAPLEY'],
+	goal: ['above', 'otherClass', 'highest', 'lowest', 'below', 'class'],
+	vary: ['documented', 'defined'],
 };
 
-it('gives n8n exactly the nodes that the manifest names, one per operation', () => {
+it('gives n8n exactly the nodes that the manifest names', () => {
 	expect(nodes.name).toBe('n8n-nodes-dataiku');
 	expect(nodes.nodes.map(({ name }) => name)).toEqual(nodeTypes);
 	expect([...nodeTypes].sort()).toEqual(Object.keys(contract).sort());
@@ -124,7 +139,7 @@ describe.each(nodeTypes)('%s', (type) => {
 	it('has a name, a description and a subtitle for the editor', async () => {
 		const { displayName, description, defaults, subtitle = '' } = descriptionOf(type);
 		expect(displayName).toMatch(/^Dataiku [A-Z]/);
-		expect(displayName.replaceAll(' ', '').toLowerCase()).toBe(type.toLowerCase());
+		expect(displayName.replaceAll(/[ -]/g, '').toLowerCase()).toBe(type.toLowerCase());
 		expect(defaults.name).toBe(displayName);
 		// One line in the panel of nodes.
 		expect(description).toMatch(/^.{30,70}$/);

@@ -253,6 +253,11 @@ const outputDescriptions = {
 		name: 'Item per Series',
 		description: 'One item for each series, with lists of forecasts, quantiles and times',
 	},
+	perSuggestion: {
+		name: 'Item per Suggestion',
+		description: 'The prediction of the record, one suggestion and the input fields',
+	},
+	perRecord: { name: 'Item per Record', description: 'The prediction of the record and a list of suggestions' },
 	perRow: { name: 'Item per Row', description: 'Columns of the row as fields' },
 	perQuery: { name: 'Item per Query', description: 'Columns and rows as lists' },
 	fullResponse: { name: 'Full Response', description: 'Result, timing, API context and response headers' },

@@ -27,6 +27,9 @@ const documented: Record<string, string[]> = {
 		'ticket_team',
 		'unusual_amount',
 	],
+	get dataikuWhatIf() {
+		return this.dataikuPredict!;
+	},
 	dataikuPredictEffect: ['coupon_effect'],
 	dataikuLookup: ['customer', 'known_customer', 'price'],
 	dataikuForecast: ['monthly_visitors', 'store_sales'],

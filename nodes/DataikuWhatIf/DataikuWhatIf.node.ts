@@ -1,0 +1,218 @@
+import type { IExecuteFunctions, INodeProperties, INodeType, INodeTypeDescription } from 'n8n-workflow';
+import {
+	batchOptions,
+	callOptions,
+	columnPrefixOption,
+	commonDescription,
+	dispatchHints,
+	dispatchOptions,
+	endpointProperties,
+	filledByModel,
+	optionsProperty,
+	outputProperty,
+	recordProperties,
+	subtitle,
+	toolDescription,
+	withKey,
+	withOAuth2,
+	withToolVariant,
+} from '../shared/description/nodeProperties';
+import { methodsOf } from '../shared/nodeMethods';
+import { whatIfItems } from './whatIfItems';
+
+const onlyHere = { hide: { '@tool': [true] } };
+
+const goalProperties: INodeProperties[] = [
+	{
+		displayName: 'Goal',
+		name: 'goal',
+		type: 'options',
+		options: [
+			{ name: 'Above a Value', value: 'above', description: 'A class probability or a predicted number above a value' },
+			{ name: 'Another Class', value: 'otherClass', description: 'Any class but the one that is predicted now' },
+			{
+				name: 'As High as Possible',
+				value: 'highest',
+				description: 'The highest probability or number within the limits',
+			},
+			{
+				name: 'As Low as Possible',
+				value: 'lowest',
+				description: 'The lowest probability or number within the limits',
+			},
+			{ name: 'Below a Value', value: 'below', description: 'A class probability or a predicted number below a value' },
+			{ name: 'Given Class', value: 'class', description: 'One class of the model' },
+		],
+		default: 'otherClass',
+		description: 'What the prediction should become',
+		displayOptions: onlyHere,
+	},
+	{
+		displayName: 'Class',
+		name: 'goalClass',
+		type: 'string',
+		default: '',
+		placeholder: 'e.g. approved',
+		description: 'The class to predict, or whose probability counts. Leave empty for a model that predicts a number.',
+		displayOptions: { show: { goal: ['class', 'above', 'below', 'highest', 'lowest'] }, ...onlyHere },
+	},
+	{
+		displayName: 'Value',
+		name: 'goalValue',
+		type: 'string',
+		default: '',
+		placeholder: 'e.g. 0.8',
+		description: 'The number to get above or below. A probability is between 0 and 1.',
+		displayOptions: { show: { goal: ['above', 'below'] }, ...onlyHere },
+	},
+	{
+		displayName: 'Goal',
+		name: 'goalJson',
+		type: 'json',
+		default: `={{ ${filledByModel} $fromAI('goal', \`What the prediction should become, as a JSON object: goal is one of otherClass, class, above, below, highest, lowest; class is the class to predict or whose probability counts, left out for a predicted number; value is the number for above and below\`, 'json', '{"goal":"otherClass"}') }}`,
+		required: true,
+		description: 'Filled in by the model as a JSON object',
+		displayOptions: { show: { '@tool': [true] } },
+	},
+];
+
+const limitProperties: INodeProperties[] = [
+	{
+		displayName: 'What May Change',
+		name: 'vary',
+		type: 'options',
+		options: [
+			{
+				name: 'Documented Features',
+				value: 'documented',
+				description: 'Features with values or a range in the OpenAPI document, and those added below',
+			},
+			{ name: 'Only Features Below', value: 'defined', description: 'No others than those added below' },
+		],
+		default: 'documented',
+	},
+	{
+		displayName: 'Features to Vary',
+		name: 'variedFeatures',
+		type: 'fixedCollection',
+		typeOptions: { multipleValues: true },
+		placeholder: 'Add Feature',
+		default: {},
+		description: 'Values or a range for a feature. What is empty is taken from the OpenAPI document.',
+		options: [
+			{
+				displayName: 'Feature',
+				name: 'feature',
+				values: [
+					{ displayName: 'Feature', name: 'name', type: 'string', default: '', placeholder: 'e.g. amount' },
+					{ displayName: 'Max', name: 'max', type: 'string', default: '', placeholder: 'e.g. 500' },
+					{ displayName: 'Min', name: 'min', type: 'string', default: '', placeholder: 'e.g. 0' },
+					{
+						displayName: 'Step',
+						name: 'step',
+						type: 'string',
+						default: '',
+						placeholder: 'e.g. 10',
+						description:
+							'Counted from the minimum. Default: 1 for whole numbers, at most a thousandth of the range for others.',
+					},
+					{
+						displayName: 'Values',
+						name: 'values',
+						type: 'string',
+						default: '',
+						placeholder: 'e.g. FR, DE',
+						description: 'Comma-separated values, or an expression for a list, in place of a range',
+					},
+					{
+						displayName: 'Which Way',
+						name: 'direction',
+						type: 'options',
+						options: [
+							{ name: 'Both', value: 'any' },
+							{ name: 'Only Downwards', value: 'down' },
+							{ name: 'Only Upwards', value: 'up' },
+						],
+						default: 'any',
+						description: 'Whether the value may rise, fall or both. Text values rise in the order of their list.',
+					},
+				],
+			},
+		],
+	},
+	{
+		displayName: 'Locked Features',
+		name: 'lockedFeatures',
+		type: 'string',
+		default: '',
+		placeholder: 'e.g. age, chargebacks',
+		description: 'Comma-separated features that never change',
+	},
+];
+
+const searchOptions: INodeProperties[] = [
+	{
+		displayName: 'Deadline',
+		name: 'deadline',
+		type: 'number',
+		typeOptions: { minValue: 1 },
+		default: 60000,
+		description:
+			'How long to search for the changes of an item (in milliseconds). What was found until then is returned.',
+	},
+	{
+		displayName: 'Max Suggestions',
+		name: 'maxSuggestions',
+		type: 'number',
+		typeOptions: { minValue: 1 },
+		default: 3,
+		description: 'Maximum number of suggestions per record',
+	},
+	{
+		displayName: 'Max Variants',
+		name: 'maxVariants',
+		type: 'number',
+		typeOptions: { minValue: 1 },
+		default: 200,
+		description: 'Maximum number of changed records to score per record',
+	},
+];
+
+export class DataikuWhatIf implements INodeType {
+	description: INodeTypeDescription = {
+		...commonDescription,
+		displayName: 'Dataiku What-If',
+		name: 'dataikuWhatIf',
+		icon: { light: 'file:../../icons/whatIf.svg', dark: 'file:../../icons/whatIf.dark.svg' },
+		subtitle,
+		usableAsTool: true,
+		hints: dispatchHints,
+		builderHint: {
+			searchHint:
+				'Finds the smallest changes of a record with which a model of Dataiku predicts otherwise: why was it refused, and what would help?',
+		},
+		description: 'Find the smallest changes that lead to another prediction',
+		defaults: { name: 'Dataiku What-If' },
+		credentials: [
+			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
+			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
+		],
+		properties: [
+			toolDescription(
+				'Finds the smallest changes of one record with which a trained model predicts otherwise. A suggestion is the view of the model, not a proof of cause.',
+			),
+			...endpointProperties,
+			...recordProperties('Features', 'The features of one record by name, as a JSON object'),
+			...goalProperties,
+			...limitProperties,
+			...withToolVariant(outputProperty('perSuggestion', 'perRecord', 'fullResponse'), { default: 'perRecord' }),
+			optionsProperty([...callOptions, ...batchOptions, ...dispatchOptions, ...searchOptions, columnPrefixOption]),
+		],
+	};
+
+	methods = methodsOf('predict');
+
+	async execute(this: IExecuteFunctions) {
+		return await whatIfItems(this);
+	}
+}

@@ -1,0 +1,109 @@
+import { type FieldSchema, InvalidCallError } from '../../client';
+import type { Axis } from './VariantSearch';
+
+/** How a feature may change. */
+export interface Variation extends Pick<FieldSchema, 'type'> {
+	readonly name: string;
+	/** The record's own value. */
+	readonly from: unknown;
+	readonly values?: readonly unknown[];
+	readonly min?: number;
+	readonly max?: number;
+	readonly step?: number;
+	readonly direction: Direction;
+}
+
+export const directions = ['any', 'up', 'down'] as const;
+export type Direction = (typeof directions)[number];
+
+/** Steps in the range of a number whose step is not given, at least. */
+const stepsInRange = 1_000;
+
+/**
+ * The ways in which a feature may change, numbers ordered by how far they are. Values without an order are one axis each, and
+ * "upwards" is towards the end of their list.
+ *
+ * @throws InvalidCallError for a range that is none
+ */
+export function axesOf({ name, from, type, values, min, max, step, direction }: Variation): Axis[] {
+	const own = numberIn(from);
+	const mayGo = (way: Direction) => direction === 'any' || direction === way;
+	/** @param points in ascending order */
+	const ordered = (points: Points, range: number): Axis[] => {
+		const distanceTo = (value: number) => (own === undefined ? 1 : Math.abs(value - own) / (range || 1));
+		const axis = (size: number, pointAt: (at: number) => number): Axis[] => {
+			const distanceAt = (at: number) => distanceTo(pointAt(at));
+			return size > 0 ? [{ feature: name, size, valueAt: pointAt, distanceAt }] : [];
+		};
+		// What has no value moves in no direction.
+		if (own === undefined) return direction === 'any' ? axis(points.size, points.at) : [];
+		const [below, above] = [points.before(own), points.upTo(own)];
+		return [
+			...(mayGo('up') ? axis(points.size - above, (at) => points.at(above + at)) : []),
+			...(mayGo('down') ? axis(below, (at) => points.at(below - 1 - at)) : []),
+		];
+	};
+	if (values) {
+		const distinct = [...new Map(values.map((value) => [String(value), value])).values()];
+		if (distinct.every((value) => typeof value === 'number') && (own !== undefined || (from ?? '') === '')) {
+			const sorted = distinct.sort((a, b) => a - b);
+			return ordered(listed(sorted), sorted.at(-1)! - sorted[0]!);
+		}
+		const place = distinct.findIndex((value) => String(value) === String(from));
+		return distinct.flatMap((value, n) => {
+			const isWay = direction === 'any' || (place >= 0 && (direction === 'up' ? n > place : n < place));
+			return n !== place && isWay ? [{ feature: name, size: 1, valueAt: () => value, distanceAt: () => 1 }] : [];
+		});
+	}
+	if (min === undefined || max === undefined) return [];
+	if (min > max) throw new InvalidCallError(`"Min" of '${name}' is above its "Max"`);
+	return ordered(grid(min, max, step, type === 'integer'), max - min);
+}
+
+/** A number, also one in a text as files and forms have it. */
+export function numberIn(value: unknown): number | undefined {
+	if (typeof value !== 'number' && (typeof value !== 'string' || value.trim() === '')) return undefined;
+	const number = Number(value);
+	return Number.isFinite(number) ? number : undefined;
+}
+
+/** Numbers in ascending order. */
+interface Points {
+	readonly size: number;
+	readonly at: (n: number) => number;
+	/** How many are less than a value. */
+	readonly before: (value: number) => number;
+	/** How many are not greater than it. */
+	readonly upTo: (value: number) => number;
+}
+
+function pointsOf(size: number, at: (n: number) => number): Points {
+	const count = (isPassed: (point: number) => boolean) => {
+		let [low, high] = [0, size];
+		while (low < high) {
+			const middle = Math.floor((low + high) / 2);
+			if (isPassed(at(middle))) low = middle + 1;
+			else high = middle;
+		}
+		return low;
+	};
+	return {
+		size,
+		at,
+		before: (value) => count((point) => point < value),
+		upTo: (value) => count((point) => point <= value),
+	};
+}
+
+const listed = (values: readonly number[]) => pointsOf(values.length, (n) => values[n]!);
+
+/** Steps from the lower end on. Those of one's own stop where the next would leave the range; others end at its upper end. */
+function grid(min: number, max: number, given: number | undefined, isInteger: boolean): Points {
+	const neat = 10 ** Math.floor(Math.log10((max - min) / stepsInRange));
+	const step = given ?? (isInteger ? 1 : max > min ? neat : 1);
+	const start = isInteger && given === undefined ? Math.ceil(min) : min;
+	const whole = Math.floor((max - start) / step + 1e-9) + 1;
+	const at = (n: number) => Math.min(max, Number((start + n * step).toPrecision(15)));
+	const endsEarly = given === undefined && !isInteger && at(whole - 1) < max;
+	return pointsOf(Math.max(0, endsEarly ? whole + 1 : whole), at);
+}

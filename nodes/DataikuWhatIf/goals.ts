@@ -1,0 +1,80 @@
+import { InvalidCallError, listed, type PredictionResult } from '../../client';
+import { textOf } from '../shared/parameters';
+import type { Score } from './VariantSearch';
+
+export const goalNames = ['otherClass', 'class', 'above', 'below', 'highest', 'lowest'] as const;
+export type GoalName = (typeof goalNames)[number];
+
+/** What the prediction of a changed record is to be. */
+export interface Goal {
+	readonly name: GoalName;
+	/** The class to predict, or whose probability counts; none where the predicted number counts. */
+	readonly class?: string;
+	/** What `above` and `below` compare with. */
+	readonly value?: number;
+}
+
+/** A goal as one record meets it. */
+export interface Aim {
+	/** The record's own. */
+	readonly own: Score;
+	readonly wantsBest: boolean;
+	/** Undefined for a result that tells nothing. */
+	readonly scoreOf: (result: PredictionResult) => Score | undefined;
+	/** The class whose probability is told of a suggestion. */
+	readonly classOf: (result: PredictionResult) => string | undefined;
+}
+
+/** @throws InvalidCallError for a goal that the endpoint's predictions cannot have */
+export function aimFor(goal: Goal, own: PredictionResult): Aim {
+	const { name, value = NaN } = goal;
+	if (goal.class !== undefined && own.probas && !Object.hasOwn(own.probas, goal.class))
+		throw new InvalidCallError(`The model has no class '${goal.class}'`, {
+			advice: `Its classes: ${listed(Object.keys(own.probas))}.`,
+		});
+	const isClass = name === 'otherClass' || name === 'class';
+	const scoreOf = isClass ? byClass(goal, own) : byNumber(goal, value);
+	const score = scoreOf(own);
+	if (!score) throw cannotHave(goal, own);
+	return {
+		own: score,
+		wantsBest: name === 'highest' || name === 'lowest',
+		scoreOf,
+		classOf: (result) => (isClass ? textOf(result.prediction) : goal.class),
+	};
+}
+
+function byClass({ name, class: wanted }: Goal, own: PredictionResult): Aim['scoreOf'] {
+	const ownClass = textOf(own.prediction);
+	return ({ prediction, probas }) => {
+		if ((prediction ?? undefined) === undefined) return undefined;
+		// A number without probabilities is an amount: whatever changes would be another one.
+		if (name === 'otherClass' && typeof prediction === 'number' && !probas) return undefined;
+		const predicted = textOf(prediction);
+		const reached = name === 'class' ? predicted === wanted : predicted !== ownClass;
+		const probability = name === 'class' ? probas?.[wanted!] : probas && 1 - (probas[ownClass] ?? 0);
+		return { reached, value: probability ?? Number(reached) };
+	};
+}
+
+function byNumber({ name, class: counted }: Goal, limit: number): Aim['scoreOf'] {
+	const sign = name === 'above' || name === 'highest' ? 1 : -1;
+	return ({ prediction, probas }) => {
+		const number = counted === undefined ? prediction : probas?.[counted];
+		if (typeof number !== 'number') return undefined;
+		return { reached: sign * number > sign * limit, value: sign * number };
+	};
+}
+
+function cannotHave({ name, class: counted }: Goal, own: PredictionResult): InvalidCallError {
+	if (name === 'otherClass' && typeof own.prediction === 'number')
+		return new InvalidCallError('The endpoint predicts a number, which has no other class', {
+			advice: 'Choose a goal for a number: above or below a value, highest or lowest.',
+		});
+	if (name === 'otherClass' || name === 'class') return new InvalidCallError('The record has no prediction');
+	return counted === undefined
+		? new InvalidCallError('The prediction is not a number', {
+				advice: 'Name the class whose probability counts.',
+			})
+		: new InvalidCallError('The endpoint returns no class probabilities');
+}

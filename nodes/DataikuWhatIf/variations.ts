@@ -1,0 +1,123 @@
+import { closeNames, type FieldSchema, InvalidCallError, type JsonObject, parseJson } from '../../client';
+import { columnNames } from '../shared/records';
+import { axesOf, type Direction, numberIn, type Variation } from './axes';
+import type { Axis } from './VariantSearch';
+
+/** A row of "Features to Vary". What is left out is taken from the document. */
+export interface VariedFeature {
+	readonly name: string;
+	/** A list, or a text with commas. */
+	readonly values: unknown;
+	readonly min?: number;
+	readonly max?: number;
+	readonly step?: number;
+	readonly direction: Direction;
+}
+
+/** What may change of a record. */
+export interface Limits {
+	/** Features of the document may change that are in no row. */
+	readonly documented: boolean;
+	readonly features: readonly VariedFeature[];
+	readonly locked: readonly string[];
+}
+
+/**
+ * The ways in which a record may change.
+ *
+ * @param fields those that the document gives the endpoint; empty where there is none
+ * @param fits whether the endpoint takes a changed record
+ * @throws InvalidCallError where nothing may change, or what may change is not clear
+ */
+export function axesFor(
+	record: JsonObject,
+	{ documented, features, locked }: Limits,
+	fields: readonly FieldSchema[],
+	fits: (changed: JsonObject) => boolean,
+): Axis[] {
+	const byName = new Map(fields.map((field) => [field.name, field]));
+	const unknown = features.find(({ name }) => !byName.has(name) && !Object.hasOwn(record, name));
+	if (unknown) throw new InvalidCallError(`'${unknown.name}' in "Features to Vary" is not a feature of the record`);
+	const isNamed = new Set(features.map(({ name }) => name));
+	const others = documented ? fields.filter(({ name }) => !isNamed.has(name)) : [];
+	const rows: readonly VariedFeature[] = [
+		...features,
+		...others.map(({ name }) => ({ name, values: '', direction: 'any' as const })),
+	];
+	checkLocked(locked, rows, new Set([...byName.keys(), ...Object.keys(record)]));
+	const open = rows.filter(({ name }) => !locked.includes(name));
+	const variations = open.map((row) => variation(row, record[row.name], byName.get(row.name)));
+	const unclear = variations.find(
+		({ name, values, min, max }) => isNamed.has(name) && !values && (min ?? max) === undefined,
+	);
+	if (unclear) {
+		throw new InvalidCallError(`"Features to Vary" has neither values nor a range for '${unclear.name}'`, {
+			advice: 'Give it values, or a minimum and a maximum: the OpenAPI document has none.',
+		});
+	}
+	const varied = variations.filter(({ values, min, max }) => values ?? (min !== undefined && max !== undefined));
+	if (varied.length === 0) {
+		throw new InvalidCallError('No feature may change', {
+			advice: documented
+				? 'The OpenAPI document lists no values and no ranges: name features in "Features to Vary".'
+				: 'Name features in "Features to Vary" that are not locked.',
+		});
+	}
+	const fitsWith = (name: string) => (value: unknown) => fits({ ...record, [name]: value });
+	return varied.flatMap((each) => {
+		const isFit = fitsWith(each.name);
+		if (each.values) return axesOf({ ...each, values: each.values.filter(isFit) });
+		return axesOf(each).filter(({ valueAt }) => isFit(valueAt(0)));
+	});
+}
+
+function variation(row: VariedFeature, from: unknown, field: FieldSchema | undefined): Variation {
+	const { name, direction } = row;
+	const type = field?.type ?? typeOf(from);
+	const range = {
+		min: row.min ?? field?.minimum,
+		max: row.max ?? field?.maximum,
+		step: row.step ?? field?.multipleOf,
+	};
+	const given = valuesIn(row.values, type);
+	const inRange = (value: unknown) => {
+		const number = numberIn(value) ?? NaN;
+		return !(number < row.min!) && !(number > row.max!);
+	};
+	const listed = given ?? field?.enum?.filter(inRange) ?? (type === 'boolean' ? [false, true] : undefined);
+	const isWhole = type === 'integer' && [row.step ?? 1, row.min ?? 1].every(Number.isInteger);
+	if (type === 'integer' && !isWhole && !listed)
+		throw new InvalidCallError(`"Min" and "Step" of '${name}' must be whole numbers`);
+	return { name, from, type, values: listed, ...range, direction };
+}
+
+/** Without a document, a feature is what the record has it as. */
+function typeOf(value: unknown): FieldSchema['type'] {
+	if (typeof value === 'boolean') return 'boolean';
+	return Number.isInteger(value) ? 'integer' : typeof value === 'number' ? 'number' : 'string';
+}
+
+function valuesIn(given: unknown, type: FieldSchema['type']): unknown[] | undefined {
+	if (Array.isArray(given)) return given.length > 0 ? given : undefined;
+	const texts = columnNames(given);
+	return texts.length > 0 ? texts.map((text) => valueOf(text, type)) : undefined;
+}
+
+function valueOf(text: string, type: FieldSchema['type']): unknown {
+	if (type === 'number' || type === 'integer') return numberIn(text) ?? text;
+	if (type === 'boolean' && /^(true|false)$/i.test(text)) return parseJson(text.toLowerCase());
+	return text;
+}
+
+/** A lock that holds nothing because of its spelling would let the feature change. */
+function checkLocked(locked: readonly string[], rows: readonly VariedFeature[], known: ReadonlySet<string>): void {
+	const closeTo = closeNames(rows.map(({ name }) => name));
+	for (const name of locked) {
+		const [meant] = known.has(name) ? [] : closeTo(name);
+		if (meant !== undefined) {
+			throw new InvalidCallError(`The locked feature '${name}' is not a feature of the record`, {
+				advice: `Did you mean '${meant}'?`,
+			});
+		}
+	}
+}

@@ -1,0 +1,238 @@
+import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
+import {
+	ApiNodeError,
+	type BatchOptions,
+	type BatchTarget,
+	type JsonObject,
+	type PredictionResult,
+	type RecordBatcher,
+	type RecordOutcome,
+	setOwn,
+	StatusError,
+	TimeoutError,
+} from '../../client';
+import { callTo } from '../shared/callSettings';
+import { Execution } from '../shared/Execution';
+import { mayBeFull } from '../shared/fullResponse';
+import type { RecordSuccess } from '../shared/recordOutputs';
+import { contextReader } from '../shared/records';
+import { ruleIn } from '../shared/settleItems';
+import { type Aim, aimFor } from './goals';
+import { axesFor } from './variations';
+import { type Changes, VariantSearch } from './VariantSearch';
+import { type Finding, outputReader, type Suggested } from './whatIfOutputs';
+import { type ItemTarget, itemTargetReader } from './whatIfParameters';
+
+/** Items whose variants are scored together: they share requests, and all that is known of them is kept. */
+const mostTogether = 1_000;
+
+/** An item whose record was sent. */
+interface Asked {
+	readonly itemIndex: number;
+	readonly target: ItemTarget;
+	readonly record: JsonObject;
+	readonly context: JsonObject | undefined;
+	/** The response to the record itself; none where it failed. */
+	own?: RecordSuccess;
+	search?: Search;
+	/** The item has failed: nothing more is sent of it. */
+	hasFailed?: true;
+}
+
+interface Search extends Finding {
+	readonly aim: Aim;
+	readonly variants: VariantSearch<Suggested>;
+	/** The generation that scored the record, where the API node said. */
+	readonly generation: string | undefined;
+	/** When no more variants are sent. */
+	readonly endsAt: number;
+	/** Why the endpoint refused a variant. */
+	refusal?: ApiNodeError;
+}
+
+export async function whatIfItems(context: IExecuteFunctions): Promise<INodeExecutionData[][]> {
+	return await Execution.run(context, 'predict', async (execution) => {
+		const run = new WhatIfRun(execution);
+		await execution.forEach(itemTargetReader(execution), run.ask, { recordOf: execution.records.of });
+		await run.conclude();
+	});
+}
+
+/** Scores records, then their variants in rounds that all items share. */
+class WhatIfRun {
+	private asked: Asked[] = [];
+	/** How many records and variants each batcher has no outcome of. */
+	private readonly open = new Map<RecordBatcher, number>();
+	private readonly contextOf: (itemIndex: number) => JsonObject | undefined;
+	private readonly itemsOf: ReturnType<typeof outputReader>;
+	private readonly responseHeaders: boolean;
+
+	constructor(private readonly execution: Execution) {
+		this.contextOf = contextReader(execution.parameters);
+		this.itemsOf = outputReader(execution);
+		this.responseHeaders = mayBeFull(execution.parameters.reader('output', 'perSuggestion'));
+	}
+
+	/** Sends an item's record. */
+	readonly ask = async (itemIndex: number, target: ItemTarget, record: JsonObject): Promise<void> => {
+		const asked: Asked = { itemIndex, target, record, context: this.contextOf(itemIndex) };
+		this.asked.push(asked);
+		const room = this.send(
+			asked,
+			record,
+			this.batchTarget(asked, { responseHeaders: this.responseHeaders }),
+			(outcome) => {
+				if (outcome.error) this.fail(asked, outcome.error, outcome.untried);
+				else asked.own = outcome;
+			},
+		);
+		if (room) await room;
+		if (this.asked.length >= mostTogether) await this.conclude();
+	};
+
+	/** Searches for what the records that were sent need, and puts it out. */
+	async conclude(): Promise<void> {
+		await this.outcomes();
+		const { asked } = this;
+		this.asked = [];
+		const startedAt = performance.now();
+		for (const each of asked) await this.begin(each, startedAt);
+		for (let active = asked; active.length > 0; await this.outcomes()) active = await this.round(active);
+		for (const each of asked) {
+			const { own, search } = each;
+			if (search?.refusal && search.scored === 0) this.fail(each, search.refusal);
+			if (own && !each.hasFailed)
+				this.execution.attempt(each, () => this.execution.emit(each.itemIndex, this.itemsOf({ ...each, own })));
+		}
+	}
+
+	private async begin(asked: Asked, startedAt: number): Promise<void> {
+		const { own, target, itemIndex, record } = asked;
+		const { features } = this.execution;
+		if (!own || own.result.ignored === true) return;
+		const turn = this.execution.turn();
+		if (turn) await turn;
+		const aim = this.attempt(asked, () => aimFor(target.goal, own.result));
+		if (!aim || aim.own.reached) return;
+		const reading = features.documentRead(target);
+		if (reading) await reading;
+		const { maxVariants, maxSuggestions, limits } = target;
+		const fits = features.changeCheck(itemIndex, target, record);
+		const axes = this.attempt(asked, () => axesFor(record, limits, features.fieldsOf(target), fits));
+		if (!axes) return;
+		const { wantsBest } = aim;
+		const { value } = aim.own;
+		asked.search = {
+			aim,
+			variants: new VariantSearch<Suggested>(axes, { maxVariants, maxSuggestions, value, wantsBest }),
+			generation: own.response.apiContext?.serviceGeneration,
+			endsAt: startedAt + target.searchTime,
+			scored: 0,
+			rules: new Set(),
+			ruled: 0,
+			isLate: false,
+		};
+	}
+
+	/** Sends the next variants of all items. @returns the items whose search goes on */
+	private async round(active: readonly Asked[]): Promise<Asked[]> {
+		const going: Asked[] = [];
+		const now = performance.now();
+		for (const asked of active) {
+			const { search, target, record } = asked;
+			if (!search || asked.hasFailed || search.isLate) continue;
+			const wanted = search.variants.next(Math.floor(target.batchSize / active.length));
+			if (wanted.length === 0) continue;
+			going.push(asked);
+			const { generation, endsAt } = search;
+			const to = this.batchTarget(asked, {
+				// Whatever the dispatch key would choose for a variant.
+				...(generation !== undefined && { forcedGeneration: generation, dispatchKey: undefined }),
+				withExplanations: false,
+				deadline: Math.min(Math.max(1, endsAt - now), 4 * target.timeout),
+			});
+			for (const changes of wanted) {
+				const turn = this.execution.turn();
+				if (turn) await turn;
+				search.isLate = performance.now() >= endsAt;
+				if (search.isLate) break;
+				const changed = { ...record };
+				for (const { axis, step } of changes) setOwn(changed, axis.feature, axis.valueAt(step));
+				const room = this.send(asked, changed, to, (outcome) => this.note(asked, search, changes, outcome));
+				if (room) await room;
+			}
+		}
+		return going;
+	}
+
+	private note(asked: Asked, search: Search, changes: Changes, outcome: RecordOutcome<PredictionResult>): void {
+		const { error, result } = outcome;
+		if (error) {
+			if (isRefusal(error)) {
+				search.refusal ??= error;
+				search.variants.report(changes);
+			} else if (error instanceof TimeoutError && performance.now() >= search.endsAt) {
+				search.isLate = true;
+			} else this.fail(asked, error, outcome.untried);
+			return;
+		}
+		const generation = outcome.response.apiContext?.serviceGeneration;
+		if (generation !== search.generation) return this.fail(asked, anotherGeneration(search.generation, generation));
+		search.scored++;
+		const rule = ruleIn(result);
+		if (rule !== undefined) {
+			search.rules.add(rule);
+			search.ruled++;
+		}
+		const { aim } = search;
+		const className = aim.classOf(result);
+		const probability = className === undefined ? undefined : result.probas?.[className];
+		search.variants.report(changes, aim.scoreOf(result), { prediction: result.prediction, probability, rule });
+	}
+
+	private batchTarget({ target }: Asked, how: BatchOptions): BatchTarget<'predict'> {
+		const { session } = this.execution.destinationOf(target);
+		return session.target('predict', target.endpointId, { ...callTo(target), ...how });
+	}
+
+	/** @returns what to wait for before the next one is sent */
+	private send(
+		{ target, context }: Asked,
+		features: JsonObject,
+		to: BatchTarget<'predict'>,
+		onOutcome: (outcome: RecordOutcome<PredictionResult>) => void,
+	): Promise<void> | undefined {
+		const { batcher } = this.execution.destinationOf(target);
+		this.open.set(batcher, (this.open.get(batcher) ?? 0) + 1);
+		return batcher.add(context ? { features, context } : { features }, to, (outcome) => {
+			this.open.set(batcher, this.open.get(batcher)! - 1);
+			onOutcome(outcome);
+		});
+	}
+
+	/** Resolves when all that was sent has its outcome. */
+	private async outcomes(): Promise<void> {
+		for (const batcher of this.open.keys()) batcher.flush();
+		for (const batcher of this.open.keys()) await batcher.until(() => this.open.get(batcher) === 0);
+	}
+
+	private fail(asked: Asked, error: unknown, untried?: boolean): void {
+		if (asked.hasFailed) return;
+		asked.hasFailed = true;
+		this.execution.attempt(asked, () => this.execution.fail(error, asked, untried));
+	}
+
+	private attempt<Value>(asked: Asked, work: () => Value): Value | undefined {
+		const value = this.execution.attempt(asked, work);
+		if (value === undefined) asked.hasFailed = true;
+		return value;
+	}
+}
+
+/** The endpoint takes no such record; it may take others. */
+const isRefusal = (error: ApiNodeError) => error instanceof StatusError && [400, 422, 500].includes(error.status);
+
+const anotherGeneration = (wanted = 'none', found = 'none') =>
+	new ApiNodeError('A variant was scored by another generation than its record', {
+		advice: `Generation of the record: ${wanted}, of the variant: ${found}.`,
+	});

@@ -1,0 +1,172 @@
+import type { INodeExecutionData } from 'n8n-workflow';
+import type { JsonObject } from '../../client';
+import { prefixed } from '../shared/columns';
+import type { Execution } from '../shared/Execution';
+import { listed } from '../shared/hints';
+import { outputNamed, outputNamesReader } from '../shared/outputItems';
+import { textOf } from '../shared/parameters';
+import { outputsOf, recordOutputs, type RecordSuccess } from '../shared/recordOutputs';
+import { remarkOn } from '../shared/settleItems';
+import type { Aim } from './goals';
+import type { Changes, Tried, VariantSearch } from './VariantSearch';
+
+/** What a suggestion tells of its prediction. */
+export interface Suggested {
+	readonly prediction: unknown;
+	/** Of the class that counts for the goal. */
+	readonly probability: number | undefined;
+	/** The rule that decided it. */
+	readonly rule: string | undefined;
+}
+
+/** What came of a search. */
+export interface Finding {
+	readonly aim: Aim;
+	readonly variants: VariantSearch<Suggested>;
+	/** Variants that were scored. */
+	scored: number;
+	/** Rules that decided variants, and how many variants. */
+	readonly rules: Set<string>;
+	ruled: number;
+	/** The deadline ended it. */
+	isLate: boolean;
+}
+
+/** An item whose record was scored; without a search where there was nothing to search for. */
+interface Answered {
+	readonly itemIndex: number;
+	readonly record: JsonObject;
+	readonly own: RecordSuccess;
+	readonly search?: Finding;
+}
+
+const words = {
+	reached: 'The record already reaches the goal',
+	ignored: 'The API node ignored the record',
+	nothing: 'Nothing within these limits reaches the goal',
+	notBetter: 'Nothing within these limits is better than the record',
+	allTried: 'All changes of up to three features were considered',
+	late: 'The deadline ended the search',
+	bestOf: 'The best of the variants that were tried, not of all changes of up to three features',
+	bestOfTried: (tried: number) => `The best of ${tried.toLocaleString('en')} variants tried`,
+	tried: (tried: number) => `${tried.toLocaleString('en')} variants tried`,
+	ruledAll: (rules: ReadonlySet<string>) => `A rule decided every variant that was tried (${listed([...rules])})`,
+	ruled: (rule: string) => `A rule decides the new prediction (${rule})`,
+	cause: 'A suggestion is what the model predicts for a changed input: the view of the model, not a proof of cause',
+};
+
+/** Reads how an item comes out: its own response, and what the search found for it. */
+export function outputReader(execution: Execution): (answered: Answered) => INodeExecutionData[] {
+	const { parameters, sources, columns } = execution;
+	const outputOf = parameters.reader<string>('output', parameters.asTool ? 'perRecord' : 'perSuggestion');
+	const namesOf = outputNamesReader(parameters);
+	return ({ itemIndex, record, own, search }) => {
+		const rows = outputNamed(outputs, outputOf(itemIndex))(record, own, search);
+		remarkOn(execution, itemIndex, own.result);
+		for (const remark of remarksOn(search)) execution.remark(remark, itemIndex);
+		if (parameters.asTool) execution.remark(words.cause, itemIndex);
+		const names = namesOf(itemIndex);
+		const common = { itemIndex, source: sources[itemIndex]!, record, names, columns };
+		const { result, response } = own;
+		return rows.map((row) =>
+			outputOf(itemIndex) === 'fullResponse'
+				? recordOutputs.fullResponse!({ ...common, outcome: { result, response: { ...response, ...row } } })
+				: outputsOf.predict.flat({ ...common, outcome: { result: { ...result, ...row }, response } }),
+		);
+	};
+}
+
+type Output = (record: JsonObject, own: RecordSuccess, search: Finding | undefined) => JsonObject[];
+
+const perRecord: Output = (record, own, search) => {
+	const suggestions = search?.variants.suggestions ?? [];
+	return [
+		{
+			what_if: outcomeOf(own, search, suggestions),
+			suggestions: suggestions.map((one) => suggestionOf(record, one)),
+			variants_tried: search?.scored ?? 0,
+			what_if_note: noteOn(own, search, suggestions),
+		},
+	];
+};
+
+/** Of `output`: what each item has besides the record's own response. */
+const outputs: Record<string, Output> = {
+	perSuggestion: (record, own, search) => {
+		const suggestions = search?.variants.suggestions ?? [];
+		const rows = suggestions.length > 0 ? suggestions : [undefined];
+		return rows.map((one, n) => ({
+			what_if: outcomeOf(own, search, suggestions),
+			suggestion: one ? n + 1 : null,
+			...prefixed(one ? suggestionOf(record, one) : none, 'suggested_'),
+			variants_tried: search?.scored ?? 0,
+			what_if_note: noteOn(own, search, suggestions, one?.result.rule),
+		}));
+	},
+	perRecord,
+	fullResponse: perRecord,
+};
+
+const none = { change: null, changes: null, prediction: null, probability: null, features: null, distance: null };
+
+function suggestionOf(record: JsonObject, { changes, distance, result }: Tried<Suggested>): JsonObject {
+	const changed = changesOf(record, changes);
+	return {
+		change: changed.map(({ feature, from, to }) => `${feature}: ${textOf(from) || 'none'} → ${textOf(to)}`).join(', '),
+		changes: changed,
+		prediction: result.prediction,
+		probability: result.probability ?? null,
+		features: changes.length,
+		distance: Number(distance.toPrecision(6)),
+		...(result.rule !== undefined && { rule: result.rule }),
+	};
+}
+
+const changesOf = (record: JsonObject, changes: Changes) =>
+	changes.map(({ axis: { feature, valueAt }, step }) => ({
+		feature,
+		from: record[feature] ?? null,
+		to: valueAt(step),
+	}));
+
+/** For a Switch or an If: what there is to do with the item. */
+function outcomeOf(own: RecordSuccess, search: Finding | undefined, suggestions: readonly unknown[]): string {
+	if (search) return suggestions.length > 0 ? 'suggestion' : 'nothing';
+	return own.result.ignored === true ? 'ignored' : 'reached';
+}
+
+function noteOn(
+	{ result }: RecordSuccess,
+	search: Finding | undefined,
+	suggestions: readonly unknown[],
+	rule?: string,
+): string {
+	if (!search) return `${result.ignored === true ? words.ignored : words.reached}.`;
+	const { variants, aim, scored, isLate } = search;
+	const isWhole = variants.isExhaustive && !isLate;
+	const isFound = suggestions.length > 0;
+	const parts = [
+		!isFound && (aim.wantsBest ? words.notBetter : words.nothing),
+		isWhole ? words.allTried : isFound ? words.bestOfTried(scored) : words.tried(scored),
+		isLate && words.late,
+		isRuled(search) ? words.ruledAll(search.rules) : rule !== undefined && words.ruled(rule),
+	];
+	return parts
+		.filter(Boolean)
+		.map((part) => `${part as string}.`)
+		.join(' ');
+}
+
+const isRuled = ({ scored, ruled }: Finding) => scored > 0 && ruled === scored;
+
+function remarksOn(search: Finding | undefined): string[] {
+	if (!search) return [];
+	const { variants, aim, isLate } = search;
+	const isFound = variants.suggestions.length > 0;
+	return [
+		...(isFound ? [] : [aim.wantsBest ? words.notBetter : words.nothing]),
+		...(isFound && !variants.isExhaustive ? [words.bestOf] : []),
+		...(isLate ? [words.late] : []),
+		...(isRuled(search) ? [words.ruledAll(search.rules)] : []),
+	];
+}

@@ -1,0 +1,127 @@
+import { InvalidCallError } from '../../client';
+import { batchSizeReader, positive, type Target, targetReader } from '../shared/callSettings';
+import type { Execution } from '../shared/Execution';
+import { choice, combine, type Parameters, type Reader, textOf } from '../shared/parameters';
+import { columnNames, objectIn } from '../shared/records';
+import { directions, numberIn } from './axes';
+import { type Goal, goalNames, type GoalName } from './goals';
+import type { Limits, VariedFeature } from './variations';
+
+/** Where an item's records go, what is to be reached, and what may change for it. */
+export interface ItemTarget extends Target {
+	readonly batchSize: number;
+	readonly goal: Goal;
+	readonly limits: Limits;
+	readonly maxVariants: number;
+	readonly maxSuggestions: number;
+	/** Milliseconds for an item's variants. */
+	readonly searchTime: number;
+}
+
+export function itemTargetReader(execution: Execution): Reader<ItemTarget> {
+	const { parameters } = execution;
+	const target = targetReader(execution);
+	const batchSize = batchSizeReader(parameters);
+	const goal = parameters.asTool ? goalOfModel(parameters) : goalReader(parameters);
+	const limits = limitsReader(parameters);
+	const count = (name: string, label: string, fallback: number) => {
+		const given = parameters.reader<unknown>(`options.${name}`, fallback);
+		return combine([given], positive(given, label));
+	};
+	const maxVariants = count('maxVariants', 'Max Variants', 200);
+	const maxSuggestions = count('maxSuggestions', 'Max Suggestions', 3);
+	const deadline = count('deadline', 'Deadline', 60_000);
+	return combine([target, batchSize, goal, limits, maxVariants, maxSuggestions, deadline], (i) => ({
+		...target(i),
+		batchSize: batchSize(i),
+		goal: goal(i),
+		limits: limits(i),
+		maxVariants: maxVariants(i),
+		maxSuggestions: maxSuggestions(i),
+		searchTime: deadline(i),
+	}));
+}
+
+function goalReader(parameters: Parameters): Reader<Goal> {
+	const name = choice(parameters.reader('goal', 'otherClass'), 'Goal', goalNames);
+	const className = parameters.reader<unknown>('goalClass', '');
+	const value = parameters.reader<unknown>('goalValue', '');
+	return combine([name, className, value], (i) => goalOf(name(i), textOf(className(i)), value(i)));
+}
+
+/** What a model asks for: `{ "goal": "above", "class": "approved", "value": 0.8 }`. */
+function goalOfModel(parameters: Parameters): Reader<Goal> {
+	const given = parameters.reader<unknown>('goalJson', '');
+	return combine([given], (i) => {
+		const json = given(i);
+		const { goal, class: className, value } = objectIn(Array.isArray(json) ? json[0] : json, 'goal');
+		const name = textOf(goal ?? (className === undefined ? 'otherClass' : 'class'));
+		if (!goalNames.includes(name as GoalName)) {
+			throw new InvalidCallError(`The goal must be one of ${goalNames.join(', ')}, not '${name}'`, {
+				advice: 'For example: {"goal": "class", "class": "approved"}.',
+			});
+		}
+		return goalOf(name as GoalName, textOf(className), value);
+	});
+}
+
+/** @throws InvalidCallError for a goal that lacks something */
+function goalOf(name: GoalName, className: string, given: unknown): Goal {
+	if (name === 'otherClass') return { name };
+	if (name === 'class' && className === '') throw new InvalidCallError('The goal names no class');
+	const ofClass = className === '' ? {} : { class: className };
+	if (name !== 'above' && name !== 'below') return { name, ...ofClass };
+	const value = numberIn(given);
+	if (value === undefined) throw new InvalidCallError(`The goal needs a number to be ${name}, not '${textOf(given)}'`);
+	if (className !== '' && (value < 0 || value > 1)) {
+		throw new InvalidCallError(`The goal is a probability between 0 and 1, not ${value}`, {
+			advice: 'Write 80% as 0.8.',
+		});
+	}
+	return { name, ...ofClass, value };
+}
+
+interface FeatureRows {
+	feature?: Array<{
+		name?: unknown;
+		values?: unknown;
+		min?: unknown;
+		max?: unknown;
+		step?: unknown;
+		direction?: unknown;
+	}>;
+}
+
+function limitsReader(parameters: Parameters): Reader<Limits> {
+	const vary = choice(parameters.reader('vary', 'documented'), 'What May Change', ['documented', 'defined']);
+	const rows = parameters.reader<FeatureRows>('variedFeatures', {});
+	const locked = parameters.reader<unknown>('lockedFeatures', '');
+	const raw = parameters.rawValue('variedFeatures') as FeatureRows | string | undefined;
+	// n8n leaves nothing of rows that are one expression: all documented features would change.
+	const areLost = typeof raw === 'string' || typeof raw?.feature === 'string';
+	if (areLost) throw new InvalidCallError('"Features to Vary" must be rows, whose fields may be expressions');
+	return combine([vary, rows, locked], (i) => ({
+		documented: vary(i) === 'documented',
+		features: (rows(i).feature ?? []).map(variedFeature).filter(({ name }) => name !== ''),
+		locked: columnNames(locked(i)),
+	}));
+}
+
+function variedFeature(row: NonNullable<FeatureRows['feature']>[number]): VariedFeature {
+	const name = textOf(row.name).trim();
+	const number = (label: 'Min' | 'Max' | 'Step', given: unknown) => {
+		const value = numberIn(given);
+		if (value === undefined && textOf(given).trim() !== '')
+			throw new InvalidCallError(`"${label}" of '${name}' must be a number, not '${textOf(given)}'`);
+		return value;
+	};
+	const step = number('Step', row.step);
+	if (step !== undefined && step <= 0) throw new InvalidCallError(`"Step" of '${name}' must be above 0`);
+	const direction = directions.find((each) => each === (row.direction ?? 'any'));
+	if (!direction)
+		throw new InvalidCallError(
+			`"Which Way" of '${name}' must be one of ${directions.join(', ')}, not '${textOf(row.direction)}'`,
+		);
+	const [min, max] = [number('Min', row.min), number('Max', row.max)];
+	return { name, values: row.values, min, max, step, direction };
+}

@@ -67,7 +67,8 @@ describe.each(nodeTypes)('%s', (type) => {
 			url: proxy.url,
 			items,
 			options: files(file('input', 'photo'), file('again', 'photo')),
-			parameters: sources[source],
+			// What-If is content with the response, and sends no variant.
+			parameters: { ...sources[source], goal: 'above', goalValue: 0 },
 		});
 		expect(error).toBeUndefined();
 		const base64 = bytes.toString('base64');

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile, mkdir } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { detect } from 'detect-port';
@@ -176,8 +176,6 @@ async function withN8n(
 	const env = { EXECUTIONS_DATA_SAVE_ON_SUCCESS: 'none', N8N_EXPRESSION_ENGINE: engine, N8N_METRICS: 'true' };
 	const n8n = new N8n({ installation, userFolder, port: await detect({ hostname: '127.0.0.1' }), env });
 	try {
-		const folder = path.join(userFolder, 'workflows');
-		await mkdir(folder, { recursive: true });
 		const plain = apiNodes.urls[0];
 		const workflows = {
 			'plain-empty': [webhook('plain-empty'), nothing],
@@ -188,16 +186,13 @@ async function withN8n(
 			'tls-http': [webhook('tls-http'), httpRequest(apiNodes.tlsUrl)],
 			'code-loop': [webhook('code-loop'), codeLoop(plain)],
 		};
-		for (const [id, nodes] of Object.entries(workflows)) {
-			await writeFile(path.join(folder, `${id}.json`), JSON.stringify(workflow(id, nodes)));
-		}
 		await installOwnPackage(userFolder);
 		await n8n.importCredentials([
 			credential('plain', { url: plain }),
 			credential('tls', { url: apiNodes.tlsUrl, ca: apiNodes.ca }),
 			{ id: 'basic', name: 'basic', type: 'httpBasicAuth', data: { user: 'demo-key', password: '' } },
 		]);
-		await n8n.importWorkflows(folder);
+		await n8n.importWorkflows(Object.entries(workflows).map(([id, nodes]) => workflow(id, nodes)));
 		await n8n.start();
 		const rest = await N8nRest.signIn(n8n.url, installation, {
 			email: 'bench@example.com',

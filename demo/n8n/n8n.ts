@@ -88,19 +88,23 @@ export class N8n {
 	}
 
 	async importCredentials(credentials: CredentialToImport[]): Promise<void> {
-		const file = path.join(this.options.userFolder, 'credentials-to-import.json');
+		await this.import('credentials', credentials);
+	}
+
+	/** A workflow that n8n has already, by its id, is replaced. */
+	async importWorkflows(workflows: readonly object[]): Promise<void> {
+		await this.import('workflow', workflows);
+	}
+
+	private async import(kind: string, all: readonly object[]): Promise<void> {
+		const file = path.join(this.options.userFolder, `${kind}-to-import.json`);
 		await mkdir(this.options.userFolder, { recursive: true });
-		await writeFile(file, JSON.stringify(credentials), { mode: 0o600 });
+		await writeFile(file, JSON.stringify(all), { mode: 0o600 });
 		try {
-			await this.command('import:credentials', `--input=${file}`);
+			await this.command(`import:${kind}`, `--input=${file}`);
 		} finally {
 			await rm(file);
 		}
-	}
-
-	/** Imports every workflow of a folder; a workflow that n8n has already, by its id, is replaced. */
-	async importWorkflows(folder: string): Promise<void> {
-		await this.command('import:workflow', '--separate', `--input=${folder}`);
 	}
 
 	/** Takes effect when n8n starts next. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -159,7 +159,7 @@ beforeAll(async () => {
 	});
 	const url = apiNode.url.replace('127.0.0.1', 'localhost');
 	const tls = { ca, cert: clientTls.cert, key: clientTls.key, passphrase };
-	await importInto(n8n, folder, credentialOf(url, server, { grantType: 'authorizationCode', ...tls }));
+	await importInto(n8n, credentialOf(url, server, { grantType: 'authorizationCode', ...tls }));
 	await n8n.start();
 	rest = await N8nRest.signIn(n8n.url, shared.installation, shared.owner);
 	await connect('company-api-node');
@@ -170,13 +170,9 @@ afterAll(async () => {
 	await rm(folder, { recursive: true, force: true });
 });
 
-async function importInto(target: N8n, userFolder: string, credential: ReturnType<typeof credentialOf>): Promise<void> {
-	const workflows = path.join(userFolder, 'company-workflows');
-	await mkdir(workflows, { recursive: true });
-	await writeFile(path.join(workflows, 'workflow.json'), JSON.stringify(workflow));
+async function importInto(target: N8n, credential: ReturnType<typeof credentialOf>): Promise<void> {
 	await target.importCredentials([credential]);
-	await target.importWorkflows(workflows);
-	await rm(workflows, { recursive: true });
+	await target.importWorkflows([workflow]);
 }
 
 /** What "Connect my account" does in the editor and the browser. */
@@ -212,7 +208,7 @@ test('a workflow gives the same behind a private authority, mutual TLS, a proxy,
 	const plainNode = await startApiNode({ acceptsToken: jwtCheck(plainServer.jwtRules) });
 	try {
 		const credential = credentialOf(plainNode.url, plainServer, { grantType: 'clientCredentials' });
-		await importInto(shared.n8n, shared.userFolder, credential);
+		await importInto(shared.n8n, credential);
 		const plain = scores(await shared.n8n.execute(workflow.id));
 		const company = scores(await runIt());
 

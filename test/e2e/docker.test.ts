@@ -5,7 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { detect } from 'detect-port';
 import { DockerfileParser } from 'dockerfile-ast';
-import { EXAMPLES } from '../../demo/demo';
+import { examples } from '../../demo/demo';
 import { N8n } from '../../demo/n8n/n8n';
 import { packageManagerEnvironment } from '../../demo/n8n/npm';
 import { N8nRest } from '../../demo/n8n/rest';
@@ -65,7 +65,7 @@ test("n8n's command in the image loads the nodes under the names that workflows 
 	});
 	const data = { url: apiNodeUrl, serviceId: 'demo', authentication: 'apiKey', apiKey: 'demo-key' };
 	await n8n.importCredentials([{ id: 'dataiku-demo', name: 'Dataiku demo', type: 'dataikuApiNodeApi', data }]);
-	await n8n.importWorkflows(EXAMPLES);
+	await n8n.importWorkflows(await examples());
 	await n8n.start();
 	try {
 		const rest = await N8nRest.signIn(n8n.url, installation, owner);

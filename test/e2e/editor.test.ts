@@ -316,12 +316,14 @@ test.each([
 });
 
 test.each(readdirSync(EXAMPLES))('%s is shown on the canvas with all that belongs to it', async (file) => {
-	const { id, nodes } = JSON.parse(readFileSync(path.join(EXAMPLES, file), 'utf8')) as Example;
+	const example = JSON.parse(readFileSync(path.join(EXAMPLES, file), 'utf8')) as Example;
+	const { nodes } = example;
+	const { id } = await rest.call<{ id: string }>('POST', '/workflows', { ...example, id: undefined });
 	const editor = await EditorPage.openSaved(browser, url, id);
 	const working = nodes.filter(({ type }) => !type.endsWith('.stickyNote'));
 	for (const { name } of working) await editor.node(name).waitFor();
 	expect(await editor.page.getByTestId('sticky').count()).toBe(nodes.length - working.length);
-	await editor.pictureOfCanvas(id.replace('dataiku-', ''));
+	await editor.pictureOfCanvas(example.id.replace('dataiku-', ''));
 	await editor.page.close();
 });
 

@@ -4,7 +4,7 @@ import { examples, type Example } from '../../demo/demo';
 import type { N8nRest } from '../../demo/n8n/rest';
 import { credentialOf, itemsOf, running } from './running';
 
-const { n8n, signIn, url } = running();
+const { n8n, signIn, url, apiNodeUrl } = running();
 let rest: N8nRest;
 beforeAll(async () => {
 	rest = await signIn();
@@ -23,8 +23,8 @@ interface Scored {
 const scored = (items: object[]) => items as Scored[];
 const payment = { amount: 412.5, hour: 3, country: 'US', merchant_category: 'electronics', card_present: false };
 
-const post = async (body: object) =>
-	await fetch(`${url}/webhook/score-payment`, {
+const post = async (body: object, path = 'score-payment') =>
+	await fetch(`${url}/webhook/${path}`, {
 		method: 'POST',
 		headers: { 'content-type': 'application/json' },
 		body: JSON.stringify(body),
@@ -62,10 +62,38 @@ test.each([
 	['a value of the wrong type', { ...payment, amount: 'a lot' }, 'amount'],
 	['a misspelled name', { amuont: 20, country: 'FR' }, 'did you mean `amount`?'],
 	['nothing at all', {}, 'The record is empty'],
+	['a list in place of a record', [payment, payment], 'must be a JSON object'],
+	['a country that is not listed', { ...payment, country: 'Narnia' }, 'Narnia'],
 ])('the real-time example responds with a 400 and the reason when a payment has %s', async (_name, bad, reason) => {
 	const answer = await post(bad);
 	expect(answer.status).toBe(400);
 	expect(await answer.json()).toEqual({ error: expect.stringContaining(reason) });
+});
+
+test.each([
+	['is gone', { url: 'http://127.0.0.1:9' }],
+	['refuses the key', { apiKey: 'wrong' }],
+	['has no such service', { serviceId: 'fruad' }],
+	['was given a URL that is none', { url: 'ftp://apinode.internal' }],
+])('the real-time example responds with a 502 that names nothing internal when the API node %s', async (what, data) => {
+	const credential = { url: apiNodeUrl, serviceId: 'demo', authentication: 'apiKey', apiKey: 'demo-key', ...data };
+	const body = { name: what, type: 'dataikuApiNodeApi', data: credential };
+	const dataikuApiNodeApi = await rest.call<{ id: string; name: string }>('POST', '/credentials', body);
+	const webhook = await nodeOf('dataiku-real-time', 'Payment');
+	const path = what.replaceAll(' ', '-');
+	const id = await importVariant('dataiku-real-time', {
+		Payment: { parameters: { ...webhook.parameters, path }, webhookId: path },
+		'Dataiku Predict': { credentials: { dataikuApiNodeApi } },
+	});
+	await rest.publish(id);
+	try {
+		let answer = await post(payment, path);
+		while (answer.status === 404) answer = await post(payment, path);
+		expect(answer.status).toBe(502);
+		expect(await answer.json()).toEqual({ error: 'The payment could not be scored. Try again later.' });
+	} finally {
+		await rest.call('POST', `/workflows/${id}/deactivate`, {});
+	}
 });
 
 test('the real-time example answers twenty callers at once, each with the score of its own payment', async () => {
@@ -175,6 +203,17 @@ test('the query example answers with the rows, and with an empty list when there
 	expect(await ask('customer_id=nobody')).toEqual([]);
 });
 
+test.each([
+	['lacks the customer', 'min_amount=50', /customer_id/],
+	['has an amount that is not a number', 'customer_id=C001&min_amount=much', /min_amount.*'much'/],
+	['has no parameter', '', /customer_id/],
+	['names the customer twice', 'customer_id=C001&customer_id=C002', /customer_id/],
+])('the query example responds with a 400 and the reason when a request %s', async (_what, query, reason) => {
+	const answer = await fetch(`${url}/webhook/transactions?${query}`);
+	expect(answer.status).toBe(400);
+	expect(await answer.json()).toEqual({ error: expect.stringMatching(reason) });
+});
+
 const health = async (path = 'model-health') => {
 	const answer = await fetch(`${url}/webhook/${path}`);
 	return { status: answer.status, body: (await answer.json()) as { healthy: boolean; reason?: string } };
@@ -236,6 +275,14 @@ test('the feedback example writes what became of a payment beside its score', as
 	const outcome = { payment_id: 'P-2', outcome: 'fraud' };
 	expect(await tell(outcome)).toEqual([200, { ...outcome, prediction }]);
 	expect(await tell({ ...outcome, payment_id: 'P-99' })).toEqual([404, { error: 'No such payment was scored' }]);
+	for (const incomplete of [
+		{},
+		{ payment_id: 'P-2' },
+		{ payment_id: 2, outcome: 'fraud' },
+		{ ...outcome, outcome: '' },
+	]) {
+		expect(await tell(incomplete)).toEqual([400, { error: 'payment_id and outcome are required, as text' }]);
+	}
 });
 
 test("the feedback example has the API node log each payment's id, which is no feature", async () => {
@@ -284,22 +331,19 @@ async function rowsOf<Row>(name: string): Promise<Row[]> {
 }
 
 test('the example for many workers scores every record of its chunks once, and no second time when it is started again', async () => {
-	await rest.run('dataiku-workers', 'Start the batch');
+	const start = await importVariant('dataiku-workers', {});
+	const ofTheSchedule = [await importVariant('dataiku-chunk', {}), await importVariant('dataiku-give-out', {})];
+	await rest.run(start, 'Start the batch');
+	for (const id of ofTheSchedule) await rest.publish(id);
 	const chunks = async () => await rowsOf<{ done: boolean; given: number }>('Batch chunks');
 	for (let open = 1; open > 0; await new Promise((resolve) => setTimeout(resolve, 200))) {
 		open = (await chunks()).filter(({ done }) => !done).length;
 	}
-	await rest.run('dataiku-workers', 'Start the batch');
+	await rest.run(start, 'Start the batch');
+	for (const id of ofTheSchedule) await rest.call('POST', `/workflows/${id}/deactivate`, {});
 	expect((await chunks()).map(({ given }) => given)).toEqual(Array(10).fill(1));
 	const results = await rowsOf<{ record: number; prediction: string; double: boolean }>('Batch results');
 	expect(results).toHaveLength(2_000);
 	expect(new Set(results.map(({ record }) => record)).size).toBe(2_000);
 	expect(results.every(({ prediction, double }) => prediction !== '' && !double)).toBe(true);
-});
-
-test('each example explains itself on its canvas', async () => {
-	for (const { name, nodes } of await examples()) {
-		const notes = nodes.filter(({ type }) => type === 'n8n-nodes-base.stickyNote');
-		expect([name, notes.length]).toEqual([name, 2]);
-	}
 });

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { detect } from 'detect-port';
 import { parse, stringify } from 'yaml';
 import { startApiNode } from '../../demo/api-node';
+import { examples } from '../../demo/demo';
 import { freePort } from '../../demo/n8n/free-port';
 import { installN8n, type Installation } from '../../demo/n8n/installation';
 import { N8n } from '../../demo/n8n/n8n';
@@ -269,7 +270,7 @@ class SavedWorkflow {
 		if (isNew) {
 			const data = { url: this.apiNodeUrl, serviceId: 'demo', authentication: 'apiKey', apiKey: 'demo-key' };
 			await n8n.importCredentials([{ id: 'dataiku-demo', name: 'Dataiku demo', type: 'dataikuApiNodeApi', data }]);
-			await n8n.importWorkflows(SAVED);
+			await n8n.importWorkflows(await examples(SAVED));
 			await writeFile(path.join(userFolder, 'imported'), version);
 		}
 		await n8n.start();

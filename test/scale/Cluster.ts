@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { examples, type Example } from '../../demo/demo';
 import { freePort } from '../../demo/n8n/free-port';
@@ -73,12 +73,7 @@ export class Cluster {
 			},
 			...credentials,
 		]);
-		const toImport = path.join(this.folder, 'workflows');
-		await mkdir(toImport);
-		for (const workflow of workflows) {
-			await writeFile(path.join(toImport, `${workflow.id}.json`), JSON.stringify(workflow));
-		}
-		await this.main.importWorkflows(toImport);
+		await this.main.importWorkflows(workflows);
 		await this.main.start();
 		this.rest = await N8nRest.signIn(this.main.url, this.installation, OWNER);
 	}

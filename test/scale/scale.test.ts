@@ -59,19 +59,21 @@ beforeAll(async () => {
 		realTime,
 		tokenWorkflow,
 		await example('dataiku-workers', {
-			'Every ten seconds': () => ({ rule: { interval: [{ field: 'seconds', secondsInterval: 2 }] } }),
 			Chunks: ({ jsCode }) => ({
 				jsCode: withNumbers(jsCode, {
 					'records = 2000': `records = ${batch.records}`,
 					'size = 200': `size = ${batch.size}`,
 				}),
 			}),
+		}),
+		await example('dataiku-give-out', {
+			'Every ten seconds': () => ({ rule: { interval: [{ field: 'seconds', secondsInterval: 2 }] } }),
 			'Due chunks': ({ jsCode }) => ({
 				jsCode: withNumbers(jsCode, { 'lease = 5 * 60 * 1000': `lease = ${batch.leaseSeconds} * 1000` }),
 			}),
-			// The record's number reaches the API nodes, which count what they served.
-			'Dataiku Predict': () => ({ include: 'all' }),
 		}),
+		// The record's number reaches the API nodes, which count what they served.
+		await example('dataiku-chunk', { 'Dataiku Predict': () => ({ include: 'all' }) }),
 	];
 	await cluster.start(workflows, [await connectedCredential()]);
 	for (const { id } of [realTime, tokenWorkflow]) await cluster.rest.publish(id);
@@ -248,13 +250,16 @@ async function chunksIn(): Promise<Chunk[]> {
 	return table ? await cluster.postgres.rows<Chunk>(`SELECT * FROM ${table}`) : [];
 }
 
+/** What runs a batch that was started. */
+const ofTheSchedule = ['dataiku-chunk', 'dataiku-give-out'];
+
 test(
 	'a batch over workers has each record once, though a worker, an API instance, Redis and the main process are killed',
 	async () => {
 		await haveWorkers(2);
 		for (const instance of cluster.instances) await instance.restart({ latencyMs: 100, servedIds });
-		await cluster.rest.publish('dataiku-workers');
 		await cluster.rest.run('dataiku-workers', 'Start the batch');
+		for (const id of ofTheSchedule) await cluster.rest.publish(id);
 		const done = async () => (await chunksIn()).filter((chunk) => chunk.done).length;
 		const chunks = Math.ceil(batch.records / batch.size);
 		const began = performance.now();
@@ -336,7 +341,7 @@ async function servedRecords() {
 }
 
 test('a worker without the package fails the calls that it takes, and the execution names the node type', async () => {
-	await cluster.rest.call('POST', '/workflows/dataiku-workers/deactivate', {});
+	for (const id of ofTheSchedule) await cluster.rest.call('POST', `/workflows/${id}/deactivate`, {});
 	for (const worker of cluster.workers) await worker.stop();
 	await cluster.addWorker({ withPackage: false });
 	// n8n misses some failures that come at once: such a call has no response, and another one is made.

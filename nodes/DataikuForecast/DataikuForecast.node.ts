@@ -37,9 +37,12 @@ export class DataikuForecast implements INodeType {
 			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
 		],
 		properties: [
-			toolDescription('Forecasts the next values of a time series from its history, which goes into one call.'),
+			...toolDescription('Forecasts the next values of a time series from its history, which goes into one call.'),
 			...endpointProperties,
-			...recordProperties('Records', 'The history of the series: a JSON list of records, each with its date'),
+			...recordProperties('Records', 'The history of the series: a JSON list of records, each with its date', {
+				fields: 'columns',
+				forTool: 'json',
+			}),
 			identifierColumnsProperty,
 			outputProperty('flat', 'perStep', 'perSeries', 'fullResponse'),
 			optionsProperty([...callOptions, ...dispatchOptions, seriesPerRequestOption, columnPrefixOption]),

@@ -38,9 +38,11 @@ export class DataikuLookup implements INodeType {
 			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
 		],
 		properties: [
-			toolDescription('Looks up a dataset row by key and returns its columns.'),
+			...toolDescription('Looks up a dataset row by key and returns its columns.'),
 			...endpointProperties,
-			...recordProperties('Keys', 'The key of one row: its columns by name, as a JSON object'),
+			...recordProperties('Keys', 'The key of one row: its columns by name, as a JSON object', {
+				fields: 'columns',
+			}),
 			outputProperty('enrich', 'withInput', 'resultOnly', 'fullResponse'),
 			ignoredRecordsProperty,
 			optionsProperty([...callOptions, ...batchOptions, resultFieldOption, columnPrefixOption]),

@@ -39,7 +39,7 @@ export class DataikuPredictEffect implements INodeType {
 			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
 		],
 		properties: [
-			toolDescription(
+			...toolDescription(
 				'Estimates with a causal model what a treatment would change for one record: the predicted effect.',
 			),
 			...endpointProperties,

@@ -38,10 +38,12 @@ export class DataikuRunFunction implements INodeType {
 			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
 		],
 		properties: [
-			toolDescription('Calls a function and returns its result.'),
+			...toolDescription('Calls a function and returns its result.'),
 			...endpointProperties,
 			// n8n takes no argument named `arguments`.
-			...recordProperties('Arguments', 'The arguments of the function by name, as a JSON object', 'function_arguments'),
+			...recordProperties('Arguments', 'The arguments of the function by name, as a JSON object', {
+				argument: 'function_arguments',
+			}),
 			outputProperty('withInput', 'resultOnly', 'fullResponse'),
 			optionsProperty([...callOptions, repeatableOption, resultFieldOption, parseJsonOption, splitArrayOption]),
 			retryNotice,

@@ -37,7 +37,7 @@ export class DataikuSqlQuery implements INodeType {
 			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
 		],
 		properties: [
-			toolDescription('Runs a predefined SQL query and returns the rows.'),
+			...toolDescription('Runs a predefined SQL query and returns the rows.'),
 			...endpointProperties,
 			...recordProperties('Parameters', 'The parameters of the query by name, as a JSON object'),
 			outputProperty('perRow', 'perQuery', 'fullResponse'),

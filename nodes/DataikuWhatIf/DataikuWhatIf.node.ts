@@ -198,7 +198,7 @@ export class DataikuWhatIf implements INodeType {
 			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
 		],
 		properties: [
-			toolDescription(
+			...toolDescription(
 				'Finds the smallest changes of one record with which a trained model predicts otherwise. A suggestion is the view of the model, not a proof of cause.',
 			),
 			...endpointProperties,

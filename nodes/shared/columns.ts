@@ -27,12 +27,30 @@ export function withRest(
 	return columns as IDataObject;
 }
 
+/** Columns with fields of an item behind the first of them, where both are seen without scrolling. */
+export function withFieldsBehindFirst(columns: JsonObject, input: JsonObject, fields: readonly string[]): JsonObject {
+	const [first] = Object.keys(columns);
+	if (first === undefined || fields.length === 0) return columns;
+	const json: JsonObject = {};
+	setOwn(json, first, columns[first]);
+	for (const name of fields) setOwn(json, name, input[name]);
+	return withRest(json, columns);
+}
+
 /** Maps in a result whose entries become columns, and what the names of these begin with. */
 const maps = [
 	['probas', 'proba_'],
 	['explanations', 'explanation_'],
 ] as const;
-const ownPlaces = new Set(['ignored', 'ignoreReason', 'prediction', 'probas', 'explanations', 'override']);
+const ownPlaces = new Set([
+	'ignored',
+	'ignoreReason',
+	'prediction',
+	'probas',
+	'explanations',
+	'probaPercentile',
+	'override',
+]);
 
 /** What DSS calls an override, of a result that a business rule decided in place of the model. */
 export const overrideOf = ({ override }: JsonObject): JsonObject | undefined =>
@@ -51,8 +69,8 @@ function overrideColumns(override: unknown): JsonObject {
 }
 
 /**
- * A result as columns, the answer first: `prediction`, `proba_<class>`, `explanation_<feature>`, then whatever else came, such
- * as the keys of a custom model, under its own name. `ignored` is a column only of a record that was ignored, and so is an
+ * A result as columns, the answer first: `prediction`, `proba_<class>`, `explanation_<feature>`, `proba_percentile`, then
+ * whatever else came, such as the keys of a custom model, under its own name. `ignored` is a column only of a record that was ignored, and so is an
  * override only of one that a rule decided.
  *
  * @param prefix what the name of each column begins with
@@ -72,6 +90,9 @@ export function flatResult(result: JsonObject, prefix: string): JsonObject {
 		if (isObject(entries)) for (const key of Object.keys(entries)) add(start + key, entries[key]);
 		else add(map, entries);
 	}
+	// In the style of the probabilities, unless a class is called so.
+	const percentile = Object.hasOwn(json, `${prefix}proba_percentile`) ? 'probaPercentile' : 'proba_percentile';
+	add(percentile, result.probaPercentile);
 	for (const name of Object.keys(result)) if (!ownPlaces.has(name)) add(name, result[name]);
 	if (result.override !== undefined) {
 		const override = overrideColumns(result.override);

@@ -1,9 +1,10 @@
 import type { FieldType, ILoadOptionsFunctions, ResourceMapperField, ResourceMapperFields } from 'n8n-workflow';
 import { type FieldSchema, fieldWords, type OperationName } from '../../client';
 import { connectEditor } from './connection';
-import { filledByModel } from './description/nodeProperties';
+import { type AboutEndpoint, filledByModel } from './description/nodeProperties';
 import { type Known, readDocument } from './documents';
 import { summaryOf } from './nodeErrors';
+import { operationNames } from './operations';
 import { isTool, textOf } from './parameters';
 import { shortened } from './shortened';
 
@@ -19,6 +20,7 @@ export function endpointFields(operation: OperationName) {
 		if (given === '') return { fields: [] };
 		let known: Known;
 		let fields: readonly FieldSchema[] = [];
+		let summary: string | undefined;
 		try {
 			const connection = await connectEditor(this);
 			const { endpointId, serviceId } = given.includes('://')
@@ -26,27 +28,30 @@ export function endpointFields(operation: OperationName) {
 				: { endpointId: given, serviceId: chosenService(this) };
 			known = await readDocument(connection, serviceId);
 			fields = known.document?.schemaOf(endpointId, operation)?.fields ?? [];
+			summary = known.document?.endpoints.find(
+				(each) => each.id === endpointId && each.operation === operation,
+			)?.summary;
 		} catch (error) {
 			known = { problem: error as Error };
 		}
 		const asTool = isTool(this.getNode());
-		if (fields.length > 0) return { fields: asTool ? argumentFields(fields) : fields.map(formField) };
+		if (fields.length > 0) return { fields: asTool ? argumentFields(fields, summary) : fields.map(formField) };
 		// A Python function refuses arguments that it does not name.
 		const isNamed = operation === 'runFunction' || operation === 'sqlQuery';
 		const instead = asTool
-			? 'choose "JSON", which the model fills in as a whole'
+			? 'the model fills in one JSON argument'
 			: isNamed
 				? 'all fields of the input item are sent, also those that the endpoint refuses. To choose them, use "Define Fields"'
 				: 'all fields of the input item are sent under their own names. To choose them, use "Define Fields"';
 		return {
 			fields: [],
-			emptyFieldsNotice: `${whyNoFields(known)}: ${instead}.`,
+			emptyFieldsNotice: `${whyNoFields(known, operation)}: ${instead}.`,
 		};
 	};
 }
 
-function whyNoFields({ document, problem, unserved }: Known): string {
-	if (document) return 'The OpenAPI document does not list the fields of this endpoint';
+function whyNoFields({ document, problem, unserved }: Known, operation: OperationName): string {
+	if (document) return `The OpenAPI document does not list the ${operationNames[operation].fields} of this endpoint`;
 	if (unserved) return 'This service has no OpenAPI document';
 	return `The OpenAPI document could not be read (${summaryOf(problem)})`;
 }
@@ -76,6 +81,8 @@ function formField({ name, type, description, enum: values, required }: FieldSch
 		canBeUsedToMatch: false,
 		required,
 		display: true,
+		// The editor adds it after the first run of a form that maps by name, and then takes the run for out of date.
+		removed: false,
 		type: options || type === 'boolean' ? 'options' : formType(type),
 		options: options ?? (type === 'boolean' ? yesOrNo : undefined),
 	};
@@ -88,11 +95,14 @@ const refused = new Set(['__proto__', 'arguments', 'binding', 'callee', 'caller'
  * The fields of a tool's form, each an argument that the model fills in: its name, type, and what else is known of it in
  * its description. Where the document says what is required, the others stay empty: a model would make them up.
  */
-function argumentFields(fields: readonly FieldSchema[]): ResourceMapperField[] {
+function argumentFields(
+	fields: readonly FieldSchema[],
+	endpointSummary?: string,
+): Array<ResourceMapperField & AboutEndpoint> {
 	const anyRequired = fields.some(({ required }) => required);
 	const taken = new Set<string>();
 	return fields.map((field) => {
-		const made = formField(field);
+		const made = { ...formField(field), endpointSummary: endpointSummary?.replace(/[.\s]+$/, '') };
 		if (anyRequired && !field.required) return made;
 		const plain = field.name.replace(/[^\w-]/g, '_').slice(0, 60) || 'field';
 		let key = plain;

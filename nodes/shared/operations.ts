@@ -1,11 +1,11 @@
 import type { OperationName } from '../../client';
 
-/** What an endpoint is that a node calls, and which node that is, for people. */
-export const operationNames: Record<OperationName, { node: string; kind: string }> = {
-	predict: { node: 'Dataiku Predict', kind: 'a prediction model' },
-	predictEffect: { node: 'Dataiku Predict Effect', kind: 'a causal model' },
-	lookup: { node: 'Dataiku Lookup', kind: 'a lookup' },
-	forecast: { node: 'Dataiku Forecast', kind: 'a forecasting model' },
-	sqlQuery: { node: 'Dataiku SQL Query', kind: 'a SQL query' },
-	runFunction: { node: 'Dataiku Run Function', kind: 'a function' },
+/** What an endpoint is that a node calls, which node that is, and what its fields are called, for people. */
+export const operationNames: Record<OperationName, { node: string; kind: string; fields: string }> = {
+	predict: { node: 'Dataiku Predict', kind: 'a prediction model', fields: 'fields' },
+	predictEffect: { node: 'Dataiku Predict Effect', kind: 'a causal model', fields: 'fields' },
+	lookup: { node: 'Dataiku Lookup', kind: 'a lookup', fields: 'columns' },
+	forecast: { node: 'Dataiku Forecast', kind: 'a forecasting model', fields: 'columns' },
+	sqlQuery: { node: 'Dataiku SQL Query', kind: 'a SQL query', fields: 'parameters' },
+	runFunction: { node: 'Dataiku Run Function', kind: 'a function', fields: 'arguments' },
 };

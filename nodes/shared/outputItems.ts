@@ -1,6 +1,6 @@
 import type { IDataObject, INodeExecutionData } from 'n8n-workflow';
 import { InvalidCallError, type JsonObject, setOwn } from '../../client';
-import { withRest } from './columns';
+import { withFieldsBehindFirst, withRest } from './columns';
 import { isObject } from './isObject';
 import { combine, type Parameters, type Reader, textOf } from './parameters';
 
@@ -69,6 +69,8 @@ interface ColumnsOf {
 	prefix?: string;
 	/** A field of the input stays where the response has no column of its name. */
 	keepsInput?: boolean;
+	/** Fields of the input that stand behind the first column. */
+	identifying?: readonly string[];
 	/** Of a record without a response: the columns that look like an earlier model's probabilities. */
 	earlier?: readonly string[];
 }
@@ -87,11 +89,12 @@ export class RunColumns {
 	private readonly runs: Alike[] = [];
 
 	/** @param own the names of the columns that the response gave the item */
-	add(item: INodeExecutionData, own: readonly string[], { prefix, keepsInput, earlier }: ColumnsOf = {}): void {
+	add(item: INodeExecutionData, own: readonly string[], of: ColumnsOf = {}): void {
+		const { prefix, keepsInput, identifying = [], earlier } = of;
 		let last = this.runs.at(-1);
 		const isAlike = last?.prefix === prefix && last?.keepsInput === keepsInput && last?.earlier === earlier;
-		if (!last || !isAlike || !areEqual(own, last.own)) {
-			this.runs.push((last = { prefix, keepsInput, earlier, own, items: [] }));
+		if (!last || !isAlike || !areEqual(own, last.own) || !areEqual(identifying, last.identifying ?? [])) {
+			this.runs.push((last = { ...of, own, items: [] }));
 		}
 		last.items.push(item);
 	}
@@ -104,7 +107,7 @@ export class RunColumns {
 		}
 		const none = Object.fromEntries(names);
 		const answered = this.runs.some(({ earlier }) => !earlier);
-		for (const { items, own, keepsInput, earlier = [] } of this.runs) {
+		for (const { items, own, keepsInput, identifying = [], earlier = [] } of this.runs) {
 			// Where no record had a response, the endpoint's classes are unknown.
 			if (!answered) for (const { json } of items) for (const name of earlier) delete json[name];
 			if (own.length === names.size) continue;
@@ -115,7 +118,7 @@ export class RunColumns {
 				}
 				const columns: JsonObject = { ...none };
 				for (const name of own) setOwn(columns, name, item.json[name]);
-				item.json = withRest(columns, item.json);
+				item.json = withRest(withFieldsBehindFirst(columns, item.json, identifying), item.json);
 			}
 		}
 	}

@@ -1,7 +1,7 @@
 import type { IDataObject, INodeExecutionData } from 'n8n-workflow';
 import type { JsonObject, RecordOutcome } from '../../client';
 import { isObject } from './isObject';
-import { flatResult, prefixed, withRest } from './columns';
+import { flatResult, prefixed, withFieldsBehindFirst, withRest } from './columns';
 import { type OutputNames, type RunColumns, successItem } from './outputItems';
 import { textOf } from './parameters';
 
@@ -34,7 +34,7 @@ export const recordOutputs: RecordOutputs = {
 };
 
 const ofIgnored = ['ignored', 'ignoreReason'];
-const ofPredictions = [...ofIgnored, 'prediction', 'probaPercentile', 'probas', 'explanations', 'override'];
+const ofPredictions = [...ofIgnored, 'prediction', 'proba_percentile', 'probas', 'explanations', 'override'];
 const explanation = 'explanation_';
 const noNames: readonly string[] = [];
 /** What a node says in `ignored`; anything else is a person's own. */
@@ -67,7 +67,22 @@ function earlierOverride(json: JsonObject, prefix: string, probas: unknown): rea
 	return [rule, `${prefix}override_changed`, prediction, ...classes, ...earlierProbas(json, `${prefix}model_`)];
 }
 
-/** The result as columns, then the input's fields without the columns of an earlier response. */
+/** So many columns are seen beside the prediction. */
+const mostIdentifying = 2;
+
+/** The first fields that tell which item it is: a text or number that the model was not given. */
+function identifyingFields(json: JsonObject, isOther: (name: string, value: unknown) => boolean): readonly string[] {
+	const names: string[] = [];
+	for (const name of Object.keys(json)) {
+		const value = json[name];
+		if (typeof value !== 'string' && typeof value !== 'number') continue;
+		if (!isOther(name, value)) names.push(name);
+		if (names.length === mostIdentifying) break;
+	}
+	return names;
+}
+
+/** The result as columns, behind the first of them what identifies the item, then the input's other fields without the columns of an earlier response. */
 function flat(fixed: readonly string[]): RecordOutputs[string] {
 	const fixedNames = new Set(fixed);
 	const explains = fixedNames.has('explanations');
@@ -86,9 +101,14 @@ function flat(fixed: readonly string[]): RecordOutputs[string] {
 			overridden ??= earlierOverride(source.json, prefix, result.probas);
 			return overridden.includes(name);
 		};
-		const item = successItem(withRest(json, source.json, isEarlier), itemIndex, source);
+		const identifying = identifyingFields(
+			source.json,
+			(name, value) => Object.hasOwn(record, name) || Object.hasOwn(json, name) || isEarlier(name, value),
+		);
+		const answer = withFieldsBehindFirst(json, source.json, identifying);
+		const item = successItem(withRest(answer, source.json, isEarlier), itemIndex, source);
 		const earlier = () => (explains ? earlierProbas(source.json, prefix) : noNames);
-		columns.add(item, own, { prefix, earlier: result.ignored === true ? earlier() : undefined });
+		columns.add(item, own, { prefix, identifying, earlier: result.ignored === true ? earlier() : undefined });
 		return item;
 	};
 }

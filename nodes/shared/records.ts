@@ -93,7 +93,7 @@ export class Records {
 	private readerFor(source: string): RecordReader {
 		const { parameters, items, named } = this;
 		if (source === 'fields') return assignedFields(parameters);
-		if (source === 'json') {
+		if (source === 'json' || (source === 'mapping' && this.form.isOneArgument)) {
 			const recordJson = parameters.reader<unknown>('recordJson', '');
 			return (i) => toObject(this.alone(parse(recordJson(i), 'record')), 'record');
 		}
@@ -221,12 +221,16 @@ function without<Holder extends JsonObject>(holder: Holder, [key = '', ...deeper
  */
 class Form {
 	readonly fields: readonly FormField[] | undefined;
+	/** A tool's form without fields: the model fills in one argument. */
+	readonly isOneArgument: boolean;
 	private readonly mode: Reader<string>;
 	private readonly byId: ReadonlyMap<string, FormField>;
 	private values: Reader<JsonObject | null> | undefined;
 
 	constructor(private readonly parameters: Parameters) {
-		const { schema } = (parameters.rawValue('mapping') ?? {}) as Partial<ResourceMapperValue>;
+		const { schema, value, mappingMode } = (parameters.rawValue('mapping') ?? {}) as Partial<ResourceMapperValue>;
+		const isEmpty = !schema?.length && Object.keys(value ?? {}).length === 0;
+		this.isOneArgument = parameters.asTool && isEmpty && mappingMode !== 'autoMapInputData';
 		this.fields = schema?.length ? schema.filter(({ removed }) => !removed) : undefined;
 		this.byId = new Map(schema?.map((field) => [field.id, field]));
 		const mode = parameters.reader('mapping.mappingMode', 'autoMapInputData');

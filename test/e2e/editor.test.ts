@@ -53,7 +53,7 @@ test('whoever types "dataiku" finds the node, fills it in, and sees each payment
 		expect.arrayContaining(['fraud', 'house_price', 'ticket_team']),
 	);
 	const { columns, rows } = await editor.execute();
-	expect(columns.slice(0, 3)).toEqual(['prediction', 'proba_legitimate', 'proba_fraud']);
+	expect(columns.slice(0, 4)).toEqual(['prediction', 'payment_id', 'proba_legitimate', 'proba_fraud']);
 	expect(rows).toHaveLength(payments.length);
 	payments.forEach(({ payment_id }, i) => {
 		expect(rows[i]).toMatch(new RegExp(`^(fraud|legitimate).*${payment_id}`));
@@ -100,7 +100,7 @@ const forms: Record<string, Form> = {
 			country: '{{ $json.country }}',
 			merchant_category: 'electronics',
 		},
-		columns: ['prediction', 'proba_legitimate', 'proba_fraud'],
+		columns: ['prediction', 'payment_id', 'proba_legitimate', 'proba_fraud'],
 		rows: [/^fraud.*P-1/, /^legitimate.*P-2/, /^legitimate.*P-3/],
 	},
 	'Dataiku Predict Effect': {
@@ -110,8 +110,8 @@ const forms: Record<string, Form> = {
 			{ customer: 'Ben', age: 61, visits: 1, loyalty: 'none' },
 		],
 		form: { age: '{{ $json.age }}', visits: '{{ $json.visits }}', basket: '38.5', loyalty: 'silver' },
-		columns: ['predictedEffect', 'treatment'],
-		rows: [/^-?\d+\.\d+coupon.*Ana/, /^-?\d+\.\d+coupon.*Ben/],
+		columns: ['predictedEffect', 'customer', 'treatment'],
+		rows: [/^-?\d+\.\d+Ana.*coupon/, /^-?\d+\.\d+Ben.*coupon/],
 	},
 	'Dataiku Lookup': {
 		endpoint: 'customer: ',
@@ -214,7 +214,7 @@ test.each([
 	}
 });
 
-test('as a tool, a model fills in the JSON, or each feature of the form by its name and description', async () => {
+test('as a tool, a model fills in each documented feature by its name and description once the endpoint is chosen, or the JSON', async () => {
 	const agent = { ...node('AI Agent', '@n8n/n8n-nodes-langchain.agent', { options: {} }, 220), typeVersion: 3.1 };
 	const editor = await EditorPage.open(browser, rest, url, [manualTrigger, agent]);
 	await editor.search('dataiku', ['Dataiku Predict Tool', 'Dataiku Forecast Tool'], 'ai_tool');
@@ -222,14 +222,9 @@ test('as a tool, a model fills in the JSON, or each feature of the form by its n
 	await editor.chooseCredential('Dataiku demo');
 	await editor.chooseFromList('endpointId', 'fraud: ');
 	const parameters = editor.page.getByTestId('node-parameters');
-	const json = [['JSON', 'The features of one record by name, as a JSON object']];
-	expect(await editor.filledByModel(parameters)).toEqual(json);
-	await parameters.getByTestId('fromAI-override-field').locator('svg').last().click();
-	await parameters.getByTestId('fromAI-override-field').waitFor({ state: 'detached' });
-	await parameters.getByTestId('from-ai-override-button').last().click();
-	await parameters.getByTestId('fromAI-override-field').waitFor();
-	expect(await editor.filledByModel(parameters)).toEqual(json);
-	await editor.choose('recordSource', 'Endpoint Fields');
+	expect(await editor.parameter('purpose').locator('textarea').inputValue()).toMatch(
+		/^Scores one record .* each class\.$/,
+	);
 	const form = editor.page.getByTestId('resource-mapper-container');
 	await form.getByText(/^customer_id/).waitFor();
 	expect(await editor.filledByModel(form)).toEqual([
@@ -246,6 +241,50 @@ test('as a tool, a model fills in the JSON, or each feature of the form by its n
 			'customer_id (string; Looked up for what is known of the customer)',
 		],
 	]);
+	await editor.choose('recordSource', 'JSON');
+	const json = [['JSON', 'The features of one record by name, as a JSON object']];
+	await parameters.getByTestId('fromAI-override-field').waitFor();
+	expect(await editor.filledByModel(parameters)).toEqual(json);
+	await parameters.getByTestId('fromAI-override-field').locator('svg').last().click();
+	await parameters.getByTestId('fromAI-override-field').waitFor({ state: 'detached' });
+	await parameters.getByTestId('from-ai-override-button').last().click();
+	await parameters.getByTestId('fromAI-override-field').waitFor();
+	expect(await editor.filledByModel(parameters)).toEqual(json);
+});
+
+test('a form keeps what was filled in, and its run is not out of date, when another credential is chosen', async () => {
+	const data = { url: apiNodeUrl, serviceId: 'demo', authentication: 'apiKey', apiKey: 'demo-key' };
+	const name = 'The same node';
+	await rest.call('POST', '/credentials', { name, type: 'dataikuApiNodeApi', data });
+	const unset = withEndpoint({ endpointId: { __rl: true, mode: 'list', value: '' } });
+	const editor = await EditorPage.open(browser, rest, url, [manualTrigger, paymentsNode, unset]);
+	await editor.node('Dataiku Predict').dblclick();
+	expect(await editor.page.getByTestId('mapping-mode-select').count()).toBe(0);
+	await editor.chooseFromList('endpointId', 'fraud: ');
+	await editor.page.getByTestId('mapping-mode-select').waitFor();
+	await editor.execute();
+	await editor.page.getByText('Node executed successfully').waitFor();
+	expect(await editor.page.getByText(/parameters have changed/).count()).toBe(0);
+	await editor.fillForm({ amount: '{{ $json.amount }}', hour: '7' });
+	await editor.choose('output', 'Input and Result');
+	await editor.chooseCredential(name);
+	await editor.chooseFromList('endpointId', 'fraud: ');
+	await editor.page.getByTestId('mapping-mode-select').waitFor();
+	expect(await editor.parameter('hour').locator('input').inputValue()).toBe('7');
+	await editor.parameter('amount').getByText('{{ $json.amount }}').waitFor();
+	expect(await editor.parameter('output').locator('input').inputValue()).toBe('Input and Result');
+});
+
+test('a hint before the run says what a batch size of 1 costs many items', async () => {
+	const many = {
+		...paymentsNode,
+		parameters: { jsCode: 'return Array.from({ length: 1000 }, () => ({ amount: 1 }))' },
+	};
+	const one = withEndpoint({ options: { batchSize: 1 } });
+	const editor = await EditorPage.open(browser, rest, url, [manualTrigger, many, one]);
+	await editor.node('Dataiku Predict').dblclick();
+	await editor.executePrevious();
+	await editor.page.getByText('Batch Size 1 sends one request per item').waitFor();
 });
 
 test('a misspelled feature is seen in a hint, with what was meant', async () => {

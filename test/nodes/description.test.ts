@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import {
 	type ICredentialType,
 	type INodeExecutionData,
+	type INodeParameters,
 	type INodeProperties,
 	type INodePropertyCollection,
 	type INodePropertyOptions,
@@ -177,7 +178,8 @@ describe.each(nodeTypes)('%s', (type) => {
 	it('as a tool, is filled in by the model without a setting', () => {
 		const properties = inVariant(true, descriptionOf(type).properties);
 		const by = Object.fromEntries(properties.map((each) => [each.name, each]));
-		expect(by.recordSource!.default).toBe('json');
+		// A form has no place for the history of a forecast.
+		expect(by.recordSource!.default).toBe(type === 'dataikuForecast' ? 'json' : 'mapping');
 		expect(by.recordJson!.default).toMatch(
 			/^=\{\{ \/\*.*\*\/ \$fromAI\('[a-z_]+', `[^`]+`, 'json', '\[\{\}\]'\) \}\}$/,
 		);
@@ -206,7 +208,77 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect(defaults(properties)).toEqual({ ...common, ...contract[type]!.parameters });
 		expect(defaults(optionsOf(options!))).toEqual({ ...commonOptions, ...contract[type]!.options });
 		// A name that stands twice, for two sets of conditions, would hide behind the other.
-		expect(properties).toHaveLength(Object.keys({ ...common, ...contract[type]!.parameters }).length);
+		const shown = properties.filter((each) => each.type !== 'hidden');
+		expect(shown).toHaveLength(Object.keys({ ...common, ...contract[type]!.parameters }).length);
+	});
+
+	/** What n8n keeps of what a node holds, and what of it the panel shows. */
+	const kept = (fullName: string, values: INodeParameters) => {
+		const { description } = nodes.types.getByNameAndVersion(fullName);
+		const of = {
+			id: 'n',
+			name: 'n',
+			type: fullName,
+			typeVersion: 1,
+			position: [0, 0] as [number, number],
+			parameters: {},
+		};
+		const all = NodeHelpers.getNodeParameters(description.properties, values, true, false, of, description) ?? {};
+		const visible = description.properties.filter((each) => each.type !== 'hidden');
+		const shown = visible.filter((each) => NodeHelpers.displayParameter(all, each, of, description));
+		return { all, shown: shown.map(({ name }) => name) };
+	};
+	const filled = {
+		mappingMode: 'defineBelow',
+		value: { amount: '={{ $json.amount }}' },
+		schema: [{ id: 'amount', displayName: 'amount', required: false, display: true }],
+	};
+
+	it('shows the form only once there is an endpoint, and keeps what it holds while another credential empties that', () => {
+		const name = nodes.fullName(type);
+		const chosen = { endpointId: endpoint('e'), recordSource: 'mapping', mapping: filled, output: 'fullResponse' };
+		expect(kept(name, chosen).shown).toContain('mapping');
+		expect(kept(name, { ...chosen, endpointId: '={{ $json.endpoint }}' }).shown).toContain('mapping');
+		for (const mode of ['list', 'id', 'url']) {
+			const emptied = kept(name, { ...chosen, endpointId: { __rl: true, mode, value: '' } });
+			expect(emptied.shown).not.toContain('mapping');
+			expect(kept(name, { ...emptied.all, endpointId: endpoint('e') }).all).toEqual(kept(name, chosen).all);
+		}
+	});
+
+	it('as a tool, describes itself in words, to which the endpoint and what its document says are added', async () => {
+		const by = Object.fromEntries(descriptionOf(type).properties.map((each) => [each.name, each]));
+		const { purpose, toolDescription } = by;
+		expect(purpose!.default).toMatch(/^[A-Z][^={}]+\.$/);
+		const described = async (mapping: object) =>
+			await evaluated(`${type}Tool`, toolDescription!.default as string, {
+				...{ endpointId: endpoint('e'), recordSource: 'mapping', mapping },
+				purpose: 'Says whether a payment is fraud.',
+			});
+		const after =
+			' If the response contains "error", there is no result. Fix the input as described and call again. Never invent values.';
+		const before = 'Says whether a payment is fraud. Endpoint: e';
+		expect(await described({ mappingMode: 'defineBelow', value: null })).toBe(`${before}.${after}`);
+		expect(await described({ mappingMode: 'defineBelow', value: {}, schema: [] })).toBe(`${before}.${after}`);
+		const [field] = filled.schema;
+		const schema = [{ ...field, endpointSummary: 'Is a payment fraud?' }];
+		expect(await described({ ...filled, schema })).toBe(`${before} (Is a payment fraud?).${after}`);
+	});
+
+	it('as a tool, has one argument as long as the form has no fields, and those of the form from then on', () => {
+		const name = `${nodes.fullName(type)}Tool`;
+		const shown = (mapping: object) =>
+			kept(name, { endpointId: endpoint('e'), recordSource: 'mapping', ...mapping }).shown.filter((each) =>
+				['mapping', 'recordJson'].includes(each),
+			);
+		expect(shown({})).toEqual(['mapping', 'recordJson']);
+		expect(shown({ mapping: { mappingMode: 'defineBelow', value: {}, schema: [] } })).toEqual([
+			'mapping',
+			'recordJson',
+		]);
+		expect(shown({ mapping: filled })).toEqual(['mapping']);
+		const json = kept(name, { endpointId: endpoint('e'), recordSource: 'json', mapping: filled }).shown;
+		expect(json.filter((each) => ['mapping', 'recordJson'].includes(each))).toEqual(['recordJson']);
 	});
 
 	// n8n before 2.41 runs no workflow with such a node: "Cannot convert undefined or null to object".

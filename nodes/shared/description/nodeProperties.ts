@@ -1,4 +1,5 @@
 import {
+	type DisplayCondition,
 	type INodeProperties,
 	type INodePropertyOptions,
 	type INodeTypeDescription,
@@ -17,12 +18,12 @@ export const commonDescription = {
 	parameterPane: 'wide',
 } satisfies Partial<INodeTypeDescription>;
 
-/** Before a run: settings that will hurt with the items at hand. */
+/** Before a run: settings that will hurt with the items at hand. n8n shows in the input pane the hints of the node before. */
 export const batchHints: NodeHint[] = [
 	{
 		message: 'Batch Size 1 sends one request per item. Increase it to speed up this run',
 		type: 'info',
-		location: 'inputPane',
+		location: 'outputPane',
 		whenToDisplay: 'beforeExecution',
 		displayCondition:
 			'={{ $parameter["options"]["batchSize"] === 1 && !$parameter["options"]["files"] && $input.all().length >= 1000 }}',
@@ -33,7 +34,7 @@ export const dispatchHints: NodeHint[] = [
 	{
 		message: 'Items with different dispatch keys cannot be batched',
 		type: 'info',
-		location: 'inputPane',
+		location: 'outputPane',
 		whenToDisplay: 'beforeExecution',
 		displayCondition: '={{ Boolean($parameter["options"]["dispatchKey"]) && $input.all().length >= 1000 }}',
 	},
@@ -96,13 +97,20 @@ export const endpointProperties: INodeProperties[] = [
 	},
 ];
 
-/** A property that is another one in the variant of a node that AI agents use. */
-export function withToolVariant(property: INodeProperties, changes: Partial<INodeProperties>): INodeProperties[] {
+/** A property that is another one, or one of several, in the variant of a node that AI agents use. */
+export function withToolVariant(
+	property: INodeProperties,
+	...variants: Array<Partial<INodeProperties>>
+): INodeProperties[] {
 	const { displayOptions } = property;
 	const asTool = { '@tool': [true] };
 	return [
 		{ ...property, displayOptions: { ...displayOptions, hide: { ...displayOptions?.hide, ...asTool } } },
-		{ ...property, ...changes, displayOptions: { ...displayOptions, show: { ...displayOptions?.show, ...asTool } } },
+		...variants.map((changes) => {
+			const variant = { ...property, ...changes };
+			const show = { ...variant.displayOptions?.show, ...asTool };
+			return { ...variant, displayOptions: { ...variant.displayOptions, show } };
+		}),
 	];
 }
 
@@ -110,11 +118,21 @@ export function withToolVariant(property: INodeProperties, changes: Partial<INod
  * Where records come from.
  *
  * @param what what a record is called in a node, for labels
- * @param forModel what a model is told to make of it, and the name of the argument
+ * @param forModel what a model is told to make of it
+ * @param argument what the model's argument is called
+ * @param fields what the parts of a record are called
+ * @param forTool where a tool's record comes from unless a person chooses: a form has no place for a list
  */
-export function recordProperties(what: string, forModel: string, argument = what.toLowerCase()): INodeProperties[] {
+export function recordProperties(
+	what: string,
+	forModel: string,
+	{
+		argument = what.toLowerCase(),
+		fields = what.toLowerCase(),
+		forTool = 'mapping',
+	}: { argument?: string; fields?: string; forTool?: 'mapping' | 'json' } = {},
+): INodeProperties[] {
 	const ofInputItem = { recordSource: ['inputItem'] };
-	const fields = what.toLowerCase();
 	const form = {
 		name: 'Endpoint Fields',
 		value: 'mapping',
@@ -133,6 +151,21 @@ export function recordProperties(what: string, forModel: string, argument = what
 		supportAutoMap: true,
 	};
 	const loadOptionsDependsOn = ['endpointId.value'];
+	const ofForm = { recordSource: ['mapping'] };
+	const isChosen = [{ _cnd: { exists: true } }] satisfies [DisplayCondition];
+	const mapper: INodeProperties = {
+		displayName: what,
+		name: 'mapping',
+		type: 'resourceMapper',
+		noDataExpression: true,
+		default: { mappingMode: 'autoMapInputData', value: null },
+		typeOptions: { loadOptionsDependsOn, resourceMapper },
+	};
+	const filledInByModel = {
+		// Where the default is left out, agents before version 3 are told nothing of a call without arguments.
+		default: `={{ ${filledByModel} $fromAI('${argument}', \`${forModel}\`, 'json', '[{}]') }}`,
+		description: 'Filled in by the model as a JSON object',
+	};
 	return [
 		...withToolVariant(
 			{
@@ -144,27 +177,29 @@ export function recordProperties(what: string, forModel: string, argument = what
 			},
 			{
 				options: [
+					{
+						...form,
+						description:
+							'Each documented field is an argument that the model fills in. Without a document, there is one JSON argument.',
+					},
 					{ ...json, description: `All ${fields} are one argument, which the model fills in` },
-					{ ...form, description: 'Each field that the endpoint documents is an argument of its own' },
 				],
-				default: 'json',
+				default: forTool,
 			},
 		),
 		...withToolVariant(
-			{
-				displayName: what,
-				name: 'mapping',
-				type: 'resourceMapper',
-				noDataExpression: true,
-				default: { mappingMode: 'autoMapInputData', value: null },
-				typeOptions: { loadOptionsDependsOn, resourceMapper },
-				displayOptions: { show: { recordSource: ['mapping'] } },
-			},
+			{ ...mapper, displayOptions: { show: { ...ofForm, endpointId: isChosen } } },
 			{
 				default: { mappingMode: 'defineBelow', value: null },
 				typeOptions: { loadOptionsDependsOn, resourceMapper: { ...resourceMapper, supportAutoMap: false } },
 			},
 		),
+		// The editor drops what a hidden field holds. A change of the credential empties the endpoint.
+		{
+			...mapper,
+			type: 'hidden',
+			displayOptions: { show: ofForm, hide: { endpointId: isChosen, '@tool': [true] } },
+		},
 		{
 			displayName: 'Include',
 			name: 'include',
@@ -216,26 +251,49 @@ export function recordProperties(what: string, forModel: string, argument = what
 				description: 'One JSON object for each item',
 				displayOptions: { show: { recordSource: ['json'] } },
 			},
+			filledInByModel,
+			// The one argument of a form without fields, which would have none.
 			{
-				// Where the default is left out, agents before version 3 are told nothing of a call without arguments.
-				default: `={{ ${filledByModel} $fromAI('${argument}', \`${forModel}\`, 'json', '[{}]') }}`,
-				description: 'Filled in by the model as a JSON object',
+				...filledInByModel,
+				displayOptions: { show: ofForm, hide: { '/mapping.schema': isChosen } },
 			},
 		),
 	];
 }
 
-/** The description that a model reads, which n8n evaluates: it tells two tools apart by their endpoints. */
-export const toolDescription = (does: string): INodeProperties => ({
-	displayName: 'Description',
-	name: 'toolDescription',
-	type: 'string',
-	typeOptions: { rows: 4 },
-	default: `=${does} Endpoint: {{ ($parameter["endpointId"] || "").split("/public/api/v1/").pop() }}. If the response contains "error", there is no result. Fix the input as described and call again. Never invent values.`,
-	required: true,
-	description: 'Explain to the model what this tool does and when to use it',
-	displayOptions: { show: { '@tool': [true] } },
-});
+/** What a form's fields tell of their endpoint, and what a tool's description makes of it. */
+export interface AboutEndpoint {
+	endpointSummary?: string;
+}
+const summary: keyof AboutEndpoint = 'endpointSummary';
+
+/**
+ * The description that a model reads. n8n evaluates it: the words of a person, what tells two tools apart, their endpoints and
+ * what their documents say of them, and how to go on after an error.
+ */
+export const toolDescription = (does: string): INodeProperties[] => [
+	{
+		displayName: 'Full Description',
+		name: 'toolDescription',
+		type: 'string',
+		typeOptions: { rows: 4 },
+		default: `={{ $parameter["purpose"] }} Endpoint: {{ ($parameter["endpointId"] || "").split("/public/api/v1/").pop() }}{{ $parameter["mapping"]?.schema?.[0]?.${summary} ? " (" + $parameter["mapping"].schema[0].${summary} + ")" : "" }}. If the response contains "error", there is no result. Fix the input as described and call again. Never invent values.`,
+		required: true,
+		description: 'The text that the model reads: the description, the endpoint, and what to do after an error',
+		isNodeSetting: true,
+		displayOptions: { show: { '@tool': [true] } },
+	},
+	{
+		displayName: 'Description',
+		name: 'purpose',
+		type: 'string',
+		typeOptions: { rows: 2 },
+		default: does,
+		required: true,
+		description: 'Explain to the model what this tool does and when to use it. The endpoint is added.',
+		displayOptions: { show: { '@tool': [true] } },
+	},
+];
 
 const outputDescriptions = {
 	flat: {
@@ -289,6 +347,7 @@ export const ignoredRecordsProperty: INodeProperties = {
 		{ name: 'Remove', value: 'drop', description: 'Remove the item from the output' },
 	],
 	default: 'keep',
+	isNodeSetting: true,
 	description: 'How to handle records that the API node ignored, e.g. because a lookup found no match',
 };
 

@@ -76,7 +76,7 @@ export function expectRightAnswers(answers: Record<string, IDataObject[]>, { sen
 			prediction: 'fraud',
 			proba_legitimate: expect.any(Number),
 			proba_fraud: expect.any(Number),
-			probaPercentile: expect.any(Number),
+			proba_percentile: expect.any(Number),
 		},
 	]);
 	expect(answers.coupon_effect).toMatchObject([{ predictedEffect: expect.any(Number) }]);

@@ -128,8 +128,30 @@ describe('as columns, which is the default', () => {
 			expect.stringMatching(/^explanation_(amount|hour|country|merchant_category|card_present)$/),
 			expect.stringMatching(/^explanation_/),
 		]);
-		expect(names.slice(4)).toEqual(['probaPercentile', ...Object.keys(payment)]);
+		expect(names.slice(4)).toEqual(['proba_percentile', ...Object.keys(payment)]);
 		expect(json).toMatchObject({ ...payment, prediction: 'fraud' });
+	});
+
+	it('puts what tells the items apart behind the prediction when the model was not given it', async () => {
+		const items = [
+			{ note: null, card: { number: 1 }, payment_id: 'P-1', amount: 12, country: 'FR', clerk: 7, comment: 'x' },
+			{ payment_id: 'P-2', amount: 14, country: 'DE', clerk: '', comment: 'y' },
+		];
+		const flat = async (parameters: IDataObject, options: IDataObject = {}) =>
+			(await run('dataikuPredict', { url: node.url, endpointId: 'fraud', items, options, parameters })).output.map(
+				({ json }) => Object.keys(json),
+			);
+		const columns = ['proba_legitimate', 'proba_fraud', 'proba_percentile'];
+		const chosen = { output: 'flat', recordSource: 'inputItem', include: 'selected', includeFields: 'amount, country' };
+		const [first, second] = await flat(chosen);
+		expect(first).toEqual([
+			...['prediction', 'payment_id', 'clerk', ...columns, 'note', 'card', 'amount', 'country', 'comment'],
+		]);
+		expect(second).toEqual(['prediction', 'payment_id', 'clerk', ...columns, 'amount', 'country', 'comment']);
+		const [prefixed] = await flat(chosen, { columnPrefix: 'fraud_' });
+		expect(prefixed!.slice(0, 4)).toEqual(['fraud_prediction', 'payment_id', 'clerk', 'fraud_proba_legitimate']);
+		const [whole] = await flat({ output: 'flat', recordSource: 'inputItem' });
+		expect(whole!.slice(0, 4)).toEqual(['prediction', ...columns]);
 	});
 
 	it('lets the answer win where the input has a field of its name, or gives it a prefix', async () => {

@@ -29,7 +29,7 @@ it.each(nodeTypes)('%s has the documented fields of its example endpoint', async
 
 it('gives each field its type, choices and label', async () => {
 	const { fields } = await fieldsOf('fraud', { url: node.url });
-	const common = { defaultMatch: false, canBeUsedToMatch: false, required: false, display: true };
+	const common = { defaultMatch: false, canBeUsedToMatch: false, required: false, display: true, removed: false };
 	const countries = ['DE', 'ES', 'FR', 'GB', 'IT', 'US'];
 
 	expect(fields.slice(0, 3)).toEqual([
@@ -180,6 +180,16 @@ describe('says in place of fields', () => {
 		expect(emptyFieldsNotice).toMatch(instead);
 	});
 
+	it.each([
+		['dataikuLookup', 'columns'],
+		['dataikuForecast', 'columns'],
+		['dataikuSqlQuery', 'parameters'],
+		['dataikuRunFunction', 'arguments'],
+	])('in the words of %s, whose fields are %s', async (type, fields) => {
+		const { emptyFieldsNotice } = await fieldsOf('none', { type, url: node.url });
+		expect(emptyFieldsNotice).toMatch(new RegExp(`^The OpenAPI document does not list the ${fields} of this endpoint`));
+	});
+
 	it('that the document does not list the fields of one that has no schema', async () => {
 		expect((await fieldsFor({})).emptyFieldsNotice).toMatch(/^The OpenAPI document does not list the fields/);
 	});
@@ -216,4 +226,10 @@ it("leaves a document's words text in the arguments of a tool's form, whatever t
 	});
 	const { fields } = await fieldsOf('e', { type: 'dataikuPredictTool', url: node.url, openApiFrom: 'text', openApi });
 	expect(fields[0]!.defaultValue).toMatch(/^=\{\{ \/\*[\w-]+\*\/ \$fromAI\('[\w-]+', `[^`\\{}]*`, 'number'\) \}\}$/);
+});
+
+it('gives each argument of a tool what the document says of its endpoint', async () => {
+	const { fields } = await fieldsOf('fraud', { type: 'dataikuPredictTool', url: node.url });
+	const about = fields.map((field) => (field as { endpointSummary?: string }).endpointSummary);
+	expect(new Set(about)).toEqual(new Set(['Is a card payment fraudulent?']));
 });

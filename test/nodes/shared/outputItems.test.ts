@@ -233,7 +233,7 @@ describe('what a failure added to an item is not sent again', () => {
 describe("an earlier node's columns", () => {
 	const earlier = {
 		...{ prediction: 'fraud', proba_fraud: 0.9, proba_legitimate: 0.1, proba_manual: 0.5 },
-		...{ explanation_amount: 1, explanation_text: 'mine', probaPercentile: 90, ignored: true, ignoreReason: 'OLD' },
+		...{ explanation_amount: 1, explanation_text: 'mine', proba_percentile: 90, ignored: true, ignoreReason: 'OLD' },
 	};
 	const ignored = { ignored: true, ignoreReason: 'NO_MATCH' };
 	const answered = { ignored: false, prediction: 'legitimate', probas: { fraud: 0.2, legitimate: 0.8 } };
@@ -388,7 +388,7 @@ it("keeps a person's own columns that are called as those of an override are", a
 	expect(await scored({ id: 1, ...own })).toMatchObject({ id: 1, ...own });
 	expect(await scored({ id: 1, override_rule: 'manual' })).toMatchObject({ override_rule: 'manual' });
 	expect(Object.keys(await scored({ id: 1, ...own, override_rule: 'r', override_changed: true }))).toEqual([
-		...['prediction', 'proba_yes', 'proba_no', 'id'],
+		...['prediction', 'id', 'proba_yes', 'proba_no'],
 	]);
 });
 

@@ -34,7 +34,7 @@ const options = (given: IDataObject) => ({ parameters: { options: given } });
 it('answers with the prediction alone', async () => {
 	const answer = await call('dataikuPredict', 'fraud', { features: { amount: 12, country: 'FR' } });
 	expect(answer).toHaveLength(1);
-	expect(Object.keys(answer[0]!)).toEqual(['prediction', 'proba_legitimate', 'proba_fraud', 'probaPercentile']);
+	expect(Object.keys(answer[0]!)).toEqual(['prediction', 'proba_legitimate', 'proba_fraud', 'proba_percentile']);
 });
 
 it('says that a business rule decided in place of the model', async () => {
@@ -98,6 +98,19 @@ it('takes one record that the model put into a list, and JSON as text', async ()
 	expect(alone).toMatchObject([{ name: 'Ana Costa' }]);
 	expect(await call('dataikuLookup', 'customer', { keys: [{ customer_id: 'C001' }] })).toEqual(alone);
 	expect(await call('dataikuLookup', 'customer', { keys: '{"customer_id": "C001"}' })).toEqual(alone);
+});
+
+it.each([
+	['that was never opened', {}],
+	['that found no document', { mapping: { mappingMode: 'defineBelow', value: {}, schema: [], matchingColumns: [] } }],
+])('takes the one argument when the form has no fields, as one %s', async (_what, mapping) => {
+	const parameters = { recordSource: 'mapping', ...mapping };
+	const [row] = await call('dataikuLookup', 'customer', { keys: { customer_id: 'C001' } }, { parameters });
+	expect(row).toMatchObject({ name: 'Ana Costa' });
+	const [sum] = await call('dataikuRunFunction', 'add', { function_arguments: '[{"a": 2, "b": 3}]' }, { parameters });
+	expect(sum).toEqual({ result: 5 });
+	const [none] = await call('dataikuPredict', 'fraud', {}, { parameters });
+	expect(none!.error).toMatch(/^The record is empty/);
 });
 
 it('tells what of a form does not fit, and what is expected', async () => {

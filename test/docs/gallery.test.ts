@@ -10,6 +10,10 @@ test('the gallery shows each example and each node, for the light and the dark t
 	const examples = readdirSync(path.join(root, 'examples'));
 	for (const file of examples) expect(page).toContain(`](../examples/${file})`);
 	const { n8n } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { n8n: { nodes: string[] } };
-	expect(shown.filter((file) => file.endsWith('.dark.png'))).toHaveLength(examples.length + n8n.nodes.length);
-	expect(shown.filter((file) => file.endsWith('.light.png'))).toHaveLength(examples.length + n8n.nodes.length);
+	const ofCredential = ['credential-deployer'];
+	for (const theme of ['dark', 'light']) {
+		const files = shown.filter((file) => file.endsWith(`.${theme}.png`));
+		expect(files).toHaveLength(examples.length + n8n.nodes.length + ofCredential.length);
+		for (const name of ofCredential) expect(files).toContain(`gallery/${name}.${theme}.png`);
+	}
 });

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { detect } from 'detect-port';
 import { DockerfileParser } from 'dockerfile-ast';
+import type { INode } from 'n8n-workflow';
 import { examples } from '../../demo/demo';
 import { N8n } from '../../demo/n8n/n8n';
 import { packageManagerEnvironment } from '../../demo/n8n/npm';
@@ -49,20 +50,25 @@ async function instructions(stage: string): Promise<Array<[keyword: string, argu
 		.map((each) => [each.getKeyword(), each.getRawArgumentsContent()!.replace(/\\\n/g, '')]);
 }
 
+/** The image's n8n on a user folder. */
+async function imageOf(userFolder: string, env: NodeJS.ProcessEnv = {}): Promise<N8n> {
+	const bin = path.join(image, 'opt/n8n-nodes-dataiku/bin');
+	const PATH = [bin, path.join(image, 'usr/local/bin'), path.dirname(installation.node), process.env.PATH].join(':');
+	return new N8n({
+		installation: { node: '/bin/sh', n8n: path.join(bin, 'n8n') },
+		userFolder,
+		port: await detect({ hostname: '127.0.0.1' }),
+		env: { ...env, PATH },
+	});
+}
+
 test("n8n's command in the image loads the nodes under the names that workflows have, whatever a volume holds", async () => {
 	const userFolder = path.join(image, 'home/node');
 	const older = path.join(userFolder, '.n8n/nodes/node_modules/n8n-nodes-dataiku');
 	await mkdir(older, { recursive: true });
 	await writeFile(path.join(older, 'package.json'), '{ "name": "n8n-nodes-dataiku", "version": "0.0.0" }');
 
-	const bin = path.join(image, 'opt/n8n-nodes-dataiku/bin');
-	const PATH = [bin, path.join(image, 'usr/local/bin'), path.dirname(installation.node), process.env.PATH].join(':');
-	const n8n = new N8n({
-		installation: { node: '/bin/sh', n8n: path.join(bin, 'n8n') },
-		userFolder,
-		port: await detect({ hostname: '127.0.0.1' }),
-		env: { PATH },
-	});
+	const n8n = await imageOf(userFolder);
 	const data = { url: apiNodeUrl, serviceId: 'demo', authentication: 'apiKey', apiKey: 'demo-key' };
 	await n8n.importCredentials([{ id: 'dataiku-demo', name: 'Dataiku demo', type: 'dataikuApiNodeApi', data }]);
 	await n8n.importWorkflows(await examples());
@@ -74,4 +80,28 @@ test("n8n's command in the image loads the nodes under the names that workflows 
 	} finally {
 		await n8n.stop();
 	}
+});
+
+test('the nodes of the image stay when n8n installs and removes packages by environment variables', async () => {
+	const userFolder = path.join(image, 'home/managed');
+	const byEnvironment = async (...packages: object[]) => {
+		const n8n = await imageOf(userFolder, {
+			N8N_COMMUNITY_PACKAGES_MANAGED_BY_ENV: 'true',
+			N8N_COMMUNITY_PACKAGES: JSON.stringify(packages),
+		});
+		await n8n.start();
+		try {
+			const { cookie } = await N8nRest.signIn(n8n.url, installation, owner);
+			const types = (await (await fetch(`${n8n.url}/types/nodes.json`, { headers: { cookie } })).json()) as INode[];
+			return new Set(types.map(({ name }) => name.split('.')[0]));
+		} finally {
+			await n8n.stop();
+		}
+	};
+
+	const other = 'n8n-nodes-html-tag-extract';
+	const installed = await byEnvironment({ name: other, version: '0.2.0' });
+	expect([installed.has(other), installed.has('n8n-nodes-dataiku')]).toEqual([true, true]);
+	const removed = await byEnvironment();
+	expect([removed.has(other), removed.has('n8n-nodes-dataiku')]).toEqual([false, true]);
 });

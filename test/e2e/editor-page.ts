@@ -196,6 +196,13 @@ export class EditorPage {
 		await this.picture(`example-${name}`, this.page.getByTestId('canvas'), WORKFLOW_ALONE);
 	}
 
+	/** The same of a credential that is filled in. */
+	async pictureOfCredential(name: string): Promise<void> {
+		if (!process.env.UPDATE_PICTURES) return;
+		await this.page.setViewportSize({ width: 1200, height: 1250 });
+		await this.picture(`credential-${name}`, this.page.getByTestId('editCredential-modal'));
+	}
+
 	/** In the dark and in the light theme. */
 	private async picture(name: string, target: Locator, style?: string): Promise<void> {
 		const folder = path.resolve(__dirname, '../../docs/gallery');
@@ -215,14 +222,21 @@ export class EditorPage {
 		await this.page.getByRole('option', { name }).click();
 	}
 
-	/** Fills a new credential in and saves it; returns the window, which closes by itself if the test succeeds. */
-	async createCredential(values: Record<string, string>): Promise<Locator> {
+	/**
+	 * Fills a new credential in and saves it; returns the window, which closes by itself if the test succeeds.
+	 *
+	 * @param picture its name, for the documents
+	 */
+	async createCredential(values: Record<string, string>, picture?: string): Promise<Locator> {
 		await this.page.getByTestId('node-credentials-select').click();
 		await this.page.getByTestId('node-credentials-select-item-new').click();
 		const modal = this.page.getByTestId('editCredential-modal');
 		for (const [name, value] of Object.entries(values)) {
-			await modal.getByTestId(`parameter-input-${name}`).locator('input').fill(value);
+			const field = modal.getByTestId(`parameter-input-${name}`);
+			if (await field.getByRole('combobox').count()) await this.choose(name, value);
+			else await field.locator('input').fill(value);
 		}
+		if (picture) await this.pictureOfCredential(picture);
 		await modal.getByTestId('credential-save-button').click();
 		return modal;
 	}

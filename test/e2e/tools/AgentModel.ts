@@ -45,6 +45,8 @@ export class AgentModel {
 	tools: ToolSpec[] = [];
 	/** What the tools said, one list for each step. */
 	readonly said: string[][] = [];
+	/** What it was asked for, and as whom. */
+	readonly requests: Array<{ path?: string; authorization?: string; model: unknown }> = [];
 	private step = 0;
 
 	private constructor(
@@ -81,13 +83,16 @@ export class AgentModel {
 		for await (const chunk of request) chunks.push(chunk as Buffer);
 		const {
 			messages,
+			model,
 			tools = [],
 			stream,
 		} = JSON.parse(Buffer.concat(chunks).toString()) as {
 			messages: Message[];
+			model: unknown;
 			tools?: Array<{ function: ToolSpec }>;
 			stream?: boolean;
 		};
+		this.requests.push({ path: request.url, authorization: request.headers.authorization, model });
 		this.tools = tools.map((tool) => tool.function);
 		const results = messages.filter(({ role }) => role === 'tool').map(({ content }) => textOf(content));
 		const said = results.slice(this.said.flat().length);

@@ -30,6 +30,8 @@ export interface Field {
 	description?: string;
 	example?: Json;
 	values?: string[];
+	minimum?: number;
+	maximum?: number;
 	required?: boolean;
 }
 

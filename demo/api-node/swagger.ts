@@ -55,9 +55,9 @@ function bodySchema(action: Action, own: object): object {
 }
 
 function record(fields: Field[]): object {
-	const properties = fields.map(({ name, type, description, example, ...field }) => [
+	const properties = fields.map(({ name, type, description, example, minimum, maximum, ...field }) => [
 		name,
-		{ type, description, enum: field.values, example, ...(type === 'array' && { items: {} }) },
+		{ type, description, enum: field.values, minimum, maximum, example, ...(type === 'array' && { items: {} }) },
 	]);
 	const required = fields.filter((field) => field.required).map(({ name }) => name);
 	const example = Object.fromEntries(fields.map((field) => [field.name, field.example]));

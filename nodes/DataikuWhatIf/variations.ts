@@ -46,7 +46,7 @@ export function axesFor(
 	];
 	checkLocked(locked, rows, new Set([...byName.keys(), ...Object.keys(record)]));
 	const open = rows.filter(({ name }) => !locked.includes(name));
-	const variations = open.map((row) => variation(row, record[row.name], byName.get(row.name)));
+	const variations = open.map((row) => variation(row, ownIn(record, row.name), byName.get(row.name)));
 	const unclear = variations.find(
 		({ name, values, min, max }) => isNamed.has(name) && !values && (min ?? max) === undefined,
 	);
@@ -70,6 +70,10 @@ export function axesFor(
 		return axesOf(each).filter(({ valueAt }) => isFit(valueAt(0)));
 	});
 }
+
+/** A record has other names from its prototype. */
+export const ownIn = (record: JsonObject, name: string): unknown =>
+	Object.hasOwn(record, name) ? record[name] : undefined;
 
 function variation(row: VariedFeature, from: unknown, field: FieldSchema | undefined): Variation {
 	const { name, direction } = row;

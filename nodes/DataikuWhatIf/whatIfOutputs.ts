@@ -8,6 +8,7 @@ import { textOf } from '../shared/parameters';
 import { outputsOf, recordOutputs, type RecordSuccess } from '../shared/recordOutputs';
 import { remarkOn } from '../shared/settleItems';
 import type { Aim } from './goals';
+import { ownIn } from './variations';
 import type { Changes, Tried, VariantSearch } from './VariantSearch';
 
 /** What a suggestion tells of its prediction. */
@@ -125,7 +126,7 @@ function suggestionOf(record: JsonObject, { changes, distance, result }: Tried<S
 const changesOf = (record: JsonObject, changes: Changes) =>
 	changes.map(({ axis: { feature, valueAt }, step }) => ({
 		feature,
-		from: record[feature] ?? null,
+		from: ownIn(record, feature) ?? null,
 		to: valueAt(step),
 	}));
 

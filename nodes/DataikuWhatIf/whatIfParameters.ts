@@ -53,8 +53,7 @@ function goalReader(parameters: Parameters): Reader<Goal> {
 function goalOfModel(parameters: Parameters): Reader<Goal> {
 	const given = parameters.reader<unknown>('goalJson', '');
 	return combine([given], (i) => {
-		const json = given(i);
-		const { goal, class: className, value } = objectIn(Array.isArray(json) ? json[0] : json, 'goal');
+		const { goal, class: className, value } = objectIn(given(i), 'goal', true);
 		const name = textOf(goal ?? (className === undefined ? 'otherClass' : 'class'));
 		if (!goalNames.includes(name as GoalName)) {
 			throw new InvalidCallError(`The goal must be one of ${goalNames.join(', ')}, not '${name}'`, {
@@ -96,19 +95,17 @@ function limitsReader(parameters: Parameters): Reader<Limits> {
 	const vary = choice(parameters.reader('vary', 'documented'), 'What May Change', ['documented', 'defined']);
 	const rows = parameters.reader<FeatureRows>('variedFeatures', {});
 	const locked = parameters.reader<unknown>('lockedFeatures', '');
-	const raw = parameters.rawValue('variedFeatures') as FeatureRows | string | undefined;
-	// n8n leaves nothing of rows that are one expression: all documented features would change.
-	const areLost = typeof raw === 'string' || typeof raw?.feature === 'string';
-	if (areLost) throw new InvalidCallError('"Features to Vary" must be rows, whose fields may be expressions');
 	return combine([vary, rows, locked], (i) => ({
 		documented: vary(i) === 'documented',
-		features: (rows(i).feature ?? []).map(variedFeature).filter(({ name }) => name !== ''),
+		features: (rows(i).feature ?? []).map(variedFeature),
 		locked: columnNames(locked(i)),
 	}));
 }
 
 function variedFeature(row: NonNullable<FeatureRows['feature']>[number]): VariedFeature {
 	const name = textOf(row.name).trim();
+	// Of rows that are one expression, n8n leaves a nameless one for each of its characters.
+	if (name === '') throw new InvalidCallError('A row of "Features to Vary" names no feature');
 	const number = (label: 'Min' | 'Max' | 'Step', given: unknown) => {
 		const value = numberIn(given);
 		if (value === undefined && textOf(given).trim() !== '')

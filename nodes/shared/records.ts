@@ -80,11 +80,6 @@ export class Records {
 		return { form, item: isWhole ? undefined : this.items[itemIndex]!.json };
 	}
 
-	/** A model may put its one record into a list. */
-	private alone(value: unknown): unknown {
-		return this.parameters.asTool && Array.isArray(value) && value.length === 1 ? value[0] : value;
-	}
-
 	/** Names in "Fields to Include" and "Fields to Exclude" that no item had. */
 	get unmatchedNames(): string[] {
 		return this.named.unmatched;
@@ -95,7 +90,7 @@ export class Records {
 		if (source === 'fields') return assignedFields(parameters);
 		if (source === 'json' || (source === 'mapping' && this.form.isOneArgument)) {
 			const recordJson = parameters.reader<unknown>('recordJson', '');
-			return (i) => toObject(this.alone(parse(recordJson(i), 'record')), 'record');
+			return (i) => objectIn(recordJson(i), 'record', parameters.asTool);
 		}
 		if (source === 'mapping') return (i) => this.form.record(i, items[i]!.json);
 		if (parameters.asTool) throw noItem();
@@ -306,8 +301,13 @@ export function contextReader(parameters: Parameters): (itemIndex: number) => Js
 	};
 }
 
-/** A JSON object, given as one or as its text. */
-export const objectIn = (given: unknown, what: string): JsonObject => toObject(parse(given, what), what);
+/** A JSON object, given as one or as its text. @param byModel a model may put it into a list */
+export function objectIn(given: unknown, what: string, byModel = false): JsonObject {
+	const value = parse(given, what);
+	return toObject(byModel ? onlyOf(value) : value, what);
+}
+
+const onlyOf = (value: unknown): unknown => (Array.isArray(value) && value.length === 1 ? value[0] : value);
 
 function parse(given: unknown, what: string): unknown {
 	if (typeof given !== 'string') return given;

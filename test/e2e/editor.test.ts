@@ -41,6 +41,7 @@ test('whoever types "dataiku" finds the node, fills it in, and sees each payment
 	await editor.search('dataiku', [
 		'Dataiku Predict',
 		'Dataiku Predict Effect',
+		'Dataiku What-If',
 		'Dataiku Lookup',
 		'Dataiku Forecast',
 		'Dataiku SQL Query',
@@ -112,6 +113,18 @@ const forms: Record<string, Form> = {
 		form: { age: '{{ $json.age }}', visits: '{{ $json.visits }}', basket: '38.5', loyalty: 'silver' },
 		columns: ['predictedEffect', 'customer', 'treatment'],
 		rows: [/^-?\d+\.\d+Ana.*coupon/, /^-?\d+\.\d+Ben.*coupon/],
+	},
+	'Dataiku What-If': {
+		endpoint: 'fraud: ',
+		items: payments.slice(0, 1),
+		form: {
+			amount: '{{ $json.amount }}',
+			hour: '{{ $json.hour }}',
+			country: '{{ $json.country }}',
+			merchant_category: 'electronics',
+		},
+		columns: ['prediction', 'proba_legitimate', 'proba_fraud', 'probaPercentile', 'what_if', 'suggestion'],
+		rows: [/^fraud.*suggestion1hour: 3 → 6, merchant_category: electronics → grocery/, /suggestion2/, /suggestion3/],
 	},
 	'Dataiku Lookup': {
 		endpoint: 'customer: ',

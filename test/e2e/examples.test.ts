@@ -347,3 +347,16 @@ test('the example for many workers scores every record of its chunks once, and n
 	expect(new Set(results.map(({ record }) => record)).size).toBe(2_000);
 	expect(results.every(({ prediction, double }) => prediction !== '' && !double)).toBe(true);
 });
+
+test('the what-if example writes a mail for each refused payment, and none for the others', async () => {
+	const run = await rest.run('dataiku-what-if', 'Review the payments');
+	expect(itemsOf(run, 'Let through')).toMatchObject([{ payment_id: 'P-2', what_if: 'reached', suggestions: [] }]);
+	const mails = itemsOf(run, 'Write the mail') as Array<{ subject: string; text: string }>;
+	expect(mails.map(({ subject }) => subject)).toEqual(['Payment P-1 was refused', 'Payment P-3 was refused']);
+	for (const { text } of mails) expect(text).toMatch(/would let it through with:\n- (amount|hour|card_present): .* → /);
+	const [refused] = itemsOf(run, 'Dataiku What-If') as Array<{
+		suggestions: Array<{ changes: Array<{ feature: string }> }>;
+	}>;
+	const changed = refused!.suggestions.flatMap(({ changes }) => changes.map(({ feature }) => feature));
+	expect(changed.filter((name) => ['country', 'merchant_category'].includes(name))).toEqual([]);
+});

@@ -70,6 +70,27 @@ test('the agent looks the customer up, scores the payment and explains the score
 	});
 });
 
+test('the agent that explains is told what would change the decision, and that it proves no cause', async () => {
+	const script: Step[] = [
+		() => [['Score_payment', { features: payment }]],
+		() => [['What_would_help', { features: payment, goal: { goal: 'class', class: 'legitimate' } }]],
+		() => [['What_would_help', { features: payment, goal: { goal: 'class', class: 'honest' } }]],
+	];
+	await chat('dataiku-what-if-agent', script, async ({ model, executionId }) => {
+		expect((await bench.rest.finished(executionId)).status).toBe('success');
+		const specs = model.tools.map(({ name, parameters }) => [name, Object.keys(parameters.properties!)]);
+		expect(Object.fromEntries(specs)).toEqual({ Score_payment: ['features'], What_would_help: ['features', 'goal'] });
+		const [score, suggested, refused] = model.said.map(([text]) => parsed(text));
+		expect(score).toMatchObject([{ prediction: 'fraud' }]);
+		expect(suggested).toMatchObject([
+			{ prediction: 'fraud', what_if: 'suggestion', suggestions: expect.any(Array) },
+			{ note: expect.stringContaining('not a proof of cause') },
+		]);
+		expect(refused).toMatchObject([{ error: expect.stringContaining("The model has no class 'honest'") }]);
+		expect(JSON.stringify(bench.sent)).not.toMatch(/chat|session|toolCallId/i);
+	});
+});
+
 test('the same tools are there for a client of the Model Context Protocol once n8n has started', async () => {
 	const client = new Client({ name: 'test', version: '1.0.0' });
 	await client.connect(new StreamableHTTPClientTransport(new URL(`${url}/mcp/dataiku`)));

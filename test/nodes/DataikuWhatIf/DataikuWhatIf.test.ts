@@ -1,7 +1,7 @@
 import type { IDataObject } from 'n8n-workflow';
 import { startApiNode, type ApiNode } from '../../../demo/api-node';
 import { chaosProxy, type ChaosProxy, type ChaosRequest } from '../../support/chaosProxy';
-import { jsonOf, run } from '../demo';
+import { credentialFor, jsonOf, run } from '../demo';
 
 let node: ApiNode;
 let proxy: ChaosProxy;
@@ -285,5 +285,391 @@ describe('the goal', () => {
 			{ amount: 2, error: expect.stringMatching(message) as string, details: expect.any(Object) as object },
 		]);
 		expect(variants()).toEqual([]);
+	});
+});
+
+describe('what may change', () => {
+	const documented = {
+		amount: { type: 'number', minimum: 0, maximum: 1_000, multipleOf: 250 },
+		hour: { type: 'integer', minimum: 0, maximum: 3 },
+		country: { type: 'string', enum: ['FR', 'US'] },
+		card: { type: 'boolean' },
+		age: { type: 'integer' },
+	};
+	const credentials = (properties: object = documented) => {
+		const schema = { type: 'object', properties: { features: { type: 'object', properties } } };
+		const post = { parameters: [{ in: 'body', name: 'body', schema }] };
+		const openApi = JSON.stringify({ swagger: '2.0', paths: { '/fraud/predict': { post } } });
+		return credentialFor(proxy.url, { openApiFrom: 'text', openApi });
+	};
+	const record = { amount: 500, hour: 1, country: 'FR', card: false, age: 30 };
+	/** Each value that a feature had in a variant, from a model that nothing satisfies. */
+	const tried = async (parameters: IDataObject, given: IDataObject = record, properties?: object) => {
+		score(() => ({ prediction: 'no' }));
+		const { error, output } = await whatIf(parameters, [given], {
+			credentials: credentials(properties),
+			options: { checkFeatures: 'warn', maxVariants: 2_000 },
+		});
+		expect(error).toBeUndefined();
+		const values: Record<string, unknown[]> = Object.create(null) as Record<string, unknown[]>;
+		for (const variant of variants()) {
+			for (const [name, value] of Object.entries(variant)) {
+				if (value !== given[name]) values[name] = [...new Set([...(values[name] ?? []), value])];
+			}
+		}
+		return { values: { ...values }, sent: variants(), output };
+	};
+
+	it('is each documented feature with values, a range or two states, and nothing else', async () => {
+		const { values } = await tried({});
+		expect(values).toEqual({ amount: [750, 1000, 250, 0], hour: [2, 3, 0], country: ['US'], card: [true] });
+	});
+
+	it('is all of it in up to three features at a time, each variant once', async () => {
+		const { sent } = await tried({});
+		const sizes = sent.map(
+			(variant) => Object.keys(record).filter((name) => variant[name] !== record[name as 'age']).length,
+		);
+		// 4, 3, 1 and 1 values: 9 single changes, 12+4+4+3+3+1 pairs, 12+12+4+3 triples.
+		expect([1, 2, 3, 4].map((size) => sizes.filter((each) => each === size).length)).toEqual([9, 27, 31, 0]);
+		expect(new Set(sent.map((variant) => JSON.stringify(variant))).size).toBe(sent.length);
+	});
+
+	it.each<[string, IDataObject, IDataObject]>([
+		['locked features left out', { lockedFeatures: 'amount, hour, card' }, { country: ['US'] }],
+		['only those that are named', { vary: 'defined', ...varied({ name: 'hour' }) }, { hour: [2, 3, 0] }],
+		[
+			'a range in place of the documented one',
+			{ vary: 'defined', ...varied({ name: 'age', min: 28, max: '32', step: 2 }) },
+			{ age: [32, 28] },
+		],
+		['only upwards', { vary: 'defined', ...varied({ name: 'amount', direction: 'up' }) }, { amount: [750, 1000] }],
+		['only downwards', { vary: 'defined', ...varied({ name: 'amount', direction: 'down' }) }, { amount: [250, 0] }],
+		[
+			'values of a text upwards in their order',
+			{ vary: 'defined', ...varied({ name: 'country', direction: 'up' }) },
+			{ country: ['US'] },
+		],
+		[
+			'values from a text, of the type of the feature',
+			{ vary: 'defined', ...varied({ name: 'age', values: '20, 30, 40' }) },
+			{ age: [40, 20] },
+		],
+		[
+			'values from a list',
+			{ vary: 'defined', ...varied({ name: 'age', values: '={{ [29, 31] }}' }) },
+			{ age: [31, 29] },
+		],
+		[
+			'no value that does not fit the document',
+			{ vary: 'defined', ...varied({ name: 'country', values: 'US, XX' }, { name: 'hour', values: '2, late' }) },
+			{ country: ['US'], hour: [2] },
+		],
+		[
+			'the whole numbers of a feature without a document',
+			{ vary: 'defined', ...varied({ name: 'age', min: 29, max: 31 }) },
+			{ age: [31, 29] },
+		],
+	])('has %s', async (_name, parameters, expected) => {
+		expect((await tried(parameters)).values).toEqual(expected);
+	});
+
+	it('reads numbers that are texts, and keeps the texts that do not change', async () => {
+		const { values, sent } = await tried(
+			{ vary: 'defined', ...varied({ name: 'hour' }) },
+			{ ...record, amount: '500', hour: '1' },
+		);
+		expect(values).toEqual({ hour: [2, 3, 0] });
+		for (const { amount } of sent) expect(amount).toBe('500');
+	});
+
+	it('keeps excluded bounds and the names that JavaScript uses itself', async () => {
+		const properties = {
+			constructor: { type: 'string', enum: ['a', 'b'] },
+			low: { type: 'integer', minimum: 0, exclusiveMinimum: true, maximum: 2 },
+			high: { type: 'integer', minimum: 1, exclusiveMaximum: 4 },
+		};
+		const { values } = await tried({}, { constructor: 'a', low: 2, high: 1 }, properties);
+		expect(values).toEqual({ constructor: ['b'], low: [1], high: [2, 3] });
+	});
+
+	it('varies in every record source the same', async () => {
+		const sources: IDataObject[] = [
+			{ recordSource: 'inputItem' },
+			{ recordSource: 'json' },
+			{ recordSource: 'mapping' },
+			{
+				recordSource: 'fields',
+				fields: { assignments: [{ id: '1', name: 'hour', value: '={{ $json.hour }}', type: 'number' }] },
+			},
+		];
+		for (const source of sources) {
+			await proxy.close();
+			proxy = await chaosProxy({ upstream: node.url });
+			const { values } = await tried({ vary: 'defined', ...varied({ name: 'hour' }), ...source }, { hour: 1 });
+			expect([source.recordSource, values]).toEqual([source.recordSource, { hour: [2, 3, 0] }]);
+		}
+	});
+
+	it.each<[string, IDataObject, RegExp]>([
+		['no feature is left', { lockedFeatures: 'amount, hour, country, card' }, /^No feature may change/],
+		[
+			'a locked name is close to a feature that would change',
+			{ lockedFeatures: 'Hours' },
+			/^The locked feature 'Hours' is not a feature of the record.*Did you mean 'hour'\?/,
+		],
+		[
+			'a name is not a feature',
+			varied({ name: 'colour', values: 'red' }),
+			/^'colour' in "Features to Vary" is not a feature of the record/,
+		],
+		[
+			'a feature has no range',
+			varied({ name: 'age', direction: 'up' }),
+			/^"Features to Vary" has neither values nor a range for 'age'/,
+		],
+		['a range has one end', { vary: 'defined', ...varied({ name: 'age', min: 1 }) }, /./],
+		['a range is upside down', varied({ name: 'age', min: 9, max: 1 }), /^"Min" of 'age' is above its "Max"/],
+		[
+			'an end is no number',
+			varied({ name: 'age', min: 'young', max: 1 }),
+			/^"Min" of 'age' must be a number, not 'young'/,
+		],
+		['a step goes nowhere', varied({ name: 'age', min: 1, max: 9, step: 0 }), /^"Step" of 'age' must be above 0/],
+		[
+			'a step is a fraction of a whole number',
+			varied({ name: 'age', min: 1, max: 9, step: 0.5 }),
+			/^"Min" and "Step" of 'age' must be whole numbers/,
+		],
+		[
+			'the way is no way',
+			varied({ name: 'age', min: 1, max: 9, direction: '={{ "sideways" }}' }),
+			/^"Which Way" of 'age' must be one of any, up, down, not 'sideways'/,
+		],
+		['a row has no name', varied({ name: ' ', min: 1, max: 2 }), /^A row of "Features to Vary" names no feature/],
+		['the rows are one expression', { variedFeatures: { feature: '={{ [] }}' } }, /^A row of "Features to Vary" names/],
+	])('fails the item when %s', async (_name, parameters, message) => {
+		score(() => ({ prediction: 'no' }));
+		const { output } = await whatIf(parameters, [record], {
+			credentials: credentials(),
+			onError: 'continueRegularOutput',
+		});
+		expect(jsonOf(output)[0]!.error).toMatch(message);
+		expect(variants()).toEqual([]);
+	});
+
+	it('needs no document where the features are given', async () => {
+		score(byAmount);
+		const { output, hints } = await whatIf(
+			{ ...varied({ name: 'amount', min: 0, max: 1_000, step: 500 }) },
+			[{ amount: 800 }],
+			{
+				options: { checkFeatures: 'warn' },
+			},
+		);
+		expect(jsonOf(output)[0]).toMatchObject({ suggested_change: 'amount: 800 → 500' });
+		expect(hints).toEqual([]);
+	});
+});
+
+describe('variants', () => {
+	const steps = (step: number) => ({ vary: 'defined', ...varied({ name: 'amount', min: 1, max: 100, step }) });
+
+	it('of many items share batches, so that they cost what their number costs', async () => {
+		score(() => ({ prediction: 'no' }));
+		const items = Array.from({ length: 250 }, (_, n) => ({ amount: 0, n }));
+		const { output } = await whatIf(steps(10), items);
+		expect(output).toHaveLength(250);
+		expect(batches().map(({ items: { length } }) => length)).toEqual([100, 100, 50, ...Array<number>(25).fill(100)]);
+	});
+
+	it('of one item are one request where they fit into one batch, whatever they change', async () => {
+		score(() => ({ prediction: 'no' }));
+		const range = { min: 0, max: 2, step: 1 };
+		await whatIf(
+			{ vary: 'defined', ...varied({ name: 'a', ...range }, { name: 'b', ...range }, { name: 'c', ...range }) },
+			[{ a: 0, b: 0, c: 0 }],
+		);
+		expect(batches().map(({ items: { length } }) => length)).toEqual([1, 26]);
+	});
+
+	it('are never more than Max Variants, and never the same twice', async () => {
+		score(({ amount, hour }) => ({
+			prediction: 'no',
+			probas: { yes: (Number(amount) + Number(hour)) / 1e4, no: 0.5 },
+		}));
+		const range = { min: 0, max: 1_000 };
+		const { output } = await whatIf(
+			{
+				vary: 'defined',
+				goal: 'class',
+				goalClass: 'yes',
+				...varied({ name: 'amount', ...range }, { name: 'hour', ...range }),
+			},
+			[{ amount: 5.5, hour: 6.5 }],
+			{ options: { maxVariants: 40 } },
+		);
+		const sent = variants().map((variant) => JSON.stringify(variant));
+		expect(sent.length).toBeLessThanOrEqual(40);
+		expect(new Set([...sent, JSON.stringify({ amount: 5.5, hour: 6.5 })]).size).toBe(sent.length + 1);
+		expect(jsonOf(output)[0]).toMatchObject({
+			variants_tried: sent.length,
+			what_if_note: `Nothing within these limits reaches the goal. ${sent.length} variants tried.`,
+		});
+	});
+
+	it('are scored by the generation that scored their record, without explanations', async () => {
+		// As an A/B test would: the items' own record goes to v2.
+		score(byAmount, ({ dispatch }) => String(dispatch?.forcedGeneration ?? 'v2'));
+		const { output, error } = await whatIf(
+			{ vary: 'defined', ...varied({ name: 'amount', min: 0, max: 900, step: 300 }) },
+			[{ amount: 800 }],
+			{
+				options: { dispatchKey: 'ana' },
+			},
+		);
+		expect(error).toBeUndefined();
+		expect(jsonOf(output)[0]).toMatchObject({ what_if: 'suggestion' });
+		const [own, ...others] = batches();
+		expect(own!.dispatch).toEqual({ dispatchKey: 'ana' });
+		expect(others.length).toBeGreaterThan(0);
+		for (const { dispatch, explanations } of others) {
+			expect(dispatch).toEqual({ forcedGeneration: 'v2' });
+			expect(explanations).toEqual({ enabled: false });
+		}
+	});
+
+	it('of another generation fail their item, which they say nothing of', async () => {
+		let calls = 0;
+		score(byAmount, () => `v${++calls}`);
+		const { output } = await whatIf(steps(10), [{ amount: 800 }], { onError: 'continueRegularOutput' });
+		expect(jsonOf(output)[0]!.error).toMatch(
+			/^A variant was scored by another generation than its record.*v1, of the variant: v2/,
+		);
+	});
+
+	it('that the endpoint refuses are passed over, and others are not', async () => {
+		proxy.setFault((request) => {
+			const { items } = bodyOf(request);
+			const isBad = items.some(({ features }) => features.amount === 21);
+			if (isBad) return { kind: 'answer', status: 400, body: { errorType: 'Odd', message: 'No 21' } };
+			return {
+				kind: 'answer',
+				body: { results: items.map(({ features }) => ({ prediction: Number(features.amount) > 50 ? 'yes' : 'no' })) },
+			};
+		});
+		const { output, error } = await whatIf(steps(10), [{ amount: 1 }]);
+		expect(error).toBeUndefined();
+		expect(jsonOf(output)[0]).toMatchObject({ suggested_change: 'amount: 1 → 51', variants_tried: 8 });
+	});
+
+	it('that fail otherwise fail their item and no other', async () => {
+		proxy.setFault((request) => {
+			const { items } = bodyOf(request);
+			if (items.some(({ features }) => features.bad && features.amount !== 1))
+				return { kind: 'answer', status: 403, body: { message: 'no' } };
+			return {
+				kind: 'answer',
+				body: { results: items.map(({ features }) => ({ prediction: Number(features.amount) > 50 ? 'yes' : 'no' })) },
+			};
+		});
+		const headers = { header: [{ name: 'x-item', value: '={{ $json.bad ? "bad" : "good" }}' }] };
+		const { output } = await whatIf(steps(10), [{ amount: 1 }, { amount: 1, bad: true }, { amount: 1 }], {
+			onError: 'continueRegularOutput',
+			options: { headers },
+		});
+		expect(jsonOf(output).map(({ suggested_change, error }) => suggested_change ?? typeof error)).toEqual([
+			'amount: 1 → 51',
+			'string',
+			'amount: 1 → 51',
+		]);
+	});
+
+	it('fail the item when the endpoint refuses all of them', async () => {
+		proxy.setFault((request) => {
+			const { items } = bodyOf(request);
+			if (items.some(({ features }) => features.amount !== 0))
+				return { kind: 'answer', status: 422, body: { errorType: 'Odd', message: 'Not so' } };
+			return { kind: 'answer', body: { results: items.map(() => ({ prediction: 'no' })) } };
+		});
+		const { error } = await whatIf(steps(25), [{ amount: 0 }]);
+		expect(error?.message).toBe("Not so (item 0, endpoint 'fraud')");
+	});
+
+	it('are no longer sent once the deadline is over, and what was found is put out', async () => {
+		let skipped = 0;
+		const original = performance.now.bind(performance);
+		const now = jest.spyOn(performance, 'now').mockImplementation(() => original() + skipped);
+		score((features) => {
+			if (features.amount !== 900) skipped = 50_000;
+			return byAmount(features);
+		});
+		const { output, hints } = await whatIf(
+			{ vary: 'defined', ...varied({ name: 'amount', min: 0, max: 1_000 }) },
+			[{ amount: 900 }],
+			{
+				options: { deadline: 40_000 },
+			},
+		);
+		now.mockRestore();
+		expect(batches()).toHaveLength(2);
+		expect(jsonOf(output)[0]).toMatchObject({
+			what_if: 'suggestion',
+			what_if_note: expect.stringMatching(
+				/^The best of \d+ variants tried\. The deadline ended the search\.$/,
+			) as string,
+		});
+		expect(hints[0]!.message).toContain('The deadline ended the search (item 0)');
+	});
+});
+
+describe('as a tool', () => {
+	const ask = async (features: unknown, goal: unknown, more: IDataObject = {}) => {
+		const { output, error } = await run('dataikuWhatIfTool', {
+			url: node.url,
+			endpointId: 'fraud',
+			items: [{ chatInput: 'said', sessionId: '1' }],
+			options: { checkFeatures: 'error' },
+			parameters: { recordJson: JSON.stringify(features), goalJson: JSON.stringify(goal), ...more },
+		});
+		expect(error).toBeUndefined();
+		return jsonOf(output);
+	};
+
+	it('responds with the prediction, the suggestions and a word on what they are not', async () => {
+		const [answer, note, ...others] = await ask(payment, { goal: 'class', class: 'legitimate' });
+		expect(answer).toMatchObject({
+			...{ prediction: 'fraud', what_if: 'suggestion' },
+			suggestions: expect.arrayContaining([expect.objectContaining({ prediction: 'legitimate' })]) as unknown[],
+		});
+		expect(Object.keys(answer!)).not.toContain('chatInput');
+		expect(note).toEqual({ note: expect.stringContaining('the view of the model, not a proof of cause') as string });
+		expect(others).toEqual([]);
+	});
+
+	it.each<[string, unknown, IDataObject]>([
+		['a class alone', { class: 'legitimate' }, { what_if: 'suggestion' }],
+		['nothing', {}, { what_if: 'suggestion' }],
+		['a list of one goal', [{ goal: 'otherClass' }], { what_if: 'suggestion' }],
+		['a probability', { goal: 'below', class: 'fraud', value: 0.5 }, { what_if: 'suggestion' }],
+	])('takes %s for a goal', async (_name, goal, expected) => {
+		expect((await ask(payment, goal))[0]).toMatchObject(expected);
+	});
+
+	it.each<[string, unknown, unknown, RegExp]>([
+		[
+			'a goal that there is not',
+			payment,
+			{ goal: 'approve' },
+			/^The goal must be one of otherClass, .*For example|^The goal must be one of otherClass/,
+		],
+		['a class that there is not', payment, { class: 'honest' }, /^The model has no class 'honest'/],
+		['text for a goal', payment, 'legitimate', /^The goal is not valid JSON|^The goal is a string/],
+		['a value that does not fit', { ...payment, country: 'Narnia' }, {}, /^`country` is 'Narnia'/],
+	])('says what is wrong with %s', async (_name, features, goal, message) => {
+		const [answer, ...others] = await ask(features, goal);
+		expect(others).toEqual([]);
+		expect(Object.keys(answer!)).toEqual(['error']);
+		expect(answer!.error).toMatch(message);
 	});
 });

@@ -9,7 +9,7 @@ import {
 import { RecordBatcher, type RecordOutcome } from './batches/RecordBatcher';
 import { iteratorOf, type RecordSource, settleAll, type SettledRecord } from './batches/settleAll';
 import { type ApiNodeError, InvalidCallError, ResponseError } from './errors';
-import { isObject } from './json';
+import { isObject, isResult } from './json';
 import { type Operation, operations } from './operations';
 import type { RawResponse } from './RawResponse';
 import { jsonText, recordBody, requestSettings } from './requestBody';
@@ -79,7 +79,7 @@ export abstract class ApiNodeMethods {
 		options: PredictRecordOptions = {},
 	): Promise<RecordResponse<Result>> {
 		const response = await this.#callOne(operations.predict, endpointId, features, options);
-		return fitting(response, isObject(response.result));
+		return fitting(response, isResult(response.result));
 	}
 
 	/** Scores several records in one request; `results` are in their order. */
@@ -278,7 +278,8 @@ export abstract class ApiNodeMethods {
 		const several = { ...operation, action: operation.batchAction! };
 		const response = await this.#call(several, endpointId, body, options, records.length);
 		const { results } = response;
-		return fitting(response, Array.isArray(results) && results.length === records.length && results.every(isObject));
+		const fits = operation === operations.predict ? isResult : isObject;
+		return fitting(response, Array.isArray(results) && results.length === records.length && results.every(fits));
 	}
 
 	async #callOnce(

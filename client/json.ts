@@ -4,6 +4,9 @@ export function isObject(value: unknown): value is JsonObject {
 	return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Raw responses of MLflow models have any shape. */
+export const isResult = (value: unknown): boolean => value !== null && value !== undefined;
+
 /** Assigned, `__proto__` would become the prototype. Spreads are safe as well, and take ten times as long on Node 20. */
 export function setOwn(json: JsonObject, name: string, value: unknown): void {
 	if (name === '__proto__') Object.defineProperty(json, name, { value, enumerable: true, writable: true });

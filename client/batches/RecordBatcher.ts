@@ -1,6 +1,6 @@
 import { ApiNodeError, CancelledError, InvalidCallError, ResponseError, StatusError, TimeoutError } from '../errors';
 import { resultsBySeries, seriesKey } from '../forecastSeries';
-import { isObject } from '../json';
+import { isObject, isResult } from '../json';
 import { type Operation, operations } from '../operations';
 import { jsonText, recordBody, recordsBody } from '../requestBody';
 import type { SessionState } from '../SessionState';
@@ -264,8 +264,8 @@ export class RecordBatcher implements SearchOwner {
 		const { result, results, timing, apiContext } = (isObject(value) ? value : {}) as Record<string, unknown>;
 		// Both lookup actions respond with a list.
 		const list = batchSize === 1 && operation !== 'forecast' && results === undefined ? [result] : results;
-		const fits = Array.isArray(list) && list.every(isObject);
-		const own = fits ? distributed(list, items) : undefined;
+		const fits = Array.isArray(list) && list.every(operation === 'predict' ? isResult : isObject);
+		const own = fits ? distributed(list as JsonObject[], items) : undefined;
 		if (!own) {
 			const got = fits ? `${list.length} results` : 'no list of results';
 			throw new ResponseError(

@@ -85,7 +85,7 @@ async function exchanged(
 		else if (error instanceof DecodeError) throw undecodable(error, response, context);
 		else throw fromExchangeFailure(new ExchangeFailure(error as Error, true), context);
 	}
-	if (failed) throw fromStatus(response, context, ofFunction);
+	if (failed) throw fromStatus(response, context, { ofFunction, ofRecords: records !== undefined });
 	// What the caller sent itself may come back, a correlation id for one.
 	const head = () => responseHead(response, redactor([...authorization.secrets, ...context.connections.secrets]));
 	const raw = () => ({ value: new RawResponse(type, response.body, charsetOf(response)), head });

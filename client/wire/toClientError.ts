@@ -248,27 +248,39 @@ function detailsOf(response: WireResponse, { connections, attempts, redact }: At
 	};
 }
 
+/** Statuses that neither stand for an error of the record nor are common in front of an API node. */
+const mayBeChosen = (status: number) =>
+	status >= 400 && ![400, 401, 403, 413, 422, 429, 500, 502, 503, 504].includes(status);
+const chosenByModel = 'A custom model can choose this status itself: see its code.';
+
 /**
  * The error for a response whose status is not 2xx.
  *
- * @param ofFunction the status may be a function's own choice; the API node's own errors carry an `errorType`
+ * @param of what was called: the status may be the own choice of a function or of a custom model, while the API node's own
+ *   errors carry an `errorType`
  */
-export function fromStatus(response: WireResponse, context: AttemptContext, ofFunction = false): StatusError {
+export function fromStatus(
+	response: WireResponse,
+	context: AttemptContext,
+	{ ofFunction, ofRecords }: { ofFunction?: boolean; ofRecords?: boolean } = {},
+): StatusError {
 	const details = detailsOf(response, context);
 	const chosen = ofFunction && details.errorType === undefined && response.status >= 400;
 	const raised = ofFunction && !chosen && response.status === 500;
 	const page = details.errorType === undefined && isPage(response);
-	const { message, advice }: { message: string; advice?: string } = chosen
+	const meaning: { message: string; advice?: string } = chosen
 		? { message: `The function responded with status ${response.status}` }
 		: raised
 			? { message: 'The function raised an error (500)' }
 			: page && response.status === 403
 				? byFirewall(context.connections.host)
 				: meaningOf(response, context.connections.host, context.redact);
+	const isOwn = ofRecords && !page && details.errorType === undefined && details.detail !== undefined;
+	const advice = [meaning.advice, isOwn && mayBeChosen(response.status) && chosenByModel].filter(Boolean).join(' ');
 	// From the response's own date: the clocks of two machines may differ by minutes.
 	const sentAt = parseHttpDate(firstOf(response.headers, 'date'));
 	const retryAfter = parseRetryAfter(firstOf(response.headers, 'retry-after'), sentAt);
-	return new StatusError(message, { ...details, advice }, retryAfter, page || undefined);
+	return new StatusError(meaning.message, { ...details, advice: advice || undefined }, retryAfter, page || undefined);
 }
 
 /** The error for a 2xx response that holds an error. */

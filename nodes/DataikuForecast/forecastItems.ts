@@ -11,6 +11,7 @@ import {
 	setOwn,
 	StatusError,
 } from '../../client';
+import { addColumn } from '../shared/columns';
 import { callTo, positive, type Target, targetReader } from '../shared/callSettings';
 import { Execution } from '../shared/Execution';
 import { mayBeFull } from '../shared/fullResponse';
@@ -81,12 +82,33 @@ const withoutEmpty = (columns: JsonObject) =>
 		Object.entries(columns).filter(([, value]) => value !== undefined && value !== null),
 	) as IDataObject;
 
+/** A column for each quantile; where quantiles and values do not belong together, both whole. */
+function quantileColumns({ quantiles, quantilesValues }: ForecastResult): JsonObject {
+	const arePairs = Array.isArray(quantiles) && Array.isArray(quantilesValues);
+	const names = arePairs ? quantiles.map((q) => `quantile_${q}`) : [];
+	const fit = arePairs && names.length === quantilesValues.length && new Set(names).size === names.length;
+	return fit ? Object.fromEntries(names.map((name, n) => [name, quantilesValues[n]])) : { quantiles, quantilesValues };
+}
+
+const documented = new Set([
+	'timeseriesIdentifier',
+	'time',
+	'forecast',
+	'quantiles',
+	'quantilesValues',
+	'ignored',
+	'ignoreReason',
+]);
+/** Keys of a result that are not public, as those of prediction intervals. */
+const otherKeys = (result: ForecastResult) => Object.keys(result).filter((name) => !documented.has(name));
+
 const outputs: Record<string, ForecastOutput> = {
 	flat: (results, _response, beside) =>
-		results.map(({ timeseriesIdentifier, time, forecast, quantiles, quantilesValues, ignored, ignoreReason }) => {
-			const entries = (quantiles ?? []).map((q, n) => [`quantile_${q}`, quantilesValues?.[n]] as const);
-			const steps = { time, forecast, ...Object.fromEntries(entries) };
-			const columns = ignored === true ? { ...steps, ignored, ignoreReason } : steps;
+		results.map((result) => {
+			const { timeseriesIdentifier, time, forecast, ignored, ignoreReason } = result;
+			const columns: JsonObject = { time, forecast, ...quantileColumns(result) };
+			if (ignored === true) Object.assign(columns, { ignored, ignoreReason });
+			for (const name of otherKeys(result)) addColumn(columns, name, result[name]);
 			return { json: withoutEmpty(beside(timeseriesIdentifier, columns)), of: timeseriesIdentifier };
 		}),
 	perStep: (results, _response, beside) =>
@@ -97,7 +119,7 @@ const outputs: Record<string, ForecastOutput> = {
 	perSeries: (results, _response, beside) =>
 		bySeries(results).map((steps) => {
 			const { timeseriesIdentifier, quantiles } = steps[0]!;
-			const columns = {
+			const columns: JsonObject = {
 				timeseriesIdentifier,
 				time: steps.map((step) => step.time),
 				forecast: steps.map((step) => step.forecast),
@@ -105,6 +127,13 @@ const outputs: Record<string, ForecastOutput> = {
 				quantilesValues: steps.map((step) => step.quantilesValues),
 				ignored: steps.some((step) => step.ignored),
 			};
+			for (const name of new Set(steps.flatMap(otherKeys))) {
+				addColumn(
+					columns,
+					name,
+					steps.map((step) => step[name] ?? null),
+				);
+			}
 			return { json: beside(timeseriesIdentifier, columns), of: timeseriesIdentifier };
 		}),
 	fullResponse: (results, response) => [{ json: { results: results, ...response } }],

@@ -37,6 +37,17 @@ export function withFieldsBehindFirst(columns: JsonObject, input: JsonObject, fi
 	return withRest(json, columns);
 }
 
+/** Adds a column. One of the same name that came before keeps it, and this one becomes `result_<name>`. */
+export function addColumn(json: JsonObject, name: string, value: unknown, prefix = ''): void {
+	if (value === undefined) return;
+	let free = name;
+	while (Object.hasOwn(json, prefix + free)) free = `result_${free}`;
+	setOwn(json, prefix + free, value);
+}
+
+/** A result's keys. The raw response of an MLflow model may be no object. */
+export const keysOf = (result: unknown): JsonObject => (isObject(result) ? result : { prediction: result });
+
 /** Maps in a result whose entries become columns, and what the names of these begin with. */
 const maps = [
 	['probas', 'proba_'],
@@ -77,10 +88,10 @@ function overrideColumns(override: unknown): JsonObject {
  */
 export function flatResult(result: JsonObject, prefix: string): JsonObject {
 	const json: JsonObject = {};
-	const add = (name: string, value: unknown) => {
-		if (value !== undefined) setOwn(json, prefix + name, value);
-	};
-	if (result.ignored === true) {
+	const add = (name: string, value: unknown) => addColumn(json, name, value, prefix);
+	const { ignored = null } = result;
+	if (ignored !== null && typeof ignored !== 'boolean') add('ignored', ignored);
+	if (ignored === true) {
 		add('ignored', true);
 		add('ignoreReason', result.ignoreReason);
 	}

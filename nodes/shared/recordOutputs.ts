@@ -1,7 +1,7 @@
 import type { IDataObject, INodeExecutionData } from 'n8n-workflow';
 import type { JsonObject, RecordOutcome } from '../../client';
 import { isObject } from './isObject';
-import { flatResult, prefixed, withFieldsBehindFirst, withRest } from './columns';
+import { flatResult, keysOf, prefixed, withFieldsBehindFirst, withRest } from './columns';
 import { type OutputNames, type RunColumns, successItem } from './outputItems';
 import { textOf } from './parameters';
 
@@ -28,7 +28,7 @@ const asJson = (value: unknown) => value as IDataObject;
 export const recordOutputs: RecordOutputs = {
 	withInput: ({ itemIndex, source, outcome, names }) =>
 		successItem({ ...source.json, [names.resultField]: asJson(outcome.result) }, itemIndex, source),
-	resultOnly: ({ itemIndex, outcome }) => successItem({ ...asJson(outcome.result) }, itemIndex),
+	resultOnly: ({ itemIndex, outcome }) => successItem({ ...asJson(keysOf(outcome.result)) }, itemIndex),
 	fullResponse: ({ itemIndex, outcome: { result, response } }) =>
 		successItem({ result: asJson(result), ...asJson(response) }, itemIndex),
 };
@@ -87,7 +87,7 @@ function flat(fixed: readonly string[]): RecordOutputs[string] {
 	const fixedNames = new Set(fixed);
 	const explains = fixedNames.has('explanations');
 	return ({ itemIndex, source, outcome: { result }, record, names: { columnPrefix: prefix }, columns }) => {
-		const json = flatResult(result, prefix);
+		const json = flatResult(keysOf(result), prefix);
 		const own = Object.keys(json);
 		let overridden: readonly string[] | undefined;
 		const isEarlier = (name: string, value: unknown) => {

@@ -424,7 +424,7 @@ export const callOptions: INodeProperties[] = [
 		placeholder: 'Add Header',
 		default: {},
 		description:
-			'Additional request headers. Authentication is set in the credential. Items with different headers are sent in separate requests.',
+			'Additional request headers. Functions and custom models see them only if an administrator turned on request metadata in the API node. Items with different headers are sent in separate requests.',
 		options: [
 			{
 				displayName: 'Header',

@@ -241,7 +241,6 @@ describe('An answer that does not fit', () => {
 		['has null for results', () => ({ results: null }), 'no list of results'],
 		['has an object for results', () => ({ results: { 0: {} } }), 'no list of results'],
 		['has nulls in its results', (ids) => ({ results: ids.map(() => null) }), 'no list of results'],
-		['has bare values in its results', (ids) => ({ results: ids }), 'no list of results'],
 		['says nothing of results', () => ({ response: 1 }), 'no list of results'],
 		['is a list', (ids) => ids, 'no list of results'],
 		['is null', () => null, 'no list of results'],

@@ -159,6 +159,19 @@ describe('says in place of fields', () => {
 	});
 
 	it.each([
+		['dataikuRunFunction', 'fraud'],
+		['dataikuSqlQuery', 'fraud'],
+	])('for %s that all fields are sent, refused ones included, and what to choose instead', async (type, endpointId) => {
+		for (const service of [{ serviceId: 'unknown' }, { url: 'http://127.0.0.1:9' }, {}]) {
+			const { fields, emptyFieldsNotice } = await fieldsOf(endpointId, { type, url: node.url, ...service });
+			expect(fields).toEqual([]);
+			expect(emptyFieldsNotice).toMatch(
+				/: all fields of the input item are sent, also those that the endpoint refuses\. To choose them, use "Define Fields"\.$/,
+			);
+		}
+	});
+
+	it.each([
 		['a page is served', '<html><title>Hello</title></html>', 'responded with a web page, not with JSON'],
 		['a part of it is served', '{"swagger": "2.0", "paths"', 'is not complete JSON'],
 	])('that %s in place of the document, and nothing of what came', async (_what, body, why) => {

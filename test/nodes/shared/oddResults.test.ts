@@ -72,7 +72,7 @@ describe.each(['dataikuPredict', 'dataikuPredictEffect'])('%s', (type) => {
 		],
 		['no key at all', {}, {}],
 	])('passes on all that a result holds: %s', async (_name, result, columns) => {
-		expect(JSON.stringify(await outputOf(type, [result]))).toBe(JSON.stringify([{ ...columns, id }]));
+		expect(await outputOf(type, [result])).toEqual([{ ...columns, id }]);
 		expect(await outputOf(type, [result], { output: 'withInput' })).toEqual([{ id, result }]);
 		expect(await outputOf(type, [result], { output: 'resultOnly' })).toEqual([result]);
 		expect(await outputOf(type, [result], { output: 'fullResponse' })).toMatchObject([{ result }]);

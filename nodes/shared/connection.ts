@@ -7,7 +7,7 @@ import type {
 } from 'n8n-workflow';
 import { UserError } from 'n8n-workflow';
 import { ApiNodeClient, type CallOptions, checkCredential, type Credential, Deployment, pasted } from '../../client';
-import { dependsOnItem, rawCredential } from './credentialExpressions';
+import { dependsOnItem, inEffect, rawCredential } from './credentialExpressions';
 import { instanceProperties, openApiProperties, tlsProperties } from './description/credentialProperties';
 import { oAuth2Tokens, type OwnedTokens } from './oAuth2Tokens';
 import { textOf } from './parameters';
@@ -140,7 +140,7 @@ export function connectionFor(
 	const client = clientFor(credential, egress);
 	const urls = [...client.origins, ...(credential.openApiFrom === 'deployer' ? [text(credential, 'deployerUrl')] : [])];
 	const caller = tokens ? { tokens } : whoCalls(credential);
-	const { oauthTokenData: _changes, ...settings } = credential;
+	const { oauthTokenData: _changes, ...settings } = inEffect(credential);
 	// Several people may each have a token of their own in one OAuth2 credential.
 	const id = digest([settings, tokens?.owner]);
 	return {

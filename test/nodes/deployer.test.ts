@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
+import { text } from 'node:stream/consumers';
 import type { IDataObject } from 'n8n-workflow';
 import { type Certificates, certificates } from '../support/certificates';
 import { loadOptions, runNode, testCredential } from '../support/engine';
@@ -16,6 +17,8 @@ interface Seen {
 interface Stub {
 	url: string;
 	seen: Seen[];
+	/** As they came. */
+	bodies: string[];
 }
 
 const servers: Server[] = [];
@@ -23,16 +26,19 @@ afterEach(() => servers.splice(0).forEach((server) => server.close()));
 
 async function listen(respond: RequestListener, tls?: { key: string; cert: string }): Promise<Stub> {
 	const seen: Seen[] = [];
+	const bodies: string[] = [];
 	const listener: RequestListener = (request, response) => {
 		const { method, url: path, headers } = request;
 		seen.push({ method, path, authorization: headers.authorization });
-		request.resume();
-		respond(request, response);
+		void text(request).then((body) => {
+			bodies.push(body);
+			respond(request, response);
+		});
 	};
 	const server = (tls ? createTlsServer(tls, listener) : createServer(listener)).listen(0, '127.0.0.1');
 	servers.push(server);
 	await once(server, 'listening');
-	return { url: `http${tls ? 's' : ''}://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
+	return { url: `http${tls ? 's' : ''}://127.0.0.1:${(server.address() as AddressInfo).port}`, seen, bodies };
 }
 
 const basic = (key: string) => `Basic ${Buffer.from(`${key}:`).toString('base64')}`;
@@ -229,6 +235,28 @@ describe('the choice of a document', () => {
 		}
 		expect(deployer.seen).toEqual([]);
 		expect(node.seen.map(({ path }) => path)).toEqual(Array(2).fill('/public/api/v1/fraud/swagger'));
+	});
+
+	it('leaves expressions of the others out of list and run when these differ from item to item', async () => {
+		const other = { deployerUrl: '={{ $json.dss }}', deployerApiKey: '={{ $json.key }}', openApi: '={{ $json.doc }}' };
+		const fields = deployed(await dss(node.url), { ...other, openApiFrom: 'apiNode' });
+		await expect(list(fields)).rejects.toThrow('No endpoints found');
+		node.seen.length = 0;
+		await runNode({
+			type: 'dataikuPredict',
+			items: [
+				{ amount: 1, key: 'a' },
+				{ amount: 2, key: 'b' },
+			],
+			parameters: {
+				...{ endpointId: { __rl: true, mode: 'id', value: 'score' }, recordSource: 'inputItem' },
+				options: { checkFeatures: 'off' },
+			},
+			onError: 'continueRegularOutput',
+			credentials: credentials.apiKey(fields),
+		});
+		expect(pathsOf(node).slice(0, 1)).toEqual(['POST /public/api/v1/fraud/score/predict-multi']);
+		expect(node.bodies.find((body) => body !== '')).toContain('"amount":2');
 	});
 
 	it('takes nothing of the others in the test of the credential', async () => {

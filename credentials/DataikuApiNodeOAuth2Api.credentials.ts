@@ -1,6 +1,19 @@
 import type { Icon, ICredentialType, INodeProperties } from 'n8n-workflow';
 import { instanceProperties, openApiProperties, tlsProperties } from '../nodes/shared/description/credentialProperties';
 
+/** n8n's own field, which begins with a person who signs in: a workflow runs without one. */
+const grantType: INodeProperties = {
+	displayName: 'Grant Type',
+	name: 'grantType',
+	type: 'options',
+	options: [
+		{ name: 'Client Credentials', value: 'clientCredentials' },
+		{ name: 'Authorization Code', value: 'authorizationCode' },
+		{ name: 'PKCE', value: 'pkce' },
+	],
+	default: 'clientCredentials',
+};
+
 export class DataikuApiNodeOAuth2Api implements ICredentialType {
 	name = 'dataikuApiNodeOAuth2Api';
 
@@ -13,5 +26,5 @@ export class DataikuApiNodeOAuth2Api implements ICredentialType {
 	documentationUrl =
 		'https://github.com/n8n-nodes-dataiku/n8n-nodes-dataiku/blob/HEAD/docs/credentials.md#dataiku-jwt-oauth2-api';
 
-	properties: INodeProperties[] = [...instanceProperties, ...tlsProperties, ...openApiProperties];
+	properties: INodeProperties[] = [grantType, ...instanceProperties, ...tlsProperties, ...openApiProperties];
 }

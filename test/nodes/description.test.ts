@@ -369,7 +369,11 @@ describe('the credentials', () => {
 				...{ showTlsSettings: false, ...tls, ...document },
 			},
 		],
-		['dataikuApiNodeOAuth2Api', ['oAuth2Api'], { url: '', serviceId: '', ...tls, ...document }],
+		[
+			'dataikuApiNodeOAuth2Api',
+			['oAuth2Api'],
+			{ grantType: 'clientCredentials', url: '', serviceId: '', ...tls, ...document },
+		],
 	])('%s has exactly the fields of the contract', (name, parents, fields) => {
 		const credential = nodes.credentialType(name);
 		expect(credential.extends).toEqual(parents);

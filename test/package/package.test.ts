@@ -183,7 +183,7 @@ describe('the client, in plain Node', () => {
 
 	it('is called in the documents as its types allow', async () => {
 		const files: string[] = [];
-		for (const page of ['README.md', 'docs/client.md']) {
+		for (const page of ['README.md', 'docs/client.md', 'docs/cookbook.md']) {
 			const text = await readFile(join(OUR_PACKAGE, page), 'utf8');
 			for (const [, snippet = ''] of text.matchAll(/^```ts\n([^]*?)^```/gm)) {
 				const imports = snippet.match(/^import .*\n/gm) ?? [];

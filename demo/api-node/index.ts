@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { defaultPool, type PoolOptions } from './pool';
 import { RequestLog } from './request-log';
 import { createServer, type Observe } from './server';
+import type { Redeployment } from './service';
 import { type AcceptsToken, demoServices } from './services';
 
 export { jwtCheck, type JwtRules } from './jwt';
@@ -62,6 +63,8 @@ export interface ApiNode {
 	setLatency(ms: number): void;
 	/** As when a new generation of every service is activated: `v1` or `v2` takes all requests. */
 	activate(generation: string): void;
+	/** As when somebody deploys an endpoint of the service `demo` anew, without a new generation. */
+	redeploy(endpoint: string, changes: Redeployment): void;
 	/** Ends open sockets at once. */
 	close(): Promise<void>;
 }
@@ -93,6 +96,7 @@ export async function startApiNode(options: ApiNodeOptions = {}): Promise<ApiNod
 		setAlive: (alive) => void (state.alive = alive),
 		setLatency: (ms) => void (state.latencyMs = ms),
 		activate: (generation) => services.forEach((service) => service.activate(generation)),
+		redeploy: (endpoint, changes) => services.get('demo')!.redeploy(endpoint, changes),
 		close: () => app.close(),
 	};
 }

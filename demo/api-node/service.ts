@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Endpoint } from './endpoint';
+import type { Endpoint, Field } from './endpoint';
 import { badRequest, notFound, unauthorized } from './errors';
 import { isObject, type JsonObject } from './json';
 
@@ -19,6 +19,14 @@ interface Generation {
 	id: string;
 	probability: number;
 	endpoints: Endpoint[];
+}
+
+/** What is another one of an endpoint that is deployed anew. */
+export interface Redeployment {
+	/** The endpoint whose model it has from now on. */
+	modelOf?: string;
+	/** What its documentation says. */
+	fields?: Field[];
 }
 
 export class Service {
@@ -60,6 +68,15 @@ export class Service {
 	/** All requests go to this generation from now on, but those that force another one. */
 	activate(id: string): void {
 		for (const generation of this.generations) generation.probability = generation.id === id ? 1 : 0;
+	}
+
+	/** Deploys an endpoint anew in each generation that has it, under the same name. */
+	redeploy(id: string, { modelOf, fields }: Redeployment): void {
+		for (const generation of this.generations) {
+			const model = modelOf === undefined ? {} : { actions: this.endpoint(generation, modelOf).actions };
+			const changes = { ...model, ...(fields && { fields }) };
+			generation.endpoints = generation.endpoints.map((each) => (each.id === id ? { ...each, ...changes } : each));
+		}
 	}
 
 	get newest(): Generation {

@@ -8,6 +8,7 @@ import {
 } from '../../client';
 import type { Connection } from './connection';
 import type { Execution } from './Execution';
+import type { ItemConnections } from './ItemConnections';
 import { choice, combine, type Parameters, type Reader, textOf } from './parameters';
 
 /** Where a request goes and how: items that agree in all of it may share one. */
@@ -99,8 +100,10 @@ function serviceReader(parameters: Parameters): Reader<string | undefined> {
  * Endpoint, service and limits of every node. 8 requests at a time are what an endpoint's default pool serves. Measured with
  * an API node that works 5 ms on each request: 4 at a time take 1.8 times as long, 2 take 3.3 times.
  */
-export function targetReader({ parameters, connections }: Execution): Reader<Target> {
-	const connectionOf = connections.of;
+export function targetReader({
+	parameters,
+	connections: { of: connectionOf },
+}: Pick<Execution, 'parameters'> & { connections: Pick<ItemConnections, 'of'> }): Reader<Target> {
 	const endpointId = endpointReader(parameters);
 	const serviceId = serviceReader(parameters);
 	const timeout = parameters.reader<unknown>('options.timeout', 30_000);

@@ -3,10 +3,19 @@ import type {
 	ICredentialDataDecryptedObject,
 	IExecuteFunctions,
 	ILoadOptionsFunctions,
+	IPollFunctions,
 	NodeEgressFilter,
 } from 'n8n-workflow';
 import { UserError } from 'n8n-workflow';
-import { ApiNodeClient, type CallOptions, checkCredential, type Credential, Deployment, pasted } from '../../client';
+import {
+	ApiNodeClient,
+	type CallOptions,
+	checkCredential,
+	type Credential,
+	Deployment,
+	parseLocations,
+	pasted,
+} from '../../client';
 import { dependsOnItem, inEffect, rawCredential } from './credentialExpressions';
 import { instanceProperties, openApiProperties, tlsProperties } from './description/credentialProperties';
 import { oAuth2Tokens, type OwnedTokens } from './oAuth2Tokens';
@@ -73,10 +82,18 @@ const tlsOf = (credential: ICredentialDataDecryptedObject) => ({
 	rejectUnauthorized: !acceptsAny(credential),
 });
 
+interface Means {
+	egress?: NodeEgressFilter;
+	/** Of an OAuth2 credential. */
+	tokens?: OwnedTokens;
+	/** Whether the client is another one than that of runs, which would be waited for. */
+	apart?: boolean;
+}
+
 /** The client for a credential's values, new or known. */
-function clientFor(credential: ICredentialDataDecryptedObject, egress?: NodeEgressFilter): ApiNodeClient {
+function clientFor(credential: ICredentialDataDecryptedObject, { egress, apart }: Means): ApiNodeClient {
 	const options = { url: text(credential, 'url'), tls: tlsOf(credential) };
-	const id = digest([options, egress !== undefined]);
+	const id = digest([options, egress !== undefined, apart === true]);
 	const lookup = egress?.createSecureLookup();
 	return clients.get(id, () => new ApiNodeClient({ ...options, serviceId: '', lookup }));
 }
@@ -130,14 +147,11 @@ function documentSource(credential: ICredentialDataDecryptedObject, egress?: Nod
 /**
  * What a credential's values come to.
  *
- * @param tokens of an OAuth2 credential
  * @throws UserError or InvalidCallError for values that lead nowhere
  */
-export function connectionFor(
-	credential: ICredentialDataDecryptedObject,
-	{ egress, tokens }: { egress?: NodeEgressFilter; tokens?: OwnedTokens } = {},
-): Connection {
-	const client = clientFor(credential, egress);
+export function connectionFor(credential: ICredentialDataDecryptedObject, means: Means = {}): Connection {
+	const { egress, tokens } = means;
+	const client = clientFor(credential, means);
 	const urls = [...client.origins, ...(credential.openApiFrom === 'deployer' ? [text(credential, 'deployerUrl')] : [])];
 	const caller = tokens ? { tokens } : whoCalls(credential);
 	const { oauthTokenData: _changes, ...settings } = inEffect(credential);
@@ -160,25 +174,57 @@ export function connectionFor(
  * @throws UserError saying so, and for a credential that leads nowhere
  */
 export async function connectEditor(context: ILoadOptionsFunctions): Promise<Connection> {
-	if (dependsOnItem(context.getNode().parameters.authentication)) throw needsItem('"Authentication" of the node');
+	const { authentication, credential } = await withoutItem(context, 'Type the endpoint with "By ID".');
+	return await connector(context)(authentication, credential);
+}
+
+/** The instances of one API node: all of them together, and each by itself. */
+export interface Instances {
+	all: Connection;
+	each: Array<{ name: string; connection: Connection }>;
+}
+
+/**
+ * Connects a trigger, which has no item either, to each instance of its credential: apart from the clients of runs, whose
+ * requests it would wait for.
+ *
+ * @throws as {@link connectEditor}
+ */
+export async function connectTrigger(context: IPollFunctions): Promise<Instances> {
+	const { authentication, credential } = await withoutItem(
+		context,
+		'A trigger has no input item: enter a fixed value.',
+	);
+	const connect = connector(context, true);
+	const all = await connect(authentication, credential);
+	const each: Instances['each'] = [];
+	for (const { origin, prefix, host } of parseLocations(text(credential, 'url'))) {
+		const connection = await connect(authentication, { ...credential, url: origin + prefix });
+		each.push({ name: host + prefix, connection });
+	}
+	return { all, each };
+}
+
+async function withoutItem(context: ILoadOptionsFunctions | IPollFunctions, advice: string) {
+	if (dependsOnItem(context.getNode().parameters.authentication))
+		throw needsItem('"Authentication" of the node', advice);
 	const authentication = context.getNodeParameter('authentication', 'apiKey') as Authentication;
 	const raw = await rawCredential(context, credentialType(authentication));
 	const names = Object.keys(raw ?? {}).filter((name) => dependsOnItem(raw![name]));
-	if (names.length > 0) throw needsItem(`The credential's ${names.map((name) => `"${name}"`).join(', ')}`);
-	return await connector(context)(authentication, await context.getCredentials(credentialType(authentication)));
+	if (names.length > 0) throw needsItem(`The credential's ${names.map((name) => `"${name}"`).join(', ')}`, advice);
+	return { authentication, credential: await context.getCredentials(credentialType(authentication)) };
 }
 
-const needsItem = (what: string) =>
-	new UserError(`${what} uses an expression that needs an input item, which only a run has`, {
-		description: 'Type the endpoint with "By ID".',
-	});
+const needsItem = (what: string, description: string) =>
+	new UserError(`${what} uses an expression that needs an input item, which only a run has`, { description });
 
 /**
  * Makes connections of the values of credentials.
  *
+ * @param apart whether their clients are others than those of runs
  * @returns a function that throws for values that lead nowhere, or where n8n's policy forbids to connect
  */
-export function connector(context: IExecuteFunctions | ILoadOptionsFunctions) {
+export function connector(context: IExecuteFunctions | ILoadOptionsFunctions | IPollFunctions, apart = false) {
 	const { getSecureEgressFilter } = context.helpers as Partial<typeof context.helpers>;
 	// Older versions of n8n have no such policy.
 	const egress = getSecureEgressFilter?.();
@@ -196,7 +242,7 @@ export function connector(context: IExecuteFunctions | ILoadOptionsFunctions) {
 			// Where n8n keeps its expressions to itself, they show by what they give.
 			if (tokens.id !== id) throw oneGrant('what its token is fetched by');
 		}
-		const connection = connectionFor(credential, { egress, tokens: oAuth2 ? tokens?.source : undefined });
+		const connection = connectionFor(credential, { egress, tokens: oAuth2 ? tokens?.source : undefined, apart });
 		for (const origin of connection.client.origins) {
 			if (!validated.has(origin)) validated.set(origin, validate(origin, egress));
 			await validated.get(origin);

@@ -4,6 +4,7 @@ import type {
 	IExecuteData,
 	IExecuteFunctions,
 	ILoadOptionsFunctions,
+	IPollFunctions,
 	IWorkflowExecuteAdditionalData,
 	WorkflowExecuteMode,
 } from 'n8n-workflow';
@@ -34,7 +35,7 @@ export function inEffect(credential: ICredentialDataDecryptedObject): ICredentia
  * @throws n8n's own error when the credential cannot be read
  */
 export async function rawCredential(
-	context: IExecuteFunctions | ILoadOptionsFunctions,
+	context: IExecuteFunctions | ILoadOptionsFunctions | IPollFunctions,
 	type: string,
 ): Promise<ICredentialDataDecryptedObject | undefined> {
 	const { additionalData, mode, executeData } = context as unknown as Internals;

@@ -81,6 +81,11 @@ export async function readDocument(connection: Connection, serviceId?: string): 
 
 const isMissing = (error: unknown) => error instanceof StatusError && error.status === 404;
 
+/** A document as it is now, for those who look for changes. @returns never rejects */
+export async function currentDocument(connection: Connection, serviceId?: string): Promise<Known> {
+	return pastedDocument(connection, serviceId) ?? (await request(connection, serviceId));
+}
+
 /** Whoever may not read a document any more is not shown the last one, either. */
 const isClosed = ({ problem }: Known) =>
 	problem instanceof StatusError && (problem.status === 401 || problem.status === 403);

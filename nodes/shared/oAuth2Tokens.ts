@@ -1,6 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ICredentialDataDecryptedObject, IExecuteFunctions, ILoadOptionsFunctions } from 'n8n-workflow';
+import type {
+	ICredentialDataDecryptedObject,
+	IExecuteFunctions,
+	ILoadOptionsFunctions,
+	IPollFunctions,
+} from 'n8n-workflow';
 import { ApiNodeError, redactor, type TokenSource } from '../../client';
 import { textOf } from './parameters';
 import { RecentlyUsed } from './RecentlyUsed';
@@ -74,7 +79,7 @@ const isCurrent = ({ expiresAt }: Token) => expiresAt > Date.now() / 1000 + marg
  * may have expired since; n8n fetches a new one and stores it.
  */
 export function oAuth2Tokens(
-	context: IExecuteFunctions | ILoadOptionsFunctions,
+	context: IExecuteFunctions | ILoadOptionsFunctions | IPollFunctions,
 	credentialType: string,
 	credential: ICredentialDataDecryptedObject,
 ): OwnedTokens {

@@ -31,7 +31,7 @@ export class Parameters {
 	readonly asTool: boolean;
 	private readonly raw: unknown;
 
-	constructor(private readonly context: IExecuteFunctions) {
+	constructor(private readonly context: Pick<IExecuteFunctions, 'getNode' | 'getNodeParameter'>) {
 		const node = context.getNode();
 		this.asTool = isTool(node);
 		this.raw = node.parameters;

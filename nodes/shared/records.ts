@@ -67,8 +67,7 @@ export class Records {
 		if (this.sourceOf(itemIndex) !== 'json') return [this.of(itemIndex)];
 		const list = parse((this.json ??= this.parameters.reader<unknown>('recordJson', ''))(itemIndex), 'record');
 		if (!Array.isArray(list)) return [this.without('json', toObject(list, 'record'), itemIndex)];
-		if (list.length === 0) throw new InvalidCallError('The list holds no record');
-		return list.map((record: unknown, n) => withoutFailure(toObject(record, `record ${n} of the list`)));
+		return listedRecords(list).map(withoutFailure);
 	};
 
 	originOf(itemIndex: number): RecordOrigin {
@@ -308,6 +307,18 @@ export function objectIn(given: unknown, what: string, byModel = false): JsonObj
 }
 
 const onlyOf = (value: unknown): unknown => (Array.isArray(value) && value.length === 1 ? value[0] : value);
+
+/** The records of a parameter whose JSON is one or a list of them; none where it is blank. */
+export function recordsIn(given: unknown): JsonObject[] {
+	if (isBlank(given ?? '')) return [];
+	const value = parse(given, 'record');
+	return Array.isArray(value) ? listedRecords(value) : [toObject(value, 'record')];
+}
+
+function listedRecords(list: unknown[]): JsonObject[] {
+	if (list.length === 0) throw new InvalidCallError('The list holds no record');
+	return list.map((record, n) => toObject(record, `record ${n} of the list`));
+}
 
 function parse(given: unknown, what: string): unknown {
 	if (typeof given !== 'string') return given;

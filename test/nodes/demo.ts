@@ -6,11 +6,14 @@ import { OUR_PACKAGE } from '../support/engine/nodePackage';
 import type { ChaosProxy } from '../support/chaosProxy';
 
 /** The nodes that package.json names, by the type that workflows hold. */
-export const nodeTypes = (
+export const allNodeTypes = (
 	JSON.parse(readFileSync(join(OUR_PACKAGE, 'package.json'), 'utf8')) as { n8n: { nodes: string[] } }
 ).n8n.nodes
 	.map((path) => /(\w)(\w+)\.node\.js$/.exec(path)!.slice(1))
 	.map(([first = '', rest = '']) => first.toLowerCase() + rest);
+
+/** Those that are given items. */
+export const nodeTypes = allNodeTypes.filter((type) => !type.endsWith('Trigger'));
 
 export const demoKey = 'demo-key';
 

@@ -15,7 +15,7 @@ import {
 import { startApiNode } from '../../demo/api-node';
 import { nodePackage, type NodePackage } from '../support/engine';
 import { OUR_PACKAGE } from '../support/engine/nodePackage';
-import { callOf, endpoint, nodeTypes, run } from './demo';
+import { allNodeTypes, callOf, endpoint, nodeTypes, run } from './demo';
 
 let nodes: NodePackage;
 beforeAll(async () => (nodes = await nodePackage()));
@@ -130,13 +130,13 @@ const values: Record<string, unknown[]> = {
 	vary: ['documented', 'defined'],
 };
 
-it('gives n8n exactly the nodes that the manifest names', () => {
+it('gives n8n exactly the nodes that the manifest names, each with a contract', () => {
 	expect(nodes.name).toBe('n8n-nodes-dataiku');
-	expect(nodes.nodes.map(({ name }) => name)).toEqual(nodeTypes);
+	expect(nodes.nodes.map(({ name }) => name)).toEqual(allNodeTypes);
 	expect([...nodeTypes].sort()).toEqual(Object.keys(contract).sort());
 });
 
-describe.each(nodeTypes)('%s', (type) => {
+describe.each(allNodeTypes)('%s', (type) => {
 	it('has a name, a description and a subtitle for the editor', async () => {
 		const { displayName, description, defaults, subtitle = '' } = descriptionOf(type);
 		expect(displayName).toMatch(/^Dataiku [A-Z]/);
@@ -165,6 +165,36 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect(codex?.resources?.credentialDocumentation?.[0]?.url).toMatch(/\/docs\/credentials\.md$/);
 	});
 
+	it('asks for the credential that its authentication names, and tests it', () => {
+		const { credentials = [] } = descriptionOf(type);
+		expect(credentials).toMatchObject([
+			{ name: 'dataikuApiNodeApi', required: true, displayOptions: { show: { authentication: ['apiKey'] } } },
+			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: { show: { authentication: ['oAuth2'] } } },
+		]);
+		const { methods } = nodes.types.getByNameAndVersion(nodes.fullName(type));
+		const { testedBy } = credentials[0]!;
+		expect(Object.keys(methods?.credentialTest ?? {})).toEqual([testedBy]);
+	});
+
+	// n8n before 2.41 runs no workflow with such a node: "Cannot convert undefined or null to object".
+	it('leaves no condition for showing a parameter undefined', () => {
+		const conditions = allParameters(descriptionOf(type).properties).map(({ displayOptions }) => displayOptions ?? {});
+		expect(conditions.filter((each) => Object.values(each).includes(undefined))).toEqual([]);
+	});
+
+	it('finds its endpoint in a list, by id or by URL, and has n8n check none of them before each execution', () => {
+		const { modes = [] } = descriptionOf(type).properties.find(({ name }) => name === 'endpointId') ?? {};
+		expect(modes.map(({ name, type: kind, validation }) => [name, kind, validation])).toEqual([
+			['list', 'list', undefined],
+			['id', 'string', undefined],
+			['url', 'string', undefined],
+		]);
+		const { methods } = nodes.types.getByNameAndVersion(nodes.fullName(type));
+		expect(Object.keys(methods?.listSearch ?? {})).toEqual([modes[0]!.typeOptions?.searchListMethod]);
+	});
+});
+
+describe.each(nodeTypes)('%s', (type) => {
 	it('can be a tool, and no parameter has a name that n8n takes for tools', () => {
 		const { usableAsTool, properties, inputs, outputs } = descriptionOf(type);
 		expect({ usableAsTool, inputs, outputs }).toEqual({ usableAsTool: true, inputs: ['main'], outputs: ['main'] });
@@ -187,17 +217,6 @@ describe.each(nodeTypes)('%s', (type) => {
 		const options = Object.fromEntries(optionsOf(by.options!).map((each) => [each.name, each.default]));
 		expect(options).toMatchObject({ checkFeatures: 'error', maxRows: 50, maxCharacters: 20000 });
 		if (type === 'dataikuPredict') expect(by.nExplanations!.default).toBe('3');
-	});
-
-	it('asks for the credential that its authentication names, and tests it', () => {
-		const { credentials = [] } = descriptionOf(type);
-		expect(credentials).toMatchObject([
-			{ name: 'dataikuApiNodeApi', required: true, displayOptions: { show: { authentication: ['apiKey'] } } },
-			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: { show: { authentication: ['oAuth2'] } } },
-		]);
-		const { methods } = nodes.types.getByNameAndVersion(nodes.fullName(type));
-		const { testedBy } = credentials[0]!;
-		expect(Object.keys(methods?.credentialTest ?? {})).toEqual([testedBy]);
 	});
 
 	it('has exactly the parameters of the contract, with their defaults', () => {
@@ -281,29 +300,12 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect(json.filter((each) => ['mapping', 'recordJson'].includes(each))).toEqual(['recordJson']);
 	});
 
-	// n8n before 2.41 runs no workflow with such a node: "Cannot convert undefined or null to object".
-	it('leaves no condition for showing a parameter undefined', () => {
-		const conditions = allParameters(descriptionOf(type).properties).map(({ displayOptions }) => displayOptions ?? {});
-		expect(conditions.filter((each) => Object.values(each).includes(undefined))).toEqual([]);
-	});
-
 	it('takes the values of the contract, and no others', () => {
 		const properties = inVariant(false, descriptionOf(type).properties);
 		for (const property of properties.filter((each) => each.type === 'options')) {
 			const { name } = property;
 			expect([name, valuesOf(property)]).toEqual([name, name === 'output' ? contract[type]!.outputs : values[name]]);
 		}
-	});
-
-	it('finds its endpoint in a list, by id or by URL, and has n8n check none of them before each execution', () => {
-		const { modes = [] } = descriptionOf(type).properties.find(({ name }) => name === 'endpointId') ?? {};
-		expect(modes.map(({ name, type: kind, validation }) => [name, kind, validation])).toEqual([
-			['list', 'list', undefined],
-			['id', 'string', undefined],
-			['url', 'string', undefined],
-		]);
-		const { methods } = nodes.types.getByNameAndVersion(nodes.fullName(type));
-		expect(Object.keys(methods?.listSearch ?? {})).toEqual([modes[0]!.typeOptions?.searchListMethod]);
 	});
 });
 

@@ -1,0 +1,117 @@
+import { type INodeType, type INodeTypeDescription, type IPollFunctions, NodeConnectionTypes } from 'n8n-workflow';
+import { credentialTest } from '../shared/credentialTest';
+import {
+	callOptions,
+	endpointProperties,
+	optionsProperty,
+	subtitle,
+	withKey,
+	withOAuth2,
+} from '../shared/description/nodeProperties';
+import { endpointSearch } from '../shared/endpointSearch';
+import { pollEndpoint } from './pollEndpoint';
+
+const whenScored = { show: { events: ['generation', 'drift', 'down', 'up'] } };
+const whenJudged = { show: { events: ['drift'] } };
+
+export class DataikuTrigger implements INodeType {
+	description: INodeTypeDescription = {
+		displayName: 'Dataiku Trigger',
+		name: 'dataikuTrigger',
+		icon: { light: 'file:../../icons/trigger.svg', dark: 'file:../../icons/trigger.dark.svg' },
+		group: ['trigger'],
+		version: 1,
+		subtitle,
+		description: 'Start a workflow when a Dataiku endpoint changes',
+		defaults: { name: 'Dataiku Trigger' },
+		polling: true,
+		inputs: [],
+		outputs: [NodeConnectionTypes.Main],
+		builderHint: {
+			searchHint:
+				'Starts a workflow when a model of Dataiku has a new generation, other fields, other scores, or is down or up again.',
+		},
+		credentials: [
+			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
+			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
+		],
+		properties: [
+			...endpointProperties,
+			{
+				displayName: 'Events',
+				name: 'events',
+				type: 'multiOptions',
+				options: [
+					{
+						name: 'Another Generation Responds',
+						value: 'generation',
+						description: 'A generation of the service was activated, or takes a share of the requests',
+					},
+					{ name: 'Endpoint Is Down', value: 'down', description: 'The endpoint fails several polls in a row' },
+					{ name: 'Endpoint Is up Again', value: 'up', description: 'The endpoint responds after it was down' },
+					{
+						name: 'Fields Change',
+						value: 'fields',
+						description: 'The OpenAPI document has other fields, types or required fields for the endpoint',
+					},
+					{
+						name: 'Scores Drift',
+						value: 'drift',
+						description: 'A generation scores the test records differently than before',
+					},
+				],
+				default: ['generation'],
+				required: true,
+				description: 'What starts the workflow',
+			},
+			{
+				displayName: 'Test Records',
+				name: 'testRecords',
+				type: 'json',
+				default: '',
+				placeholder: 'e.g. [{"amount": 412.5, "country": "US"}]',
+				description:
+					'JSON object or list of objects to score at each poll. Without records, Down and Up events only check whether the API node is alive.',
+				displayOptions: whenScored,
+			},
+			{
+				displayName: 'Compare By',
+				name: 'driftMeasure',
+				type: 'options',
+				options: [
+					{ name: 'Class', value: 'class', description: 'Whether the prediction is another one' },
+					{ name: 'Number', value: 'number', description: 'By how much the number or the probability changes' },
+					{ name: 'Share', value: 'share', description: 'By what share of the number or the probability it changes' },
+				],
+				default: 'share',
+				description: 'How to compare scores with the first scores of the same generation',
+				displayOptions: whenJudged,
+			},
+			{
+				displayName: 'Tolerance',
+				name: 'driftTolerance',
+				type: 'number',
+				typeOptions: { minValue: 0, numberPrecision: 6 },
+				default: 0.1,
+				description: 'Largest change that is not a drift. As a share, 0.1 is 10%.',
+				displayOptions: { show: { events: ['drift'], driftMeasure: ['number', 'share'] } },
+			},
+			{
+				displayName: 'Failures in a Row',
+				name: 'failuresInARow',
+				type: 'number',
+				typeOptions: { minValue: 1 },
+				default: 3,
+				description: 'Number of polls in a row that must fail before the endpoint counts as down',
+				displayOptions: { show: { events: ['down', 'up'] } },
+			},
+			optionsProperty(callOptions.filter(({ name }) => ['headers', 'serviceId', 'timeout'].includes(name))),
+		],
+	};
+
+	methods = { credentialTest, listSearch: { searchEndpoints: endpointSearch('predict') } };
+
+	async poll(this: IPollFunctions) {
+		return await pollEndpoint(this);
+	}
+}

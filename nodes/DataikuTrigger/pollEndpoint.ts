@@ -1,0 +1,214 @@
+import type { INodeExecutionData, IPollFunctions } from 'n8n-workflow';
+import { InvalidCallError, type JsonObject, type RecordsResponse } from '../../client';
+import { callTo, positive, type Target, targetReader } from '../shared/callSettings';
+import { type Connection, connectTrigger } from '../shared/connection';
+import { currentDocument } from '../shared/documents';
+import { explain, toNodeError } from '../shared/nodeErrors';
+import { choice, Parameters } from '../shared/parameters';
+import { recordsIn } from '../shared/records';
+import {
+	compare,
+	digestOf,
+	type DocumentedField,
+	driftMeasures,
+	type EventName,
+	eventNames,
+	type Memory,
+	type Rules,
+	sample,
+	type Seen,
+} from './changes';
+import { sentenceOn } from './sentenceOn';
+
+/** Requests with which a poll finds out which generations are live, once it has met one that it does not know. */
+const samples = 30;
+
+/** Requests of one poll to one instance at a time: half of an API node's default pool. */
+const samplesAtATime = 4;
+
+/** More would make each poll a batch, and the static data of the workflow large. */
+const mostRecords = 100;
+
+interface Settings {
+	events: readonly EventName[];
+	records: readonly JsonObject[];
+	rules: Rules;
+	isTest: boolean;
+	target: Target;
+	instances: Array<{ name: string; connection: Connection }>;
+}
+
+/** What the workflow keeps of this node: results and digests, but no record and no secret. */
+interface State {
+	version: 1;
+	/** A digest of what is asked: when it changes, what is remembered has no meaning. */
+	of: string;
+	instances: Array<{ name: string; memory: Memory }>;
+}
+
+/** What a poll saw of an instance, and why it saw no more: `problem` is one that comes from how the node is set up. */
+interface Look {
+	seen: Seen;
+	failure?: Error;
+	problem?: Error;
+}
+
+/** Asks each instance; gives an item for each event, or null. */
+export async function pollEndpoint(context: IPollFunctions): Promise<INodeExecutionData[][] | null> {
+	let target: Target | undefined;
+	try {
+		const settings = await readSettings(context);
+		({ target } = settings);
+		const { isTest, events, rules, instances } = settings;
+		const of = digestOf([serviceOf(target), target.endpointId, settings.records]);
+		const known = isTest ? undefined : stateOf(context, of);
+		const looks = await Promise.all(
+			instances.map(async (instance) => await look(instance.connection, settings, memoryIn(known, instance.name))),
+		);
+		failFirst(looks, settings, context, known !== undefined);
+
+		// Polls may overlap: from here on, nothing is waited for.
+		const last = isTest ? undefined : stateOf(context, of);
+		const state: State = { version: 1, of, instances: [] };
+		const items: INodeExecutionData[] = [];
+		for (const [n, { seen }] of looks.entries()) {
+			const { name } = instances[n]!;
+			const compared = compare(memoryIn(last, name), seen, rules);
+			state.instances.push({ name, memory: compared.memory });
+			for (const change of isTest ? sample(seen, rules) : compared.changes) {
+				const { endpointId: endpoint } = target;
+				const { event, ...what } = change;
+				const message = sentenceOn(change, endpoint, instances.length > 1 ? name : undefined);
+				const json = { event, message, endpoint, service: serviceOf(target), instance: name, ...what, test: isTest };
+				if (events.includes(event)) items.push({ json });
+				// Nothing else would tell of it.
+				else if (event === 'down') context.logger.warn(message, { node: context.getNode().name });
+			}
+		}
+		if (!isTest) context.getWorkflowStaticData('node').watch = state;
+		return items.length > 0 ? [items] : null;
+	} catch (error) {
+		throw toNodeError(context.getNode(), explain(error, { target }), 0);
+	}
+}
+
+const serviceOf = ({ connection, serviceId }: Target) => serviceId ?? connection.call.serviceId;
+
+const memoryIn = (state: State | undefined, name: string) =>
+	state?.instances.find((each) => each.name === name)?.memory;
+
+/** A copy: n8n's own object notes each change to it, and to what is in it. */
+function stateOf(context: IPollFunctions, of: string): State | undefined {
+	const { watch } = context.getWorkflowStaticData('node') as { watch?: State };
+	return watch?.version === 1 && watch.of === of ? (JSON.parse(JSON.stringify(watch)) as State) : undefined;
+}
+
+/**
+ * Fails a poll from which nothing can be learned, while somebody is there to be told: in a test, and when the workflow is
+ * activated for the first time. When n8n starts, nobody is, and the workflow must not stay off.
+ */
+function failFirst(looks: Look[], { events, isTest }: Settings, context: IPollFunctions, isKnown: boolean): void {
+	const isStart = ['init', 'leadershipChange'].includes(context.getActivationMode());
+	if (isKnown || (isStart && !isTest)) return;
+	const showsFailure = isTest && events.includes('down');
+	const errors = looks.map(({ failure, problem }) => (showsFailure ? problem : (failure ?? problem)));
+	if (errors.every((error) => error !== undefined)) throw errors[0]!;
+}
+
+async function readSettings(context: IPollFunctions): Promise<Settings> {
+	const parameters = new Parameters({
+		getNode: () => context.getNode(),
+		getNodeParameter: ((path: string, _itemIndex: number, ...rest: [unknown, object?]) =>
+			context.getNodeParameter(path, ...rest)) as ConstructorParameters<typeof Parameters>[0]['getNodeParameter'],
+	});
+	const read = (path: string, fallback: unknown) => parameters.reader<unknown>(path, fallback);
+	const events = [read('events', ['generation'])(0)].flat() as EventName[];
+	const unknown = events.find((event) => !eventNames.includes(event));
+	if (unknown !== undefined || events.length === 0) {
+		throw new InvalidCallError(`"Events" must name some of ${eventNames.join(', ')}`);
+	}
+	const records = recordsIn(read('testRecords', '')(0));
+	if (records.length > mostRecords) {
+		throw new InvalidCallError(`"Test Records" holds ${records.length} records: at most ${mostRecords} are sent`);
+	}
+	if (records.length === 0 && (events.includes('generation') || events.includes('drift'))) {
+		throw new InvalidCallError('"Test Records" is empty', {
+			advice: 'Generation and drift show in the scores of records: enter at least one, or choose other events.',
+		});
+	}
+	const tolerance = Number(read('driftTolerance', 0.1)(0));
+	if (!(tolerance >= 0)) throw new InvalidCallError('"Tolerance" must be a number that is not negative');
+	const rules = {
+		measure: choice(read('driftMeasure', 'share'), 'Compare By', driftMeasures)(0),
+		tolerance,
+		failures: positive(read('failuresInARow', 3), 'Failures in a Row')(0),
+	};
+	const { all, each } = await connectTrigger(context);
+	const given = targetReader({ parameters, connections: { of: Object.assign(() => all, { constant: true }) } })(0);
+	const target = given.endpointId.includes('://') ? { ...given, ...all.client.locate(given.endpointId) } : given;
+	return { events, records, rules, isTest: context.getMode() === 'manual', target, instances: each };
+}
+
+/** Asks one instance what the events need, and no more. */
+async function look(connection: Connection, settings: Settings, memory: Memory | undefined): Promise<Look> {
+	const { events } = settings;
+	const at = new Date().toISOString();
+	const target = { ...settings.target, connection };
+	const asksFields = events.includes('fields');
+	const asksEndpoint = events.some((event) => event !== 'fields');
+	const [{ value: responses = [], error: failure }, { value: fields, error: unread }] = await Promise.all([
+		asksEndpoint ? settled(responsesOf(target, settings, memory)) : none,
+		asksFields ? settled(fieldsOf(target, memory)) : none,
+	]);
+	// It is about the node, and not about the endpoint.
+	if (failure instanceof InvalidCallError) throw failure;
+	const reason = failure && explain(failure, {}).message;
+	const isUnnamed = events.includes('generation') && !failure && !responses.some(({ generation }) => generation);
+	const unnamed = isUnnamed ? new InvalidCallError('The responses of this endpoint name no generation') : undefined;
+	return { seen: { at, failure: reason, responses, fields }, failure, problem: unread ?? unnamed };
+}
+
+interface Settled<Value> {
+	value?: Value;
+	error?: Error;
+}
+
+const none: Settled<undefined> = {};
+
+const settled = async <Value>(promise: Promise<Value>): Promise<Settled<Value>> =>
+	await promise.then(
+		(value) => ({ value }),
+		(error: Error) => ({ error }),
+	);
+
+async function responsesOf(target: Target, { records, isTest }: Settings, memory: Memory | undefined) {
+	const session = target.connection.client.session();
+	// One attempt more, for a connection that the API node has closed meanwhile.
+	const options = { ...callTo(target), deadline: target.timeout, maxAttempts: 2, maxConcurrency: samplesAtATime };
+	if (records.length === 0) {
+		await session.isAlive(options);
+		return [];
+	}
+	const features = records.map((record) => ({ features: record }));
+	const ask = async () => responseIn(await session.predictRecords(target.endpointId, features, options));
+	const first = await ask();
+	if (isTest || memory?.generations.some(({ id }) => id === first.generation)) return [first];
+	const others = await Promise.allSettled(Array.from({ length: samples }, ask));
+	return [first, ...others.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))];
+}
+
+const responseIn = ({ apiContext, results }: RecordsResponse) => ({
+	generation: String(apiContext?.serviceGeneration ?? ''),
+	results,
+});
+
+async function fieldsOf(target: Target, memory: Memory | undefined): Promise<DocumentedField[]> {
+	const { connection, endpointId, serviceId } = target;
+	const { document, problem } = await currentDocument(connection, serviceId);
+	if (!document) throw problem!;
+	const schema = document.schemaOf(endpointId, 'predict');
+	if (!schema && !memory?.fields) {
+		throw new InvalidCallError(`The OpenAPI document does not list the endpoint '${endpointId}'`);
+	}
+	return (schema?.fields ?? []).map(({ name, type = 'any type', required }) => ({ name, type, required }));
+}

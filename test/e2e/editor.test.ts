@@ -185,6 +185,31 @@ test.each(Object.entries(forms))(
 	},
 );
 
+test('Dataiku Trigger shows each event that was chosen to whoever tests it', async () => {
+	const editor = await EditorPage.open(browser, rest, url, [
+		node(
+			'Dataiku Trigger',
+			'n8n-nodes-dataiku.dataikuTrigger',
+			{
+				events: ['generation', 'drift', 'down'],
+				testRecords: JSON.stringify(payments.slice(0, 2).map(({ payment_id, ...features }) => features)),
+			},
+			0,
+		),
+	]);
+	await editor.node('Dataiku Trigger').dblclick();
+	await editor.chooseCredential('Dataiku demo');
+	await editor.chooseFromList('endpointId', 'fraud: ');
+	const { columns, rows } = await editor.execute();
+	expect(columns.slice(0, 3)).toEqual(['event', 'message', 'endpoint']);
+	expect(rows.map((row) => /^(generation|drift|down)Endpoint 'fraud'/.exec(row)?.[1]).sort()).toEqual([
+		'down',
+		'drift',
+		'generation',
+	]);
+	await editor.pictureOfNode('trigger');
+});
+
 test.each([
 	[
 		'has no OpenAPI document',

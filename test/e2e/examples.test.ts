@@ -358,4 +358,19 @@ test('the what-if example writes a mail for each refused payment, and none for t
 	}>;
 	const changed = refused!.suggestions.flatMap(({ changes }) => changes.map(({ feature }) => feature));
 	expect(changed.filter((name) => ['country', 'merchant_category'].includes(name))).toEqual([]);
+
+test('the rescoring example scores each open payment once, beside the generation that is new', async () => {
+	const run = await rest.run('dataiku-rescore', 'Another generation');
+	const payments = itemsOf(run, 'With generation');
+	expect(payments).toHaveLength(8);
+	const [event] = itemsOf(run, 'Another generation');
+	for (const json of payments) {
+		expect(json).toMatchObject({ prediction: expect.stringMatching(/^(fraud|legitimate)$/), generation: event!.after });
+	}
+});
+
+test('the drift example writes a mail for each event', async () => {
+	const mails = itemsOf(await rest.run('dataiku-drift', 'Drift, down or up'), 'To the owner');
+	expect(mails.map(({ subject }) => subject)).toEqual(['Test: fraud: drift', 'Test: fraud: down', 'Test: fraud: up']);
+	expect(mails[0]!.text).toMatch(/^Endpoint 'fraud' scores 2 test records differently.*\n\nBefore: [\d.]+, since 20/);
 });

@@ -358,6 +358,7 @@ test('the what-if example writes a mail for each refused payment, and none for t
 	}>;
 	const changed = refused!.suggestions.flatMap(({ changes }) => changes.map(({ feature }) => feature));
 	expect(changed.filter((name) => ['country', 'merchant_category'].includes(name))).toEqual([]);
+});
 
 test('the rescoring example scores each open payment once, beside the generation that is new', async () => {
 	const run = await rest.run('dataiku-rescore', 'Another generation');

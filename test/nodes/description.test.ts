@@ -284,6 +284,15 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect(await described({ ...filled, schema })).toBe(`${before} (Is a payment fraud?).${after}`);
 	});
 
+	it('has its own defaults, none of a tool, when an expression chooses the endpoint or the source', () => {
+		const name = nodes.fullName(type);
+		const chosen = { endpointId: { ...endpoint('={{ $json.at }}'), mode: 'url' } };
+		expect(kept(name, chosen).all.mapping).toEqual(common.mapping);
+		expect(kept(name, { ...chosen, recordSource: '={{ $json.source }}' }).all).toMatchObject({
+			...{ mapping: common.mapping, recordJson: common.recordJson },
+		});
+	});
+
 	it('as a tool, has one argument as long as the form has no fields, and those of the form from then on', () => {
 		const name = `${nodes.fullName(type)}Tool`;
 		const shown = (mapping: object) =>

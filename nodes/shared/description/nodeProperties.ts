@@ -108,7 +108,8 @@ export function withToolVariant(
 		{ ...property, displayOptions: { ...displayOptions, hide: { ...displayOptions?.hide, ...asTool } } },
 		...variants.map((changes) => {
 			const variant = { ...property, ...changes };
-			const show = { ...variant.displayOptions?.show, ...asTool };
+			// First, as n8n looks at no other condition behind one whose parameter is an expression.
+			const show = { ...asTool, ...variant.displayOptions?.show };
 			return { ...variant, displayOptions: { ...variant.displayOptions, show } };
 		}),
 	];

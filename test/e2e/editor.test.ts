@@ -117,14 +117,9 @@ const forms: Record<string, Form> = {
 	'Dataiku What-If': {
 		endpoint: 'fraud: ',
 		items: payments.slice(0, 1),
-		form: {
-			amount: '{{ $json.amount }}',
-			hour: '{{ $json.hour }}',
-			country: '{{ $json.country }}',
-			merchant_category: 'electronics',
-		},
-		columns: ['prediction', 'proba_legitimate', 'proba_fraud', 'probaPercentile', 'what_if', 'suggestion'],
-		rows: [/^fraud.*suggestion1hour: 3 → 6, merchant_category: electronics → grocery/, /suggestion2/, /suggestion3/],
+		form: { amount: '{{ $json.amount }}', hour: '{{ $json.hour }}', country: '{{ $json.country }}' },
+		columns: ['prediction', 'payment_id', 'proba_legitimate', 'proba_fraud', 'proba_percentile', 'what_if', 'suggestion'],
+		rows: [/^fraudP-1.*suggestion1hour: 3 → 6, country: US → DE/, /suggestion2/, /suggestion3/],
 	},
 	'Dataiku Lookup': {
 		endpoint: 'customer: ',

@@ -46,6 +46,7 @@ const words = {
 	ignored: 'The API node ignored the record',
 	nothing: 'Nothing within these limits reaches the goal',
 	notBetter: 'Nothing within these limits is better than the record',
+	notFound: 'Nothing within these limits was found to reach the goal',
 	allTried: 'All changes of up to three features were considered',
 	late: 'The deadline ended the search',
 	bestOf: 'The best of the variants that were tried, not of all changes of up to three features',
@@ -143,12 +144,11 @@ function noteOn(
 	rule?: string,
 ): string {
 	if (!search) return `${result.ignored === true ? words.ignored : words.reached}.`;
-	const { variants, aim, scored, isLate } = search;
-	const isWhole = variants.isExhaustive && !isLate;
+	const { scored, isLate } = search;
 	const isFound = suggestions.length > 0;
 	const parts = [
-		!isFound && (aim.wantsBest ? words.notBetter : words.nothing),
-		isWhole ? words.allTried : isFound ? words.bestOfTried(scored) : words.tried(scored),
+		!isFound && nothingWords(search),
+		isWhole(search) ? words.allTried : isFound ? words.bestOfTried(scored) : words.tried(scored),
 		isLate && words.late,
 		isRuled(search) ? words.ruledAll(search.rules) : rule !== undefined && words.ruled(rule),
 	];
@@ -158,14 +158,20 @@ function noteOn(
 		.join(' ');
 }
 
+/** All changes of up to three features were considered, or all that could lead to better suggestions. */
+const isWhole = ({ variants, isLate }: Finding) => variants.isExhaustive && !isLate;
+
+const nothingWords = (search: Finding) =>
+	!isWhole(search) ? words.notFound : search.aim.wantsBest ? words.notBetter : words.nothing;
+
 const isRuled = ({ scored, ruled }: Finding) => scored > 0 && ruled === scored;
 
 function remarksOn(search: Finding | undefined): string[] {
 	if (!search) return [];
-	const { variants, aim, isLate } = search;
+	const { variants, isLate } = search;
 	const isFound = variants.suggestions.length > 0;
 	return [
-		...(isFound ? [] : [aim.wantsBest ? words.notBetter : words.nothing]),
+		...(isFound ? [] : [nothingWords(search)]),
 		...(isFound && !variants.isExhaustive ? [words.bestOf] : []),
 		...(isLate ? [words.late] : []),
 		...(isRuled(search) ? [words.ruledAll(search.rules)] : []),

@@ -118,7 +118,15 @@ const forms: Record<string, Form> = {
 		endpoint: 'fraud: ',
 		items: payments.slice(0, 1),
 		form: { amount: '{{ $json.amount }}', hour: '{{ $json.hour }}', country: '{{ $json.country }}' },
-		columns: ['prediction', 'payment_id', 'proba_legitimate', 'proba_fraud', 'proba_percentile', 'what_if', 'suggestion'],
+		columns: [
+			'prediction',
+			'payment_id',
+			'proba_legitimate',
+			'proba_fraud',
+			'proba_percentile',
+			'what_if',
+			'suggestion',
+		],
 		rows: [/^fraudP-1.*suggestion1hour: 3 → 6, country: US → DE/, /suggestion2/, /suggestion3/],
 	},
 	'Dataiku Lookup': {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import type { IDataObject } from 'n8n-workflow';
 import { startApiNode, type ApiNode } from '../../../demo/api-node';
 import { chaosProxy, type ChaosProxy, type ChaosRequest } from '../../support/chaosProxy';
@@ -63,6 +65,8 @@ const byAmount = ({ amount }: IDataObject) => {
 	const fraud = Math.min(1, Number(amount) / 1_000);
 	return { prediction: fraud > 0.5 ? 'fraud' : 'legitimate', probas: { fraud, legitimate: 1 - fraud } };
 };
+
+const byAmountOf = ({ features }: { features: IDataObject }) => byAmount(features);
 
 describe('the output', () => {
 	const amounts = varied({ name: 'amount', min: 0, max: 1_000, step: 100 });
@@ -514,7 +518,7 @@ describe('variants', () => {
 		expect(new Set([...sent, JSON.stringify({ amount: 5.5, hour: 6.5 })]).size).toBe(sent.length + 1);
 		expect(jsonOf(output)[0]).toMatchObject({
 			variants_tried: sent.length,
-			what_if_note: `Nothing within these limits reaches the goal. ${sent.length} variants tried.`,
+			what_if_note: `Nothing within these limits was found to reach the goal. ${sent.length} variants tried.`,
 		});
 	});
 
@@ -621,6 +625,63 @@ describe('variants', () => {
 		});
 		expect(hints[0]!.message).toContain('The deadline ended the search (item 0)');
 	});
+});
+
+it('ends soon when the workflow is stopped while variants are scored, and blames no item', async () => {
+	let requests = 0;
+	proxy.setFault((request) => {
+		if (++requests > 1) return { kind: 'silent' };
+		return { kind: 'answer', body: { results: bodyOf(request).items.map(byAmountOf) } };
+	});
+	const { cancelled, error, output } = await whatIf(
+		{ vary: 'defined', ...varied({ name: 'amount', min: 0, max: 900 }) },
+		[{ amount: 800 }, { amount: 700 }],
+		{ cancelAfter: () => requests > 1, onError: 'continueRegularOutput' },
+	);
+	expect({ cancelled, message: error?.message }).toEqual({ cancelled: true, message: 'The call was cancelled' });
+	expect(output.filter(({ json }) => 'error' in json)).toEqual([]);
+});
+
+it('puts out what the record has when no variant is scored before the deadline', async () => {
+	let requests = 0;
+	proxy.setFault((request) => {
+		if (++requests > 1) return { kind: 'silent' };
+		return { kind: 'answer', body: { results: bodyOf(request).items.map(byAmountOf) } };
+	});
+	const { output, error } = await whatIf(
+		{ vary: 'defined', ...varied({ name: 'amount', min: 0, max: 900 }) },
+		[{ amount: 800 }],
+		{ options: { deadline: 500 } },
+	);
+	expect(error).toBeUndefined();
+	expect(jsonOf(output)).toMatchObject([
+		{
+			...{ prediction: 'fraud', what_if: 'nothing', variants_tried: 0 },
+			what_if_note:
+				'Nothing within these limits was found to reach the goal. 0 variants tried. The deadline ended the search.',
+		},
+	]);
+});
+
+it('finds what the page on it shows of the example', async () => {
+	const root = path.join(__dirname, '../../..');
+	const { nodes } = JSON.parse(readFileSync(path.join(root, 'examples/what-if.json'), 'utf8')) as {
+		nodes: Array<{ type: string; parameters: IDataObject }>;
+	};
+	const { parameters } = nodes.find(({ type }) => type.endsWith('.dataikuWhatIf'))!;
+	const { output } = await whatIf({ ...parameters, options: { checkFeatures: 'warn' } }, [
+		{ ...payment, customer_age_days: undefined, chargebacks: undefined, customer_id: 'C001' },
+	]);
+	const { suggestions, variants_tried } = jsonOf(output)[0] as {
+		suggestions: Array<{ change: string; probability: number; features: number; distance: number }>;
+		variants_tried: number;
+	};
+	const page = readFileSync(path.join(root, 'docs/what-if.md'), 'utf8').replaceAll(/ +/g, ' ');
+	expect(suggestions).toHaveLength(3);
+	for (const { change, probability, features, distance } of suggestions) {
+		expect(page).toContain(`| ${change} | ${Math.round(100 * probability)} % | ${features} | ${distance.toFixed(2)} |`);
+	}
+	expect(page).toContain(`With ${variants_tried} variants tried`);
 });
 
 describe('as a tool', () => {

@@ -4,9 +4,9 @@ import { emitWarning } from 'node:process';
  * Tells a listener of the user's. What it throws, or rejects with, must do no harm to a call and not be lost either: it
  * becomes a warning of the process.
  */
-export function tell<Told extends unknown[]>(listener: ((...told: Told) => unknown) | undefined, ...told: Told): void {
+export function tell<Told>(listener: ((told: Told) => unknown) | undefined, told: Told): void {
 	try {
-		const heard = listener?.(...told);
+		const heard = listener?.(told);
 		if (typeof heard === 'object' && heard !== null && 'then' in heard) Promise.resolve(heard).catch(warnOf);
 	} catch (error) {
 		warnOf(error);

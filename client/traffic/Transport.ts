@@ -88,7 +88,8 @@ export class Transport {
 	});
 	/** Those asked for last, the latest at the end: held here. */
 	private readonly recent = new Set<EndpointMemory>();
-	private readonly credential: Credential;
+	/** By the client's own credential. */
+	private readonly access: Access;
 	private readonly onEvent?: (event: ClientEvent) => void;
 	private readonly clock = systemClock;
 	/** Callers with calls under way. */
@@ -110,8 +111,7 @@ export class Transport {
 				for (const endpoint of this.endpoints.values()) endpoint.deref()?.queue.admit();
 			},
 		});
-		this.credential = { apiKey, bearerToken, tokens };
-		checkCredential(this.credential);
+		this.access = accessOf({ apiKey, bearerToken, tokens }) ?? { authorization: noAuthorization };
 		this.onEvent = onEvent;
 	}
 
@@ -127,7 +127,7 @@ export class Transport {
 	/** @throws ApiNodeError telling what happened to the last attempt */
 	async send(request: ApiRequest, options: CallOptions, caller: Caller): Promise<ApiResponse> {
 		const limits = limitsOf(options, request.records);
-		const { tokens, authorization } = accessOf(options, caller.credential, this.credential);
+		const { tokens, authorization } = accessOf(options) ?? accessOf(caller.credential) ?? this.access;
 		const { endpoint } = request;
 		const scope = this.begin(caller, options.signal);
 		const call = new Call(endpoint, this.instances, caller, scope, request, { ...limits, tokens }, this.clock);
@@ -187,7 +187,7 @@ export class Transport {
 		caller: Caller,
 	): Promise<ApiResponse> {
 		const limits = limitsOf(options);
-		const { tokens, authorization } = accessOf(options, caller.credential, this.credential);
+		const { tokens, authorization } = accessOf(options) ?? accessOf(caller.credential) ?? this.access;
 		const scope = this.begin(caller, options.signal);
 		let failure: Error | undefined;
 		try {
@@ -323,18 +323,17 @@ export class Transport {
 	}
 }
 
-/**
- * How a call shows who it is: by tokens, of which each attempt takes one, or by the same headers every time.
- *
- * @param credentials the first that says anything counts
- * @throws InvalidCallError for a token that cannot be sent
- */
-function accessOf(...credentials: Credential[]): { tokens?: TokenSource; authorization: SecretHeaders } {
-	const { tokens, apiKey, bearerToken } =
-		credentials.find((each) => each.tokens || each.apiKey || each.bearerToken) ?? {};
+/** How a call shows who it is: by tokens, of which each attempt takes one, or by the same headers every time. */
+interface Access {
+	tokens?: TokenSource;
+	authorization: SecretHeaders;
+}
+
+/** @throws InvalidCallError for a token that cannot be sent */
+function accessOf({ tokens, apiKey, bearerToken }: Credential): Access | undefined {
 	if (tokens) return { tokens: withErrors(tokens), authorization: noAuthorization };
 	if (apiKey) return { authorization: keyAuthorization(apiKey) };
-	return { authorization: bearerToken ? tokenAuthorization(bearerToken) : noAuthorization };
+	return bearerToken ? { authorization: tokenAuthorization(bearerToken) } : undefined;
 }
 
 /** @throws InvalidCallError for a token that cannot be sent */

@@ -31,6 +31,12 @@ interface Series {
 	slot: Slot;
 }
 
+/** A record of a history, and what tells its series from others. */
+interface Line {
+	columns: string[];
+	record: JsonObject;
+}
+
 /** Series that may share a request. */
 interface SeriesGroup {
 	target: ForecastTarget;
@@ -181,8 +187,18 @@ async function readSeries(execution: Execution): Promise<SeriesGroup[]> {
 			const columnsOf = (record: JsonObject) => target.identifierColumns.map((path) => columnIn(record, path, json));
 			const name = targetOf.constant ? '' : JSON.stringify(target);
 			const group = groups.get(name) ?? { target, series: new Map<string, Series>() };
-			const added = addLines(execution, itemIndex, records, columnsOf, group);
-			return added.then(() => void groups.set(name, group));
+			const lines: Line[] = [];
+			const reading = execution.through(records, (record) => {
+				const columns = columnsOf(record);
+				checkIdentified(record, columns);
+				lines.push({ columns, record });
+			});
+			// All of an item's lines, or none.
+			const put = () => {
+				groups.set(name, group);
+				return execution.through(lines, (line) => addLine(execution, itemIndex, line, group));
+			};
+			return reading ? reading.then(put) : put();
 		},
 		{
 			recordOf: execution.records.list,
@@ -194,33 +210,15 @@ async function readSeries(execution: Execution): Promise<SeriesGroup[]> {
 	return all;
 }
 
-async function addLines(
-	execution: Execution,
-	itemIndex: number,
-	records: readonly JsonObject[],
-	columnsOf: (record: JsonObject) => string[],
-	group: SeriesGroup,
-): Promise<void> {
-	const lines: Array<[string[], JsonObject]> = [];
-	for (const record of records) {
-		const turn = execution.turn();
-		if (turn) await turn;
-		const columns = columnsOf(record);
-		checkIdentified(record, columns);
-		lines.push([columns, record]);
+function addLine(execution: Execution, itemIndex: number, { columns, record }: Line, group: SeriesGroup): void {
+	const key = seriesKey(columns, record);
+	let series = group.series.get(key);
+	if (!series) {
+		series = { columns, records: [], itemIndexes: [], slot: execution.reserve(itemIndex) };
+		group.series.set(key, series);
 	}
-	for (const [columns, record] of lines) {
-		const turn = execution.turn();
-		if (turn) await turn;
-		const key = seriesKey(columns, record);
-		let series = group.series.get(key);
-		if (!series) {
-			series = { columns, records: [], itemIndexes: [], slot: execution.reserve(itemIndex) };
-			group.series.set(key, series);
-		}
-		series.records.push(record);
-		series.itemIndexes.push(itemIndex);
-	}
+	series.records.push(record);
+	series.itemIndexes.push(itemIndex);
 }
 
 /** A column by its name, or by the way to the field of the item that it was made of. */

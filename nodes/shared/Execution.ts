@@ -18,7 +18,7 @@ import { isObject } from './isObject';
 import { ItemFiles, withFiles } from './ItemFiles';
 import { ItemConnections } from './ItemConnections';
 import { errorItem, explain, type Place, type Slot, toNodeError } from './nodeErrors';
-import { asSource, renameErrors, RunColumns } from './outputItems';
+import { asSources, renameErrors, RunColumns } from './outputItems';
 import { Parameters, type Reader } from './parameters';
 import { Records } from './records';
 import { type AnswerLimits, answerLimits, modelError, toolAnswer } from './toolAnswer';
@@ -26,8 +26,8 @@ import { type AnswerLimits, answerLimits, modelError, toolAnswer } from './toolA
 /** Work done without a break for the event loop, in ms: other workflows run in the same process. */
 const longestTurn = 10;
 
-/** Records of one item that are checked without a look at the clock. */
-const partOfList = 500;
+/** Records of one item that are worked on without a look at the clock. */
+const shortList = 10;
 
 /** How often a long run tells n8n's log how far it has come, in ms. */
 const progressEvery = 10_000;
@@ -86,8 +86,8 @@ export class Execution {
 		private readonly options: ExecutionOptions,
 	) {
 		this.items = context.getInputData();
-		this.output = this.items.map(() => undefined);
-		this.sources = this.items.map((item) => (limits ? { json: {} } : asSource(item)));
+		this.output = Array<undefined>(this.items.length).fill(undefined);
+		this.sources = limits ? this.items.map(() => ({ json: {} })) : asSources(this.items);
 		this.records = new Records(parameters, this.items);
 		this.files = new ItemFiles(context, parameters);
 		this.features = new FeatureCheck(operation, parameters, this.stop.signal);
@@ -173,13 +173,11 @@ export class Execution {
 					made = withFiles(made, files);
 					if (origin.item) origin.item = { ...origin.item, ...files };
 				}
-				const list: readonly JsonObject[] = Array.isArray(made) ? made : [made as JsonObject];
 				const checked = this.features.begin(i, target, origin);
-				for (let n = 0; n < list.length; n++) {
-					const ofPart = (n + 1) % partOfList === 0 ? this.turn() : undefined;
-					if (ofPart) await ofPart;
-					this.features.look(checked, list[n]!);
-				}
+				if (Array.isArray(made)) {
+					const looking = this.through(made as readonly JsonObject[], (record) => this.features.look(checked, record));
+					if (looking) await looking;
+				} else this.features.look(checked, made as JsonObject);
 				this.features.conclude(checked);
 				const pending = visit(i, target, made);
 				if (pending) await pending;
@@ -189,6 +187,21 @@ export class Execution {
 				this.fail(error, { itemIndex: i, target: target ?? { endpointId: this.endpointOf(i) } });
 				unread?.(i);
 			}
+		}
+	}
+
+	/** Works through a list of one item; a promise for a long one, where the event loop gets turns in between. */
+	through<Entry>(list: readonly Entry[], work: (entry: Entry) => void): Promise<void> | undefined {
+		if (list.length > shortList) return this.throughLong(list, work);
+		for (const entry of list) work(entry);
+		return undefined;
+	}
+
+	private async throughLong<Entry>(list: readonly Entry[], work: (entry: Entry) => void): Promise<void> {
+		for (const entry of list) {
+			const turn = this.turn();
+			if (turn) await turn;
+			work(entry);
 		}
 	}
 

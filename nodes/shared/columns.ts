@@ -111,3 +111,24 @@ export function flatResult(result: JsonObject, prefix: string): JsonObject {
 	}
 	return json;
 }
+
+/** Where a column's value is: the map of the result that holds it, if one does, and its name there. */
+export type Place = readonly [map: (typeof maps)[number][0] | undefined, name: string];
+
+/** Whether the columns of a result follow from its names and those in its maps alone. */
+export const hasPlainColumns = (result: unknown): boolean =>
+	isObject(result) &&
+	result.ignored !== true &&
+	result.override === undefined &&
+	maps.every(([map]) => result[map] === undefined || isObject(result[map]));
+
+/** The columns that {@link flatResult} makes of each result with the names of this one, which has plain columns. */
+export function columnPlaces(result: JsonObject, prefix: string): Array<[column: string, place: Place]> {
+	const places: JsonObject = {};
+	for (const name of Object.keys(result)) setOwn(places, name, [undefined, name]);
+	for (const [map] of maps) {
+		if (!isObject(result[map])) continue;
+		places[map] = Object.fromEntries(Object.keys(result[map]).map((name) => [name, [map, name]]));
+	}
+	return Object.entries(flatResult(places, prefix)) as Array<[string, Place]>;
+}

@@ -7,11 +7,14 @@ import { combine, type Parameters, type Reader, textOf } from './parameters';
 /** Where the input's `error` waits until the whole run is known: no field has a name that begins so. */
 const inputError = '\0error';
 
-/** An input item as the output may hold it. */
-export const asSource = (item: INodeExecutionData): INodeExecutionData =>
-	isObject(item.json) && Object.hasOwn(item.json, 'error')
-		? { ...item, json: renamed(item.json, new Map([['error', inputError]])) }
-		: item;
+const hasError = ({ json }: INodeExecutionData) => isObject(json) && json.error !== undefined;
+
+/** Input items as the output may hold them. */
+export function asSources(items: INodeExecutionData[]): INodeExecutionData[] {
+	if (!items.some(hasError)) return items;
+	const names = new Map([['error', inputError]]);
+	return items.map((item) => (hasError(item) ? { ...item, json: renamed(item.json, names) } : item));
+}
 
 /**
  * An item that came of another.
@@ -41,7 +44,7 @@ export function renameErrors(successes: readonly INodeExecutionData[]): string[]
 		[inputError, 'input_error', 'The input'],
 		['error', 'result_error', 'The response'],
 	] as const;
-	const found = wanted.filter(([name]) => successes.some(({ json }) => Object.hasOwn(json, name)));
+	const found = wanted.filter(([name]) => successes.some(({ json }) => json[name] !== undefined));
 	if (found.length === 0) return [];
 	const taken = new Set<string>();
 	for (const { json } of successes) for (const name of Object.keys(json)) taken.add(name);
@@ -82,7 +85,7 @@ interface Alike extends ColumnsOf {
 }
 
 const areEqual = (some: readonly string[], others: readonly string[]) =>
-	some.length === others.length && some.every((name, n) => name === others[n]);
+	some === others || (some.length === others.length && some.every((name, n) => name === others[n]));
 
 /** The columns that the responses of a run gave its items: all items are to have all of them. */
 export class RunColumns {

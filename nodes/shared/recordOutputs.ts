@@ -1,7 +1,16 @@
 import type { IDataObject, INodeExecutionData } from 'n8n-workflow';
 import type { JsonObject, RecordOutcome } from '../../client';
 import { isObject } from './isObject';
-import { flatResult, keysOf, prefixed, withFieldsBehindFirst, withRest } from './columns';
+import {
+	columnPlaces,
+	flatResult,
+	hasPlainColumns,
+	keysOf,
+	type Place,
+	prefixed,
+	withFieldsBehindFirst,
+	withRest,
+} from './columns';
 import { type OutputNames, type RunColumns, successItem } from './outputItems';
 import { textOf } from './parameters';
 
@@ -70,44 +79,132 @@ function earlierOverride(json: JsonObject, prefix: string, probas: unknown): rea
 /** So many columns are seen beside the prediction. */
 const mostIdentifying = 2;
 
-/** The first fields that tell which item it is: a text or number that the model was not given. */
-function identifyingFields(json: JsonObject, isOther: (name: string, value: unknown) => boolean): readonly string[] {
+const isIdentifier = (value: unknown) => typeof value === 'string' || typeof value === 'number';
+
+/** The first fields of an item that the model was not given, until enough of them are texts or numbers, which tell the item. */
+function tellingFields(json: JsonObject, isOther: (name: string, value: unknown) => boolean): string[] {
 	const names: string[] = [];
+	let identifying = 0;
 	for (const name of Object.keys(json)) {
-		const value = json[name];
-		if (typeof value !== 'string' && typeof value !== 'number') continue;
-		if (!isOther(name, value)) names.push(name);
-		if (names.length === mostIdentifying) break;
+		if (isOther(name, json[name])) continue;
+		names.push(name);
+		if (isIdentifier(json[name]) && ++identifying === mostIdentifying) break;
 	}
 	return names;
+}
+
+/** What results and items of the same names become: those of a run mostly have the same. */
+interface Shape {
+	readonly prefix: string;
+	readonly names: Record<'result' | 'probas' | 'explanations' | 'input' | 'record', readonly string[]>;
+	/** Whether each of the telling fields identifies the item. */
+	readonly telling: ReadonlyArray<readonly [name: string, identifies: boolean]>;
+	readonly own: readonly string[];
+	readonly identifying: readonly string[];
+	/** The names of the item, and where the value of each is; none where that depends on more than names. */
+	readonly columns?: ReadonlyArray<readonly [name: string, place: Place | undefined]>;
+}
+
+const namesIn = (value: unknown) => (isObject(value) ? Object.keys(value) : noNames);
+
+/** Without a list of the names, which would be made for each of many records. */
+function hasNames(value: unknown, names: readonly string[]): boolean {
+	let count = 0;
+	for (const name in value as JsonObject | undefined) if (name !== names[count++]) return false;
+	return count === names.length;
+}
+
+function fits({ prefix, names, telling }: Shape, { source: { json }, outcome: { result }, record, ...scored }: Scored) {
+	if (prefix !== scored.names.columnPrefix || !hasNames(result, names.result)) return false;
+	if (!hasNames(result.probas, names.probas) || !hasNames(result.explanations, names.explanations)) return false;
+	if (!hasNames(json, names.input) || !hasNames(record, names.record)) return false;
+	for (const [name, identifies] of telling) if (isIdentifier(json[name]) !== identifies) return false;
+	return true;
+}
+
+function inShape(columns: NonNullable<Shape['columns']>, result: JsonObject, input: JsonObject): IDataObject {
+	const json: JsonObject = {};
+	for (const [column, place] of columns) {
+		if (!place) json[column] = input[column];
+		else json[column] = (place[0] ? (result[place[0]] as JsonObject) : result)[place[1]];
+	}
+	return json as IDataObject;
 }
 
 /** The result as columns, behind the first of them what identifies the item, then the input's other fields without the columns of an earlier response. */
 function flat(fixed: readonly string[]): RecordOutputs[string] {
 	const fixedNames = new Set(fixed);
 	const explains = fixedNames.has('explanations');
-	return ({ itemIndex, source, outcome: { result }, record, names: { columnPrefix: prefix }, columns }) => {
-		const json = flatResult(keysOf(result), prefix);
-		const own = Object.keys(json);
+	const starts = explains ? [explanation, 'override_', 'model_'] : [];
+	/** Whether a field may be an earlier response's column: that depends on its value, the record or other fields. */
+	const isDoubtful = (plain: string) => plain === 'ignored' || starts.some((start) => plain.startsWith(start));
+
+	function fromScratch({ source, outcome: { result }, record, names: { columnPrefix: prefix } }: Scored) {
+		const columns = flatResult(keysOf(result), prefix);
 		let overridden: readonly string[] | undefined;
 		const isEarlier = (name: string, value: unknown) => {
 			if (!name.startsWith(prefix)) return false;
 			const plain = name.slice(prefix.length);
 			if (plain === 'ignored') return isMark(value);
-			if (fixedNames.has(plain)) return true;
-			if (!explains) return false;
+			if (fixedNames.has(plain) || !isDoubtful(plain)) return fixedNames.has(plain);
 			if (plain.startsWith(explanation)) return Object.hasOwn(record, plain.slice(explanation.length));
-			if (!plain.startsWith('override_') && !plain.startsWith('model_')) return false;
 			overridden ??= earlierOverride(source.json, prefix, result.probas);
 			return overridden.includes(name);
 		};
-		const identifying = identifyingFields(
+		const telling = tellingFields(
 			source.json,
-			(name, value) => Object.hasOwn(record, name) || Object.hasOwn(json, name) || isEarlier(name, value),
+			(name, value) => Object.hasOwn(record, name) || Object.hasOwn(columns, name) || isEarlier(name, value),
 		);
-		const answer = withFieldsBehindFirst(json, source.json, identifying);
-		const item = successItem(withRest(answer, source.json, isEarlier), itemIndex, source);
+		const identifying = telling.filter((name) => isIdentifier(source.json[name]));
+		const own = Object.keys(columns);
+		const json = withRest(withFieldsBehindFirst(columns, source.json, identifying), source.json, isEarlier);
+		return { json, own, identifying, telling };
+	}
+
+	function shapeOf(
+		{ source, outcome: { result }, record, names: { columnPrefix: prefix } }: Scored,
+		made: ReturnType<typeof fromScratch>,
+	): Shape {
+		const { own, identifying, telling } = made;
+		const names = {
+			result: namesIn(result),
+			probas: namesIn(result.probas),
+			explanations: namesIn(result.explanations),
+			input: namesIn(source.json),
+			record: namesIn(record),
+		};
+		const places = new Map(columnPlaces(result, prefix));
+		const columns = Object.keys(made.json).map((name) => [name, places.get(name)] as const);
+		const dependsOnMore = [...own, ...names.input].some(
+			(name) =>
+				name === '__proto__' || (name.startsWith(prefix) && !places.has(name) && isDoubtful(name.slice(prefix.length))),
+		);
+		return {
+			prefix,
+			names,
+			telling: telling.map((name) => [name, identifying.includes(name)]),
+			own,
+			identifying,
+			columns: dependsOnMore ? undefined : columns,
+		};
+	}
+
+	let shape: Shape | undefined;
+	return (scored) => {
+		const { itemIndex, source, columns } = scored;
+		const { result } = scored.outcome;
+		const isPlain = hasPlainColumns(result);
+		if (isPlain && shape?.columns && fits(shape, scored)) {
+			const item = successItem(inShape(shape.columns, result, source.json), itemIndex, source);
+			columns.add(item, shape.own, shape);
+			return item;
+		}
+		const made = fromScratch(scored);
+		if (isPlain) shape = shapeOf(scored, made);
+		const { columnPrefix: prefix } = scored.names;
+		const item = successItem(made.json, itemIndex, source);
 		const earlier = () => (explains ? earlierProbas(source.json, prefix) : noNames);
+		const { own, identifying } = isPlain ? shape! : made;
 		columns.add(item, own, { prefix, identifying, earlier: result.ignored === true ? earlier() : undefined });
 		return item;
 	};

@@ -38,7 +38,7 @@ test.each(Array.from({ length: 20 }, (_, n) => n + 1))(
 			input: some(features, random),
 			probas: random(4) ? some(classes, random) : undefined,
 			explanations: random(3) ? undefined : some(features, random),
-			others: some(['probaPercentile', 'shapes', 'weird'], random),
+			others: some(['margin', 'shapes', 'weird'], random),
 			ignored: [undefined, false, true][random(5)],
 		}));
 		for (let n = 0; n < 60; n++) {
@@ -55,15 +55,13 @@ test.each(Array.from({ length: 20 }, (_, n) => n + 1))(
 				itemIndex: n,
 				source: { json },
 				outcome: { result, response: {} },
-				record: {},
+				record: own(some(shape.input, random), random),
 				names: { resultField: 'result', columnPrefix: shape.prefix },
 				columns: new RunColumns(),
 			});
 			const expected = columnsOf(result, shape.prefix);
 			const named = new Set(expected.map(([name]) => name));
-			const rest = Object.entries(json).filter(
-				([name]) => !named.has(name) && !['probaPercentile', 'prediction'].includes(name),
-			);
+			const rest = Object.entries(json).filter(([name]) => !named.has(name) && name !== 'prediction');
 			// Pairs: `__proto__` in a literal would be another thing.
 			expect(Object.entries(item.json).sort()).toEqual([...expected, ...rest].sort());
 			expect(item.pairedItem).toEqual({ item: n });

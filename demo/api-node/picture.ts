@@ -52,8 +52,17 @@ function jpegSize(bytes: Buffer): Size | undefined {
 	return undefined;
 }
 
+/** A GIF of one pixel. */
+const onePixel = 'R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7';
+
 const fields: Field[] = [
-	{ name: 'input', type: 'string', description: 'The picture as base64: PNG, JPEG or GIF', required: true },
+	{
+		name: 'input',
+		type: 'string',
+		description: 'The picture as base64: PNG, JPEG or GIF',
+		example: onePixel,
+		required: true,
+	},
 ];
 
 /** Takes its record as computer-vision models do. */

@@ -126,7 +126,10 @@ const answers: Record<string, Echo> = {
 	}),
 	'the header in a page with 200': (asked) => ({ kind: 'answer', body: `<title>Hello ${echo(asked)}</title>` }),
 	'the header in broken JSON': (asked) => ({ kind: 'answer', body: `{"result":"${echo(asked)}` }),
-	'an answer that does not fit': (asked) => ({ kind: 'answer', body: { result: echo(asked), results: echo(asked) } }),
+	'an answer that does not fit': (asked) => ({
+		kind: 'answer',
+		body: { note: echo(asked), result: null, results: echo(asked) },
+	}),
 	'the header in an answer that is too large': (asked) => ({ kind: 'answer', body: echo(asked).repeat(100_000) }),
 };
 

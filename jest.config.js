@@ -6,6 +6,8 @@ module.exports = {
 	testMatch: ['<rootDir>/test/**/*.test.ts'],
 	testPathIgnorePatterns: ['<rootDir>/test/e2e/', '<rootDir>/test/scale/'],
 	modulePathIgnorePatterns: ['<rootDir>/.runtime/'],
+	// Most of a test's time is waiting.
+	maxWorkers: '100%',
 	// A hang is found out as well after this time; a busy machine needs it.
 	testTimeout: 120_000,
 	// Nodes run as they were built, in n8n's loader; the client's tests take its sources.

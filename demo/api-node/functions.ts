@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { barChart } from './bar-chart';
 import { type Endpoint, type Field, type Handler, JsonText, RawAnswer } from './endpoint';
 import { ApiNodeError } from './errors';
-import { readPicture } from './picture';
+import { onePixel, readPicture } from './picture';
 import { isObject, type Json, type JsonObject } from './json';
 
 const response = (value: Json | undefined) => ({ response: value ?? null });
@@ -77,7 +77,11 @@ const about: Array<[id: string, summary: string, ...fields: Field[]]> = [
 	['report_text', 'A report as text', title, lines],
 	['report_xml', 'A report as XML', title, lines],
 	['chart', 'A bar chart as a PNG image', values],
-	['picture', 'Format and size of a picture', { name: 'file', type: 'string', description: 'The picture as base64' }],
+	[
+		'picture',
+		'Format and size of a picture',
+		{ name: 'file', type: 'string', description: 'The picture as base64', example: onePixel },
+	],
 	[
 		'status',
 		'Chooses the status, headers and body of its answer',

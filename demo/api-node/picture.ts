@@ -53,7 +53,7 @@ function jpegSize(bytes: Buffer): Size | undefined {
 }
 
 /** A GIF of one pixel. */
-const onePixel = 'R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7';
+export const onePixel = 'R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7';
 
 const fields: Field[] = [
 	{

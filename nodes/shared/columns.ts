@@ -121,7 +121,7 @@ export interface Place {
 /** Whether the columns of a result follow from its names and those in its maps alone. */
 export const hasPlainColumns = (result: unknown): boolean =>
 	isObject(result) &&
-	result.ignored !== true &&
+	(result.ignored ?? false) === false &&
 	result.override === undefined &&
 	maps.every(([map]) => result[map] === undefined || isObject(result[map]));
 
@@ -129,7 +129,7 @@ export const hasPlainColumns = (result: unknown): boolean =>
 export function columnPlaces(result: JsonObject, prefix: string): Array<[column: string, place: Place]> {
 	// In lists, which are values like any other.
 	const places: JsonObject = {};
-	for (const name of Object.keys(result)) setOwn(places, name, [{ name }]);
+	for (const name of Object.keys(result)) if (name !== 'ignored') setOwn(places, name, [{ name }]);
 	for (const [map] of maps) {
 		if (!isObject(result[map])) continue;
 		places[map] = Object.fromEntries(Object.keys(result[map]).map((name) => [name, [{ map, name }]]));

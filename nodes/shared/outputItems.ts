@@ -121,7 +121,9 @@ export class RunColumns {
 				}
 				const columns: JsonObject = { ...none };
 				for (const name of own) setOwn(columns, name, item.json[name]);
-				item.json = withRest(withFieldsBehindFirst(columns, item.json, identifying), item.json);
+				// A column of the run's keeps its null, whatever the input has under its name.
+				const behind = identifying.filter((name) => !names.has(name) && Object.hasOwn(item.json, name));
+				item.json = withRest(withFieldsBehindFirst(columns, item.json, behind), item.json);
 			}
 		}
 	}

@@ -45,7 +45,7 @@ export class Parameters {
 	reader<Value>(path: string, fallback: Value, options?: IGetNodeParameterOptions): Reader<Value> {
 		const raw = this.rawValue(path);
 		// What n8n would give, too.
-		if (raw === undefined) return Object.assign(() => fallback, { constant: true });
+		if (raw === undefined && fallback !== undefined) return Object.assign(() => fallback, { constant: true });
 		const read = (itemIndex: number) => this.context.getNodeParameter(path, itemIndex, fallback, options) as Value;
 		if (hasExpression(raw)) return Object.assign(read, { constant: false });
 		const value = read(0);

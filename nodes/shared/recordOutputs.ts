@@ -123,7 +123,7 @@ function fits({ prefix, names, telling }: Shape, scored: Scored): boolean {
 	const { record } = scored;
 	if (prefix !== scored.names.columnPrefix || !hasNames(result, names.result)) return false;
 	if (!hasNames(result.probas, names.probas) || !hasNames(result.explanations, names.explanations)) return false;
-	if (!hasNames(json, names.input) || (record !== json && !hasNames(record, names.record))) return false;
+	if (!hasNames(json, names.input) || !hasNames(record, names.record)) return false;
 	for (const { name, identifies } of telling) if (isIdentifier(json[name]) !== identifies) return false;
 	return true;
 }

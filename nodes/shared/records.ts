@@ -64,11 +64,15 @@ export class Records {
 
 	/** The records of an item whose JSON may be a list. */
 	readonly list = (itemIndex: number): JsonObject[] => {
-		if (this.sourceOf(itemIndex) !== 'json') return [this.of(itemIndex)];
+		if (!this.isJson(this.sourceOf(itemIndex))) return [this.of(itemIndex)];
 		const list = parse((this.json ??= this.parameters.reader<unknown>('recordJson', ''))(itemIndex), 'record');
 		if (!Array.isArray(list)) return [this.without('json', toObject(list, 'record'), itemIndex)];
 		return listedRecords(list).map(withoutFailure);
 	};
+
+	private isJson(source: string): boolean {
+		return source === 'json' || (source === 'mapping' && this.form.isOneArgument);
+	}
 
 	originOf(itemIndex: number): RecordOrigin {
 		const source = this.sourceOf(itemIndex);
@@ -87,7 +91,7 @@ export class Records {
 	private readerFor(source: string): RecordReader {
 		const { parameters, items, named } = this;
 		if (source === 'fields') return assignedFields(parameters);
-		if (source === 'json' || (source === 'mapping' && this.form.isOneArgument)) {
+		if (this.isJson(source)) {
 			const recordJson = parameters.reader<unknown>('recordJson', '');
 			return (i) => objectIn(recordJson(i), 'record', parameters.asTool);
 		}

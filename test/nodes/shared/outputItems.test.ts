@@ -255,6 +255,18 @@ describe("an earlier node's columns", () => {
 		expect(Object.keys(second!).slice(0, 2)).not.toContain('amount');
 	});
 
+	it('are cleared where a response has none and the model was given other fields', async () => {
+		score((amount) => (amount === 1 ? ignored : answered));
+		const { output } = await run('dataikuPredict', {
+			url: proxy.url,
+			items: [1, 2].map((amount) => ({ id: 'P-7', ...earlier, amount })),
+			parameters: { output: 'flat', recordSource: 'inputItem', include: 'selected', includeFields: 'amount' },
+		});
+		const [first, second] = jsonOf(output);
+		expect(first).toMatchObject({ ...ignored, id: 'P-7', prediction: null, proba_fraud: null, proba_legitimate: null });
+		expect(second).toMatchObject({ id: 'P-7', prediction: 'legitimate', proba_fraud: 0.2, proba_legitimate: 0.8 });
+	});
+
 	it('are cleared where every record was ignored, as far as they add up to a model', async () => {
 		score(() => ignored);
 		expect(await scored([{ ...earlier, amount: 1 }])).toEqual([

@@ -19,14 +19,16 @@ function columnsOf({ ignored, ignoreReason, prediction, probas, explanations, ..
 	const maps = Object.entries({ proba_: probas, explanation_: explanations }).flatMap(([start, map]) =>
 		Object.entries((map ?? {}) as JsonObject).map(([name, value]) => [start + name, value] as const),
 	);
-	const said = ignored === true ? [['ignored', true] as const, ['ignoreReason', ignoreReason] as const] : [];
+	const said = Object.entries(
+		ignored === true ? { ignored, ignoreReason } : typeof ignored === 'string' ? { ignored } : {},
+	);
 	const first = prediction === undefined ? [] : [['prediction', prediction] as const];
 	return [...said, ...first, ...maps, ...Object.entries(others)].map(
 		([name, value]) => [prefix + name, value] as const,
 	);
 }
 
-const features = ['amount', 'hour', '__proto__', 'constructor', 'proba_manual', 'x'];
+const features = ['amount', 'hour', '__proto__', 'constructor', 'proba_manual', 'ignored', 'x'];
 const classes = ['fraud', 'legit', '__proto__', '0'];
 
 test.each(Array.from({ length: 20 }, (_, n) => n + 1))(
@@ -39,14 +41,17 @@ test.each(Array.from({ length: 20 }, (_, n) => n + 1))(
 			probas: random(4) ? some(classes, random) : undefined,
 			explanations: random(3) ? undefined : some(features, random),
 			others: some(['margin', 'shapes', 'weird'], random),
-			ignored: [undefined, false, true][random(5)],
+			ignored: [undefined, false, true, 'in part'][random(6)],
 		}));
 		for (let n = 0; n < 60; n++) {
 			const shape = shapes[random(3) ? 0 : random(4)]!;
 			const result: JsonObject = {
 				...(random(5) > 0 && { prediction: random(9) }),
 				...(shape.probas && { probas: own(shape.probas, random) }),
-				...(shape.ignored !== undefined && { ignored: shape.ignored, ...(shape.ignored && { ignoreReason: 'r' }) }),
+				...(shape.ignored !== undefined && {
+					ignored: shape.ignored,
+					...(shape.ignored === true && { ignoreReason: 'r' }),
+				}),
 				...own(shape.others, random),
 				...(shape.explanations && { explanations: own(shape.explanations, random) }),
 			};

@@ -71,8 +71,10 @@ export async function pollEndpoint(context: IPollFunctions): Promise<INodeExecut
 		const last = isTest ? undefined : stateOf(context, of);
 		const state: State = { version: 1, of, instances: [] };
 		const items: INodeExecutionData[] = [];
-		for (const [n, { seen }] of looks.entries()) {
+		for (const [n, { seen, problem }] of looks.entries()) {
 			const { name } = instances[n]!;
+			if (problem && !isTest)
+				context.logger.warn(explain(problem, { target }).message, { node: context.getNode().name });
 			const compared = compare(memoryIn(last, name), seen, rules);
 			state.instances.push({ name, memory: compared.memory });
 			for (const change of isTest ? sample(seen, rules) : compared.changes) {
@@ -163,7 +165,11 @@ async function look(connection: Connection, settings: Settings, memory: Memory |
 	// It is about the node, and not about the endpoint.
 	if (failure instanceof InvalidCallError) throw failure;
 	const reason = failure && explain(failure, {}).message;
-	const isUnnamed = events.includes('generation') && !failure && !responses.some(({ generation }) => generation);
+	const isUnnamed =
+		events.includes('generation') &&
+		!failure &&
+		responses.length > 0 &&
+		!responses.some(({ generation }) => generation);
 	const unnamed = isUnnamed ? new InvalidCallError('The responses of this endpoint name no generation') : undefined;
 	return { seen: { at, failure: reason, responses, fields }, failure, problem: unread ?? unnamed };
 }
@@ -194,7 +200,9 @@ async function responsesOf(target: Target, { records, isTest }: Settings, memory
 	const first = await ask();
 	if (isTest || memory?.generations.some(({ id }) => id === first.generation)) return [first];
 	const others = await Promise.allSettled(Array.from({ length: samples }, ask));
-	return [first, ...others.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))];
+	const came = others.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+	// Too few to tell that a known generation is gone: the next poll looks again.
+	return memory && came.length < samples / 2 ? [] : [first, ...came];
 }
 
 const responseIn = ({ apiContext, results }: RecordsResponse) => ({

@@ -148,7 +148,7 @@ export class VariantSearch<Result> {
 		const counts = countsOf(this.axes);
 		while (this.level < mostChanges && !this.isSettled) {
 			if (round.length > 0 && round.length + counts[this.level]! > free) break;
-			round.push(...this.ask(combinations(this.axes, ++this.level)));
+			for (const changes of this.ask(combinations(this.axes, ++this.level))) round.push(changes);
 		}
 		return round;
 	}

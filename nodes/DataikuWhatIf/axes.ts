@@ -100,9 +100,12 @@ const listed = (values: readonly number[]) => pointsOf(values.length, (n) => val
 /** Steps from the lower end on. Those of one's own stop where the next would leave the range; others end at its upper end. */
 function grid(min: number, max: number, given: number | undefined, isInteger: boolean): Points {
 	const neat = 10 ** Math.floor(Math.log10((max - min) / stepsInRange));
-	const step = given ?? (isInteger ? 1 : max > min ? neat : 1);
+	// Of more points, the search could not tell one from the next.
+	const isCountable = max - min <= Number.MAX_SAFE_INTEGER;
+	const step = given ?? (isInteger && isCountable ? 1 : max > min ? neat : 1);
 	const start = isInteger && given === undefined ? Math.ceil(min) : min;
 	const whole = Math.floor((max - start) / step + 1e-9) + 1;
+	if (!(whole <= Number.MAX_SAFE_INTEGER)) throw new InvalidCallError('"Step" is too small for the range');
 	const at = (n: number) => Math.min(max, Number((start + n * step).toPrecision(15)));
 	const endsEarly = given === undefined && !isInteger && at(whole - 1) < max;
 	return pointsOf(Math.max(0, endsEarly ? whole + 1 : whole), at);

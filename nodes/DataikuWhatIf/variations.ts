@@ -48,7 +48,7 @@ export function axesFor(
 	const open = rows.filter(({ name }) => !locked.includes(name));
 	const variations = open.map((row) => variation(row, ownIn(record, row.name), byName.get(row.name)));
 	const unclear = variations.find(
-		({ name, values, min, max }) => isNamed.has(name) && !values && (min ?? max) === undefined,
+		({ name, values, min, max }) => isNamed.has(name) && !values && (min === undefined || max === undefined),
 	);
 	if (unclear) {
 		throw new InvalidCallError(`"Features to Vary" has neither values nor a range for '${unclear.name}'`, {
@@ -77,9 +77,12 @@ export const ownIn = (record: JsonObject, name: string): unknown =>
 
 function variation(row: VariedFeature, from: unknown, field: FieldSchema | undefined): Variation {
 	const { name, direction } = row;
-	const type = field?.type ?? typeOf(from);
+	const isFractional = ![row.step ?? 1, row.min ?? 1].every(Number.isInteger);
+	const guessed = typeOf(from);
+	const type = field?.type ?? (guessed === 'integer' && isFractional ? 'number' : guessed);
+	const multipleOf = row.step === undefined ? field?.multipleOf : undefined;
 	const range = {
-		min: row.min ?? field?.minimum,
+		min: upToMultiple(row.min ?? field?.minimum, multipleOf),
 		max: row.max ?? field?.maximum,
 		step: row.step ?? field?.multipleOf,
 	};
@@ -89,11 +92,14 @@ function variation(row: VariedFeature, from: unknown, field: FieldSchema | undef
 		return !(number < row.min!) && !(number > row.max!);
 	};
 	const listed = given ?? field?.enum?.filter(inRange) ?? (type === 'boolean' ? [false, true] : undefined);
-	const isWhole = type === 'integer' && [row.step ?? 1, row.min ?? 1].every(Number.isInteger);
-	if (type === 'integer' && !isWhole && !listed)
+	if (type === 'integer' && isFractional && !listed)
 		throw new InvalidCallError(`"Min" and "Step" of '${name}' must be whole numbers`);
 	return { name, from, type, values: listed, ...range, direction };
 }
+
+/** Where the document allows multiples alone, the first of them in the range. */
+const upToMultiple = (min: number | undefined, of: number | undefined) =>
+	min === undefined || of === undefined ? min : Number((Math.ceil(min / of - 1e-9) * of).toPrecision(15));
 
 /** Without a document, a feature is what the record has it as. */
 function typeOf(value: unknown): FieldSchema['type'] {

@@ -141,8 +141,9 @@ class WhatIfRun {
 		for (const asked of active) {
 			const { search, target, record } = asked;
 			if (!search || asked.hasFailed || search.isLate) continue;
-			const wanted = search.variants.next(Math.floor(target.batchSize / active.length));
-			if (wanted.length === 0) continue;
+			const most = Math.floor(target.batchSize / active.length);
+			const wanted = this.attempt(asked, () => search.variants.next(most));
+			if (!wanted?.length) continue;
 			going.push(asked);
 			const { generation, endsAt } = search;
 			const to = this.batchTarget(asked, {

@@ -108,6 +108,9 @@ export class FeatureCheck {
 		if (forCheck) this.awaited.add(service);
 		if (this.read.has(service)) return undefined;
 		this.read.add(service);
+		// It may have come since a check was made without it.
+		this.checks.clear();
+		this.last = undefined;
 		if (knownDocument(connection, serviceId)?.document || !isDue(connection, serviceId)) return undefined;
 		this.longest ??= wait(longestWait, undefined, { ref: false, signal: this.stopped }).catch(cancelled);
 		return Promise.race([readDocument(connection, serviceId), this.longest]).then(() => {

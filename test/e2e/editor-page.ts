@@ -140,6 +140,11 @@ export class EditorPage {
 		await locator.getByTestId('rlc-input').fill(id);
 	}
 
+	/** Resolves when the editor has read the fields of an endpoint that is chosen next: before, a run sends whole items. */
+	async formLoaded(): Promise<void> {
+		await this.page.waitForResponse((response) => response.url().includes('resource-mapper-fields'));
+	}
+
 	/** Has the nodes before the open one executed, so that their fields can be dragged. */
 	async executePrevious(): Promise<void> {
 		await this.page.getByText('Execute previous nodes').click();

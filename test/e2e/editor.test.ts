@@ -49,16 +49,14 @@ test('whoever types "dataiku" finds the node, fills it in, and sees each payment
 	]);
 	await editor.add('Dataiku Predict');
 	await editor.chooseCredential('Dataiku demo');
+	const form = editor.formLoaded();
 	const entries = await editor.chooseFromList('endpointId', 'fraud: ');
 	expect(entries.map((entry) => entry.split(':')[0])).toEqual(
 		expect.arrayContaining(['fraud', 'house_price', 'ticket_team']),
 	);
+	await form;
 	const { columns, rows } = await editor.execute();
-	expect(columns.filter((name) => name !== 'payment_id').slice(0, 3)).toEqual([
-		'prediction',
-		'proba_legitimate',
-		'proba_fraud',
-	]);
+	expect(columns.slice(0, 4)).toEqual(['prediction', 'payment_id', 'proba_legitimate', 'proba_fraud']);
 	expect(rows).toHaveLength(payments.length);
 	payments.forEach(({ payment_id }, i) => {
 		expect(rows[i]).toMatch(new RegExp(`^(fraud|legitimate).*${payment_id}`));

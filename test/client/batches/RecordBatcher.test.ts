@@ -276,6 +276,17 @@ describe('An answer that does not fit', () => {
 		expect(server.requests).toHaveLength(3);
 	});
 
+	it.each(['lookup', 'predictEffect'] as const)(
+		'has bare values in its results, which only a model may (%s)',
+		async (operation) => {
+			const { client, server } = await answering((ids) => ({ results: ids }));
+			const record = { features: { id: 1 }, data: { id: 1 } };
+			const outcomes = await client.settle(operation, 'e', [record, record], { batchSize: 2 });
+			expect(outcomes.map(({ error }) => error?.name)).toEqual(['ResponseError', 'ResponseError']);
+			expect(server.requests).toHaveLength(3);
+		},
+	);
+
 	it('for one half fails that half alone', async () => {
 		const { client } = await answering(
 			() => ({ results: null }),

@@ -1,18 +1,13 @@
 import { setImmediate } from 'node:timers';
 import { hadNotFinite, NotJson, parseResponse } from '../../../client/json';
 import { parseBody } from '../../../client/wire/parseBody';
+import { randomly } from '../../support/randomly';
 import { Stage, failureOf } from '../harness';
 
 const stage = new Stage();
 
 const parse = async (text: string | Buffer, most?: number, contentType = 'application/json') =>
 	await parseBody({ status: 200, headers: { 'content-type': contentType }, body: Buffer.from(text) }, most);
-
-/** A pseudo-random number below `n`, the same in every run. */
-function randomly(seed: number): (n: number) => number {
-	let state = seed;
-	return (n) => (state = (state * 48_271) % 2_147_483_647) % n;
-}
 
 const texts = ['', 'a', '"', '\\', '\\"', '[', ']},{', ',', 'ü€😀', '\u2028', '__proto__', 'constructor', '0', '17'];
 

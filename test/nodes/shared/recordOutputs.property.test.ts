@@ -2,12 +2,7 @@ import type { IDataObject } from 'n8n-workflow';
 import type { JsonObject } from '../../../client';
 import { RunColumns } from '../../../nodes/shared/outputItems';
 import { outputsOf } from '../../../nodes/shared/recordOutputs';
-
-/** A pseudo-random number below `n`, the same in every run. */
-function randomly(seed: number): (n: number) => number {
-	let state = seed;
-	return (n) => (state = (state * 48_271) % 2_147_483_647) % n;
-}
+import { randomly } from '../../support/randomly';
 
 const own = (names: string[], random: (n: number) => number) =>
 	JSON.parse(`{${names.map((name) => `${JSON.stringify(name)}:${random(100)}`).join(',')}}`) as JsonObject;

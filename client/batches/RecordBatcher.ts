@@ -118,12 +118,9 @@ export class RecordBatcher implements SearchOwner {
 		const most = Math.min(maxBodyBytes, endpoint.bodySize.bytes);
 		let batch = this.open.get(key);
 		let sent = false;
-		const send = (...which: [string, OpenBatch]) => {
-			this.send(...which);
-			sent = true;
-		};
 		if (batch && batch.bytes + bytes > most) {
-			send(key, batch);
+			this.send(key, batch);
+			sent = true;
 			batch = undefined;
 		}
 		if (!batch) this.open.set(key, (batch = { target, items: [], series: new Set(), bytes: 0 }));
@@ -133,14 +130,12 @@ export class RecordBatcher implements SearchOwner {
 		this.unsettled++;
 		this.unsettledBytes += bytes;
 		this.waiting++;
-		if (batch.items.length >= batchSize || batch.bytes >= most) send(key, batch);
-		else if (this.waiting >= mostWaiting) send(...this.open.entries().next().value!);
-		const fits = () => this.unsettledBytes <= mostUnsettledBytes;
+		if (batch.items.length >= batchSize || batch.bytes >= most) this.send(key, batch);
+		else if (this.waiting >= mostWaiting) this.send(...this.open.entries().next().value!);
+		else if (!sent && this.unsettledBytes <= mostUnsettledBytes) return undefined;
 		// Neither what waits for its batch to fill nor what is set aside may be waited for.
-		if (!fits()) this.flush();
-		else if (!sent) return undefined;
-		const hasRoom = () => fits() && this.hasRoom(options);
-		return hasRoom() ? undefined : this.until(hasRoom);
+		if (this.unsettledBytes > mostUnsettledBytes) this.flush();
+		return this.hasRoom(options) ? undefined : this.until(() => this.hasRoom(options));
 	}
 
 	/** Sends what waits for its batch to fill, and has what was set aside decided on with what is under way. */
@@ -209,7 +204,7 @@ export class RecordBatcher implements SearchOwner {
 	}
 
 	private hasRoom({ maxConcurrency }: BatchOptions): boolean {
-		return this.active < this.transport.mostInFlight(maxConcurrency);
+		return this.unsettledBytes <= mostUnsettledBytes && this.active < this.transport.mostInFlight(maxConcurrency);
 	}
 
 	/**

@@ -133,7 +133,7 @@ export class FeatureCheck {
 		if (content === 'none' && (by.needsFields || !this.mayBeEmpty)) throw this.emptyRecord(target, origin);
 		if (content === 'nulls' && !this.mayBeEmpty) found.holdsNulls = true;
 		const texts = found.holdsNulls ? none : by.check(record, origin.item);
-		if (texts.length > 0) found.texts = new Set([...(found.texts ?? none), ...texts]);
+		for (const text of texts) (found.texts ??= new Set()).add(text);
 	}
 
 	/** @throws InvalidCallError where a record that does not fit is to be an error */

@@ -80,9 +80,9 @@ function overrideColumns(override: unknown): JsonObject {
 }
 
 /**
- * A result as columns, the answer first: `prediction`, `proba_<class>`, `explanation_<feature>`, `proba_percentile`, then
- * whatever else came, such as the keys of a custom model, under its own name. `ignored` is a column only of a record that was ignored, and so is an
- * override only of one that a rule decided.
+ * A result as columns: `prediction`, `proba_<class>`, `explanation_<feature>`, `proba_percentile`, then whatever else came, such
+ * as the keys of a custom model, under its own name. A record has `ignored` as a column only if it was ignored, and an override
+ * only if a rule decided.
  *
  * @param prefix what the name of each column begins with
  */

@@ -140,7 +140,10 @@ function inShape({ columns, places }: Shape, result: JsonObject, input: JsonObje
 	return json as IDataObject;
 }
 
-/** The result as columns, behind the first of them what identifies the item, then the input's other fields without the columns of an earlier response. */
+/**
+ * The result as columns, behind the first of them what identifies the item, then the input's other fields without the columns
+ * of an earlier response.
+ */
 function flat(fixed: readonly string[]): RecordOutputs[string] {
 	const fixedNames = new Set(fixed);
 	const explains = fixedNames.has('explanations');
@@ -200,6 +203,7 @@ function flat(fixed: readonly string[]): RecordOutputs[string] {
 		};
 	}
 
+	// Of the latest item in the process: executions that take turns learn it anew, and no item is taken to have it unseen.
 	let shape: Shape | undefined;
 	return (scored) => {
 		const { itemIndex, source, columns } = scored;

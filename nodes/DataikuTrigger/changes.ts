@@ -179,7 +179,8 @@ function driftOf(old: KnownGeneration, results: readonly JsonObject[], at: strin
 
 function deviationOf(old: Score, result: JsonObject, { measure, tolerance }: Rules): Deviation | undefined {
 	const label = labelOf(result);
-	const isNumber = typeof old.label === 'number';
+	// A class may be a number, too.
+	const isNumber = typeof old.label === 'number' && old.proba === undefined;
 	const before = isNumber ? (old.label as number) : old.proba;
 	const after = isNumber ? label : probaOf(result, old.label);
 	if (measure !== 'class' && before !== undefined && typeof after === 'number') {
@@ -204,8 +205,8 @@ function labelOf(result: JsonObject): Scalar {
 }
 
 function probaOf({ probas }: JsonObject, label: Scalar): number | undefined {
-	const proba =
-		typeof label === 'string' && isObject(probas) && Object.hasOwn(probas, label) ? probas[label] : undefined;
+	const name = String(label);
+	const proba = isObject(probas) && Object.hasOwn(probas, name) ? probas[name] : undefined;
 	return typeof proba === 'number' ? proba : undefined;
 }
 

@@ -44,7 +44,7 @@ export function axesFor(
 		...features,
 		...others.map(({ name }) => ({ name, values: '', direction: 'any' as const })),
 	];
-	checkLocked(locked, rows, new Set([...byName.keys(), ...Object.keys(record)]));
+	checkLocked(unknownLocks(record, { locked }, fields), rows);
 	const open = rows.filter(({ name }) => !locked.includes(name));
 	const variations = open.map((row) => variation(row, ownIn(record, row.name), byName.get(row.name)));
 	const unclear = variations.find(
@@ -119,15 +119,21 @@ function valueOf(text: string, type: FieldSchema['type']): unknown {
 	return text;
 }
 
+/** Locked names that neither the record nor the document has. */
+export const unknownLocks = (
+	record: JsonObject,
+	{ locked }: Pick<Limits, 'locked'>,
+	fields: readonly FieldSchema[],
+): string[] => locked.filter((name) => !Object.hasOwn(record, name) && !fields.some((field) => field.name === name));
+
 /** A lock that holds nothing because of its spelling would let the feature change. */
-function checkLocked(locked: readonly string[], rows: readonly VariedFeature[], known: ReadonlySet<string>): void {
+function checkLocked(unknown: readonly string[], rows: readonly VariedFeature[]): void {
 	const closeTo = closeNames(rows.map(({ name }) => name));
-	for (const name of locked) {
-		const [meant] = known.has(name) ? [] : closeTo(name);
-		if (meant !== undefined) {
-			throw new InvalidCallError(`The locked feature '${name}' is not a feature of the record`, {
-				advice: `Did you mean '${meant}'?`,
-			});
-		}
+	for (const name of unknown) {
+		const [meant] = closeTo(name);
+		if (meant === undefined) continue;
+		throw new InvalidCallError(`The locked feature '${name}' is not a feature of the record`, {
+			advice: `Did you mean '${meant}'?`,
+		});
 	}
 }

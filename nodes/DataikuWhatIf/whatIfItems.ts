@@ -18,7 +18,7 @@ import type { RecordSuccess } from '../shared/recordOutputs';
 import { contextReader } from '../shared/records';
 import { ruleIn } from '../shared/settleItems';
 import { type Aim, aimFor } from './goals';
-import { axesFor } from './variations';
+import { axesFor, unknownLocks } from './variations';
 import { type Changes, VariantSearch } from './VariantSearch';
 import { type Finding, outputReader, type Suggested } from './whatIfOutputs';
 import { type ItemTarget, itemTargetReader } from './whatIfParameters';
@@ -118,7 +118,11 @@ class WhatIfRun {
 		if (reading) await reading;
 		const { maxVariants, maxSuggestions, limits } = target;
 		const fits = features.changeCheck(itemIndex, target, record);
-		const axes = this.attempt(asked, () => axesFor(record, limits, features.fieldsOf(target), fits));
+		const fields = features.fieldsOf(target);
+		for (const name of unknownLocks(record, limits, fields)) {
+			this.execution.remark(`No feature is called '${name}', so this name locks nothing`, itemIndex);
+		}
+		const axes = this.attempt(asked, () => axesFor(record, limits, fields, fits));
 		if (!axes) return;
 		const { wantsBest } = aim;
 		const { value } = aim.own;

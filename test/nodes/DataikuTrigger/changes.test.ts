@@ -159,6 +159,12 @@ describe('drift', () => {
 		expect(driftBetween([fraud(0.2)], [fraud(0.4)], { measure: 'class' })).toEqual([]);
 	});
 
+	it.each([1, true])('is judged by the probability of a class that is %j', (prediction) => {
+		const result = (proba: number) => ({ prediction, probas: { [String(prediction)]: proba, other: 1 - proba } });
+		expect(driftBetween([result(0.51)], [result(0.49)])).toEqual([]);
+		expect(driftBetween([result(0.51)], [result(0.4)])).toMatchObject([{ before: 0.51, after: 0.4 }]);
+	});
+
 	it.each<[string, object, object]>([
 		['a class without probabilities', { prediction: 'a' }, { prediction: 'b' }],
 		['a number and then a text', { prediction: 1 }, { prediction: 'one' }],

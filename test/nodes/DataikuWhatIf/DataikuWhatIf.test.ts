@@ -157,6 +157,16 @@ describe('the output', () => {
 		expect(hints).toHaveLength(1);
 	});
 
+	it('tells of a locked name that locks nothing, as an expression for a value gives it', async () => {
+		score(byAmount);
+		const limits = { vary: 'defined', ...amounts, lockedFeatures: '={{ $json.age }}, ref' };
+		const { output, hints } = await whatIf(limits, [{ amount: 800, age: 30, ref: 'A-1' }]);
+		expect(jsonOf(output)[0]).toMatchObject({ what_if: 'suggestion' });
+		expect(hints.map(({ message }) => message)).toEqual([
+			"No feature is called '30', so this name locks nothing (item 0).",
+		]);
+	});
+
 	it('tells of the rule that decided every variant', async () => {
 		const override = { ruleMatched: true, appliedRule: 'blocked', predictionChanged: true };
 		score((features) => ({ ...byAmount(features), prediction: 'fraud', override }));

@@ -3,10 +3,11 @@ import { InvalidCallError, type JsonObject, type RecordsResponse } from '../../c
 import { callTo, positive, type Target, targetReader } from '../shared/callSettings';
 import { type Connection, connectTrigger } from '../shared/connection';
 import { currentDocument } from '../shared/documents';
-import { explain, toNodeError } from '../shared/nodeErrors';
+import { explain, summaryOf, toNodeError } from '../shared/nodeErrors';
 import { choice, Parameters } from '../shared/parameters';
 import { recordsIn } from '../shared/records';
 import {
+	type Change,
 	compare,
 	digestOf,
 	type DocumentedField,
@@ -43,7 +44,14 @@ interface State {
 	version: 1;
 	/** A digest of what is asked: when it changes, what is remembered has no meaning. */
 	of: string;
-	instances: Array<{ name: string; memory: Memory }>;
+	instances: InstanceState[];
+}
+
+interface InstanceState {
+	name: string;
+	memory: Memory;
+	/** The log was told of a problem, which lasts. */
+	isTold?: boolean;
 }
 
 /** What a poll saw of an instance, and why it saw no more: `problem` is one that comes from how the node is set up. */
@@ -63,7 +71,9 @@ export async function pollEndpoint(context: IPollFunctions): Promise<INodeExecut
 		const of = digestOf([serviceOf(target), target.endpointId, settings.records]);
 		const known = isTest ? undefined : stateOf(context, of);
 		const looks = await Promise.all(
-			instances.map(async (instance) => await look(instance.connection, settings, memoryIn(known, instance.name))),
+			instances.map(
+				async (instance) => await look(instance.connection, settings, instanceIn(known, instance.name)?.memory),
+			),
 		);
 		failFirst(looks, settings, context, known !== undefined);
 
@@ -71,20 +81,21 @@ export async function pollEndpoint(context: IPollFunctions): Promise<INodeExecut
 		const last = isTest ? undefined : stateOf(context, of);
 		const state: State = { version: 1, of, instances: [] };
 		const items: INodeExecutionData[] = [];
-		for (const [n, { seen, problem }] of looks.entries()) {
+		for (const [n, { seen, failure, problem }] of looks.entries()) {
 			const { name } = instances[n]!;
-			if (problem && !isTest)
-				context.logger.warn(explain(problem, { target }).message, { node: context.getNode().name });
-			const compared = compare(memoryIn(last, name), seen, rules);
-			state.instances.push({ name, memory: compared.memory });
+			const before = instanceIn(last, name);
+			if (problem && !isTest && !before?.isTold) warn(context, summaryOf(problem));
+			const compared = compare(before?.memory, seen, rules);
+			state.instances.push({ name, memory: compared.memory, isTold: problem !== undefined });
 			for (const change of isTest ? sample(seen, rules) : compared.changes) {
 				const { endpointId: endpoint } = target;
 				const { event, ...what } = change;
-				const message = sentenceOn(change, endpoint, instances.length > 1 ? name : undefined);
+				const sentence = (of: Change) => sentenceOn(of, endpoint, instances.length > 1 ? name : undefined);
+				const message = sentence(change);
 				const json = { event, message, endpoint, service: serviceOf(target), instance: name, ...what, test: isTest };
 				if (events.includes(event)) items.push({ json });
 				// Nothing else would tell of it.
-				else if (event === 'down') context.logger.warn(message, { node: context.getNode().name });
+				else if (event === 'down') warn(context, sentence({ ...change, details: [{ reason: summaryOf(failure) }] }));
 			}
 		}
 		if (!isTest) context.getWorkflowStaticData('node').watch = state;
@@ -94,10 +105,14 @@ export async function pollEndpoint(context: IPollFunctions): Promise<INodeExecut
 	}
 }
 
+/** Tells n8n's log, which must not show what a server says of a record. */
+function warn(context: IPollFunctions, words: string): void {
+	context.logger.warn(words, { node: context.getNode().name });
+}
+
 const serviceOf = ({ connection, serviceId }: Target) => serviceId ?? connection.call.serviceId;
 
-const memoryIn = (state: State | undefined, name: string) =>
-	state?.instances.find((each) => each.name === name)?.memory;
+const instanceIn = (state: State | undefined, name: string) => state?.instances.find((each) => each.name === name);
 
 /** A copy: n8n's own object notes each change to it, and to what is in it. */
 function stateOf(context: IPollFunctions, of: string): State | undefined {

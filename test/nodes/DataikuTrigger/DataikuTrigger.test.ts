@@ -1,7 +1,7 @@
 import type { IDataObject, INodeProperties, NodeApiError } from 'n8n-workflow';
 import { type ApiNode, startApiNode } from '../../../demo/api-node';
 import { chaosProxy, type ChaosProxy } from '../../support/chaosProxy';
-import { nodePackage, PolledNode, runNode } from '../../support/engine';
+import { nodeLog, nodePackage, PolledNode, runNode } from '../../support/engine';
 import { credentialFor, demoKey, endpoint } from '../demo';
 
 let node: ApiNode;
@@ -262,6 +262,27 @@ describe('down and up', () => {
 		await workflow.activate();
 		await proxy.kill();
 		expect(await workflow.poll()).toEqual([]);
+	});
+});
+
+describe("n8n's log", () => {
+	it('is told once of what no event tells, without what the API node said of a record', async () => {
+		live('v1');
+		const { lines, end } = await nodeLog('warn');
+		try {
+			const workflow = trigger(['generation', 'fields'], { endpointId: endpoint('fraud') });
+			await workflow.activate();
+			expect(lines).toEqual([]);
+			proxy.setFault({ kind: 'answer', status: 400, body: { errorType: 'Odd', message: 'amount 412.5 is odd' } });
+			for (let polls = 0; polls < 5; polls++) expect(await workflow.poll()).toEqual([]);
+			expect(lines).toEqual([
+				expect.stringMatching(/refused the request \(400\)/),
+				expect.stringMatching(/^Endpoint 'fraud' has been down since .*refused the request \(400\)/),
+			]);
+			expect(JSON.stringify(lines)).not.toContain('412.5');
+		} finally {
+			end();
+		}
 	});
 });
 

@@ -1,43 +1,32 @@
-import { Logger } from '@n8n/backend-common';
-import { Container } from '@n8n/di';
 import type { IDataObject } from 'n8n-workflow';
 import { startApiNode, type ApiNode } from '../../../demo/api-node';
 import { chaosProxy, type ChaosProxy, inOrder } from '../../support/chaosProxy';
 import { certificates } from '../../support/certificates';
-import { core } from '../../support/engine/core';
+import { nodeLog } from '../../support/engine';
 import { callOf, credentialFor, nodeTypes, run } from '../demo';
 
 let node: ApiNode;
 let proxy: ChaosProxy;
-let logger: Logger;
-beforeAll(async () => {
-	node = await startApiNode();
-	await core();
-	logger = Container.get(Logger);
-});
+let endLog: (() => void) | undefined;
+/** What the node writes to n8n's log. */
+const logOf = async (...levels: Parameters<typeof nodeLog>): Promise<string[]> => {
+	const { lines, end } = await nodeLog(...levels);
+	endLog = end;
+	return lines;
+};
+beforeAll(async () => void (node = await startApiNode()));
 afterAll(async () => await node.close());
 beforeEach(async () => (proxy = await chaosProxy({ upstream: node.url })));
 afterEach(async () => {
-	Container.set(Logger, logger);
+	endLog?.();
 	await proxy.close();
 });
-
-/** What the node writes to n8n's log, of all that is written there. */
-function nodeLog(...levels: Array<'debug' | 'info' | 'warn'>): string[] {
-	const lines: string[] = [];
-	const value = (message: string, about?: object) => {
-		if (about && Object.keys(about).join() === 'node') lines.push(message);
-	};
-	const listening = Object.create(logger, Object.fromEntries(levels.map((level) => [level, { value }]))) as Logger;
-	Container.set(Logger, listening);
-	return lines;
-}
 
 const hint = (message: string) => ({ message, type: 'warning', location: 'outputPane' });
 
 it.each(nodeTypes)('%s says nothing when all went well', async (type) => {
 	const { unit, parameters } = callOf(type);
-	const logged = nodeLog('debug');
+	const logged = await logOf('debug');
 	const { hints, error } = await run(type, { url: proxy.url, items: [...unit(0), ...unit(1)], parameters });
 
 	expect({ error, hints }).toEqual({ error: undefined, hints: [] });
@@ -79,7 +68,7 @@ it.each<[string, Parameters<ChaosProxy['setFault']>[0], IDataObject[], IDataObje
 	'one hint and, without values, one line in the debug log tell of %s',
 	async (...[, fault, given, options, message, line]) => {
 		proxy.setFault(fault);
-		const logged = nodeLog('debug');
+		const logged = await logOf('debug');
 		const { hints } = await run('dataikuPredict', {
 			url: proxy.url,
 			items: given,
@@ -94,7 +83,7 @@ it.each<[string, Parameters<ChaosProxy['setFault']>[0], IDataObject[], IDataObje
 
 it.each(nodeTypes)('the log of %s shows no value of a record, whatever becomes of it', async (type) => {
 	const { unit, parameters } = callOf(type);
-	const logged = nodeLog('debug', 'info', 'warn');
+	const logged = await logOf('debug', 'info', 'warn');
 	const value = 'private-4711';
 	proxy.setFault({ kind: 'answer', status: 400, body: { message: `Bad value ${value}` } });
 	const given = [...unit(0), ...unit(1)].map((json) => ({ ...json, customer_id: value, amount: value }));
@@ -144,7 +133,7 @@ it('is not told about the retries of a run that failed', async () => {
 
 it('a run of more than ten seconds says in the log how far it has come', async () => {
 	proxy.setFault(({ n }) => ({ kind: 'delay', ms: n > 2 ? 10_500 : 0 }));
-	const logged = nodeLog('info');
+	const logged = await logOf('info');
 	const { output } = await run('dataikuPredict', {
 		url: proxy.url,
 		items: [...items, ...items],

@@ -81,7 +81,7 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 	const all: ResultTable[] = [
 		{
 			title: 'Batches of 100',
-			note: "All of them warmed up. HTTP Request makes one request per item, and was run with 2,000, in one go and in batches of 50 without a pause: with 20,000 it fails either way, so its times (≈) are worked out from those. Bare undici sends ready-made bodies and does not look at the answers, so its column is the node's distance from the limit (below 1: undici is faster).",
+			note: 'All peers were warmed up. HTTP Request sends one request per item. It was run with 2,000 items, at once and in batches of 50 without a pause. With 20,000 items it fails in both ways, so those times (≈) are calculated from the runs with 2,000. Bare undici sends prepared bodies and ignores the responses. Its column shows how far the node is from the limit (below 1: undici is faster).',
 			head: [
 				'items',
 				'Node.js',
@@ -104,7 +104,7 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 		},
 		{
 			title: 'One request per record',
-			note: 'The Predict node with Batch Size 1.',
+			note: 'The Predict node ran with Batch Size 1.',
 			head: ['items', 'Node.js', 'Predict', 'HTTP Request', 'HTTP Request, batching', 'Python loop', 'bare undici'],
 			rows: rows(
 				[2_000, 20_000].map((count) => [
@@ -119,7 +119,7 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 		},
 		{
 			title: 'With work in the API node, 2,000 items',
-			note: "Without batches, HTTP Request sends all items at once: the API node here takes 64 at a time, an endpoint's default pool takes 8 and refuses the 25th. Predict in batches: the median of nine runs, of which the first, that finds out how many requests the endpoint takes, is longer; the others ran once.",
+			note: "Without batches, HTTP Request sends all items at once. This API node serves 64 requests at a time. An endpoint's default pool serves 8 and rejects the 25th. Predict in batches: the median of nine runs. The first of them takes longer, because it finds out how many requests the endpoint accepts. All others ran once.",
 			head: [
 				'per request',
 				'Node.js',
@@ -142,7 +142,7 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 		},
 		{
 			title: 'Other operations',
-			note: 'HTTP Request leaves the 10,000 rows in one item; the node makes an item of each.',
+			note: 'HTTP Request returns the 10,000 rows in one item. The node returns one item per row.',
 			head: ['workload', 'Node.js', 'the node', 'HTTP Request', 'bare undici'],
 			rows: rows([
 				['SQL, 10,000 rows', own('sql node'), to('sql http', 'sql node'), to('sql bare', 'sql node')],
@@ -151,13 +151,13 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 		},
 		{
 			title: 'First call of a fresh process',
-			note: 'From before the client is loaded to the response; the peer loads undici as its documentation says, and makes the same request. Node.js modules that n8n has loaded itself are loaded before.',
+			note: 'The time runs from before the client is loaded until the response. The peer loads undici as its documentation says, and sends the same request. Node.js modules that n8n itself loads are loaded before.',
 			head: ['', 'Node.js', 'the client', 'bare undici'],
 			rows: rows([['One record', own('first client'), to('first undici', 'first client')]]),
 		},
 		{
 			title: 'Inside n8n',
-			note: 'Growth: time per item at 200,000 (for 1,000 of them) to that at 20,000. Expression: what one expression per item adds for 20,000 items, to what getNodeParameter itself takes for it in the same engine. Pause: the longest of the event loop in a run of 200,000 items, with the Predict node, to that with a node that hands them on as they are: the engine goes through all items in one go, before a node and after it.',
+			note: 'Growth: the time per item at 200,000 items (shown for 1,000 of them), compared with 20,000 items. Expression: the time that one expression per item adds for 20,000 items, compared with the time of getNodeParameter itself in the same engine. Pause: the longest pause of the event loop in a run of 200,000 items with the Predict node, compared with a node that passes items on unchanged. The engine processes all items at once, before a node and after it.',
 			head: ['', 'Node.js', 'growth', 'expression', 'pause', 'pause, empty node'],
 			rows: rows([
 				[
@@ -175,7 +175,7 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 		},
 		{
 			title: 'A million items',
-			note: 'In batches of 100, under the heap that Node.js allows itself. Peak: the most heap used, garbage included, to what the items and the output hold in the end, and to the limit.',
+			note: 'In batches of 100, with the default heap limit of Node.js. Peak: the most heap used, including garbage, compared with the size of the items and the output at the end, and with the limit.',
 			head: ['', 'Node.js', 'peak', 'to items and output', 'to the limit'],
 			rows: rows([
 				[
@@ -187,8 +187,8 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 			]),
 		},
 		{
-			title: 'Webhook to answer, in the real n8n',
-			note: 'The workflow with HTTP Request to the workflow with the Predict node, both with their key in a credential. Own part of n8n: a workflow that does nothing, to the latter. Added: what HTTP Request adds to such a workflow, to what the Predict node adds. Engine: N8N_EXPRESSION_ENGINE, `vm` being the default. Gain: the workflow with the Predict node with `vm`, to that with `legacy`.',
+			title: 'Webhook response time in the real n8n',
+			note: 'The workflow with HTTP Request is compared with the workflow with the Predict node. Both have their key in a credential. Own part of n8n: a workflow that does nothing, compared with the workflow with the Predict node. Added: the time that HTTP Request adds to a workflow that does nothing, compared with the time that the Predict node adds. Engine: N8N_EXPRESSION_ENGINE, whose default is `vm`. Gain: the workflow with the Predict node with `vm`, compared with `legacy`.',
 			head: [
 				'engine',
 				'connection',
@@ -229,7 +229,7 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 			title: 'A loop of fetch in the Code node, 2,000 items',
 			note: measured(webhooks.codeNode)
 				? 'Called once, under the Node.js that n8n runs on.'
-				: `n8n does not let it: ${webhooks.codeNodeError ?? 'it gave no reason'}`,
+				: `n8n does not allow it: ${webhooks.codeNodeError ?? 'no reason given'}`,
 			head: ['', 'Node.js', 'to Batch Size 1', 'to batches'],
 			rows: measured(webhooks.codeNode)
 				? rows([
@@ -253,8 +253,8 @@ export function fairShareTable(fairShares: FairShares): ResultTable {
 	const percent = (part: number) => `${digits(part * 100)} %`;
 	return {
 		title: 'Processes that share a pool',
-		note: `Clients at their defaults, each in a process of its own with more to send than it may, and one endpoint with an API node's default pool and ${sharedLatencyMs} ms of work per request: 8 pipelines serve ${digits((defaultPool.ceil * 1_000) / sharedLatencyMs)} requests per second at best. After 2 s of warm-up; medians of three runs. Ideal: what was served of that. Most to least: requests of the process that was served most, to those of the one that was served least. The processes and the API node share the machine; \`npm run bench -- --fair-share\` measures this alone.`,
-		head: ['processes', 'requests per second', 'to the ideal', 'refused', 'failed', 'most to least'],
+		note: `Each process runs a client with default settings and has more to send than it may. All processes use one endpoint with an API node's default pool and ${sharedLatencyMs} ms of work per request. 8 pipelines serve at most ${digits((defaultPool.ceil * 1_000) / sharedLatencyMs)} requests per second. The figures are medians of three runs, after 2 s of warm-up. To the ideal: the requests served, compared with this maximum. Most to least: the requests of the process that was served most, compared with the process that was served least. The processes and the API node share the machine. \`npm run bench -- --fair-share\` measures only this.`,
+		head: ['processes', 'requests per second', 'to the ideal', 'rejected', 'failed', 'most to least'],
 		labels: 1,
 		rows: Object.entries(fairShares).map(([processes, { perSecond, ofIdeal, rejected, failed, unevenness }]) => [
 			processes,
@@ -282,11 +282,11 @@ export function markdown(made: readonly ResultTable[]): string {
 		const table = rows.length === 0 ? [] : ['', line(head), line(head.map(() => '---')), ...rows.map(line)];
 		return [`## ${title}`, note, ...table].join('\n');
 	});
-	return `# Measured against its peers
+	return `# Benchmarks
 
-Times measured in one run by \`npm run bench -- --write\`. A peer's column says how many times as long as our node it took, and
-how long: above 1, it is slower. One machine of ${cpus.length} cores (${cpus[0]?.model ?? 'of a kind unknown'}), ${Math.round(os.totalmem() / 2 ** 30)} GiB, ${os.type()}; client, API node
-and n8n share it. The API node is the one in \`demo/\`, under the newer Node.js, with a pool that takes every request.
+\`npm run bench -- --write\` measured all times in one run. A peer's column shows how many times as long as our node the peer took, and its time in brackets. Above 1, the peer is slower.
+
+All programs ran on one machine with ${cpus.length} cores (${cpus[0]?.model ?? 'of unknown type'}), ${Math.round(os.totalmem() / 2 ** 30)} GiB and ${os.type()}. The client, the API node and n8n share it. The API node is the one in \`demo/\`. It runs on the newer Node.js, with a pool that accepts every request.
 
 ![How many times as long the peers take](benchmarks.svg)
 

@@ -22,7 +22,7 @@ it('says of a time that was worked out that it was', () => {
 it('leaves out the rows of which nothing was measured', () => {
 	expect(rowsOf(measured, 'Batches of 100')?.map(([items]) => items)).toEqual(['2,000', '20,000']);
 	expect(rowsOf(measured, 'One request per record')).toEqual([]);
-	expect(rowsOf(measured, 'Webhook to answer, in the real n8n')).toEqual([
+	expect(rowsOf(measured, 'Webhook response time in the real n8n')).toEqual([
 		['vm', 'plain', '1', '8 ms', '1.25 (10 ms)', '12 ms', '1.25 (15 ms)', '–', '–', '–'],
 	]);
 });
@@ -32,7 +32,7 @@ it('draws no table where nothing was measured, and says why the Code node was no
 	const text = markdown(made);
 	expect(text).not.toContain('| --- |');
 	expect(text).not.toContain('NaN');
-	expect(text).toContain('n8n does not let it: no fetch');
+	expect(text).toContain('n8n does not allow it: no fetch');
 	for (const table of made) expect(printed(table)).toBe(`\n${table.title}\n${table.note}`);
 });
 

@@ -22,7 +22,7 @@ interface Tested extends Release {
 
 // n8n takes xlsx from its author's server. The others are allowed to be newer than the rest of LangChain that these releases have.
 const overrides = { xlsx: '0.18.5', '@langchain/langgraph-checkpoint': '1.0.0' };
-const reason = 'make a data table';
+const reason = 'create a data table';
 const withoutTables = {
 	'Dataiku: forecast the sales of each store': reason,
 	'Dataiku: join scores with what became of them': reason,
@@ -75,7 +75,7 @@ async function main(): Promise<void> {
 	const report = (text: string) => process.stderr.write(text);
 	const folder = await mkdtemp(path.join(tmpdir(), 'n8n-versions-'));
 	const table = new Table({
-		head: ['n8n', 'Node.js', 'nodes and credentials', 'examples', 'saved workflows', 'cannot'],
+		head: ['n8n', 'Node.js', 'Nodes and credentials', 'Examples', 'Saved workflows', 'Not possible'],
 		style: { head: [], border: [] },
 	});
 	let unexpected = false;

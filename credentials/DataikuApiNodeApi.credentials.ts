@@ -72,7 +72,7 @@ export class DataikuApiNodeApi implements ICredentialType {
 				type: 'boolean',
 				default: false,
 				description:
-					'Whether to show the fields for a private certificate authority and a client certificate. What is filled in counts either way.',
+					'Whether to show the fields for a private certificate authority and a client certificate. Hidden values still apply.',
 			},
 			tlsProperties,
 		),

@@ -28,7 +28,7 @@ export class DataikuForecast implements INodeType {
 		usableAsTool: true,
 		builderHint: {
 			searchHint:
-				'Forecasts time series with a model of Dataiku: all input items are the history, one item per series and date; name the identifier columns where there are several series.',
+				'Forecast time series with a Dataiku model. All input items are the history, one item per series and date. Set the identifier columns if there are several series.',
 		},
 		description: 'Forecast time series with a Dataiku model',
 		defaults: { name: 'Dataiku Forecast' },

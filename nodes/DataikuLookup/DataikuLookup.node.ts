@@ -29,7 +29,7 @@ export class DataikuLookup implements INodeType {
 		usableAsTool: true,
 		hints: batchHints,
 		builderHint: {
-			searchHint: 'Adds the columns of a Dataiku dataset to items by key, often before Dataiku Predict.',
+			searchHint: 'Add columns from a Dataiku dataset to items by key, often before Dataiku Predict.',
 		},
 		description: 'Add columns from a Dataiku dataset by key',
 		defaults: { name: 'Dataiku Lookup' },

@@ -34,7 +34,7 @@ export class DataikuPredict implements INodeType {
 		hints: dispatchHints,
 		builderHint: {
 			searchHint:
-				'Scores items with a model of Dataiku: predictions, class probabilities, explanations. Choose the endpoint; the features are taken from the items by name.',
+				'Score items with a Dataiku model: predictions, class probabilities and explanations. Choose the endpoint. The features are taken from the items by name.',
 		},
 		description: 'Get predictions from a Dataiku model',
 		defaults: { name: 'Dataiku Predict' },

@@ -30,7 +30,7 @@ export class DataikuPredictEffect implements INodeType {
 		usableAsTool: true,
 		hints: dispatchHints,
 		builderHint: {
-			searchHint: 'Predicts with a causal model of Dataiku how much a treatment changes the outcome for each item.',
+			searchHint: 'Estimate how much a treatment changes the outcome for each item, with a Dataiku causal model.',
 		},
 		description: 'Estimate the effect of a treatment with a Dataiku causal model',
 		defaults: { name: 'Dataiku Predict Effect' },

@@ -29,7 +29,8 @@ export class DataikuRunFunction implements INodeType {
 		subtitle,
 		usableAsTool: true,
 		builderHint: {
-			searchHint: 'Calls a Python or R function of Dataiku, once for each item; its value is in `result`.',
+			searchHint:
+				'Call a Python or R function of a Dataiku API service once per item. The returned value is in `result`.',
 		},
 		description: 'Run a Python or R function from a Dataiku API service',
 		defaults: { name: 'Dataiku Run Function' },

@@ -28,7 +28,7 @@ export class DataikuSqlQuery implements INodeType {
 		subtitle,
 		usableAsTool: true,
 		builderHint: {
-			searchHint: 'Runs a parameterized SQL query of Dataiku, once for each item; each row becomes an item.',
+			searchHint: 'Run a parameterized SQL query of a Dataiku API service once per item. Each row becomes an item.',
 		},
 		description: 'Run a parameterized SQL query from a Dataiku API service',
 		defaults: { name: 'Dataiku SQL Query' },

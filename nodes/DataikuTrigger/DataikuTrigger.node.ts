@@ -29,7 +29,7 @@ export class DataikuTrigger implements INodeType {
 		outputs: [NodeConnectionTypes.Main],
 		builderHint: {
 			searchHint:
-				'Starts a workflow when a model of Dataiku has a new generation, other fields, other scores, or is down or up again.',
+				'Start a workflow when a Dataiku model has a new generation, other fields or other scores, or goes down or comes back up.',
 		},
 		credentials: [
 			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
@@ -45,7 +45,7 @@ export class DataikuTrigger implements INodeType {
 					{
 						name: 'Another Generation Responds',
 						value: 'generation',
-						description: 'A generation of the service was activated, or takes a share of the requests',
+						description: 'A new generation of the service was activated or gets a share of the requests',
 					},
 					{ name: 'Endpoint Is Down', value: 'down', description: 'The endpoint fails several polls in a row' },
 					{ name: 'Endpoint Is up Again', value: 'up', description: 'The endpoint responds after it was down' },
@@ -79,9 +79,9 @@ export class DataikuTrigger implements INodeType {
 				name: 'driftMeasure',
 				type: 'options',
 				options: [
-					{ name: 'Class', value: 'class', description: 'Whether the prediction is another one' },
-					{ name: 'Number', value: 'number', description: 'By how much the number or the probability changes' },
-					{ name: 'Share', value: 'share', description: 'By what share of the number or the probability it changes' },
+					{ name: 'Class', value: 'class', description: 'Whether the predicted class changes' },
+					{ name: 'Number', value: 'number', description: 'Absolute change of the number or probability' },
+					{ name: 'Share', value: 'share', description: 'Relative change of the number or probability' },
 				],
 				default: 'share',
 				description: 'How to compare scores with the first scores of the same generation',
@@ -93,7 +93,7 @@ export class DataikuTrigger implements INodeType {
 				type: 'number',
 				typeOptions: { minValue: 0, numberPrecision: 6 },
 				default: 0.1,
-				description: 'Largest change that is not a drift. As a share, 0.1 is 10%.',
+				description: 'Largest change that does not count as drift. As a share, 0.1 is 10%.',
 				displayOptions: { show: { events: ['drift'], driftMeasure: ['number', 'share'] } },
 			},
 			{

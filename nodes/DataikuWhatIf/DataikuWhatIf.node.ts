@@ -28,8 +28,12 @@ const goalProperties: INodeProperties[] = [
 		name: 'goal',
 		type: 'options',
 		options: [
-			{ name: 'Above a Value', value: 'above', description: 'A class probability or a predicted number above a value' },
-			{ name: 'Another Class', value: 'otherClass', description: 'Any class but the one that is predicted now' },
+			{
+				name: 'Above a Value',
+				value: 'above',
+				description: 'A class probability or a predicted number above the value',
+			},
+			{ name: 'Another Class', value: 'otherClass', description: 'Any class other than the current prediction' },
 			{
 				name: 'As High as Possible',
 				value: 'highest',
@@ -40,8 +44,12 @@ const goalProperties: INodeProperties[] = [
 				value: 'lowest',
 				description: 'The lowest probability or number within the limits',
 			},
-			{ name: 'Below a Value', value: 'below', description: 'A class probability or a predicted number below a value' },
-			{ name: 'Given Class', value: 'class', description: 'One class of the model' },
+			{
+				name: 'Below a Value',
+				value: 'below',
+				description: 'A class probability or a predicted number below the value',
+			},
+			{ name: 'Given Class', value: 'class', description: 'The class that you enter' },
 		],
 		default: 'otherClass',
 		description: 'What the prediction should become',
@@ -53,7 +61,8 @@ const goalProperties: INodeProperties[] = [
 		type: 'string',
 		default: '',
 		placeholder: 'e.g. approved',
-		description: 'The class to predict, or whose probability counts. Leave empty for a model that predicts a number.',
+		description:
+			'The class to predict, or the class whose probability is compared. Leave empty if the model predicts a number.',
 		displayOptions: { show: { goal: ['class', 'above', 'below', 'highest', 'lowest'] }, ...onlyHere },
 	},
 	{
@@ -62,7 +71,7 @@ const goalProperties: INodeProperties[] = [
 		type: 'string',
 		default: '',
 		placeholder: 'e.g. 0.8',
-		description: 'The number to get above or below. A probability is between 0 and 1.',
+		description: 'The limit for the prediction. Probabilities are between 0 and 1.',
 		displayOptions: { show: { goal: ['above', 'below'] }, ...onlyHere },
 	},
 	{
@@ -85,9 +94,9 @@ const limitProperties: INodeProperties[] = [
 			{
 				name: 'Documented Features',
 				value: 'documented',
-				description: 'Features with values or a range in the OpenAPI document, and those added below',
+				description: 'Features with values or a range in the OpenAPI document, plus the features added below',
 			},
-			{ name: 'Only Features Below', value: 'defined', description: 'No others than those added below' },
+			{ name: 'Only Features Below', value: 'defined', description: 'Only the features added below' },
 		],
 		default: 'documented',
 	},
@@ -98,7 +107,7 @@ const limitProperties: INodeProperties[] = [
 		typeOptions: { multipleValues: true },
 		placeholder: 'Add Feature',
 		default: {},
-		description: 'Values or a range for a feature. What is empty is taken from the OpenAPI document.',
+		description: 'Values or a range for a feature. Empty fields are taken from the OpenAPI document.',
 		options: [
 			{
 				displayName: 'Feature',
@@ -122,7 +131,7 @@ const limitProperties: INodeProperties[] = [
 						type: 'string',
 						default: '',
 						placeholder: 'e.g. FR, DE',
-						description: 'Comma-separated values, or an expression for a list, in place of a range',
+						description: 'Comma-separated values, or an expression that returns a list. Replaces the range.',
 					},
 					{
 						displayName: 'Which Way',
@@ -157,8 +166,7 @@ const searchOptions: INodeProperties[] = [
 		type: 'number',
 		typeOptions: { minValue: 1 },
 		default: 60000,
-		description:
-			'How long to search for the changes of an item (in milliseconds). What was found until then is returned.',
+		description: 'How long to search per item (in milliseconds). Suggestions found by then are returned.',
 	},
 	{
 		displayName: 'Max Suggestions',
@@ -189,7 +197,7 @@ export class DataikuWhatIf implements INodeType {
 		hints: dispatchHints,
 		builderHint: {
 			searchHint:
-				'Finds the smallest changes of a record with which a model of Dataiku predicts otherwise: why was it refused, and what would help?',
+				'Find the smallest changes of a record that make a Dataiku model predict something else, e.g. what would let a refused payment through.',
 		},
 		description: 'Find the smallest changes that lead to another prediction',
 		defaults: { name: 'Dataiku What-If' },

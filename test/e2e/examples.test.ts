@@ -187,7 +187,7 @@ test('the forecast example writes one row per store and day, and no second one w
 test('the campaign example sends coupons to those whom they change, and to nobody else', async () => {
 	const run = await rest.run('dataiku-campaign', 'Plan the campaign');
 	const chosen = scored(itemsOf(run, 'Send a coupon'));
-	const others = scored(itemsOf(run, 'Leave alone'));
+	const others = scored(itemsOf(run, 'No coupon'));
 	expect(chosen.length + others.length).toBe(8);
 	expect(chosen).not.toHaveLength(0);
 	expect(others).not.toHaveLength(0);
@@ -260,7 +260,7 @@ test.each<[string, string, (node: INode) => Partial<INode>, RegExp]>([
 	}
 });
 
-test('the feedback example writes what became of a payment beside its score', async () => {
+test('the feedback example writes the outcome of a payment next to its score', async () => {
 	const scores = scored(itemsOf(await rest.run('dataiku-feedback', 'Score the payments'), 'Dataiku Predict'));
 	const { prediction } = scores.find(({ payment_id }) => payment_id === 'P-2')!;
 	const tell = async (body: object) => {
@@ -273,7 +273,7 @@ test('the feedback example writes what became of a payment beside its score', as
 	};
 	const outcome = { payment_id: 'P-2', outcome: 'fraud' };
 	expect(await tell(outcome)).toEqual([200, { ...outcome, prediction }]);
-	expect(await tell({ ...outcome, payment_id: 'P-99' })).toEqual([404, { error: 'No such payment was scored' }]);
+	expect(await tell({ ...outcome, payment_id: 'P-99' })).toEqual([404, { error: 'This payment was not scored' }]);
 	for (const incomplete of [
 		{},
 		{ payment_id: 'P-2' },

@@ -27,7 +27,7 @@ const withoutTables = {
 	'Dataiku: forecast the sales of each store': reason,
 	'Dataiku: join scores with what became of them': reason,
 	'4. Forecast the sales of each store': reason,
-	'11. Join scores with what became of them': reason,
+	'11. Compare scores with outcomes': reason,
 };
 const releases: Tested[] = [
 	{

@@ -87,12 +87,12 @@ export const openApiProperties: INodeProperties[] = [
 			{
 				name: 'API Deployer',
 				value: 'deployer',
-				description: 'Read from DSS, for deployments on Kubernetes, which serve no document',
+				description: 'Read the document from DSS. Use this for deployments on Kubernetes, which serve no document.',
 			},
 			{ name: 'Pasted', value: 'text', description: 'A document that you paste here as JSON' },
 		],
 		default: 'apiNode',
-		description: 'Where to read the endpoints and features for lists, forms and checks',
+		description: 'Source of the endpoints and features for lists, forms and checks',
 	},
 	{
 		displayName: 'DSS URL',

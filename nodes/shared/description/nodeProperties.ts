@@ -220,7 +220,7 @@ export function recordProperties(
 			default: '',
 			placeholder: 'e.g. amount, body.country',
 			description:
-				'Names of fields, separated by commas. Drag them from the input. A nested field, such as body.country, is sent as country.',
+				'Comma-separated field names. Drag them from the input. Nested fields are sent by their last name, e.g. body.country as country.',
 			displayOptions: { show: { ...ofInputItem, include: ['selected'] } },
 			requiresDataPath: 'multiple',
 		},
@@ -299,7 +299,7 @@ export const toolDescription = (does: string): INodeProperties[] => [
 const outputDescriptions = {
 	flat: {
 		name: 'Columns',
-		description: 'Result columns, followed by the input fields where each item has one result',
+		description: 'Result columns, followed by the input fields if each item has one result',
 	},
 	withInput: { name: 'Input and Result', description: 'Input fields plus the result in one field' },
 	enrich: { name: 'Enriched Input', description: 'Input fields plus the columns that were looked up' },
@@ -404,7 +404,7 @@ export const callOptions: INodeProperties[] = [
 						type: 'string',
 						default: '',
 						placeholder: 'e.g. input',
-						description: 'Name of the feature or argument. Image models of Dataiku call it input.',
+						description: 'Name of the feature or argument. Image models of Dataiku use the name input.',
 					},
 					{
 						displayName: 'Input Binary Field',
@@ -481,7 +481,7 @@ export const callOptions: INodeProperties[] = [
 		type: 'string',
 		default: '',
 		placeholder: 'e.g. pricing',
-		description: 'Overrides the service ID of the credential. It is the ID of the service once deployed.',
+		description: 'Overrides the service ID of the credential. Enter the deployed ID of the service.',
 	},
 	{
 		displayName: 'Timeout',
@@ -580,7 +580,7 @@ export const committedOption: INodeProperties = {
 	type: 'boolean',
 	default: false,
 	description:
-		'Whether "post-commit" is on in the endpoint\'s settings in DSS. If so, there is no hint that changes may not be kept.',
+		'Whether "post-commit" is on in the endpoint\'s settings in DSS. If enabled, no hint warns that changes may be lost.',
 };
 
 export const parseJsonOption: INodeProperties = {
@@ -588,7 +588,7 @@ export const parseJsonOption: INodeProperties = {
 	name: 'parseJson',
 	type: 'boolean',
 	default: false,
-	description: 'Whether a text that is JSON, as a Python function may return it, becomes its value',
+	description: 'Whether to parse text that contains JSON, e.g. the result of a Python function',
 };
 
 export const splitArrayOption: INodeProperties = {

@@ -48,7 +48,11 @@ export class DataikuTrigger implements INodeType {
 						description: 'A new generation of the service was activated or gets a share of the requests',
 					},
 					{ name: 'Endpoint Is Down', value: 'down', description: 'The endpoint fails several polls in a row' },
-					{ name: 'Endpoint Is up Again', value: 'up', description: 'The endpoint responds after it was down' },
+					{
+						name: 'Endpoint Is up Again',
+						value: 'up',
+						description: 'The endpoint responds after it was down. Choose it together with Endpoint Is Down.',
+					},
 					{
 						name: 'Fields Change',
 						value: 'fields',

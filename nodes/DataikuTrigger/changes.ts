@@ -32,6 +32,8 @@ export interface Seen {
 	failure?: string;
 	/** Responses to the test records: the generation that gave it, and one result for each record. */
 	responses: ReadonlyArray<{ generation: string; results: readonly JsonObject[] }>;
+	/** Many more were asked for, to find all generations, and most of them did not come. */
+	isPartial?: boolean;
 	/** The endpoint's fields; undefined where its document was not read. */
 	fields?: readonly DocumentedField[];
 }
@@ -59,6 +61,11 @@ export interface Memory {
 	failures: number;
 	failingSince?: string;
 	generations: readonly KnownGeneration[];
+	/**
+	 * Responses to the search for all generations that are live, until they are enough. Meanwhile, what is met may have been
+	 * live all along: it is known from then on, and no change.
+	 */
+	searched?: number;
 	fields?: { since: string; list: readonly DocumentedField[] };
 }
 
@@ -83,6 +90,9 @@ export interface Change {
  */
 const mostUnseen = 1_000;
 
+/** Responses from which a search for the generations that are live learns enough. */
+export const enoughResponses = 15;
+
 /** Of a field with more, the digest is kept. */
 const longestLabel = 100;
 
@@ -90,15 +100,16 @@ const longestLabel = 100;
 export function compare(memory: Memory | undefined, seen: Seen, rules: Rules): { memory: Memory; changes: Change[] } {
 	const before = memory ?? { isDown: false, since: null, failures: 0, generations: [] };
 	const health = compareHealth(before, seen, rules);
-	const models = compareGenerations(before.generations, seen, rules);
+	const { changes: models, ...generations } = compareGenerations(before, seen, rules);
 	const documented = compareFields(before.fields, seen);
 	return {
-		memory: { ...health.memory, generations: models.generations, fields: documented.fields },
-		changes: [...health.changes, ...models.changes, ...documented.changes],
+		memory: { ...health.memory, ...generations, fields: documented.fields },
+		changes: [...health.changes, ...models, ...documented.changes],
 	};
 }
 
-type Health = Omit<Memory, 'generations' | 'fields'>;
+type Generations = Pick<Memory, 'generations' | 'searched'>;
+type Health = Omit<Memory, keyof Generations | 'fields'>;
 
 function compareHealth(before: Health, { at, failure }: Seen, rules: Rules): { memory: Health; changes: Change[] } {
 	const { isDown, since: beforeSince } = before;
@@ -121,10 +132,10 @@ function compareHealth(before: Health, { at, failure }: Seen, rules: Rules): { m
 }
 
 function compareGenerations(
-	known: readonly KnownGeneration[],
-	{ at, responses }: Seen,
+	{ generations: known, searched }: Generations,
+	{ at, responses, isPartial = false }: Seen,
 	rules: Rules,
-): { generations: readonly KnownGeneration[]; changes: Change[] } {
+): Generations & { changes: Change[] } {
 	const changes: Change[] = [];
 	const first = new Map(responses.toReversed().map(({ generation, results }) => [generation, results]));
 	const present = [...first].map(([id, results]): KnownGeneration => {
@@ -135,25 +146,32 @@ function compareGenerations(
 		return { id, since: old?.since ?? at, unseen: 0, scores: scored.scores, scoredAt: scored.scoredAt };
 	});
 	const others = known.filter(({ id }) => !first.has(id));
-	const isNew = present.some(({ id }) => id !== '' && !known.some((each) => each.id === id));
-	if (known.length === 0 || !isNew) {
-		const waning = others.map((each) => ({ ...each, unseen: each.unseen + responses.length }));
-		return { generations: [...present, ...waning.filter(({ unseen }) => unseen < mostUnseen)], changes };
+	const waning = others.map((each) => ({ ...each, unseen: each.unseen + responses.length }));
+	const all = [...present, ...waning.filter(({ unseen }) => unseen < mostUnseen)];
+	const met = present.filter(({ id }) => id !== '' && !known.some((each) => each.id === id));
+	if (known.length > 0 && searched === undefined && met.length > 0) {
+		const after = namesOf(present);
+		const beforeSince = known.map((each) => each.since).sort()[0]!;
+		changes.unshift({
+			...{ event: 'generation', generation: namesOf(met), before: namesOf(known) || null, after },
+			...{ since: at, beforeSince, details: [] },
+		});
 	}
-	const namesOf = (generations: readonly KnownGeneration[]) =>
-		generations
-			.flatMap(({ id }) => id || [])
-			.sort()
-			.join(', ');
-	const after = namesOf(present);
-	const beforeSince = known.map((each) => each.since).sort()[0]!;
-	changes.unshift({
-		...{ event: 'generation', generation: after, before: namesOf(known) || null, after },
-		...{ since: at, beforeSince, details: [] },
-	});
-	// Those that gave none of this poll's many responses are gone: otherwise their return would be no event.
-	return { generations: present, changes };
+	if (responses.length === 0 || (met.length === 0 && searched === undefined)) {
+		return { generations: all, searched, changes };
+	}
+	const count = (searched ?? 0) + responses.length;
+	if (isPartial && count < enoughResponses) return { generations: all, searched: count, changes };
+	// Those that gave none of so many responses are gone: otherwise their return would be no event.
+	const most = isPartial ? enoughResponses : responses.length;
+	return { generations: all.filter(({ unseen }) => unseen < most), searched: undefined, changes };
 }
+
+const namesOf = (generations: readonly KnownGeneration[]) =>
+	generations
+		.flatMap(({ id }) => id || [])
+		.sort()
+		.join(', ');
 
 /** What a record's score was and is, where these differ by more than is tolerated. */
 interface Deviation {

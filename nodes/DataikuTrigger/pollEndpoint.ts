@@ -12,6 +12,7 @@ import {
 	digestOf,
 	type DocumentedField,
 	driftMeasures,
+	enoughResponses,
 	type EventName,
 	eventNames,
 	type Memory,
@@ -22,7 +23,7 @@ import {
 import { sentenceOn } from './sentenceOn';
 
 /** Requests with which a poll finds out which generations are live, once it has met one that it does not know. */
-const samples = 30;
+const samples = 2 * enoughResponses;
 
 /** Requests of one poll to one instance at a time: half of an API node's default pool. */
 const samplesAtATime = 4;
@@ -54,11 +55,15 @@ interface InstanceState {
 	isTold?: boolean;
 }
 
-/** What a poll saw of an instance, and why it saw no more: `problem` is one that comes from how the node is set up. */
+/**
+ * What a poll saw of an instance, and why it saw no more: `problem` is one that comes from how the node is set up, `unsampled`
+ * what kept it from finding all generations.
+ */
 interface Look {
 	seen: Seen;
 	failure?: Error;
 	problem?: Error;
+	unsampled?: Error;
 }
 
 /** Asks each instance; gives an item for each event, or null. */
@@ -81,12 +86,15 @@ export async function pollEndpoint(context: IPollFunctions): Promise<INodeExecut
 		const last = isTest ? undefined : stateOf(context, of);
 		const state: State = { version: 1, of, instances: [] };
 		const items: INodeExecutionData[] = [];
-		for (const [n, { seen, failure, problem }] of looks.entries()) {
+		for (const [n, { seen, failure, problem, unsampled }] of looks.entries()) {
 			const { name } = instances[n]!;
 			const before = instanceIn(last, name);
-			if (problem && !isTest && !before?.isTold) warn(context, summaryOf(problem));
+			const words = problem
+				? summaryOf(problem)
+				: unsampled && `Not all live generations could be found, so the next poll looks again: ${summaryOf(unsampled)}`;
+			if (words !== undefined && !isTest && !before?.isTold) warn(context, words);
 			const compared = compare(before?.memory, seen, rules);
-			state.instances.push({ name, memory: compared.memory, isTold: problem !== undefined });
+			state.instances.push({ name, memory: compared.memory, isTold: words !== undefined });
 			for (const change of isTest ? sample(seen, rules) : compared.changes) {
 				const { endpointId: endpoint } = target;
 				const { event, ...what } = change;
@@ -173,20 +181,22 @@ async function look(connection: Connection, settings: Settings, memory: Memory |
 	const target = { ...settings.target, connection };
 	const asksFields = events.includes('fields');
 	const asksEndpoint = events.some((event) => event !== 'fields');
-	const [{ value: responses = [], error: failure }, { value: fields, error: unread }] = await Promise.all([
+	const [{ value: sampled = {}, error: failure }, { value: fields, error: unread }] = await Promise.all([
 		asksEndpoint ? settled(responsesOf(target, settings, memory)) : none,
 		asksFields ? settled(fieldsOf(target, memory)) : none,
 	]);
 	// It is about the node, and not about the endpoint.
 	if (failure instanceof InvalidCallError) throw failure;
 	const reason = failure && explain(failure, {}).message;
+	const { responses = [], unsampled } = sampled;
 	const isUnnamed =
 		events.includes('generation') &&
 		!failure &&
 		responses.length > 0 &&
 		!responses.some(({ generation }) => generation);
 	const unnamed = isUnnamed ? new InvalidCallError('The responses of this endpoint name no generation') : undefined;
-	return { seen: { at, failure: reason, responses, fields }, failure, problem: unread ?? unnamed };
+	const seen = { at, failure: reason, responses, isPartial: unsampled !== undefined, fields };
+	return { seen, failure, problem: unread ?? unnamed, unsampled };
 }
 
 interface Settled<Value> {
@@ -194,7 +204,7 @@ interface Settled<Value> {
 	error?: Error;
 }
 
-const none: Settled<undefined> = {};
+const none: Settled<never> = {};
 
 const settled = async <Value>(promise: Promise<Value>): Promise<Settled<Value>> =>
 	await promise.then(
@@ -202,22 +212,28 @@ const settled = async <Value>(promise: Promise<Value>): Promise<Settled<Value>> 
 		(error: Error) => ({ error }),
 	);
 
-async function responsesOf(target: Target, { records, isTest }: Settings, memory: Memory | undefined) {
+/** @returns `unsampled` where too few came to tell which generations are live */
+async function responsesOf(
+	target: Target,
+	{ records, isTest }: Settings,
+	memory: Memory | undefined,
+): Promise<{ responses?: Seen['responses']; unsampled?: Error }> {
 	const session = target.connection.client.session();
 	// One attempt more, for a connection that the API node has closed meanwhile.
 	const options = { ...callTo(target), deadline: target.timeout, maxAttempts: 2, maxConcurrency: samplesAtATime };
 	if (records.length === 0) {
 		await session.isAlive(options);
-		return [];
+		return {};
 	}
 	const features = records.map((record) => ({ features: record }));
 	const ask = async () => responseIn(await session.predictRecords(target.endpointId, features, options));
 	const first = await ask();
-	if (isTest || memory?.generations.some(({ id }) => id === first.generation)) return [first];
-	const others = await Promise.allSettled(Array.from({ length: samples }, ask));
-	const came = others.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
-	// Too few to tell that a known generation is gone: the next poll looks again.
-	return memory && came.length < samples / 2 ? [] : [first, ...came];
+	const isKnown = memory?.generations.some(({ id }) => id === first.generation) && memory.searched === undefined;
+	if (isTest || isKnown) return { responses: [first] };
+	const others = await Promise.all(Array.from({ length: samples }, () => settled(ask())));
+	const came = others.flatMap(({ value }) => value ?? []);
+	const failed = others.find(({ error }) => error);
+	return { responses: [first, ...came], unsampled: came.length < enoughResponses ? failed!.error : undefined };
 }
 
 const responseIn = ({ apiContext, results }: RecordsResponse) => ({

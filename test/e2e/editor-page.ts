@@ -16,8 +16,8 @@ const WORKFLOW_ALONE = `#app *:not(:has(.vue-flow__viewport)):not(
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const IN_A_CONTAINER = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'];
 
-/** A browser in which n8n's owner is signed in. */
-export async function openBrowser({ cookie }: N8nRest, url: string): Promise<BrowserContext> {
+/** A browser in which n8n's owner is signed in; without a session, one that n8n has never seen. */
+export async function openBrowser(session: N8nRest | undefined, url: string): Promise<BrowserContext> {
 	const executablePath = process.env.CHROMIUM ?? BROWSERS.find((file) => existsSync(file));
 	if (executablePath === undefined)
 		throw new Error('The end-to-end tests need Chromium: install it, or name it in CHROMIUM');
@@ -26,14 +26,15 @@ export async function openBrowser({ cookie }: N8nRest, url: string): Promise<Bro
 		args: [...IN_A_CONTAINER, '--disable-component-update', '--disable-sync'],
 	});
 	const context = await browser.newContext({ viewport: { width: 1600, height: 900 } });
-	const [name, value] = cookie.split('=', 2) as [string, string];
+	if (!session) return context;
+	const [name, value] = session.cookie.split('=', 2) as [string, string];
 	await context.addCookies([{ name, value, url }]);
 	return context;
 }
 
 /** n8n's editor as its owner sees it, on a new workflow. */
 export class EditorPage {
-	private constructor(readonly page: Page) {}
+	constructor(readonly page: Page) {}
 
 	static async open(browser: BrowserContext, rest: N8nRest, url: string, nodes: INode[]): Promise<EditorPage> {
 		const connections = Object.fromEntries(

@@ -360,13 +360,17 @@ test('the what-if example writes a mail for each refused payment, and none for t
 	expect(changed.filter((name) => ['country', 'merchant_category'].includes(name))).toEqual([]);
 });
 
-test('the rescoring example scores each open payment once, beside the generation that is new', async () => {
+test('the rescoring example scores each open payment once, beside the generation that scored it', async () => {
 	const run = await rest.run('dataiku-rescore', 'Another generation');
 	const payments = itemsOf(run, 'With generation');
 	expect(payments).toHaveLength(8);
-	const [event] = itemsOf(run, 'Another generation');
-	for (const json of payments) {
-		expect(json).toMatchObject({ prediction: expect.stringMatching(/^(fraud|legitimate)$/), generation: event!.after });
+	const { serviceGeneration: generation } = itemsOf(run, 'Dataiku Predict')[0]!.apiContext as {
+		serviceGeneration: string;
+	};
+	expect(generation).toMatch(/^v[12]$/);
+	for (const [n, json] of payments.entries()) {
+		const prediction = expect.stringMatching(/^(fraud|legitimate)$/);
+		expect(json).toEqual({ payment_id: `P-${n + 1}`, prediction, proba_fraud: expect.any(Number), generation });
 	}
 });
 

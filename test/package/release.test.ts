@@ -30,17 +30,10 @@ const versioned = [
 
 beforeEach(() => {
 	checkout = mkdtempSync(path.join(tmpdir(), 'checkout-'));
-	for (const file of [
-		'.ci/release.mjs',
-		'.npmrc',
-		'CHANGELOG.md',
-		'LICENSE',
-		'README.md',
-		'package.json',
-		'package-lock.json',
-	]) {
+	for (const file of ['.ci/release.mjs', '.npmrc', 'LICENSE', 'README.md', 'package.json', 'package-lock.json']) {
 		cpSync(path.join(root, file), path.join(checkout, file));
 	}
+	write('CHANGELOG.md', '# Changelog\n\n## [Unreleased]\n\n[Unreleased]: https://example.com/commits/main\n');
 	for (const file of versioned) cpSync(path.join(root, file), path.join(checkout, file));
 	cpSync(path.join(root, '.npmignore'), path.join(checkout, '.npmignore'), { verbatimSymlinks: true });
 	for (const file of ['client/index.ts', 'credentials/one.ts', 'nodes/one.ts', 'icons/one.svg']) write(file, '');

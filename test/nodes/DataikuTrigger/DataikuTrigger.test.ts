@@ -112,6 +112,32 @@ describe('another generation', () => {
 		expect(asked().slice(before)).toEqual(Array.from({ length: 5 }, () => 'predict-multi'));
 	});
 
+	it('is no event when most of the first responses failed, and the pair of an A/B test shows later', async () => {
+		let left = 1;
+		let generation = 'v1';
+		const busy = await chaosProxy({
+			respond: () =>
+				left-- > 0
+					? { body: { results: [{ prediction: 1 }], apiContext: { serviceGeneration: generation } } }
+					: { status: 500, body: { message: 'out of memory' } },
+		});
+		const { lines, end } = await nodeLog('warn');
+		try {
+			const parameters = { testRecords: '{"amount": 1}', options: { timeout: 1_000 } };
+			const workflow = trigger(['generation'], parameters, { url: busy.url });
+			expect(await workflow.activate()).toEqual([]);
+			[left, generation] = [1, 'v2'];
+			expect(await workflow.poll()).toEqual([]);
+			left = 100;
+			expect(await workflow.poll()).toEqual([]);
+			expect(await workflow.poll()).toEqual([]);
+			expect(lines).toEqual([expect.stringMatching(/^Not all live generations could be found.*500/)]);
+		} finally {
+			end();
+			await busy.close();
+		}
+	});
+
 	it('is told apart for each of several instances', async () => {
 		const other = await startApiNode();
 		live('v1');

@@ -100,6 +100,30 @@ describe('another generation', () => {
 		expect(each.see(responses(by('v1')))).toMatchObject([{ event: 'generation', before: 'v2', after: 'v1' }]);
 	});
 
+	it('is named alone when it takes a share of the requests', () => {
+		expect(changesBetween(responses(by('v1')), responses(by('v2'), by('v1')))).toMatchObject([
+			{ generation: 'v2', before: 'v1', after: 'v1, v2' },
+		]);
+	});
+
+	it('is no event when most of the responses of the first polls did not come', () => {
+		const each = polls();
+		const few = (...generations: string[]) => ({ ...responses(...generations.map((id) => by(id))), isPartial: true });
+		expect(each.see(few('v1'))).toEqual([]);
+		expect(each.see(few('v1', 'v2'))).toEqual([]);
+		expect(each.see(responses(by('v1'), by('v3')))).toEqual([]);
+		expect(each.see(responses(by('v4')))).toMatchObject([{ before: 'v1, v3', after: 'v4' }]);
+	});
+
+	it('is an event when most of the responses did not come, and the next one after it as well', () => {
+		const each = polls();
+		each.see(responses(by('v1')));
+		const few = (id: string) => ({ ...responses(...Array<ReturnType<typeof by>>(10).fill(by(id))), isPartial: true });
+		expect(each.see(few('v2'))).toMatchObject([{ generation: 'v2', before: 'v1', after: 'v2' }]);
+		expect(each.see(few('v2'))).toEqual([]);
+		expect(each.see(few('v1'))).toMatchObject([{ generation: 'v1', before: 'v2' }]);
+	});
+
 	it('is no event when polls fail in between', () => {
 		const each = polls(undefined, { ...rules, failures: 100 });
 		each.see(responses(by('v1'), by('v2')));

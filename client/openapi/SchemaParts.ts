@@ -4,6 +4,8 @@ import type { JsonObject } from '../types';
 
 /** Bounds on what a hostile document costs: no schema that someone wrote comes near them. */
 const mostParts = 100;
+/** Nodes that are looked at for one endpoint, however its fields share them. */
+const mostVisits = 200_000;
 const longestReference = 1_000;
 
 /** An own property, whatever the holder: a document may well call a feature `constructor`. */
@@ -44,7 +46,14 @@ const takesNull = (schema: unknown) => own(schema, 'nullable') === true || names
  * count together; what leads nowhere is an empty list. References to other documents are not followed.
  */
 export class SchemaParts {
+	private visits = 0;
+
 	constructor(private readonly document: JsonObject) {}
+
+	/** Begins with another endpoint, which may have as many nodes again. */
+	begin(): void {
+		this.visits = 0;
+	}
 
 	/**
 	 * The objects that make up the nodes: what a node refers to, the members of its `allOf` and the schema beside null in a
@@ -54,7 +63,8 @@ export class SchemaParts {
 		const parts: JsonObject[] = [];
 		const seen = new Set<unknown>();
 		const visit = (node: unknown) => {
-			if (!isObject(node) || seen.has(node) || seen.size >= mostParts) return;
+			if (!isObject(node) || seen.has(node) || seen.size >= mostParts || this.visits >= mostVisits) return;
+			this.visits++;
 			seen.add(node);
 			visit(this.target(own(node, '$ref')));
 			listOf(own(node, 'allOf')).slice(0, mostParts).forEach(visit);
@@ -74,7 +84,7 @@ export class SchemaParts {
 
 	/** Whether the parts say all that is to be known: no reference that leads nowhere, no choice between schemas but with null. */
 	areComplete(parts: readonly JsonObject[]): boolean {
-		if (parts.length >= mostParts) return false;
+		if (parts.length >= mostParts || this.visits >= mostVisits) return false;
 		return parts.every((part) => {
 			const reference = own(part, '$ref');
 			if (reference !== undefined && !isObject(this.target(reference))) return false;

@@ -65,9 +65,15 @@ export function parseEndpointUrl(
 
 const idOf = (segment: string) => (segment === '' ? undefined : decoded(segment));
 
+/** Longer than any that DSS takes: a whole text that an expression gave. */
+const longestId = 500;
+
 function pathSegment(id: unknown, what: string): string {
 	const trimmed = typeof id === 'string' ? pasted(id) : '';
 	if (trimmed === '') throw new InvalidCallError(`The ${what} is missing`);
+	if (trimmed.length > longestId) {
+		throw new InvalidCallError(`The ${what} is too long: it may have ${longestId} characters`);
+	}
 	if (trimmed === '.' || trimmed === '..' || /[/\\]/.test(trimmed)) {
 		throw new InvalidCallError(`The ${what} '${trimmed}' is not an id: it must not be '.' or '..' nor hold a slash`);
 	}

@@ -125,6 +125,7 @@ const outputs: Record<string, ForecastOutput> = {
 	perSeries: (results, _response, beside) =>
 		bySeries(results).map((steps) => {
 			const { timeseriesIdentifier, quantiles } = steps[0]!;
+			const reason = steps.find((step) => step.ignoreReason !== undefined)?.ignoreReason;
 			const columns: JsonObject = {
 				timeseriesIdentifier,
 				time: steps.map((step) => step.time),
@@ -132,6 +133,7 @@ const outputs: Record<string, ForecastOutput> = {
 				quantiles,
 				quantilesValues: steps.map((step) => step.quantilesValues),
 				ignored: steps.some((step) => step.ignored),
+				...(reason !== undefined && { ignoreReason: reason }),
 			};
 			for (const name of new Set(steps.flatMap(otherKeys))) {
 				addColumn(
@@ -206,7 +208,7 @@ async function readSeries(execution: Execution): Promise<SeriesGroup[]> {
 		},
 	);
 	const all = [...groups.values()];
-	for (const itemIndex of unread) failWithout(execution, itemIndex, all);
+	await failUnread(execution, unread, all);
 	return all;
 }
 
@@ -234,26 +236,46 @@ function checkIdentified(record: JsonObject, columns: readonly string[]): void {
 }
 
 /** A forecast from a history that lacks a line looks like any other: the series that lost one fails. */
-function failWithout(execution: Execution, unread: number, groups: readonly SeriesGroup[]): void {
-	const json = execution.items[unread]!.json ?? {};
-	const valuesOf = ({ target }: SeriesGroup) => target.identifierColumns.map((path) => fieldAt(json, path).value);
-	const tells = (group: SeriesGroup) => valuesOf(group).every((value) => (value ?? null) !== null);
-	let isKnown = groups.every(tells);
-	for (const group of groups.filter(tells)) {
-		const { target, series } = group;
-		const key = seriesKey(Object.keys(target.identifierColumns), { ...valuesOf(group) });
-		const lost = series.get(key);
-		// Its record may name the series otherwise than the item does.
-		if (!lost) isKnown = false;
-		if (!lost) continue;
-		series.delete(key);
-		const error = new InvalidCallError(`Item ${unread}, a line of this series, could not be read`, {
-			advice: 'A forecast without it would be wrong, so nothing was sent.',
-		});
-		execution.fail(error, placeOf(lost, target));
+async function failUnread(execution: Execution, unread: number[], groups: readonly SeriesGroup[]): Promise<void> {
+	if (unread.length === 0) return;
+	/** Groups by the columns that tell their series apart, and of those the groups that have a series. */
+	const byColumns = new Map<string, { columns: string[]; count: number; having: Map<string, SeriesGroup[]> }>();
+	for (const group of groups) {
+		const columns = group.target.identifierColumns;
+		const name = JSON.stringify(columns);
+		const told = byColumns.get(name) ?? { columns, count: 0, having: new Map<string, SeriesGroup[]>() };
+		byColumns.set(name, told);
+		told.count++;
+		for (const key of group.series.keys()) {
+			const having = told.having.get(key);
+			if (having) having.push(group);
+			else told.having.set(key, [group]);
+		}
 	}
-	if (!isKnown) {
-		execution.remark('An item was skipped because its series is unknown. Forecasts may be incomplete', unread);
+	for (const itemIndex of unread) {
+		const turn = execution.turn();
+		if (turn) await turn;
+		const json = execution.items[itemIndex]!.json ?? {};
+		let isKnown = true;
+		for (const { columns, count, having } of byColumns.values()) {
+			const values = columns.map((path) => fieldAt(json, path).value);
+			const tells = values.every((value) => (value ?? null) !== null);
+			const key = seriesKey(Object.keys(columns), { ...values });
+			const lost = tells ? (having.get(key) ?? []) : [];
+			// Its record may name the series otherwise than the item does.
+			if (lost.length < count) isKnown = false;
+			for (const { target, series } of lost) {
+				const error = new InvalidCallError(`Item ${itemIndex}, a line of this series, could not be read`, {
+					advice: 'A forecast without it would be wrong, so nothing was sent.',
+				});
+				execution.fail(error, placeOf(series.get(key)!, target));
+				series.delete(key);
+			}
+			if (lost.length > 0) having.set(key, []);
+		}
+		if (!isKnown) {
+			execution.remark('An item was skipped because its series is unknown. Forecasts may be incomplete', itemIndex);
+		}
 	}
 }
 

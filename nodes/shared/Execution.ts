@@ -128,7 +128,7 @@ export class Execution {
 		try {
 			await work(execution);
 			await Promise.all(execution.pending);
-			return execution.finish();
+			return await execution.finish();
 		} catch (error) {
 			execution.endWith(error);
 			await Promise.allSettled(execution.pending);
@@ -358,14 +358,14 @@ export class Execution {
 		else if (event.type === 'instanceOut') this.counts.instancesOut.add(event.instance);
 	}
 
-	private finish(): INodeExecutionData[][] {
+	private async finish(): Promise<INodeExecutionData[][]> {
 		this.check();
 		const items: INodeExecutionData[] = [];
 		for (const output of this.output) {
 			if (Array.isArray(output)) for (const item of output.flat(2)) items.push(item);
 			else if (output) items.push(output);
 		}
-		this.columns.complete();
+		const incomplete = await this.columns.complete(() => this.turn());
 		const renamed = renameErrors(this.errors.size > 0 ? items.filter((item) => !this.errors.has(item)) : items);
 		const { rules } = this;
 		if (this.limits) {
@@ -380,6 +380,7 @@ export class Execution {
 			...this.remarks.hints,
 			...this.features.notes,
 			...renamed,
+			...incomplete,
 			...(rules.total > 0
 				? [
 						`In ${rules.total.toLocaleString('en')} of ${counted(this.items.length, 'item', 'items')} a rule decided: ${rules.tally}`,

@@ -2,7 +2,9 @@ import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 import { InvalidCallError, type JsonObject, setOwn } from '../../client';
 import { rowsReader } from './callSettings';
 import { listed } from './hints';
+import { isObject } from './isObject';
 import { combine, type Parameters, type Reader, textOf } from './parameters';
+import { shortened } from './shortened';
 
 interface FileRow {
 	feature: string;
@@ -58,15 +60,18 @@ export class ItemFiles {
 	}
 }
 
+/** Not the file itself, which an expression may have given. */
+const named = (field: unknown) => (isObject(field) ? 'binary data' : shortened(textOf(field), 60));
+
 const noFile = (field: string, { binary = {} }: INodeExecutionData) =>
-	new InvalidCallError(`The item has no file in '${textOf(field)}'`, {
+	new InvalidCallError(`The item has no file in '${named(field)}'`, {
 		advice: `Binary fields of the item: ${listed(Object.keys(binary)) || 'none'}.`,
 	});
 
 /** The message of a system error would show a path. */
 const unreadable = (field: string, cause: NodeJS.ErrnoException) =>
 	new InvalidCallError(
-		`The file in '${textOf(field)}' could not be read`,
+		`The file in '${named(field)}' could not be read`,
 		{ advice: `n8n's storage responded: ${cause.code ?? cause.message}. The file may have been deleted.` },
 		{ cause },
 	);

@@ -2,6 +2,7 @@ import { type INode, type INodeExecutionData, NodeApiError } from 'n8n-workflow'
 import { ApiNodeError, type ErrorDetails, type JsonObject, ResponseError, StatusError } from '../../client';
 import type { Connection } from './connection';
 import { isObject } from './isObject';
+import { shortened } from './shortened';
 
 /** The place in the output of one of several things that an item becomes. */
 export type Slot = Array<INodeExecutionData | INodeExecutionData[]>;
@@ -92,6 +93,9 @@ function withoutHost(text: string, host: string | undefined): string {
 	return hostless === text ? text : `${hostless.charAt(0).toUpperCase()}${hostless.slice(1)}`;
 }
 
+/** Expressions may have given whole texts, which our messages repeat. */
+const longestMessage = 1_000;
+
 /**
  * A failure in words: what the API node said, or else what happened, without the host. What to do stands below.
  *
@@ -103,10 +107,10 @@ export function explain(
 	{ untried = false, advice }: { untried?: boolean; advice?: string } = {},
 ): Failure {
 	const told = detailsOf(error);
-	const what = withoutHost(summaryOf(error), told.instance);
+	const what = shortened(withoutHost(summaryOf(error), told.instance), longestMessage);
 	const said = ownSentence(error);
 	const own = said && withoutHost(said, told.instance);
-	const endpoint = target?.endpointId || undefined;
+	const endpoint = target?.endpointId ? shortened(target.endpointId, 200) : undefined;
 	const places = [
 		...(named !== undefined ? [named] : itemIndex !== undefined ? [`item ${itemIndex}`] : []),
 		...(endpoint !== undefined ? [`endpoint '${endpoint}'`] : []),

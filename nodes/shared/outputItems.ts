@@ -87,6 +87,11 @@ interface Alike extends ColumnsOf {
 const areEqual = (some: readonly string[], others: readonly string[]) =>
 	some === others || (some.length === others.length && some.every((name, n) => name === others[n]));
 
+/** Columns beyond which responses are no table: each record has keys of its own. */
+const mostColumns = 1_000;
+/** Fields that are added to the items of a run. */
+const mostAdded = 10_000_000;
+
 /** The columns that the responses of a run gave its items: all items are to have all of them. */
 export class RunColumns {
 	private readonly runs: Alike[] = [];
@@ -102,12 +107,19 @@ export class RunColumns {
 		last.items.push(item);
 	}
 
-	/** Gives each item the columns that only others have: null, and false for `ignored`. */
-	complete(): void {
+	/**
+	 * Gives each item the columns that only others have: null, and false for `ignored`.
+	 *
+	 * @param turn what to wait for, if anything, before the next item
+	 * @returns why it does not, in words
+	 */
+	async complete(turn: () => Promise<void> | undefined): Promise<string[]> {
 		const names = new Map<string, null | false>();
 		for (const { own, prefix } of this.runs) {
 			for (const name of own) names.set(name, prefix !== undefined && name === `${prefix}ignored` ? false : null);
 		}
+		const added = this.runs.reduce((sum, { own, items }) => sum + (names.size - own.length) * items.length, 0);
+		if (added > 0 && (names.size > mostColumns || added > mostAdded)) return [tooManyColumns(names.size)];
 		const none = Object.fromEntries(names);
 		const answered = this.runs.some(({ earlier }) => !earlier);
 		for (const { items, own, keepsInput, identifying = [], earlier = [] } of this.runs) {
@@ -115,6 +127,8 @@ export class RunColumns {
 			if (!answered) for (const { json } of items) for (const name of earlier) delete json[name];
 			if (own.length === names.size) continue;
 			for (const item of items) {
+				const waiting = turn();
+				if (waiting) await waiting;
 				if (keepsInput) {
 					withRest(item.json, none);
 					continue;
@@ -126,8 +140,12 @@ export class RunColumns {
 				item.json = withRest(withFieldsBehindFirst(columns, item.json, behind), item.json);
 			}
 		}
+		return [];
 	}
 }
+
+const tooManyColumns = (count: number) =>
+	`The responses have ${count.toLocaleString('en')} different columns, so each item has only its own`;
 
 /** The way to make output that a parameter names; an expression can name anything. */
 export function outputNamed<Make>(outputs: Record<string, Make>, name: string): Make {

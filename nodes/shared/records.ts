@@ -151,13 +151,15 @@ function inputItem(
 			return selection(json, selected, named);
 		}
 		if (include(i) === 'all') return json;
-		// From the end of a list: what is taken out of it moves the elements behind.
-		const excluded = columnNames(excludeFields(i)).sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
-		return excluded.reduce<JsonObject>((rest, path) => {
+		const excluded = new Map<string, string[]>();
+		for (const path of columnNames(excludeFields(i))) {
 			const { keys, value } = fieldAt(json, path);
 			named.note(path, value !== undefined);
-			return value === undefined ? rest : without(rest, keys);
-		}, json);
+			if (value !== undefined) excluded.set(keys.join('\0'), keys);
+		}
+		// From the end of a list: what is taken out of it moves the elements behind.
+		const last = [...excluded].sort(([a], [b]) => b.localeCompare(a, 'en', { numeric: true }));
+		return last.reduce<JsonObject>((rest, [, keys]) => without(rest, keys), json);
 	};
 }
 

@@ -30,6 +30,7 @@ describe('refuses without sending anything', () => {
 		['', 'is missing'],
 		['   ', 'is missing'],
 		['\ud800', 'is not an id'],
+		['a'.repeat(501), 'is too long'],
 	])('%j as the id of an endpoint or a service', async (id, words) => {
 		const ofEndpoint = await refused((client) => client.predictRecord(id, {}));
 		const ofService = await refused((client) => client.runFunction('e', {}, { serviceId: id }));

@@ -18,6 +18,7 @@ const ofMessages = new Set([
 		'retryWarning',
 		'notChecked',
 		'words',
+		'tooManyColumns',
 	],
 ]);
 const takesMessage = new Set(['remark', 'notOpenApi']);

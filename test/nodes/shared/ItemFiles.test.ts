@@ -262,6 +262,18 @@ describe('With files in the storage of n8n', () => {
 	});
 });
 
+it('shows nothing of a file that an expression gives in place of the name of its field', async () => {
+	const photo = picture(300, 200).toString('base64');
+	const { error } = await run('dataikuPredict', {
+		url: node.url,
+		endpointId: 'picture_shape',
+		items: [{ json: { photo } }],
+		options: files(file('input', '={{ $json.photo }}')),
+	});
+	expect(error?.message).toContain('The item has no file in');
+	expect(error?.message).not.toContain(photo.slice(0, 100));
+});
+
 it('gives no hint on the batch size where files are sent', async () => {
 	const nodes = await nodePackage();
 	for (const type of nodeTypes) {

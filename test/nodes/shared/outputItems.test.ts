@@ -20,6 +20,22 @@ const score = (resultOf: (amount: unknown) => IDataObject) =>
 		return { kind: 'answer', body: { results } };
 	});
 
+it('items keep their own columns, and a hint says so, when each response has keys of its own', async () => {
+	score((amount) => ({ prediction: 1, [`key_${String(amount)}`]: 1 }));
+	const items = Array.from({ length: 1_200 }, (_, amount) => ({ amount }));
+	const { output, hints } = await run('dataikuPredict', { url: proxy.url, items, parameters: { output: 'flat' } });
+	expect(Object.keys(output[7]!.json)).toEqual(['prediction', 'key_7', 'amount']);
+	expect(messagesOf(hints)).toContain('The responses have 1,201 different columns, so each item has only its own');
+});
+
+it.each(nodeTypes)('an error of %s stays short when an expression gives a whole text as the endpoint', async (type) => {
+	const { unit } = callOf(type);
+	const { error } = await run(type, { url: proxy.url, items: unit(0), endpointId: 'long '.repeat(20_000) });
+	expect(error?.message).toContain('is too long');
+	expect(error!.message.length).toBeLessThan(1_500);
+	expect(proxy.requests).toEqual([]);
+});
+
 describe('a success has no field `error`', () => {
 	const outputs: Array<[type: string, output: string, options: IDataObject]> = [
 		...['flat', 'withInput'].flatMap((output): typeof outputs => [

@@ -542,6 +542,9 @@ describe('a path as the editor writes it leads to its field,', () => {
 		['items[0].price', { ...given, items: [{}, { price: 2, name: 'b' }] }],
 		['items[0], items[1]', { ...given, items: [] }],
 		['items[1].name, body', { items: [{ price: 1.5 }, { price: 2 }], plain: 5, 'with, comma': 6 }],
+		['items[0], items[0]', { ...given, items: [{ price: 2, name: 'b' }] }],
+		['items[0], items["0"], items.0', { ...given, items: [{ price: 2, name: 'b' }] }],
+		['items["0"], items[1]', { ...given, items: [] }],
 		["={{ ['with, comma', 'body', 'items'] }}", { plain: 5 }],
 		["['with, comma'], items, body['a.b'].c", { plain: 5, body: { ...given.body, 'a.b': {} } }],
 	])('to exclude: %s', async (paths, record) => {

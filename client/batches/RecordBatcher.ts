@@ -176,8 +176,9 @@ export class RecordBatcher implements SearchOwner {
 			error = failure as ApiNodeError;
 			if (error instanceof CancelledError) this.stop(error);
 		}
+		const finding: Finding = error ? await this.controlled(this.findingOf(error, part), part) : { kind: 'served' };
 		this.inFlight--;
-		if (search.report(part, error ? this.findingOf(error, part) : { kind: 'served' }, error)) {
+		if (search.report(part, finding, error)) {
 			const { name } = part.items[0]!.target.endpoint;
 			caller.emit({ type: 'split', endpoint: name, records: part.items.length, error: error! });
 		}
@@ -252,6 +253,18 @@ export class RecordBatcher implements SearchOwner {
 			{ ...options, signal: this.signal },
 			this.session.caller,
 		);
+	}
+
+	/** A batch may be refused for something that its records share. */
+	private async controlled(finding: Finding, { line, items }: Part<Item, RecordBatcher>): Promise<Finding> {
+		const { control } = items[0]!.target.options;
+		if (finding.kind !== 'refused' || !control || line.split || items.length === 1) return finding;
+		try {
+			await this.sendPart({ line, items: [{ ...items[0]!, text: recordText('predict', control) }] });
+		} catch (error) {
+			if (error instanceof StatusError && blamesARecord(error)) return { kind: 'failed' };
+		}
+		return finding;
 	}
 
 	private assign(items: readonly Item[], { value, head }: ApiResponse): void {

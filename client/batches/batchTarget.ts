@@ -44,6 +44,11 @@ export interface BatchOptions extends Omit<CallOptions, 'onResponse'>, DispatchO
 	maxBodyBytes?: number;
 	/** Forecast: the columns that identify a series. Needed for more than one. */
 	identifierColumns?: readonly string[];
+	/**
+	 * A record that the endpoint has served: a batch that is refused is not sent again in parts if this is refused, too. Default:
+	 * none.
+	 */
+	control?: FeaturesRecord;
 	/** Puts the headers of the response that a result came in into its outcome, as `response.headers`. Default: false. */
 	responseHeaders?: boolean;
 }

@@ -17,9 +17,12 @@ export interface FieldSchema {
 	readonly enum?: readonly unknown[];
 	readonly example?: unknown;
 	readonly default?: unknown;
-	/** Of a number; a bound that the document excludes is outside. */
+	/** Of a number. */
 	readonly minimum?: number;
 	readonly maximum?: number;
+	/** The bound itself is not allowed. */
+	readonly exclusiveMinimum?: true;
+	readonly exclusiveMaximum?: true;
 	readonly multipleOf?: number;
 	readonly required: boolean;
 	/** The document itself allows null. */
@@ -82,7 +85,7 @@ function fieldSchema(name: string, parts: JsonObject[], required: boolean, docum
 		enum: known && listed.length > 0 ? listed : undefined,
 		example: exampleIn(parts),
 		default: last(parts, 'default'),
-		...(known ? rangeIn(parts, types.includes('integer')) : {}),
+		...(known ? rangeIn(parts) : {}),
 		required,
 		nullable:
 			types.includes('null') ||
@@ -96,7 +99,7 @@ function fieldSchema(name: string, parts: JsonObject[], required: boolean, docum
 const finite = (value: unknown) => (typeof value === 'number' && Number.isFinite(value) ? value : undefined);
 
 /** Bounds of a number. An excluded one is a number in OpenAPI 3.1, and a flag beside the bound in earlier versions. */
-function rangeIn(parts: readonly JsonObject[], isInteger: boolean) {
+function rangeIn(parts: readonly JsonObject[]) {
 	const bound = (key: string, excluding: string, sign: number) => {
 		const excluded = last(parts, excluding);
 		const [value, open] = [finite(last(parts, key)), finite(excluded)].map((at) => (at ?? -sign * Infinity) * sign);
@@ -104,11 +107,10 @@ function rangeIn(parts: readonly JsonObject[], isInteger: boolean) {
 		return Number.isFinite(at) ? { at: sign * at, isOpen: excluded === true || open === at } : undefined;
 	};
 	const [low, high] = [bound('minimum', 'exclusiveMinimum', 1), bound('maximum', 'exclusiveMaximum', -1)];
-	const inward = isInteger ? 1 : low && high ? (high.at - low.at) / 1_000 : 0;
 	const multipleOf = finite(last(parts, 'multipleOf'));
 	return {
-		...(low && { minimum: low.isOpen ? low.at + inward : low.at }),
-		...(high && { maximum: high.isOpen ? high.at - inward : high.at }),
+		...(low && { minimum: low.at, ...(low.isOpen && { exclusiveMinimum: true as const }) }),
+		...(high && { maximum: high.at, ...(high.isOpen && { exclusiveMaximum: true as const }) }),
 		...(multipleOf && multipleOf > 0 && { multipleOf }),
 	};
 }

@@ -60,17 +60,28 @@ const mostCombined = 30;
 export class VariantSearch<Result> {
 	/** All changes of up to three features may be tried. */
 	readonly isExhaustive: boolean;
+	/** The axes of each feature. */
+	private readonly features: ReadonlyArray<readonly Axis[]>;
+	private readonly axes: readonly Axis[];
 	private readonly numbers: ReadonlyMap<Axis, number>;
 	private readonly asked = new Set<string>();
 	private readonly tried = new Map<string, Tried<Result> | undefined>();
 	private level = 0;
 
 	constructor(
-		private readonly axes: readonly Axis[],
+		axes: readonly Axis[],
 		private readonly options: SearchOptions,
 	) {
-		this.numbers = new Map(axes.map((axis, n) => [axis, n]));
-		const all = countsOf(axes).reduce((sum, count) => sum + count, 0);
+		const features = new Map<string, Axis[]>();
+		for (const axis of axes) {
+			const others = features.get(axis.feature);
+			if (others) others.push(axis);
+			else features.set(axis.feature, [axis]);
+		}
+		this.features = [...features.values()];
+		this.axes = this.features.flat();
+		this.numbers = new Map(this.axes.map((axis, n) => [axis, n]));
+		const all = countsOf(this.features).reduce((sum, count) => sum + count, 0);
 		this.isExhaustive = all <= options.maxVariants;
 	}
 
@@ -145,10 +156,10 @@ export class VariantSearch<Result> {
 
 	private nextLevels(free: number): Changes[] {
 		const round: Changes[] = [];
-		const counts = countsOf(this.axes);
+		const counts = countsOf(this.features);
 		while (this.level < mostChanges && !this.isSettled) {
 			if (round.length > 0 && round.length + counts[this.level]! > free) break;
-			for (const changes of this.ask(combinations(this.axes, ++this.level))) round.push(changes);
+			for (const changes of this.ask(combinations(this.features, ++this.level))) round.push(changes);
 		}
 		return round;
 	}
@@ -191,11 +202,9 @@ export class VariantSearch<Result> {
 
 	/** Single changes, of each feature in turn. */
 	private *samples(): Generator<Changes> {
-		const features = [...new Set(this.axes.map(({ feature }) => feature))];
-		const byFeature = features.map((name): Changes[] => {
-			const axes = this.axes.filter(({ feature }) => feature === name);
-			return tenths.flatMap((tenth) => axes.map((axis) => [{ axis, step: Math.ceil((axis.size * tenth) / 10) - 1 }]));
-		});
+		const byFeature = this.features.map((axes): Changes[] =>
+			tenths.flatMap((tenth) => axes.map((axis) => [{ axis, step: Math.ceil((axis.size * tenth) / 10) - 1 }])),
+		);
 		const longest = Math.max(...byFeature.map((samples) => samples.length));
 		for (let n = 0; n < longest; n++) for (const samples of byFeature) if (n < samples.length) yield samples[n]!;
 	}
@@ -265,25 +274,22 @@ function between(low: number, high: number): number[] {
 }
 
 /** How many changes of one, two and three features there are. */
-function countsOf(axes: readonly Axis[]): number[] {
-	const sizes = new Map<string, number>();
-	for (const { feature, size } of axes) sizes.set(feature, (sizes.get(feature) ?? 0) + size);
+function countsOf(features: ReadonlyArray<readonly Axis[]>): number[] {
 	const counts = Array<number>(mostChanges).fill(0);
-	for (const size of sizes.values()) {
+	for (const axes of features) {
+		const size = axes.reduce((sum, axis) => sum + axis.size, 0);
 		for (let n = mostChanges - 1; n >= 0; n--) counts[n]! += size * (n === 0 ? 1 : counts[n - 1]!);
 	}
 	return counts;
 }
 
 /** All changes of so many features. */
-function* combinations(axes: readonly Axis[], features: number, from = 0): Generator<Changes> {
-	for (let n = from; n < axes.length; n++) {
-		const axis = axes[n]!;
-		for (let step = 0; step < axis.size; step++) {
-			if (features === 1) yield [{ axis, step }];
-			else {
-				for (const others of combinations(axes, features - 1, n + 1))
-					if (others.every((other) => other.axis.feature !== axis.feature)) yield [{ axis, step }, ...others];
+function* combinations(features: ReadonlyArray<readonly Axis[]>, count: number, from = 0): Generator<Changes> {
+	for (let n = from; n <= features.length - count; n++) {
+		for (const axis of features[n]!) {
+			for (let step = 0; step < axis.size; step++) {
+				if (count === 1) yield [{ axis, step }];
+				else for (const others of combinations(features, count - 1, n + 1)) yield [{ axis, step }, ...others];
 			}
 		}
 	}

@@ -9,6 +9,9 @@ export interface Variation extends Pick<FieldSchema, 'type'> {
 	readonly values?: readonly unknown[];
 	readonly min?: number;
 	readonly max?: number;
+	/** Bounds that are not allowed themselves. */
+	readonly above?: number;
+	readonly below?: number;
 	readonly step?: number;
 	readonly direction: Direction;
 }
@@ -25,31 +28,37 @@ const stepsInRange = 1_000;
  *
  * @throws InvalidCallError for a range that is none
  */
-export function axesOf({ name, from, type, values, min, max, step, direction }: Variation): Axis[] {
+export function axesOf(variation: Variation): Axis[] {
+	const { name, from, type, values, min, max, above = -Infinity, below = Infinity, step, direction } = variation;
 	const own = numberIn(from);
 	const mayGo = (way: Direction) => direction === 'any' || direction === way;
 	/** @param points in ascending order */
 	const ordered = (points: Points, range: number): Axis[] => {
 		const distanceTo = (value: number) => (own === undefined ? 1 : Math.abs(value - own) / (range || 1));
-		const axis = (size: number, pointAt: (at: number) => number): Axis[] => {
-			const distanceAt = (at: number) => distanceTo(pointAt(at));
-			return size > 0 ? [{ feature: name, size, valueAt: pointAt, distanceAt }] : [];
+		const axis = (size: number, placeOf: (step: number) => number): Axis[] => {
+			const valueAt = (at: number) => points.valueAt(placeOf(at));
+			const distanceAt = (at: number) => distanceTo(points.at(placeOf(at)));
+			return size > 0 ? [{ feature: name, size, valueAt, distanceAt }] : [];
 		};
 		// What has no value moves in no direction.
-		if (own === undefined) return direction === 'any' ? axis(points.size, points.at) : [];
-		const [below, above] = [points.before(own), points.upTo(own)];
+		if (own === undefined) return direction === 'any' ? axis(points.size, (at) => at) : [];
+		const [less, upTo] = [points.before(own), points.upTo(own)];
 		return [
-			...(mayGo('up') ? axis(points.size - above, (at) => points.at(above + at)) : []),
-			...(mayGo('down') ? axis(below, (at) => points.at(below - 1 - at)) : []),
+			...(mayGo('up') ? axis(points.size - upTo, (at) => upTo + at) : []),
+			...(mayGo('down') ? axis(less, (at) => less - 1 - at) : []),
 		];
 	};
 	if (values) {
 		const distinct = [...new Map(values.map((value) => [String(value), value])).values()];
-		if (distinct.every((value) => typeof value === 'number') && (own !== undefined || (from ?? '') === '')) {
-			const sorted = distinct.sort((a, b) => a - b);
-			return ordered(listed(sorted), sorted.at(-1)! - sorted[0]!);
+		const isNumber = (value: unknown) =>
+			typeof value === 'number' || (type !== 'string' && numberIn(value) !== undefined);
+		if (distinct.length > 0 && distinct.every(isNumber) && (own !== undefined || (from ?? '') === '')) {
+			const sorted = distinct.sort((a, b) => Number(a) - Number(b));
+			return ordered(listed(sorted), Number(sorted.at(-1)) - Number(sorted[0]));
 		}
-		const place = distinct.findIndex((value) => String(value) === String(from));
+		const placeOf = (text: string) => distinct.findIndex((value) => String(value) === text);
+		const exact = placeOf(String(from));
+		const place = exact >= 0 ? exact : placeOf(String(valueOf(from, type)));
 		return distinct.flatMap((value, n) => {
 			const isWay = direction === 'any' || (place >= 0 && (direction === 'up' ? n > place : n < place));
 			return n !== place && isWay ? [{ feature: name, size: 1, valueAt: () => value, distanceAt: () => 1 }] : [];
@@ -57,7 +66,24 @@ export function axesOf({ name, from, type, values, min, max, step, direction }: 
 	}
 	if (min === undefined || max === undefined) return [];
 	if (min > max) throw new InvalidCallError(`"Min" of '${name}' is above its "Max"`);
-	return ordered(grid(min, max, step, type === 'integer'), max - min);
+	const points = grid(min, max, step, type === 'integer');
+	const [first, end] = [points.upTo(above), points.before(below)];
+	return ordered(
+		pointsOf(Math.max(0, end - first), (n) => points.at(first + n)),
+		max - min,
+	);
+}
+
+/** Files and forms have numbers and booleans as texts. */
+export function valueOf(value: unknown, type: FieldSchema['type']): unknown {
+	if (typeof value !== 'string') return value;
+	if (type === 'number' || type === 'integer') return numberIn(value) ?? value;
+	return type === 'boolean' ? (booleanIn(value) ?? value) : value;
+}
+
+export function booleanIn(text: string): boolean | undefined {
+	const word = text.trim().toLowerCase();
+	return word === 'true' || (word === 'false' ? false : undefined);
 }
 
 /** A number, also one in a text as files and forms have it. */
@@ -71,13 +97,15 @@ export function numberIn(value: unknown): number | undefined {
 interface Points {
 	readonly size: number;
 	readonly at: (n: number) => number;
+	/** What is sent for it. */
+	readonly valueAt: (n: number) => unknown;
 	/** How many are less than a value. */
 	readonly before: (value: number) => number;
 	/** How many are not greater than it. */
 	readonly upTo: (value: number) => number;
 }
 
-function pointsOf(size: number, at: (n: number) => number): Points {
+function pointsOf(size: number, at: (n: number) => number, valueAt: (n: number) => unknown = at): Points {
 	const count = (isPassed: (point: number) => boolean) => {
 		let [low, high] = [0, size];
 		while (low < high) {
@@ -90,12 +118,18 @@ function pointsOf(size: number, at: (n: number) => number): Points {
 	return {
 		size,
 		at,
+		valueAt,
 		before: (value) => count((point) => point < value),
 		upTo: (value) => count((point) => point <= value),
 	};
 }
 
-const listed = (values: readonly number[]) => pointsOf(values.length, (n) => values[n]!);
+const listed = (values: readonly unknown[]) =>
+	pointsOf(
+		values.length,
+		(n) => Number(values[n]),
+		(n) => values[n],
+	);
 
 /** Steps from the lower end on. Those of one's own stop where the next would leave the range; others end at its upper end. */
 function grid(min: number, max: number, given: number | undefined, isInteger: boolean): Points {

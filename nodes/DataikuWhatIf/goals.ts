@@ -1,4 +1,4 @@
-import { InvalidCallError, listed, type PredictionResult } from '../../client';
+import { InvalidCallError, type JsonObject, listed, type PredictionResult } from '../../client';
 import { textOf } from '../shared/parameters';
 import type { Score } from './VariantSearch';
 
@@ -13,6 +13,9 @@ export interface Goal {
 	/** What `above` and `below` compare with. */
 	readonly value?: number;
 }
+
+/** A goal as a model asks for it. */
+export const goalWords = ({ name, ...parts }: Goal): JsonObject => ({ goal: name, ...parts });
 
 /** A goal as one record meets it. */
 export interface Aim {
@@ -60,20 +63,21 @@ function byClass({ name, class: wanted }: Goal, own: PredictionResult): Aim['sco
 function byNumber({ name, class: counted }: Goal, limit: number): Aim['scoreOf'] {
 	const sign = name === 'above' || name === 'highest' ? 1 : -1;
 	return ({ prediction, probas }) => {
-		const number = counted === undefined ? prediction : probas?.[counted];
+		// Beside probabilities, a number is the name of a class.
+		const number = counted !== undefined ? probas?.[counted] : probas ? undefined : prediction;
 		if (typeof number !== 'number') return undefined;
 		return { reached: sign * number > sign * limit, value: sign * number };
 	};
 }
 
 function cannotHave({ name, class: counted }: Goal, own: PredictionResult): InvalidCallError {
-	if (name === 'otherClass' && typeof own.prediction === 'number')
+	if ((own.prediction ?? undefined) === undefined) return new InvalidCallError('The record has no prediction');
+	if (name === 'otherClass')
 		return new InvalidCallError('The endpoint predicts a number, which has no other class', {
 			advice: 'Choose a goal for a number: above or below a value, highest or lowest.',
 		});
-	if (name === 'otherClass' || name === 'class') return new InvalidCallError('The record has no prediction');
 	return counted === undefined
-		? new InvalidCallError('The prediction is not a number', {
+		? new InvalidCallError('The prediction is not a number, but a class', {
 				advice: 'Name the class whose probability counts.',
 			})
 		: new InvalidCallError('The endpoint returns no class probabilities');

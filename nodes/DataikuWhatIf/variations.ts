@@ -1,6 +1,6 @@
-import { closeNames, type FieldSchema, InvalidCallError, type JsonObject, parseJson } from '../../client';
+import { closeNames, type FieldSchema, InvalidCallError, type JsonObject } from '../../client';
 import { columnNames } from '../shared/records';
-import { axesOf, type Direction, numberIn, type Variation } from './axes';
+import { axesOf, booleanIn, type Direction, numberIn, valueOf, type Variation } from './axes';
 import type { Axis } from './VariantSearch';
 
 /** A row of "Features to Vary". What is left out is taken from the document. */
@@ -27,6 +27,7 @@ export interface Limits {
  *
  * @param fields those that the document gives the endpoint; empty where there is none
  * @param fits whether the endpoint takes a changed record
+ * @param remark told of what does not count as it may be meant
  * @throws InvalidCallError where nothing may change, or what may change is not clear
  */
 export function axesFor(
@@ -34,6 +35,7 @@ export function axesFor(
 	{ documented, features, locked }: Limits,
 	fields: readonly FieldSchema[],
 	fits: (changed: JsonObject) => boolean,
+	remark: (what: string) => void,
 ): Axis[] {
 	const byName = new Map(fields.map((field) => [field.name, field]));
 	const unknown = features.find(({ name }) => !byName.has(name) && !Object.hasOwn(record, name));
@@ -44,7 +46,9 @@ export function axesFor(
 		...features,
 		...others.map(({ name }) => ({ name, values: '', direction: 'any' as const })),
 	];
-	checkLocked(unknownLocks(record, { locked }, fields), rows);
+	const unknownLocks = locked.filter((name) => !byName.has(name) && !Object.hasOwn(record, name));
+	for (const name of unknownLocks) remark(`No feature is called '${name}', so this name locks nothing`);
+	checkLocked(unknownLocks, rows);
 	const open = rows.filter(({ name }) => !locked.includes(name));
 	const variations = open.map((row) => variation(row, ownIn(record, row.name), byName.get(row.name)));
 	const unclear = variations.find(
@@ -66,8 +70,11 @@ export function axesFor(
 	const fitsWith = (name: string) => (value: unknown) => fits({ ...record, [name]: value });
 	return varied.flatMap((each) => {
 		const isFit = fitsWith(each.name);
-		if (each.values) return axesOf({ ...each, values: each.values.filter(isFit) });
-		return axesOf(each).filter(({ valueAt }) => isFit(valueAt(0)));
+		const axes = each.values
+			? axesOf({ ...each, values: each.values.filter(isFit) })
+			: axesOf(each).filter(({ valueAt }) => isFit(valueAt(0)));
+		if (axes.length === 0 && isNamed.has(each.name)) remark(`Nothing to change '${each.name}' to within its limits`);
+		return axes;
 	});
 }
 
@@ -79,14 +86,18 @@ function variation(row: VariedFeature, from: unknown, field: FieldSchema | undef
 	const { name, direction } = row;
 	const isFractional = ![row.step ?? 1, row.min ?? 1].every(Number.isInteger);
 	const guessed = typeOf(from);
+	// Without a document, values stay the texts that the record has, too.
+	const listType = field?.type ?? (typeof from === 'string' ? undefined : guessed);
 	const type = field?.type ?? (guessed === 'integer' && isFractional ? 'number' : guessed);
 	const multipleOf = row.step === undefined ? field?.multipleOf : undefined;
 	const range = {
 		min: upToMultiple(row.min ?? field?.minimum, multipleOf),
 		max: row.max ?? field?.maximum,
 		step: row.step ?? field?.multipleOf,
+		above: field?.exclusiveMinimum && (row.min ?? field.minimum) === field.minimum ? field.minimum : undefined,
+		below: field?.exclusiveMaximum && (row.max ?? field.maximum) === field.maximum ? field.maximum : undefined,
 	};
-	const given = valuesIn(row.values, type);
+	const given = valuesIn(row.values, listType);
 	const inRange = (value: unknown) => {
 		const number = numberIn(value) ?? NaN;
 		return !(number < row.min!) && !(number > row.max!);
@@ -103,28 +114,15 @@ const upToMultiple = (min: number | undefined, of: number | undefined) =>
 
 /** Without a document, a feature is what the record has it as. */
 function typeOf(value: unknown): FieldSchema['type'] {
-	if (typeof value === 'boolean') return 'boolean';
-	return Number.isInteger(value) ? 'integer' : typeof value === 'number' ? 'number' : 'string';
+	if (typeof value === 'boolean' || (typeof value === 'string' && booleanIn(value) !== undefined)) return 'boolean';
+	const number = numberIn(value);
+	return number === undefined ? 'string' : Number.isInteger(number) ? 'integer' : 'number';
 }
 
 function valuesIn(given: unknown, type: FieldSchema['type']): unknown[] | undefined {
-	if (Array.isArray(given)) return given.length > 0 ? given : undefined;
-	const texts = columnNames(given);
-	return texts.length > 0 ? texts.map((text) => valueOf(text, type)) : undefined;
+	const values: unknown[] = Array.isArray(given) ? given : columnNames(given);
+	return values.length > 0 ? values.map((value) => valueOf(value, type)) : undefined;
 }
-
-function valueOf(text: string, type: FieldSchema['type']): unknown {
-	if (type === 'number' || type === 'integer') return numberIn(text) ?? text;
-	if (type === 'boolean' && /^(true|false)$/i.test(text)) return parseJson(text.toLowerCase());
-	return text;
-}
-
-/** Locked names that neither the record nor the document has. */
-export const unknownLocks = (
-	record: JsonObject,
-	{ locked }: Pick<Limits, 'locked'>,
-	fields: readonly FieldSchema[],
-): string[] => locked.filter((name) => !Object.hasOwn(record, name) && !fields.some((field) => field.name === name));
 
 /** A lock that holds nothing because of its spelling would let the feature change. */
 function checkLocked(unknown: readonly string[], rows: readonly VariedFeature[]): void {

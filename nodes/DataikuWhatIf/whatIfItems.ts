@@ -3,6 +3,7 @@ import {
 	ApiNodeError,
 	type BatchOptions,
 	type BatchTarget,
+	ConnectionError,
 	type JsonObject,
 	type PredictionResult,
 	type RecordBatcher,
@@ -14,11 +15,12 @@ import {
 import { callTo } from '../shared/callSettings';
 import { Execution } from '../shared/Execution';
 import { mayBeFull } from '../shared/fullResponse';
+import { explain } from '../shared/nodeErrors';
 import type { RecordSuccess } from '../shared/recordOutputs';
 import { contextReader } from '../shared/records';
-import { ruleIn } from '../shared/settleItems';
+import { ignoredWords, ruleIn } from '../shared/settleItems';
 import { type Aim, aimFor } from './goals';
-import { axesFor, unknownLocks } from './variations';
+import { axesFor } from './variations';
 import { type Changes, VariantSearch } from './VariantSearch';
 import { type Finding, outputReader, type Suggested } from './whatIfOutputs';
 import { type ItemTarget, itemTargetReader } from './whatIfParameters';
@@ -44,9 +46,11 @@ interface Search extends Finding {
 	readonly variants: VariantSearch<Suggested>;
 	/** The generation that scored the record, where the API node said. */
 	readonly generation: string | undefined;
-	/** When no more variants are sent. */
-	readonly endsAt: number;
-	/** Why the endpoint refused a variant. */
+	/** Milliseconds that it took so far. */
+	spent: number;
+	/** When the time for the item is over, in the present round. */
+	endsAt: number;
+	/** The first refusal of a variant by the endpoint. */
 	refusal?: ApiNodeError;
 }
 
@@ -95,9 +99,8 @@ class WhatIfRun {
 		await this.outcomes();
 		const { asked } = this;
 		this.asked = [];
-		const startedAt = performance.now();
-		for (const each of asked) await this.begin(each, startedAt);
-		for (let active = asked; active.length > 0; await this.outcomes()) active = await this.round(active);
+		for (const each of asked) await this.begin(each);
+		for (let active = asked; active.length > 0;) active = await this.round(active);
 		for (const each of asked) {
 			const { own, search } = each;
 			if (search?.refusal && search.scored === 0) this.fail(each, search.refusal);
@@ -106,7 +109,7 @@ class WhatIfRun {
 		}
 	}
 
-	private async begin(asked: Asked, startedAt: number): Promise<void> {
+	private async begin(asked: Asked): Promise<void> {
 		const { own, target, itemIndex, record } = asked;
 		const { features } = this.execution;
 		if (!own || own.result.ignored === true) return;
@@ -119,10 +122,8 @@ class WhatIfRun {
 		const { maxVariants, maxSuggestions, limits } = target;
 		const fits = features.changeCheck(itemIndex, target, record);
 		const fields = features.fieldsOf(target);
-		for (const name of unknownLocks(record, limits, fields)) {
-			this.execution.remark(`No feature is called '${name}', so this name locks nothing`, itemIndex);
-		}
-		const axes = this.attempt(asked, () => axesFor(record, limits, fields, fits));
+		const remark = (what: string) => this.execution.remark(what, itemIndex);
+		const axes = this.attempt(asked, () => axesFor(record, limits, fields, fits, remark));
 		if (!axes) return;
 		const { wantsBest } = aim;
 		const { value } = aim.own;
@@ -130,44 +131,67 @@ class WhatIfRun {
 			aim,
 			variants: new VariantSearch<Suggested>(axes, { maxVariants, maxSuggestions, value, wantsBest }),
 			generation: own.response.apiContext?.serviceGeneration,
-			endsAt: startedAt + target.searchTime,
+			spent: 0,
+			endsAt: 0,
 			scored: 0,
+			unscored: 0,
 			rules: new Set(),
 			ruled: 0,
 			isLate: false,
 		};
 	}
 
-	/** Sends the next variants of all items. @returns the items whose search goes on */
+	/** Has the next variants of all items scored. @returns the items whose search goes on */
 	private async round(active: readonly Asked[]): Promise<Asked[]> {
-		const going: Asked[] = [];
-		const now = performance.now();
+		const going: Array<{ search: Search; target: ItemTarget; own: number }> = [];
+		const next: Asked[] = [];
+		const startedAt = performance.now();
+		let sent = 0;
+		/** Of a time, what an item has to answer for where others share what the API node is given. */
+		const shareOf = ({ connection, maxConcurrency, batchSize }: ItemTarget, own: number) =>
+			Math.min(1, Math.max(own, connection.instances * maxConcurrency * batchSize) / Math.max(1, sent));
 		for (const asked of active) {
-			const { search, target, record } = asked;
+			const { search, target, record, context } = asked;
 			if (!search || asked.hasFailed || search.isLate) continue;
+			const turn = this.execution.turn();
+			if (turn) await turn;
+			const left = target.searchTime - search.spent;
+			search.isLate = left <= 0;
+			if (search.isLate) continue;
 			const most = Math.floor(target.batchSize / active.length);
 			const wanted = this.attempt(asked, () => search.variants.next(most));
 			if (!wanted?.length) continue;
-			going.push(asked);
-			const { generation, endsAt } = search;
+			next.push(asked);
+			const one = { search, target, own: 0 };
+			going.push(one);
+			search.endsAt = startedAt + left;
+			const { generation } = search;
 			const to = this.batchTarget(asked, {
 				// Whatever the dispatch key would choose for a variant.
 				...(generation !== undefined && { forcedGeneration: generation, dispatchKey: undefined }),
 				withExplanations: false,
-				deadline: Math.min(Math.max(1, endsAt - now), 4 * target.timeout),
+				deadline: Math.max(1, Math.min(left, 4 * target.timeout)),
+				control: { features: record, ...(context && { context }) },
 			});
+			// The time of an item begins with its first variant: others may have been waited for.
+			const since = performance.now();
 			for (const changes of wanted) {
-				const turn = this.execution.turn();
-				if (turn) await turn;
-				search.isLate = performance.now() >= endsAt;
+				const pause = this.execution.turn();
+				if (pause) await pause;
+				if ((performance.now() - since) * shareOf(target, one.own) >= left) search.isLate = true;
 				if (search.isLate) break;
 				const changed = { ...record };
 				for (const { axis, step } of changes) setOwn(changed, axis.feature, axis.valueAt(step));
+				sent++;
+				one.own++;
 				const room = this.send(asked, changed, to, (outcome) => this.note(asked, search, changes, outcome));
 				if (room) await room;
 			}
 		}
-		return going;
+		await this.outcomes();
+		const took = performance.now() - startedAt;
+		for (const { search, target, own } of going) search.spent += took * shareOf(target, own);
+		return next;
 	}
 
 	private note(asked: Asked, search: Search, changes: Changes, outcome: RecordOutcome<PredictionResult>): void {
@@ -175,24 +199,33 @@ class WhatIfRun {
 		if (error) {
 			if (isRefusal(error)) {
 				search.refusal ??= error;
-				search.variants.report(changes);
-			} else if (error instanceof TimeoutError && performance.now() >= search.endsAt) {
+				this.unscored(search, changes, explain(error, {}).message);
+			} else if (isOutage(error) && isOver(asked.target, search, error)) {
 				search.isLate = true;
+				if (!(error instanceof TimeoutError)) search.outage ??= explain(error, {}).message;
 			} else this.fail(asked, error, outcome.untried);
 			return;
 		}
 		const generation = outcome.response.apiContext?.serviceGeneration;
 		if (generation !== search.generation) return this.fail(asked, anotherGeneration(search.generation, generation));
+		const { aim } = search;
+		const score = result.ignored === true ? undefined : aim.scoreOf(result);
+		if (!score) return this.unscored(search, changes, result.ignored === true ? ignoredWords(result) : noPrediction);
 		search.scored++;
 		const rule = ruleIn(result);
 		if (rule !== undefined) {
 			search.rules.add(rule);
 			search.ruled++;
 		}
-		const { aim } = search;
 		const className = aim.classOf(result);
 		const probability = className === undefined ? undefined : result.probas?.[className];
-		search.variants.report(changes, aim.scoreOf(result), { prediction: result.prediction, probability, rule });
+		search.variants.report(changes, score, { prediction: result.prediction, probability, rule });
+	}
+
+	private unscored(search: Search, changes: Changes, why: string): void {
+		search.unscored++;
+		search.whyUnscored ??= why;
+		search.variants.report(changes);
 	}
 
 	private batchTarget({ target }: Asked, how: BatchOptions): BatchTarget<'predict'> {
@@ -236,6 +269,23 @@ class WhatIfRun {
 
 /** The endpoint takes no such record; it may take others. */
 const isRefusal = (error: ApiNodeError) => error instanceof StatusError && [400, 422, 500].includes(error.status);
+
+const noPrediction = 'The response has no prediction that counts for the goal';
+
+/** The same request may be served a while later. */
+const isOutage = (error: ApiNodeError) =>
+	error instanceof TimeoutError ||
+	(error instanceof ConnectionError && !error.permanent) ||
+	(error instanceof StatusError && [408, 429, 502, 503, 504].includes(error.status));
+
+/** How long before its deadline a call may have its last try, in ms: half-way through what is left, which is a pause at most. */
+const lastTry = 2_500;
+
+/** Whether a call failed because the time of its search is over. */
+function isOver({ searchTime }: ItemTarget, { spent, endsAt }: Search, error: ApiNodeError): boolean {
+	const asked = error instanceof StatusError ? (error.retryAfter ?? 0) : 0;
+	return performance.now() + Math.max(asked, Math.min(lastTry, (searchTime - spent) / 2)) >= endsAt;
+}
 
 const anotherGeneration = (wanted = 'none', found = 'none') =>
 	new ApiNodeError('A variant was scored by another generation than its record', {

@@ -2,12 +2,13 @@ import type { INodeExecutionData } from 'n8n-workflow';
 import type { JsonObject } from '../../client';
 import { prefixed } from '../shared/columns';
 import type { Execution } from '../shared/Execution';
-import { listed } from '../shared/hints';
+import { counted, listed } from '../shared/hints';
+import { sentence } from '../shared/nodeErrors';
 import { outputNamed, outputNamesReader } from '../shared/outputItems';
 import { textOf } from '../shared/parameters';
-import { outputsOf, recordOutputs, type RecordSuccess } from '../shared/recordOutputs';
+import { flatPrediction, recordOutputs, type RecordSuccess } from '../shared/recordOutputs';
 import { remarkOn } from '../shared/settleItems';
-import type { Aim } from './goals';
+import { type Aim, type Goal, goalWords } from './goals';
 import { ownIn } from './variations';
 import type { Changes, Tried, VariantSearch } from './VariantSearch';
 
@@ -26,11 +27,16 @@ export interface Finding {
 	readonly variants: VariantSearch<Suggested>;
 	/** Variants that were scored. */
 	scored: number;
+	/** Variants that were refused or ignored, and why the first of them was. */
+	unscored: number;
+	whyUnscored?: string;
 	/** Rules that decided variants, and how many variants. */
 	readonly rules: Set<string>;
 	ruled: number;
 	/** The deadline ended it. */
 	isLate: boolean;
+	/** Why variants had to wait until then. */
+	outage?: string;
 }
 
 /** An item whose record was scored; without a search where there was nothing to search for. */
@@ -39,6 +45,7 @@ interface Answered {
 	readonly record: JsonObject;
 	readonly own: RecordSuccess;
 	readonly search?: Finding;
+	readonly target: { readonly goal: Goal };
 }
 
 const words = {
@@ -49,6 +56,9 @@ const words = {
 	notFound: 'Nothing within these limits was found to reach the goal',
 	allTried: 'All changes of up to three features were considered',
 	late: 'The deadline ended the search',
+	outage: (why: string) => `The last variants before the deadline failed: ${why}`,
+	unscored: (count: number, why: string) =>
+		`${counted(count, 'variant was', 'variants were')} not scored. The first reason: ${why}`,
 	bestOf: 'The best of the variants that were tried, not of all changes of up to three features',
 	bestOfTried: (tried: number) => `The best of ${tried.toLocaleString('en')} variants tried`,
 	tried: (tried: number) => `${tried.toLocaleString('en')} variants tried`,
@@ -62,7 +72,8 @@ export function outputReader(execution: Execution): (answered: Answered) => INod
 	const { parameters, sources, columns } = execution;
 	const outputOf = parameters.reader<string>('output', parameters.asTool ? 'perRecord' : 'perSuggestion');
 	const namesOf = outputNamesReader(parameters);
-	return ({ itemIndex, record, own, search }) => {
+	return ({ itemIndex, record, own, search, target }) => {
+		const goal = parameters.asTool ? { what_if_goal: goalWords(target.goal) } : {};
 		const rows = outputNamed(outputs, outputOf(itemIndex))(record, own, search);
 		remarkOn(execution, itemIndex, own.result);
 		for (const remark of remarksOn(search)) execution.remark(remark, itemIndex);
@@ -72,8 +83,8 @@ export function outputReader(execution: Execution): (answered: Answered) => INod
 		const { result, response } = own;
 		return rows.map((row) =>
 			outputOf(itemIndex) === 'fullResponse'
-				? recordOutputs.fullResponse!({ ...common, outcome: { result, response: { ...response, ...row } } })
-				: outputsOf.predict.flat({ ...common, outcome: { result: { ...result, ...row }, response } }),
+				? recordOutputs.fullResponse!({ ...common, outcome: { result, response: { ...response, ...goal, ...row } } })
+				: flat({ ...common, outcome: { result: { ...result, ...goal, ...row }, response } }),
 		);
 	};
 }
@@ -109,7 +120,16 @@ const outputs: Record<string, Output> = {
 	fullResponse: perRecord,
 };
 
-const none = { change: null, changes: null, prediction: null, probability: null, features: null, distance: null };
+const none = {
+	...{ change: null, changes: null, prediction: null, probability: null },
+	...{ features: null, distance: null, rule: null },
+};
+
+/** Columns of an earlier run do not stay beside those of this one, whatever its output was. */
+const flat = flatPrediction([
+	...['what_if', 'what_if_goal', 'what_if_note', 'variants_tried', 'suggestion', 'suggestions'],
+	...Object.keys(prefixed(none, 'suggested_')),
+]);
 
 function suggestionOf(record: JsonObject, { changes, distance, result }: Tried<Suggested>): JsonObject {
 	const changed = changesOf(record, changes);
@@ -120,7 +140,7 @@ function suggestionOf(record: JsonObject, { changes, distance, result }: Tried<S
 		probability: result.probability ?? null,
 		features: changes.length,
 		distance: Number(distance.toPrecision(6)),
-		...(result.rule !== undefined && { rule: result.rule }),
+		rule: result.rule ?? null,
 	};
 }
 
@@ -133,7 +153,7 @@ const changesOf = (record: JsonObject, changes: Changes) =>
 
 /** For a Switch or an If: what there is to do with the item. */
 function outcomeOf(own: RecordSuccess, search: Finding | undefined, suggestions: readonly unknown[]): string {
-	if (search) return suggestions.length > 0 ? 'suggestion' : 'nothing';
+	if (search) return suggestions.length > 0 ? 'suggestion' : search.isLate ? 'unfinished' : 'nothing';
 	return own.result.ignored === true ? 'ignored' : 'reached';
 }
 
@@ -144,22 +164,31 @@ function noteOn(
 	rule?: string,
 ): string {
 	if (!search) return `${result.ignored === true ? words.ignored : words.reached}.`;
-	const { scored, isLate } = search;
+	const { scored } = search;
 	const isFound = suggestions.length > 0;
 	const parts = [
 		!isFound && nothingWords(search),
 		isWhole(search) ? words.allTried : isFound ? words.bestOfTried(scored) : words.tried(scored),
-		isLate && words.late,
+		...troubleWords(search),
 		isRuled(search) ? words.ruledAll(search.rules) : rule !== undefined && words.ruled(rule),
 	];
 	return parts
 		.filter(Boolean)
-		.map((part) => `${part as string}.`)
+		.map((part) => sentence(part as string))
 		.join(' ');
 }
 
 /** All changes of up to three features were considered, or all that could lead to better suggestions. */
-const isWhole = ({ variants, isLate }: Finding) => variants.isExhaustive && !isLate;
+const isWhole = ({ variants, isLate, unscored }: Finding) => variants.isExhaustive && !isLate && unscored === 0;
+
+/** What kept the search from more. */
+function troubleWords({ isLate, outage, unscored, whyUnscored = '' }: Finding): string[] {
+	return [
+		...(unscored > 0 ? [words.unscored(unscored, whyUnscored)] : []),
+		...(isLate ? [words.late] : []),
+		...(outage === undefined ? [] : [words.outage(outage)]),
+	];
+}
 
 const nothingWords = (search: Finding) =>
 	!isWhole(search) ? words.notFound : search.aim.wantsBest ? words.notBetter : words.nothing;
@@ -168,12 +197,11 @@ const isRuled = ({ scored, ruled }: Finding) => scored > 0 && ruled === scored;
 
 function remarksOn(search: Finding | undefined): string[] {
 	if (!search) return [];
-	const { variants, isLate } = search;
-	const isFound = variants.suggestions.length > 0;
+	const isFound = search.variants.suggestions.length > 0;
 	return [
 		...(isFound ? [] : [nothingWords(search)]),
-		...(isFound && !variants.isExhaustive ? [words.bestOf] : []),
-		...(isLate ? [words.late] : []),
+		...(isFound && !isWhole(search) ? [words.bestOf] : []),
+		...troubleWords(search),
 		...(isRuled(search) ? [words.ruledAll(search.rules)] : []),
 	];
 }

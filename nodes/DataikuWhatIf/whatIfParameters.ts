@@ -1,10 +1,10 @@
-import { InvalidCallError } from '../../client';
+import { InvalidCallError, type JsonObject } from '../../client';
 import { batchSizeReader, positive, type Target, targetReader } from '../shared/callSettings';
 import type { Execution } from '../shared/Execution';
 import { choice, combine, type Parameters, type Reader, textOf } from '../shared/parameters';
 import { columnNames, objectIn } from '../shared/records';
 import { directions, numberIn } from './axes';
-import { type Goal, goalNames, type GoalName } from './goals';
+import { type Goal, goalNames, type GoalName, goalWords } from './goals';
 import type { Limits, VariedFeature } from './variations';
 
 /** Where an item's records go, what is to be reached, and what may change for it. */
@@ -53,15 +53,31 @@ function goalReader(parameters: Parameters): Reader<Goal> {
 function goalOfModel(parameters: Parameters): Reader<Goal> {
 	const given = parameters.reader<unknown>('goalJson', '');
 	return combine([given], (i) => {
-		const { goal, class: className, value } = objectIn(given(i), 'goal', true);
-		const name = textOf(goal ?? (className === undefined ? 'otherClass' : 'class'));
+		const { goal, ...parts } = objectIn(given(i), 'goal', true);
+		const { class: className, value } = parts;
+		const name = textOf(goal ?? ((className ?? '') === '' ? 'otherClass' : 'class'));
 		if (!goalNames.includes(name as GoalName)) {
 			throw new InvalidCallError(`The goal must be one of ${goalNames.join(', ')}, not '${name}'`, {
 				advice: 'For example: {"goal": "class", "class": "approved"}.',
 			});
 		}
-		return goalOf(name as GoalName, textOf(className), value);
+		const read = goalOf(name as GoalName, textOf(className), value);
+		const used = goalWords(read);
+		// The model would take the suggestions for those of a goal that nobody searched for.
+		for (const part of Object.keys(parts)) {
+			if ((parts[part] ?? '') !== '' && !Object.hasOwn(used, part)) throw unusedPart(name, part);
+		}
+		return read;
 	});
+}
+
+function unusedPart(name: string, part: string): InvalidCallError {
+	const meant: JsonObject = {
+		class: 'the goal for a given class is "class"',
+		value: 'the goals with a value are "above" and "below"',
+	};
+	const correct = Object.hasOwn(meant, part) ? meant[part] : 'a goal consists of "goal", "class" and "value"';
+	return new InvalidCallError(`The goal "${name}" has no "${part}": ${correct as string}`);
 }
 
 /** @throws InvalidCallError for a goal that lacks something */

@@ -237,9 +237,13 @@ const enrich: RecordOutputs[string] = ({ itemIndex, source, outcome, names: { co
 	return item;
 };
 
+/** The columns of a prediction. @param more names of columns that the node adds */
+export const flatPrediction = (more: readonly string[] = []): RecordOutputs[string] =>
+	flat([...ofPredictions, ...more]);
+
 /** The outputs of each operation; the first is the default. */
 export const outputsOf = {
-	predict: { flat: flat(ofPredictions), ...recordOutputs },
+	predict: { flat: flatPrediction(), ...recordOutputs },
 	predictEffect: { flat: flat(ofIgnored), ...recordOutputs },
 	lookup: { enrich, ...recordOutputs },
 } satisfies Record<string, RecordOutputs>;

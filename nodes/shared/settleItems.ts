@@ -85,6 +85,8 @@ const isEmpty = (data: unknown) => isObject(data) && Object.keys(data).length ==
 
 const reasonIn = ({ ignoreReason }: JsonObject) => textOf(ignoreReason) || 'no reason given';
 
+export const ignoredWords = (result: JsonObject): string => `Ignored by the API node: ${inWords(reasonIn(result))}`;
+
 /** The business rule that decided in place of the model. */
 export function ruleIn(result: JsonObject): string | undefined {
 	const override = overrideOf(result);
@@ -94,8 +96,7 @@ export function ruleIn(result: JsonObject): string | undefined {
 /** Counts what the person at the editor should know of a result. @param keyOf what else the item can be found by */
 export function remarkOn(execution: Execution, itemIndex: number, result: JsonObject, keyOf?: () => string): void {
 	if (hadNotFinite(result)) execution.remark(notFiniteRead, itemIndex);
-	if (result.ignored === true)
-		execution.remark(`Ignored by the API node: ${inWords(reasonIn(result))}`, itemIndex, keyOf?.());
+	if (result.ignored === true) execution.remark(ignoredWords(result), itemIndex, keyOf?.());
 	const rule = ruleIn(result);
 	if (rule !== undefined) execution.rules.add(rule, itemIndex);
 }

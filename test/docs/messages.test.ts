@@ -19,6 +19,8 @@ const ofMessages = new Set([
 		'notChecked',
 		'words',
 		'tooManyColumns',
+		'ignoredWords',
+		'noPrediction',
 	],
 ]);
 const takesMessage = new Set(['remark', 'notOpenApi']);

@@ -83,7 +83,7 @@ describe('the output', () => {
 					...{ what_if: 'suggestion', suggestion: 1, suggested_change: 'amount: 800 → 500' },
 					suggested_changes: [{ feature: 'amount', from: 800, to: 500 }],
 					...{ suggested_prediction: 'legitimate', suggested_probability: 0.5 },
-					...{ suggested_features: 1, suggested_distance: 0.3, variants_tried: 10 },
+					...{ suggested_features: 1, suggested_distance: 0.3, suggested_rule: null, variants_tried: 10 },
 					what_if_note: 'All changes of up to three features were considered.',
 					...{ amount: 800, ref: 'A-1' },
 				},
@@ -188,6 +188,16 @@ describe('the output', () => {
 		});
 	});
 
+	it.each(['perSuggestion', 'perRecord'])('keeps no column of an earlier run when it is %s', async (output) => {
+		score(byAmount);
+		const limits = { vary: 'defined', ...amounts };
+		const earlier = { suggestion: 1, suggestions: [{ change: 'old' }], suggested_change: 'old', suggested_rule: 'old' };
+		const columnsOf = async (item: IDataObject) => jsonOf((await whatIf({ ...limits, output }, [item])).output);
+		expect(await columnsOf({ amount: 800, ref: 'A-1', ...earlier })).toEqual(
+			await columnsOf({ amount: 800, ref: 'A-1' }),
+		);
+	});
+
 	it('says that a record reaches the goal, and sends no variant', async () => {
 		score(byAmount);
 		const { output } = await whatIf({ goal: 'class', goalClass: 'legitimate', ...amounts }, [{ amount: 200 }]);
@@ -269,6 +279,24 @@ describe('the goal', () => {
 			{ goal: 'class', goalClass: 'B' },
 			classes,
 			/^The model has no class 'B'.*/,
+		],
+		[
+			'a number without a class where the classes are numbers',
+			{ goal: 'above', goalValue: 0.7 },
+			({ amount }) => ({ prediction: Number(Number(amount) > 4), probas: { 0: 0.5, 1: 0.5 } }),
+			/^The prediction is not a number, but a class/,
+		],
+		[
+			'the lowest of classes that are numbers',
+			{ goal: 'lowest' },
+			() => ({ prediction: 1, probas: { 0: 0.4, 1: 0.6 } }),
+			/^The prediction is not a number, but a class/,
+		],
+		[
+			'a value where nothing is predicted',
+			{ goal: 'highest' },
+			() => ({ prediction: null }),
+			/^The record has no predict/,
 		],
 		['no class', { goal: 'class' }, classes, /^The goal names no class/],
 		['no number', { goal: 'above', goalClass: 'a' }, classes, /^The goal needs a number to be above, not ''/],
@@ -405,6 +433,71 @@ describe('what may change', () => {
 		};
 		const { values } = await tried({}, { constructor: 'a', low: 2, high: 1 }, properties);
 		expect(values).toEqual({ constructor: ['b'], low: [1], high: [2, 3] });
+	});
+
+	it.each<[string, object]>([
+		['a flag', { minimum: 0, exclusiveMinimum: true }],
+		['a number', { exclusiveMinimum: 0 }],
+	])('sends no bound that is excluded by %s when the other end is given in the node', async (_name, bound) => {
+		const rows = { vary: 'defined', ...varied({ name: 'amount', max: 500, step: 100 }) };
+		const { values } = await tried(rows, { amount: 400 }, { amount: { type: 'number', ...bound } });
+		expect(values).toEqual({ amount: [500, 300, 200, 100] });
+	});
+
+	it('sends no upper bound that is excluded when the lower one is given in the node', async () => {
+		const rows = { vary: 'defined', ...varied({ name: 'amount', min: 0, step: 100 }) };
+		const properties = { amount: { type: 'number', exclusiveMaximum: 300 } };
+		expect((await tried(rows, { amount: 100 }, properties)).values).toEqual({ amount: [200, 0] });
+	});
+
+	it.each<[string, IDataObject, IDataObject, IDataObject]>([
+		['a documented boolean', {}, { card: 'False' }, { card: [true] }],
+		['a boolean upwards', varied({ name: 'card', direction: 'up' }), { card: ' FALSE ' }, { card: [true] }],
+		['a boolean downwards', varied({ name: 'card', direction: 'down' }), { card: 'true' }, { card: [false] }],
+		['a number', varied({ name: 'hour', values: '1, 2, 3' }), { hour: '2.0' }, { hour: [3, 1] }],
+		[
+			'a number in a list of texts',
+			varied({ name: 'hour', values: '={{ ["1", "2"] }}' }),
+			{ hour: '2.0' },
+			{ hour: [1] },
+		],
+		[
+			'a number without a document',
+			varied({ name: 'tax', values: '20, 50', direction: 'up' }),
+			{ tax: '34' },
+			{ tax: ['50'] },
+		],
+		['a range without a document', varied({ name: 'tax', min: 33, max: 36 }), { tax: '34' }, { tax: [35, 36, 33] }],
+		[
+			'a boolean without a document',
+			varied({ name: 'vip', values: 'true, false' }),
+			{ vip: 'False' },
+			{ vip: ['true'] },
+		],
+		['a word', varied({ name: 'country', values: 'US, FR' }), { country: 'FR' }, { country: ['US'] }],
+	])('reads the own value of %s that is a text', async (_name, rows, given, expected) => {
+		const parameters =
+			Object.keys(rows).length > 0 ? { vary: 'defined', ...rows } : { lockedFeatures: 'amount, hour, country' };
+		expect((await tried(parameters, { ...record, ...given })).values).toEqual(expected);
+	});
+
+	it.each<[string, IDataObject]>([
+		['its value is not in the list that has a direction', { name: 'country', values: 'US, FR', direction: 'up' }],
+		['none of its values fits the document', { name: 'hour', values: 'late, early' }],
+		['its value is at the end of its range', { name: 'amount', direction: 'down' }],
+	])('tells that a named feature cannot change when %s', async (_name, row) => {
+		score(() => ({ prediction: 'no' }));
+		const { output, hints } = await whatIf(
+			{ vary: 'defined', ...varied(row) },
+			[{ ...record, amount: 0, country: 'DE' }],
+			{
+				credentials: credentials(),
+				options: { checkFeatures: 'warn' },
+			},
+		);
+		expect(jsonOf(output)).toMatchObject([{ what_if: 'nothing', variants_tried: 0 }]);
+		const said = hints.map(({ message }) => message).join(' ');
+		expect(said).toContain(`Nothing to change '${row.name as string}' to within its limits (item 0)`);
 	});
 
 	it('varies in every record source the same', async () => {
@@ -610,6 +703,127 @@ describe('variants', () => {
 		expect(error?.message).toBe("Not so (item 0, endpoint 'fraud')");
 	});
 
+	/** A model that says yes above 50, unless it does something else with a variant. */
+	const yesAbove50 = (otherwise: (features: IDataObject) => IDataObject | undefined, refusal?: number) =>
+		proxy.setFault((request) => {
+			const results = bodyOf(request).items.map(
+				({ features }) => otherwise(features) ?? { prediction: Number(features.amount) > 50 ? 'yes' : 'no' },
+			);
+			if (refusal && results.some(({ prediction }) => prediction === 'refused'))
+				return { kind: 'answer', status: refusal, body: { message: 'Beyond 50' } };
+			return { kind: 'answer', body: { results } };
+		});
+
+	it.each<[string, IDataObject, number | undefined, string]>([
+		['answered with a server error', { prediction: 'refused' }, 500, 'Beyond 50'],
+		['refused', { prediction: 'refused' }, 400, 'Beyond 50'],
+		[
+			'ignored',
+			{ ignored: true, ignoreReason: 'NO_LOOKUP_MATCH' },
+			undefined,
+			'Ignored by the API node: no lookup match',
+		],
+		[
+			'without a prediction',
+			{ prediction: null },
+			undefined,
+			'The response has no prediction that counts for the goal',
+		],
+	])('are counted and told of when they are %s', async (_name, result, status, reason) => {
+		yesAbove50(({ amount }) => (Number(amount) > 50 ? result : undefined), status);
+		const { output, hints } = await whatIf(steps(10), [{ amount: 1 }]);
+		expect(jsonOf(output)).toMatchObject([
+			{
+				...{ what_if: 'nothing', variants_tried: 4 },
+				what_if_note: `Nothing within these limits was found to reach the goal. 4 variants tried. 5 variants were not scored. The first reason: ${reason}.`,
+			},
+		]);
+		expect(hints.map(({ message }) => message).join(' ')).toContain('5 variants were not scored. The first reason: ');
+	});
+
+	it('are the best of those scored when others are refused', async () => {
+		yesAbove50(({ amount }) => (amount === 51 ? { prediction: 'refused' } : undefined), 400);
+		const { output, hints } = await whatIf(steps(10), [{ amount: 1 }]);
+		expect(jsonOf(output)).toMatchObject([
+			{
+				suggested_change: 'amount: 1 → 61',
+				what_if_note: 'The best of 8 variants tried. 1 variant was not scored. The first reason: Beyond 50.',
+			},
+		]);
+		expect(hints).toHaveLength(1);
+	});
+
+	it('are all ignored when the note says so', async () => {
+		yesAbove50(({ amount }) => (amount === 1 ? undefined : { ignored: true }));
+		const { output } = await whatIf(steps(10), [{ amount: 1 }]);
+		expect(jsonOf(output)[0]!.what_if_note).toBe(
+			'Nothing within these limits was found to reach the goal. 0 variants tried. 9 variants were not scored. The first reason: Ignored by the API node: no reason given.',
+		);
+	});
+
+	it('fail their item after a few requests when the generation of its record is gone', async () => {
+		proxy.setFault((request) => {
+			const { items, dispatch } = bodyOf(request);
+			if (dispatch) return { kind: 'answer', status: 400, body: { message: 'No generation v1' } };
+			const results = items.map(byAmountOf);
+			return { kind: 'answer', body: { results, apiContext: { serviceGeneration: 'v1' } } };
+		});
+		const limits = { vary: 'defined', ...varied({ name: 'amount', min: 0, max: 1_000, step: 6 }) };
+		const { output } = await whatIf(limits, [{ amount: 800 }, { amount: 900 }], { onError: 'continueRegularOutput' });
+		expect(jsonOf(output).map(({ error }) => error)).toEqual(Array(2).fill(expect.stringMatching(/^No generation v1/)));
+		// The records; four batches of variants, and the record of each again to tell whether its variants are to blame.
+		expect(proxy.requests.filter(({ path }) => path.endsWith('/predict-multi'))).toHaveLength(9);
+	});
+
+	it('of one item have their time, however long those of others take', async () => {
+		let skipped = 0;
+		const original = performance.now.bind(performance);
+		const now = jest.spyOn(performance, 'now').mockImplementation(() => original() + skipped);
+		const predict = ({ a, b }: IDataObject) => ({ prediction: Number(a) + Number(b) > 5 ? 'yes' : 'no' });
+		proxy.setFault((request) => {
+			skipped += 10_000;
+			return { kind: 'answer', body: { results: bodyOf(request).items.map(({ features }) => predict(features)) } };
+		});
+		const range = { min: 0, max: 3, step: 1 };
+		const { output } = await whatIf(
+			{ vary: 'defined', ...varied({ name: 'a', ...range }, { name: 'b', ...range }) },
+			Array.from({ length: 40 }, () => ({ a: 0, b: 0 })),
+			{ options: { deadline: 60_000, batchSize: 10, maxConcurrency: 1 } },
+		);
+		now.mockRestore();
+		expect(new Set(jsonOf(output).map((json) => json.suggested_change))).toEqual(new Set(['a: 0 → 3, b: 0 → 3']));
+	});
+
+	it.each<[string, number, IDataObject]>([
+		['keep what was found', 2, { what_if: 'suggestion', suggested_prediction: 'legitimate' }],
+		['leave the search unfinished when nothing was found', 1, { what_if: 'unfinished', suggestion: null }],
+	])('that fail until the deadline %s', async (_name, served, expected) => {
+		proxy.setFault((request) => {
+			if (request.path.endsWith('/swagger')) return { kind: 'answer', status: 404, body: {} };
+			if (batches().length > served) return { kind: 'answer', status: 503, body: { message: 'Down' } };
+			return { kind: 'answer', body: { results: bodyOf(request).items.map(byAmountOf) } };
+		});
+		const limits = { vary: 'defined', ...varied({ name: 'amount', min: 0, max: 1_000 }) };
+		const { output, error, hints } = await whatIf(limits, [{ amount: 900 }], { options: { deadline: 600 } });
+		expect(error).toBeUndefined();
+		expect(jsonOf(output)).toMatchObject([expected]);
+		const said = /The deadline ended the search\. The last variants before the deadline failed: .*503/;
+		expect(jsonOf(output)[0]!.what_if_note).toMatch(said);
+		expect(hints.map(({ message }) => message).join(' ')).toContain('The last variants before the deadline failed: ');
+	});
+
+	it('that are to wait longer than the deadline allows keep what was found', async () => {
+		proxy.setFault((request) => {
+			if (request.path.endsWith('/swagger')) return { kind: 'answer', status: 404, body: {} };
+			if (batches().length > 2) return { kind: 'answer', status: 503, headers: { 'retry-after': '300' }, body: {} };
+			return { kind: 'answer', body: { results: bodyOf(request).items.map(byAmountOf) } };
+		});
+		const limits = { vary: 'defined', ...varied({ name: 'amount', min: 0, max: 1_000 }) };
+		const { output, error } = await whatIf(limits, [{ amount: 900 }]);
+		expect(error).toBeUndefined();
+		expect(jsonOf(output)).toMatchObject([{ what_if: 'suggestion', suggested_prediction: 'legitimate' }]);
+	});
+
 	it('are no longer sent once the deadline is over, and what was found is put out', async () => {
 		let skipped = 0;
 		const original = performance.now.bind(performance);
@@ -666,7 +880,7 @@ it('puts out what the record has when no variant is scored before the deadline',
 	expect(error).toBeUndefined();
 	expect(jsonOf(output)).toMatchObject([
 		{
-			...{ prediction: 'fraud', what_if: 'nothing', variants_tried: 0 },
+			...{ prediction: 'fraud', what_if: 'unfinished', variants_tried: 0 },
 			what_if_note:
 				'Nothing within these limits was found to reach the goal. 0 variants tried. The deadline ended the search.',
 		},
@@ -713,6 +927,7 @@ describe('as a tool', () => {
 			...{ prediction: 'fraud', what_if: 'suggestion' },
 			suggestions: expect.arrayContaining([expect.objectContaining({ prediction: 'legitimate' })]) as unknown[],
 		});
+		expect(answer!.what_if_goal).toEqual({ goal: 'class', class: 'legitimate' });
 		expect(Object.keys(answer!)).not.toContain('chatInput');
 		expect(note).toEqual({ note: expect.stringContaining('the view of the model, not a proof of cause') as string });
 		expect(others).toEqual([]);
@@ -723,6 +938,11 @@ describe('as a tool', () => {
 		['nothing', {}, { what_if: 'suggestion' }],
 		['a list of one goal', [{ goal: 'otherClass' }], { what_if: 'suggestion' }],
 		['a probability', { goal: 'below', class: 'fraud', value: 0.5 }, { what_if: 'suggestion' }],
+		[
+			'parts that are empty',
+			{ goal: 'otherClass', class: '', value: null },
+			{ what_if: 'suggestion', what_if_goal: { goal: 'otherClass' } },
+		],
 	])('takes %s for a goal', async (_name, goal, expected) => {
 		expect((await ask(payment, goal))[0]).toMatchObject(expected);
 	});
@@ -735,6 +955,30 @@ describe('as a tool', () => {
 			/^The goal must be one of otherClass, .*For example|^The goal must be one of otherClass/,
 		],
 		['a class that there is not', payment, { class: 'honest' }, /^The model has no class 'honest'/],
+		[
+			'a class that does not count',
+			payment,
+			{ goal: 'otherClass', class: 'legitimate' },
+			/^The goal "otherClass" has no "class": the goal for a given class is "class"/,
+		],
+		[
+			'a value beside a class',
+			payment,
+			{ class: 'legitimate', value: 0.1 },
+			/^The goal "class" has no "value": the goals with a value are "above" and "below"/,
+		],
+		[
+			'a value that does not count',
+			payment,
+			{ goal: 'highest', class: 'fraud', value: 1 },
+			/^The goal "highest" has no "value"/,
+		],
+		[
+			'a part that there is not',
+			payment,
+			{ goal: 'class', class: 'legitimate', constructor: 0.9 },
+			/^The goal "class" has no "constructor": a goal consists of "goal", "class" and "value"/,
+		],
 		['text for a goal', payment, 'legitimate', /^The goal is not valid JSON|^The goal is a string/],
 		['a value that does not fit', { ...payment, country: 'Narnia' }, {}, /^`country` is 'Narnia'/],
 	])('says what is wrong with %s', async (_name, features, goal, message) => {

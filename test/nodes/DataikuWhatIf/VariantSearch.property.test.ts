@@ -262,6 +262,24 @@ describe.each([
 	});
 });
 
+it('looks at no more than it asks for when one feature has many values', () => {
+	let looks = 0;
+	const axes = Array.from({ length: 190 }, (_, n) => ({
+		feature: 'x',
+		get size() {
+			looks++;
+			return 1;
+		},
+		valueAt: () => n,
+		distanceAt: () => 1,
+	}));
+	const search = new VariantSearch(axes, { maxVariants: 200, maxSuggestions: 3, value: 0, wantsBest: false });
+	for (let round = search.next(); round.length > 0; round = search.next())
+		for (const changes of round) search.report(changes, { reached: false, value: 0 });
+	expect(search.count).toBe(190);
+	expect(looks).toBeLessThan(5_000);
+});
+
 describe('where not all changes fit', () => {
 	const wide = fc.record({ own: fc.integer({ min: 100, max: 900 }), weight: fc.constantFrom(-2, -1, 1, 2) });
 	const featureOf = ({ own }: { own: number }, n: number): Feature => ({

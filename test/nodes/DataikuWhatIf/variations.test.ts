@@ -10,7 +10,13 @@ function valuesOf(
 	fields: Fields = [],
 ): unknown[] {
 	const features = [{ values: '', direction: 'any' as const, ...row }];
-	const axes = axesFor(record, { documented: fields.length > 0, features, locked: [] }, fields, () => true);
+	const axes = axesFor(
+		record,
+		{ documented: fields.length > 0, features, locked: [] },
+		fields,
+		() => true,
+		() => {},
+	);
 	return axes.flatMap(({ size, valueAt }) => Array.from({ length: Math.min(size, 5) }, (_, n) => valueAt(n)));
 }
 

@@ -102,6 +102,8 @@ class WhatIfRun {
 		for (const each of asked) await this.begin(each);
 		for (let active = asked; active.length > 0;) active = await this.round(active);
 		for (const each of asked) {
+			const turn = this.execution.turn();
+			if (turn) await turn;
 			const { own, search } = each;
 			if (search?.refusal && search.scored === 0) this.fail(each, search.refusal);
 			if (own && !each.hasFailed)

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { INode } from 'n8n-workflow';
 import { startApiNode } from '../../demo/api-node';
 import { examples, type Example } from '../../demo/demo';
@@ -378,4 +379,51 @@ test('the drift example writes a mail for each event', async () => {
 	const mails = itemsOf(await rest.run('dataiku-drift', 'Drift, down or up'), 'To the owner');
 	expect(mails.map(({ subject }) => subject)).toEqual(['Test: fraud: drift', 'Test: fraud: down', 'Test: fraud: up']);
 	expect(mails[0]!.text).toMatch(/^Endpoint 'fraud' scores 2 test records differently.*\n\nBefore: [\d.]+, since 20/);
+});
+
+test('the nightly example sends what is new, changed, failed last time or scored by another generation, and nothing else', async () => {
+	const apiNode = await startApiNode();
+	try {
+		const credentials = await credentialOf(rest, apiNode.url);
+		/** What the workflow says of such payments, and the amounts that reach the API node. */
+		const night = async (...payments: object[]) => {
+			const id = await importVariant('dataiku-changed', {
+				Payments: { parameters: { jsCode: `return ${JSON.stringify(payments.map((json) => ({ json })))}` } },
+				'Which generation': { credentials, parameters: { ...probe.parameters, recordJson: '{"amount": 0.5}' } },
+				'Dataiku Predict': { credentials },
+			});
+			const earlier = new Set(apiNode.requests.recent);
+			const [told] = itemsOf(await rest.run(id, 'Every night'), 'What was done');
+			const amounts = apiNode.requests.recent
+				.filter((request) => !earlier.has(request))
+				.flatMap(({ body }) => (body as { items: Array<{ features: { amount: unknown } }> }).items)
+				.map(({ features }) => features.amount);
+			return [told!.message, [...new Set(amounts)].filter((amount) => amount !== 0.5)];
+		};
+		const probe = await nodeOf('dataiku-changed', 'Which generation');
+		const [first, second, third] = [10, 20, 30].map((amount) => ({ ...payment, payment_id: randomUUID(), amount }));
+		const broken = { ...third, amount: 'a lot' };
+		apiNode.activate('v1');
+		expect(await night(first!, second!, broken)).toEqual(['0 of 3 unchanged, 2 scored, 1 failed', [10, 20, 'a lot']]);
+		expect(await night(first!, second!, broken)).toEqual(['2 of 3 unchanged, 0 scored, 1 failed', ['a lot']]);
+		expect(await night(first!, second!, third!)).toEqual(['2 of 3 unchanged, 1 scored, 0 failed', [30]]);
+		expect(await night(first!, second!, third!)).toEqual(['3 of 3 unchanged, 0 scored, 0 failed', []]);
+		const seen = { ...first, last_seen: 'today' };
+		expect(await night(seen, { ...second, amount: 21 }, third!)).toEqual([
+			'2 of 3 unchanged, 1 scored, 0 failed',
+			[21],
+		]);
+		expect(await night(seen, second!, third!)).toEqual(['2 of 3 unchanged, 1 scored, 0 failed', [20]]);
+		apiNode.activate('v2');
+		expect(await night(seen, broken, second!)).toEqual(['0 of 3 unchanged, 2 scored, 1 failed', [10, 'a lot', 20]]);
+		const rows = await rowsOf<{ payment_id: string; generation: string; prediction: string }>('Payment scores');
+		expect(rows.map(({ payment_id, generation }) => [payment_id, generation])).toEqual([
+			[first!.payment_id, 'v2'],
+			[third!.payment_id, 'v1'],
+			[second!.payment_id, 'v2'],
+		]);
+		for (const { prediction } of rows) expect(prediction).toMatch(/^(fraud|legitimate)$/);
+	} finally {
+		await apiNode.close();
+	}
 });

@@ -427,3 +427,16 @@ test('the nightly example sends what is new, changed, failed last time or scored
 		await apiNode.close();
 	}
 });
+
+test("the photos example has n8n's stored files judged by their shape, and finds the one that is no picture", async () => {
+	const run = await rest.run('dataiku-photos', 'Check the photos');
+	const found = (name: string) =>
+		itemsOf(run, name).map(({ prediction, format, width }) => [prediction, format, width]);
+	expect(found('Portraits')).toEqual([['portrait', 'PNG', 40]]);
+	expect(found('Others')).toEqual([
+		['landscape', 'PNG', 60],
+		['landscape', 'GIF', 7],
+		['square', 'PNG', 16],
+	]);
+	expect(itemsOf(run, 'Not a picture')).toMatchObject([{ error: expect.stringContaining("Feature 'input' must be") }]);
+});

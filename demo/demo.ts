@@ -60,6 +60,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
 		const rest = await N8nRest.signIn(n8n.url, installation, owner);
 		for (const { id, nodes } of options.installation ? [] : (await importedExamples()).reverse()) {
 			if (nodes.some(({ type }) => /\.(webhook|formTrigger|mcpTrigger)$/.test(type))) await rest.publish(id);
+			if (nodes.some(isForEvaluations)) await chooseDataSet(rest, id);
 		}
 		return { n8n, rest, owner, apiNode, installation, stop };
 	} catch (error) {
@@ -84,6 +85,24 @@ async function importExamples(n8n: N8n, userFolder: string, apiNodeUrl: string):
 	await n8n.importCredentials([credential]);
 	await n8n.importWorkflows(await importedExamples());
 	await writeFile(file, wanted);
+}
+
+/** n8n's nodes that know a data table only by the ID that n8n gave it. */
+const isForEvaluations = ({ type, parameters }: INode) => /\.evaluation/.test(type) && 'dataTableId' in parameters;
+
+/** Does what the notes of the example ask of a person, once: creates the data set and chooses it. */
+async function chooseDataSet(rest: N8nRest, workflowId: string): Promise<void> {
+	const { nodes, versionId } = await rest.call<Example>('GET', `/workflows/${workflowId}`);
+	const unset = nodes.filter(
+		(node) => isForEvaluations(node) && !(node.parameters.dataTableId as { value: string }).value,
+	);
+	if (unset.length === 0) return;
+	const { data } = await rest.run(workflowId, 'Create the data set');
+	const table = data.resultData.runData['Labelled payments table']?.[0]?.data?.main?.[0]?.[0]?.json;
+	if (!table) throw new Error(`n8n created no data set: ${data.resultData.error?.message}`);
+	const dataTableId = { __rl: true, mode: 'list', value: table.id, cachedResultName: table.name };
+	for (const { parameters } of unset) Object.assign(parameters, { dataTableId });
+	await rest.call('PATCH', `/workflows/${workflowId}`, { nodes, versionId });
 }
 
 /** They make one batch together, on a schedule of ten seconds, which would run unseen. */

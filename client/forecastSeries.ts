@@ -8,13 +8,16 @@ import type { JsonObject } from './types';
  * node may respond with `"7"` for a store that was sent as 7, and for a value that is null or missing.
  */
 export function seriesKey(columns: readonly string[], values: JsonObject): string {
-	const texts = columns.map((column) => String(asSent(values[column] ?? null)));
+	const texts = columns.map((column) => textOf(values[column]));
 	return texts.length === 1 ? texts[0]! : JSON.stringify(texts);
 }
 
-/** A date, for one, goes as text. */
-const asSent = (value: unknown): unknown =>
-	isObject(value) && typeof value.toJSON === 'function' ? (value.toJSON as () => unknown)() : value;
+/** A date, for one, goes as text; what else is an object is told by its JSON. */
+function textOf(value: unknown = null): string {
+	if (typeof value !== 'object' || value === null) return String(value);
+	const json = JSON.stringify(value) ?? 'null';
+	return json.startsWith('"') ? (JSON.parse(json) as string) : json;
+}
 
 /** Texts that are equal as a number, a boolean or an instant come to the same. */
 function spelling(text: string): string {
@@ -126,7 +129,7 @@ function otherSeries(columns: readonly string[], key: string, result: JsonObject
 	}
 	const values = columns.length === 1 ? [key] : (JSON.parse(key) as string[]);
 	const shown = (valueOf: (column: string, n: number) => unknown) =>
-		columns.map((column, n) => `${column}=${shortened(String(valueOf(column, n)), 60)}`).join(', ');
+		columns.map((column, n) => `${column}=${shortened(textOf(valueOf(column, n)), 60)}`).join(', ');
 	const [theirs, ours] = [shown((column) => identifier[column]), shown((_column, n) => values[n])];
 	return new ApiNodeError(`The response names series ${theirs}, the request ${ours}`, {
 		advice: 'It is not clear which series is meant: send the identifiers as the model knows them.',

@@ -21,6 +21,9 @@ const longInteger = /^\d{16}|[^\d.]\d{16}/;
 /** Whole integers of 16 digits or more, also those inside strings. */
 const longIntegers = /(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g;
 
+/** What may be a number that JavaScript takes for infinite. */
+const mayBeInfinite = /\de\+?\d{3}|\d{309}/i;
+
 /** NaN, Infinity and -Infinity as values, which Python's json writes and reads though JSON has no such numbers. */
 const notFinite = /(?<=[[,:\s])-?(?:NaN|Infinity)(?=\s*[,\]}])/g;
 /** The beginning of one, in a text that was cut off there. */
@@ -47,6 +50,39 @@ export class NotJson extends SyntaxError {
 	}
 }
 
+/** What may be a number that JavaScript rounds, also behind a point or with an exponent, or that it takes for 0 or infinite. */
+export const mayBeRounded = /(?:\d\.?){16}|\de[+-]?\d{3}/i;
+const literals = /-?\d+(?:\.\d+)?(?:e[+-]?\d+)?/gi;
+
+/** The number that a literal stands for; its text, with the digits alone of `12.0`, where a number would not hold all of them. */
+export function heldNumber(literal: string): number | string {
+	const number = Number(literal);
+	const [mantissa = '', exponent] = literal.split(/e/i);
+	const digits = mantissa.replace(/\D/g, '').replace(/^0+|0+$/g, '');
+	if (digits === '') return number;
+	// Java gives its doubles at most 17 digits, and may give more than are needed: 4.9E-324 is 5e-324.
+	const most = exponent && digits.length <= 17 ? digits.length - 1 : undefined;
+	const held = number.toExponential(most).replace(/e.*|\D/g, '');
+	const isLong = !exponent && Number.isInteger(number) && !Number.isSafeInteger(number);
+	return held === digits && !isLong ? number : literal.replace(/\.0*$/, '');
+}
+
+/**
+ * Parses JSON that is to be sent: numbers that JavaScript would round become the texts of their digits.
+ *
+ * @throws SyntaxError when the text is not JSON; RangeError for a number that is too large to be one
+ */
+export function parseGiven(text: string): unknown {
+	const parsed: unknown = JSON.parse(text);
+	if (!mayBeRounded.test(text)) return parsed;
+	const exact = replacedOutsideStrings(text, literals, (literal) => {
+		if (!Number.isFinite(Number(literal))) throw new RangeError();
+		const held = heldNumber(literal);
+		return typeof held === 'number' ? literal : `"${held}"`;
+	});
+	return JSON.parse(exact);
+}
+
 /**
  * Parses JSON; integers that a JavaScript number cannot hold exactly arrive as strings of their digits.
  *
@@ -63,11 +99,14 @@ export function parseJson(text: string): unknown {
  * @throws NotJson
  */
 export function parseResponse(text: string): unknown {
+	let parsed: unknown;
 	try {
-		return parseJson(text);
+		parsed = parseJson(text);
 	} catch {
 		return parseLeniently(text);
 	}
+	if (mayBeInfinite.test(text)) nullNotFinite(parsed);
+	return parsed;
 }
 
 /** Few responses come here, so that no other pays for it. */
@@ -92,8 +131,13 @@ function notJson({ message }: Error, length: number): NotJson {
 	return new NotJson(message, message.startsWith('Unexpected end') || Number(at) >= length);
 }
 
-/** Not by recursion: the text may be nested more deeply than the stack bears. */
+/**
+ * Not by recursion: the text may be nested more deeply than the stack bears.
+ *
+ * @throws NotJson for a lone number, which null would hide
+ */
 function nullNotFinite(root: unknown): void {
+	if (root === Infinity || root === -Infinity) throw new NotJson('Number too large', false);
 	interface Place {
 		value: unknown;
 		holder?: Place;

@@ -3,8 +3,8 @@ import type { JsonObject } from '../types';
 import type { FieldSchema, FieldType } from './EndpointSchema';
 import { own } from './SchemaParts';
 
-/** Integers that JavaScript's numbers cannot hold: the client reads them as text. */
-const longInteger = /^-?\d{16,}$/;
+/** Numbers that JavaScript's cannot hold, which are read as text. */
+const longNumber = /^-?(?=[\d.]{16})\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i;
 
 const fits: Record<FieldType, (value: unknown) => boolean> = {
 	number: Number.isFinite,
@@ -96,7 +96,7 @@ export class FieldRule {
 		const { type } = this.field;
 		if (type === 'boolean' && this.readsTexts) return booleans.get(text.trim().toLowerCase()) ?? text;
 		const isNumber = type === 'number' || type === 'integer';
-		const isRead = isNumber && (longInteger.test(text) || (this.readsTexts && text.trim() !== ''));
+		const isRead = isNumber && (longNumber.test(text) || (this.readsTexts && text.trim() !== ''));
 		return isRead ? Number(text) : text;
 	}
 }

@@ -1,36 +1,47 @@
 /** Names compared with each other for one document: seconds of work. Beyond these, no name is taken for another. */
 const mostComparisons = 5_000_000;
+const mostRemembered = 50_000;
 /** Of one name. */
 const mostSuggestions = 20;
 const none: readonly string[] = [];
+const nothing = { same: none, all: none };
 
 /**
  * Finds which of some names another name may be meant for: the same but for case and separators first, then the misspelt. Names
  * that differ in a number or a short word (`lag_1`, `lag_2`; `min_price`, `max_price`) are different names.
+ *
+ * @returns a search that can do without the misspelt, which takes a comparison with each of the names
  */
-export function closeNames(names: readonly string[]): (name: string) => readonly string[] {
-	const candidates = names.map((name) => ({ name, words: wordsOf(name), joined: wordsOf(name).join('') }));
-	const remembered = new Map<string, readonly string[]>();
-	const find = (name: string): string[] => {
-		const words = wordsOf(name);
-		if (words.length === 0) return [];
-		const joined = words.join('');
-		const same = candidates.filter((other) => other.joined === joined);
-		const misspelt = candidates.filter((other) => !same.includes(other) && areMisspelt(words, other.words));
-		return [...same, ...misspelt].slice(0, mostSuggestions).map((found) => found.name);
-	};
-	return (name) => {
-		const known = remembered.get(name);
-		if (known) return known;
-		if (remembered.size * names.length >= mostComparisons) return none;
-		const found = find(name);
-		remembered.set(name, found);
-		return found;
+export function closeNames(names: readonly string[]): (name: string, compares?: boolean) => readonly string[] {
+	const candidates = names.map((name) => ({ name, words: wordsOf(name) }));
+	const byLetters = new Map<string, string[]>();
+	for (const { name, words } of candidates) {
+		const same = byLetters.get(words.join(''));
+		if (!same) byLetters.set(words.join(''), [name]);
+		else if (same.length < mostSuggestions) same.push(name);
+	}
+	const remembered = new Map<string, { same: readonly string[]; all?: readonly string[] }>();
+	let comparisons = 0;
+	const misspelt = (words: string[], same: readonly string[]) =>
+		candidates.filter((other) => !same.includes(other.name) && areMisspelt(words, other.words)).map(({ name }) => name);
+	return (name, compares = true) => {
+		let known = remembered.get(name);
+		if (!known) {
+			const letters = wordsOf(name).join('');
+			known = letters === '' ? nothing : { same: byLetters.get(letters) ?? none };
+			if (remembered.size < mostRemembered) remembered.set(name, known);
+		}
+		if (known.all || !compares || comparisons >= mostComparisons) return known.all ?? known.same;
+		comparisons += names.length;
+		return (known.all = [...known.same, ...misspelt(wordsOf(name), known.same)].slice(0, mostSuggestions));
 	};
 }
 
 function wordsOf(name: string): string[] {
-	const parted = name.replace(/(\p{Ll})(\p{Lu})/gu, '$1 $2').toLowerCase();
+	const parted = name
+		.normalize('NFC')
+		.replace(/(\p{Ll})(\p{Lu})/gu, '$1 $2')
+		.toLowerCase();
 	return parted.match(/[\p{L}\p{M}]+|\p{N}+/gu) ?? [];
 }
 

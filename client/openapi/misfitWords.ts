@@ -34,14 +34,23 @@ export function misfitWords(misfit: Misfit, { id, operation }: Pick<EndpointSche
 			return `${nameIn(misfit.field)} must be ${dueTypes[misfit.type]}, not ${kindOf(misfit.value)}`;
 		case 'enum':
 			return `${nameIn(misfit.field)} is ${shown(misfit.value)}, which is not one of ${listed(misfit.enum)}`;
+		case 'lost':
+			return `${nameIn(misfit.field)} is NaN, Infinity or an invalid date, which JSON does not know: it goes out as null`;
 		case 'empty':
 			return 'the record holds no value';
 		case 'none':
 			return `the record has none of the ${noun}s of ${id}: ${listed(misfit.fields)}`;
 		case 'unknown':
-			return `${nameIn(misfit.field)} is no ${noun} of ${id}: did you mean ${nameIn(misfit.suggestion)}?`;
+			return `${nameIn(misfit.field)} is no ${noun} of ${id}: did you mean ${nameIn(misfit.suggestion)}?${
+				looksSame(misfit.field, misfit.suggestion)
+					? ' They look the same, but their letters are encoded differently'
+					: ''
+			}`;
 	}
 }
+
+/** As names of files on a Mac and what people type do: an accent may be a character of its own. */
+const looksSame = (name: string, other: string) => name.normalize() === other.normalize();
 
 function nameIn(field: string): string {
 	return `\`${plain(field)}\``;

@@ -11,6 +11,8 @@ export type Misfit =
 	| { readonly kind: 'type'; readonly field: string; readonly value: unknown; readonly type: FieldType }
 	/** A value that is not one of those listed. */
 	| { readonly kind: 'enum'; readonly field: string; readonly value: unknown; readonly enum: readonly unknown[] }
+	/** A value that is null once it is sent; no check finds that either. */
+	| { readonly kind: 'lost'; readonly field: string }
 	/** The record holds nothing but nulls and blanks; no check finds that, which takes no document. */
 	| { readonly kind: 'empty' }
 	/** The record has none of the documented fields. */
@@ -19,9 +21,7 @@ export type Misfit =
 	| { readonly kind: 'unknown'; readonly field: string; readonly suggestion: string };
 
 const none: readonly Misfit[] = Object.freeze([]);
-const noNames: readonly string[] = [];
-/** Unknown names of a record that may be meant for others, where the document is small. */
-const mostLookedAt = 40;
+/** Comparisons of a record's unknown names with those of the document: some milliseconds, once for each name. */
 const mostComparisons = 60_000;
 /** Where more fields have no value, the record is another one rather than misspelt. */
 const mostMissing = 200;
@@ -42,10 +42,8 @@ export function misfitCheck(schema: EndpointSchema): (record: JsonObject, origin
 	const names = fields.map(({ name }) => name);
 	const known = new Set(names);
 	const closeTo = closeNames(names);
-	const suggestionsFor = (key: string) => (known.has(key) ? noNames : closeTo(key));
-	/** What a record may cost: each of these names is compared with all of the document's. */
-	const mostUnknown = Math.max(1, Math.min(mostLookedAt, Math.floor(mostComparisons / names.length)));
-	const lookedAt = (keys: readonly string[]) => keys.filter((key) => !known.has(key)).slice(0, mostUnknown);
+	/** Unknown names of a record that are compared with all of the document's; the others may be the same but for case. */
+	const mostCompared = Math.max(1, Math.floor(mostComparisons / names.length));
 	const textsOf = listedTexts();
 	const rules = fields.map((field) => new FieldRule(field, textsOf(field.enum), operation !== 'runFunction'));
 
@@ -68,8 +66,9 @@ export function misfitCheck(schema: EndpointSchema): (record: JsonObject, origin
 		// What is left out of a record under its right name is no misspelling.
 		const isMeant = (name: string) => missing.has(name) && (record === origin || (own(origin, name) ?? null) === null);
 		const named = origin === record ? keys : [...new Set([...keys, ...Object.keys(origin)])];
-		const unknown = (complete && missing.size <= mostMissing ? lookedAt(named) : []).flatMap((field) => {
-			const suggestion = suggestionsFor(field).find(isMeant);
+		const strange = complete && missing.size <= mostMissing ? named.filter((key) => !known.has(key)) : [];
+		const unknown = strange.flatMap((field, n) => {
+			const suggestion = closeTo(field, n < mostCompared).find(isMeant);
 			return suggestion === undefined ? [] : [{ kind: 'unknown' as const, field, suggestion }];
 		});
 		const isForeign = complete && !keys.some((key) => known.has(key)) && !(mayBeEmpty && keys.length === 0);
@@ -101,12 +100,8 @@ export function misfitCheck(schema: EndpointSchema): (record: JsonObject, origin
 	}
 
 	function hasCloseName(json: JsonObject): boolean {
-		let left = mostUnknown;
-		for (const key in json) {
-			if (known.has(key)) continue;
-			if (left-- === 0) return false;
-			if (closeTo(key).length > 0) return true;
-		}
+		let count = 0;
+		for (const key in json) if (!known.has(key) && closeTo(key, count++ < mostCompared).length > 0) return true;
 		return false;
 	}
 

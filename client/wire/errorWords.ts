@@ -37,8 +37,10 @@ function located(sentence: string, loc: unknown): string {
 const payload = ['result', 'results', 'columns', 'rows', 'updatedRows', 'swagger', 'openapi'];
 const ofErrors = ['errorType', 'error', 'errors', 'fault', 'detail', 'error_description', 'errorMessage'];
 
+const holdsAny = (value: unknown) => (Array.isArray(value) ? value.length > 0 : (value ?? null) !== null);
+
 /** Whether a response that claims success says that something failed. */
 export function isErrorInside(value: unknown): boolean {
-	if (!isObject(value) || payload.some((key) => key in value)) return false;
+	if (!isObject(value) || payload.some((key) => holdsAny(value[key]))) return false;
 	return ofErrors.some((key) => Object.hasOwn(value, key)) && errorSentence(value) !== undefined;
 }

@@ -18,7 +18,7 @@ import { mayBeFull } from '../shared/fullResponse';
 import { notFiniteRead } from '../shared/hints';
 import { outputNamed, outputNamesReader, successItem } from '../shared/outputItems';
 import { type Place, sentence, type Slot } from '../shared/nodeErrors';
-import { combine, textOf } from '../shared/parameters';
+import { combine, demanded, textOf } from '../shared/parameters';
 import { columnNames, fieldAt } from '../shared/records';
 import { shortened } from '../shared/shortened';
 
@@ -166,7 +166,7 @@ export async function forecastItems(context: IExecuteFunctions): Promise<INodeEx
 function forecastTargetReader(execution: Execution) {
 	const { parameters } = execution;
 	const target = targetReader(execution);
-	const identifierColumns = parameters.reader<unknown>('identifierColumns', '');
+	const identifierColumns = demanded(parameters.reader<unknown>('identifierColumns', ''), 'Identifier Columns', true);
 	const most = parameters.reader<unknown>('options.seriesPerRequest', 100);
 	const seriesPerRequest = positive(most, 'Series per Request');
 	return combine<ForecastTarget>([target, identifierColumns, most], (i) => ({

@@ -40,13 +40,13 @@ const outputs: Record<string, FunctionOutput> = {
 
 const isText = /^text\/|json|[/+]xml$|^application\/(javascript|x-www-form-urlencoded|yaml|csv|sql)$/;
 
-export function functionCall(context: IExecuteFunctions): (execution: Execution) => ItemCall {
+export function functionCall(context: IExecuteFunctions): (execution: Execution) => (itemIndex: number) => ItemCall {
 	return (execution) => {
 		const outputOf = execution.parameters.reader<string>('output', 'withInput');
 		const namesOf = outputNamesReader(execution.parameters);
-		const parsesText = flag(execution.parameters.reader('options.parseJson', false));
-		const splitArray = flag(execution.parameters.reader('options.splitArray', false));
-		return async (itemIndex, session, endpointId, record, options) => {
+		const parsesText = flag(execution.parameters.reader('options.parseJson', false), 'Parse JSON Text');
+		const splitArray = flag(execution.parameters.reader('options.splitArray', false), 'Split List Into Items');
+		return (itemIndex) => {
 			const source = execution.sources[itemIndex]!;
 			const output = outputOf(itemIndex);
 			const toJson = outputNamed(outputs, output);
@@ -62,27 +62,29 @@ export function functionCall(context: IExecuteFunctions): (execution: Execution)
 				return made;
 			};
 
-			const parses = parsesText(itemIndex) && output !== 'fullResponse';
-			let response: unknown;
-			try {
-				response = await session.runFunction<unknown>(endpointId, record, { ...options, onResponse });
-			} catch (error) {
-				throw withArgumentNamed(error, record, execution.parameters.asTool);
-			}
-			if (parses && response instanceof RawResponse) response = jsonIn(response) ?? response;
-			if (response instanceof RawResponse) {
-				const raw = await rawItem(context, response, item);
-				const own = [resultField, 'contentType'].filter((name) => Object.hasOwn(raw.json, name));
-				return [withFields(raw, ...own)];
-			}
-			const given = valueOf(response);
-			const value = parses ? parsed(given) : given;
-			if (hadNotFinite(response) || hadNotFinite(value)) execution.remark(notFiniteRead, itemIndex);
-			if (!Array.isArray(value) || !splitArray(itemIndex) || output === 'fullResponse') {
-				return [withFields(item(value, response), resultField)];
-			}
-			if (value.length === 0) execution.remark('The function returned an empty list', itemIndex);
-			return value.map((element) => withFields(item(element), resultField));
+			const isFull = output === 'fullResponse';
+			const parses = parsesText(itemIndex) && !isFull;
+			const splits = splitArray(itemIndex) && !isFull;
+			return async (session, endpointId, record, options) => {
+				let response: unknown;
+				try {
+					response = await session.runFunction<unknown>(endpointId, record, { ...options, onResponse });
+				} catch (error) {
+					throw withArgumentNamed(error, record, execution.parameters.asTool);
+				}
+				if (parses && response instanceof RawResponse) response = jsonIn(response) ?? response;
+				if (response instanceof RawResponse) {
+					const raw = await rawItem(context, response, item);
+					const own = [resultField, 'contentType'].filter((name) => Object.hasOwn(raw.json, name));
+					return [withFields(raw, ...own)];
+				}
+				const given = valueOf(response);
+				const value = parses ? parsed(given) : given;
+				if (hadNotFinite(response) || hadNotFinite(value)) execution.remark(notFiniteRead, itemIndex);
+				if (!Array.isArray(value) || !splits) return [withFields(item(value, response), resultField)];
+				if (value.length === 0) execution.remark('The function returned an empty list', itemIndex);
+				return value.map((element) => withFields(item(element), resultField));
+			};
 		};
 	};
 }
@@ -90,9 +92,7 @@ export function functionCall(context: IExecuteFunctions): (execution: Execution)
 /** The value of a text that is JSON. Any other value stays as it is. */
 function parsed(value: unknown): unknown {
 	try {
-		const found = typeof value === 'string' ? parseResponse(value) : value;
-		// Not what a text that is just "NaN" means.
-		return typeof found === 'number' && !Number.isFinite(found) ? value : found;
+		return typeof value === 'string' ? parseResponse(value) : value;
 	} catch {
 		return value;
 	}

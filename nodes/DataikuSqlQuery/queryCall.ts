@@ -1,5 +1,5 @@
 import type { IDataObject } from 'n8n-workflow';
-import { hadNotFinite, InvalidCallError, type ResponseHead, setOwn } from '../../client';
+import { hadNotFinite, heldNumber, type JsonObject, type ResponseHead, setOwn } from '../../client';
 import { isObject } from '../shared/isObject';
 import type { ItemCall } from '../shared/callItems';
 import { withRest } from '../shared/columns';
@@ -51,91 +51,78 @@ function objectOf(keys: readonly string[], row: readonly unknown[]): IDataObject
 	return json;
 }
 
-/** A response of a shape that is not documented is not guessed at. */
-function known<Output>(
-	response: unknown,
-	ofTable: (table: Table) => Output,
-	ofUpdate: (updatedRows: unknown) => Output,
-): Output {
-	const table = tableOf(response);
-	if (table) return ofTable(table);
-	if (isObject(response) && 'updatedRows' in response) return ofUpdate(response.updatedRows);
-	throw new InvalidCallError('The response holds neither columns and rows nor a number of updated rows', {
-		advice: 'Set "Output" to "Full Response" to get it as it came.',
-	});
-}
+const isUpdate = (response: unknown): response is JsonObject => isObject(response) && 'updatedRows' in response;
 
-const updated = (updatedRows: unknown): IDataObject[] => [{ updatedRows: updatedRows as number }];
+/** A response of a shape that is not documented is not guessed at; nor is it an error, since the statement has run. */
+function known(response: unknown, ofTable: (table: Table) => IDataObject[]): IDataObject[] {
+	const table = tableOf(response);
+	if (table && (table.columns.length > 0 || !isUpdate(response))) return ofTable(table);
+	return [isUpdate(response) ? { updatedRows: response.updatedRows as number } : { result: response as IDataObject }];
+}
 
 const outputs: Record<string, QueryOutput> = {
 	perRow: (response, { cell }) =>
-		known(
-			response,
-			({ columns, rows }) => {
-				const keys = distinctColumns(columns);
-				return rows.map((row) => objectOf(keys, cell ? row.map(cell) : row));
-			},
-			updated,
-		),
+		known(response, ({ columns, rows }) => {
+			const keys = distinctColumns(columns);
+			return rows.map((row) => objectOf(keys, cell ? row.map(cell) : row));
+		}),
 	perQuery: (response, { cell }) =>
-		known(
-			response,
-			({ columns, rows }) => [{ columns, rows: cell ? rows.map((row) => row.map(cell)) : rows }],
-			updated,
-		),
+		known(response, ({ columns, rows }) => [{ columns, rows: cell ? rows.map((row) => row.map(cell)) : rows }]),
 	fullResponse: (response, { headers }) => [fullResponse(response, headers)],
 };
 
 /** As numbers are written; an exponent only behind a point, since `1E5` may be a code and Java writes its doubles `1.0E5`. */
-const numeral = /^(-?)(0|[1-9]\d*)(?:\.(\d+)([eE][+-]?\d+)?)?$/;
+const numeral = /^-?(?:0|[1-9]\d*)(?:\.\d+(?:[eE][+-]?\d+)?)?$/;
 
 /**
  * A text that a number holds exactly becomes one: `12.50`, `0.0000001` and `1.23456789E7` do, `007`, `1E5` and
  * `12345678901234567890` do not.
  */
 function numberIfExact(value: unknown): unknown {
-	const parts = typeof value === 'string' ? numeral.exec(value) : null;
-	if (!parts) return value;
-	const [, sign, whole = '', fraction = '', exponent] = parts;
-	const digits = (whole + fraction).replace(/^0+|0+$/g, '');
+	if (typeof value !== 'string' || !numeral.test(value)) return value;
+	const held = heldNumber(value);
 	// No JSON has a zero below zero.
-	if (digits === '') return sign ? value : 0;
-	const number = Number(value);
-	// Java gives its doubles at most 17 digits, and may give more than are needed: 4.9E-324 is 5e-324.
-	const most = exponent && digits.length <= 17 ? digits.length - 1 : undefined;
-	const held = number.toExponential(most).replace(/e.*|[-.]/g, '');
-	const isLong = !exponent && Number.isInteger(number) && !Number.isSafeInteger(number);
-	return held === digits && !isLong ? number : value;
+	return typeof held === 'number' && !Object.is(held, -0) ? held : value;
 }
 
-export function queryCall(execution: Execution): ItemCall {
+export function queryCall(execution: Execution): (itemIndex: number) => ItemCall {
 	const { parameters, sources } = execution;
 	const outputOf = parameters.reader<string>('output', 'perRow');
-	const keepInput = flag(parameters.reader('options.keepInput', false));
-	const convertNumbers = flag(parameters.reader('options.convertNumbers', false));
-	const committed = flag(parameters.reader('options.committed', false));
-	return async (itemIndex, session, endpointId, record, options) => {
+	const keepInput = flag(parameters.reader('options.keepInput', false), 'Keep Input');
+	const convertNumbers = flag(parameters.reader('options.convertNumbers', false), 'Convert Numbers');
+	const committed = flag(parameters.reader('options.committed', false), 'Committed by the Endpoint');
+	return (itemIndex) => {
 		const output = outputOf(itemIndex);
 		const toRows = outputNamed(outputs, output);
 		const { headers, onResponse } = headersFor(output);
-		const response = await session.sqlQuery(endpointId, record, { ...options, onResponse });
-		if (hadNotFinite(response)) execution.remark(notFiniteRead, itemIndex);
-		const rows = toRows(response, { headers, cell: convertNumbers(itemIndex) ? numberIfExact : undefined });
-		if (rows.length === 0) execution.remark('No rows found', itemIndex);
-		if (isObject(response) && 'updatedRows' in response && !committed(itemIndex)) {
-			execution.remark(
-				parameters.asTool
-					? 'The statement ran, but whether the database keeps its changes is not known: say so, and do not call again'
-					: 'The changes may not be kept: DSS commits them only with "post-commit" on at the endpoint. If it is on, turn on "Committed by the Endpoint"',
-				itemIndex,
-			);
-		}
-		const own = Object.keys(rows[0] ?? {});
+		const cell = convertNumbers(itemIndex) ? numberIfExact : undefined;
+		const isCommitted = committed(itemIndex);
 		const source = keepInput(itemIndex) ? sources[itemIndex]! : undefined;
-		return rows.map((json) => {
-			const item = successItem(source ? withRest(json, source.json) : json, itemIndex, source);
-			if (output !== 'fullResponse') execution.columns.add(item, own);
-			return item;
-		});
+		return async (session, endpointId, record, options) => {
+			const response = await session.sqlQuery(endpointId, record, { ...options, onResponse });
+			if (hadNotFinite(response)) execution.remark(notFiniteRead, itemIndex);
+			const rows = toRows(response, { headers, cell });
+			if (rows.length === 0) execution.remark('No rows found', itemIndex);
+			if (output !== 'fullResponse' && !tableOf(response) && !isUpdate(response)) {
+				execution.remark(
+					'The response holds neither columns and rows nor a number of updated rows: it is in "result" as it came',
+					itemIndex,
+				);
+			}
+			if (isUpdate(response) && !isCommitted) {
+				execution.remark(
+					parameters.asTool
+						? 'The statement ran, but whether the database keeps its changes is not known: say so, and do not call again'
+						: 'The changes may not be kept: DSS commits them only with "post-commit" on at the endpoint. If it is on, turn on "Committed by the Endpoint"',
+					itemIndex,
+				);
+			}
+			const own = Object.keys(rows[0] ?? {});
+			return rows.map((json) => {
+				const item = successItem(source ? withRest(json, source.json) : json, itemIndex, source);
+				if (output !== 'fullResponse') execution.columns.add(item, own);
+				return item;
+			});
+		};
 	};
 }

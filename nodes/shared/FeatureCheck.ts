@@ -22,11 +22,13 @@ import { isDue, knownDocument, readDocument, readSoon } from './documents';
 import { Remarks } from './hints';
 import type { EndpointPlace } from './nodeErrors';
 import { operationNames } from './operations';
-import { choice, type Parameters, type Reader } from './parameters';
+import { choice, isNone, type Parameters, type Reader } from './parameters';
 import type { RecordOrigin } from './records';
 
 /** How long a run waits for all documents that it must have, in ms. */
 const longestWait = 5_000;
+/** Levels of a record that are looked into. */
+const deepest = 10;
 /** Names that no form has, of which a hint shows some. */
 const mostNames = 1_000;
 
@@ -68,6 +70,7 @@ function checkOf(schema: EndpointSchema): Check {
 export class FeatureCheck {
 	private readonly modeOf: Reader<string>;
 	private readonly mayBeEmpty: boolean;
+	private readonly undocumented: Pick<EndpointSchema, 'id' | 'operation'>;
 	private readonly checks = new Map<string, EndpointCheck>();
 	private last: { target: Target; form?: RecordOrigin['form']; found: EndpointCheck } | undefined;
 	private longest: Promise<void> | undefined;
@@ -86,6 +89,7 @@ export class FeatureCheck {
 	) {
 		const mode = parameters.reader('options.checkFeatures', parameters.asTool ? 'error' : 'warn');
 		this.modeOf = choice(mode, 'Check Features', ['warn', 'error', 'off']);
+		this.undocumented = { id: '', operation };
 		this.mayBeEmpty = operation === 'runFunction' || operation === 'sqlQuery';
 	}
 
@@ -134,6 +138,11 @@ export class FeatureCheck {
 		if (content === 'nulls' && !this.mayBeEmpty) found.holdsNulls = true;
 		const texts = found.holdsNulls ? none : by.check(record, origin.item);
 		for (const text of texts) (found.texts ??= new Set()).add(text);
+		if (found.mode === 'off') return;
+		for (const field in record) {
+			if (isLost(record[field]))
+				(found.texts ??= new Set()).add(misfitWords({ kind: 'lost', field }, this.undocumented));
+		}
 	}
 
 	/** @throws InvalidCallError where a record that does not fit is to be an error */
@@ -141,7 +150,7 @@ export class FeatureCheck {
 		const isFatal = holdsNulls && this.parameters.asTool;
 		if (mode === 'off' && !isFatal) return;
 		if (origin.form?.byName && origin.item) this.noteNames(origin.form.fields, origin.item);
-		const found = holdsNulls ? [misfitWords({ kind: 'empty' }, { id: '', operation: this.operation })] : texts;
+		const found = holdsNulls ? [misfitWords({ kind: 'empty' }, this.undocumented)] : texts;
 		if (!found) return;
 		if (mode === 'error' || isFatal) throw misfit([...found], this.exampleOf(target));
 		for (const text of found) this.misfits.add(text, itemIndex);
@@ -310,6 +319,13 @@ function contentOf(record: JsonObject): 'none' | 'nulls' | 'values' {
 		content = 'nulls';
 	}
 	return content;
+}
+
+/** Whether JSON makes null of a value, or of one in it. */
+function isLost(value: unknown, depth = 0): boolean {
+	if (typeof value !== 'object' || value === null) return typeof value === 'number' && !Number.isFinite(value);
+	if ('toJSON' in value) return isNone(value);
+	return depth < deepest && Object.values(value).some((inner) => isLost(inner, depth + 1));
 }
 
 function misfit(texts: string[], example: string | undefined): InvalidCallError {

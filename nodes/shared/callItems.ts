@@ -4,9 +4,8 @@ import { callTo, type Target, targetReader } from './callSettings';
 import { Execution } from './Execution';
 import { flag } from './parameters';
 
-/** Makes one call for an item and says what came of it. */
+/** Makes one call for an item and says what came of it; nothing of it may fail for the item once the request is sent. */
 export type ItemCall = (
-	itemIndex: number,
 	session: Session,
 	endpointId: string,
 	record: JsonObject,
@@ -19,23 +18,25 @@ const retryWarning =
 /**
  * SQL Query and Run Function: one call per item, in parallel up to the limit.
  *
- * @param prepare reads what the node needs besides, once
+ * @param prepare makes a reader of what the node needs besides; an item's is read before its request is sent, since an error
+ *   behind a write would have it repeated
  */
 export async function callItems(
 	context: IExecuteFunctions,
 	operation: OperationName,
-	prepare: (execution: Execution) => ItemCall,
+	prepare: (execution: Execution) => (itemIndex: number) => ItemCall,
 ): Promise<INodeExecutionData[][]> {
 	const work = async (execution: Execution) => {
-		const repeatable = flag(execution.parameters.reader('options.repeatable', false));
-		const call = prepare(execution);
+		const repeatable = flag(execution.parameters.reader('options.repeatable', false), 'Safe to Repeat');
+		const callOf = prepare(execution);
 		if (context.getNode().retryOnFail && !(repeatable.constant && repeatable(0))) execution.warn(retryWarning);
 		const visit = (itemIndex: number, target: Target, record: JsonObject) => {
 			const { session } = execution.destinationOf(target);
+			const call = callOf(itemIndex);
 			const options = { ...callTo(target), repeatable: repeatable(itemIndex) };
 			return execution.start(target, async () => {
 				try {
-					execution.emit(itemIndex, await call(itemIndex, session, target.endpointId, record, options));
+					execution.emit(itemIndex, await call(session, target.endpointId, record, options));
 				} catch (error) {
 					execution.fail(error, { itemIndex, target });
 				}

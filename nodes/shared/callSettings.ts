@@ -9,7 +9,7 @@ import {
 import type { Connection } from './connection';
 import type { Execution } from './Execution';
 import type { ItemConnections } from './ItemConnections';
-import { choice, combine, type Parameters, type Reader, textOf } from './parameters';
+import { choice, combine, demanded, gaveNothing, isNone, type Parameters, type Reader, textOf } from './parameters';
 
 /** Where a request goes and how: items that agree in all of it may share one. */
 export interface Target extends CallOptions, DispatchOptions {
@@ -59,13 +59,13 @@ export function rowsReader(
 ): Reader<readonly JsonObject[]> {
 	const path = `options.${label.toLowerCase()}`;
 	const what = label.toLowerCase().slice(0, -1);
-	const given = parameters.reader<Record<string, JsonObject[] | undefined>>(path, {});
+	const all = parameters.reader<Record<string, JsonObject[] | undefined>>(path, {});
 	const raw = parameters.rawValue(path) as Record<string, JsonObject[] | undefined> | undefined;
 	const rows = raw?.[what];
 	// Of rows that are one expression, n8n leaves nothing, or a nameless row for each of its characters.
 	const areLost = raw !== undefined && !(Array.isArray(rows) && rows.some((row) => row[key]));
-	return combine([given], (i) => {
-		if (!areLost) return given(i)[what] ?? [];
+	return combine([all], (i) => {
+		if (!areLost) return all(i)[what] ?? [];
 		throw new InvalidCallError(`"${label}" names no ${what}`, {
 			advice: `n8n does not hand on rows that are one expression: add a row for each ${what}, whose fields may be expressions. For no ${what}, remove the option.`,
 		});
@@ -74,25 +74,19 @@ export function rowsReader(
 
 /** Request headers, checked here: an item that would be refused with its request must not count as read. */
 function headersReader(parameters: Parameters): Reader<CallOptions['headers']> {
-	const given = rowsReader(parameters, 'Headers', 'name');
-	return combine([given], (i) => {
-		const rows = given(i)
-			.map(({ name, value }) => [textOf(name).trim(), textOf(value)] as const)
-			.filter(([name]) => name !== '');
+	const all = rowsReader(parameters, 'Headers', 'name');
+	const raw = parameters.rawValue('options.headers.header') as JsonObject[] | undefined;
+	const isExpression = (n: number, field: string) => textOf(raw?.[n]?.[field]).startsWith('=');
+	return combine([all], (i) => {
+		const rows = all(i).flatMap(({ name: given, value }, n) => {
+			const name = textOf(given).trim();
+			if (isNone(given) && isExpression(n, 'name')) throw gaveNothing('a name in "Headers"');
+			if (isNone(value) && isExpression(n, 'value')) throw gaveNothing(`the header "${name}"`);
+			return name === '' ? [] : [[name, textOf(value)] as const];
+		});
 		const twice = rows.find(([name], n) => rows.findIndex((row) => row[0] === name) < n);
 		if (twice) throw new InvalidCallError(`The header "${twice[0]}" cannot be sent: it is given twice`);
 		return rows.length > 0 ? callHeaders(Object.fromEntries(rows)).headers : undefined;
-	});
-}
-
-/** The option that names another service than the credential's; where an expression gives nothing, none is guessed. */
-function serviceReader(parameters: Parameters): Reader<string | undefined> {
-	const given = parameters.reader<unknown>('options.serviceId', '');
-	return combine([given], (i) => {
-		const serviceId = optionalText(given(i));
-		if (serviceId === undefined && !given.constant)
-			throw new InvalidCallError('The expression of "Service ID" gave nothing');
-		return serviceId;
 	});
 }
 
@@ -105,11 +99,15 @@ export function targetReader({
 	connections: { of: connectionOf },
 }: Pick<Execution, 'parameters'> & { connections: Pick<ItemConnections, 'of'> }): Reader<Target> {
 	const endpointId = endpointReader(parameters);
-	const serviceId = serviceReader(parameters);
+	const text = (name: string, label: string) => {
+		const reader = demanded(parameters.reader<unknown>(`options.${name}`, ''), label);
+		return combine([reader], (i) => optionalText(reader(i)));
+	};
+	const serviceId = text('serviceId', 'Service ID');
 	const timeout = parameters.reader<unknown>('options.timeout', 30_000);
 	const maxConcurrency = parameters.reader<unknown>('options.maxConcurrency', 8);
-	const forcedGeneration = parameters.reader<unknown>('options.forcedGeneration', '');
-	const dispatchKey = parameters.reader<unknown>('options.dispatchKey', '');
+	const forcedGeneration = text('forcedGeneration', 'Forced Generation');
+	const dispatchKey = text('dispatchKey', 'Dispatch Key');
 	const headers = headersReader(parameters);
 	const readers = [
 		connectionOf,
@@ -129,8 +127,8 @@ export function targetReader({
 		serviceId: serviceId(i),
 		timeout: timeoutOf(i),
 		maxConcurrency: concurrencyOf(i),
-		forcedGeneration: optionalText(forcedGeneration(i)),
-		dispatchKey: optionalText(dispatchKey(i)),
+		forcedGeneration: forcedGeneration(i),
+		dispatchKey: dispatchKey(i),
 		headers: headers(i),
 	}));
 }

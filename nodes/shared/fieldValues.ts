@@ -1,7 +1,7 @@
 import { type FieldType, type INodePropertyOptions, validateFieldType } from 'n8n-workflow';
-import { InvalidCallError, isBlank, parseJson } from '../../client';
+import { heldNumber, InvalidCallError, isBlank, mayBeRounded, parseGiven } from '../../client';
 import { isObject } from './isObject';
-import { textOf } from './parameters';
+import { isNone, textOf } from './parameters';
 import { shortened } from './shortened';
 
 /** n8n's form lists every value that a field may have. */
@@ -36,7 +36,7 @@ export function fieldValue(name: string, value: unknown, field: TypedField): unk
 
 /** Whether a value counts as none in a field of this type. */
 export function isMissing(value: unknown, { type = 'string', options = [] }: TypedField): boolean {
-	if (value === null || value === undefined) return true;
+	if (isNone(value)) return true;
 	if (type === 'string') return false;
 	if (Array.isArray(value)) return value.length === 0 && (type === 'number' || type === 'boolean');
 	// Beside true and false, an empty choice stands for neither.
@@ -66,9 +66,10 @@ function isChoice(choice: unknown, value: unknown): boolean {
 function numberOf(value: unknown): unknown {
 	const number = Array.isArray(value) ? NaN : Number(value);
 	if (!Number.isFinite(number)) return undefined;
-	if (Math.abs(number) <= Number.MAX_SAFE_INTEGER || !['string', 'bigint'].includes(typeof value)) return number;
-	const text = String(value).trim();
-	return /^[+-]?(\d+\.?\d*|0[xob]\w+)$/i.test(text) ? text.replace('+', '') : number;
+	if (typeof value !== 'string' && typeof value !== 'bigint') return number;
+	const text = String(value).trim().replace('+', '');
+	if (!/^0[xob]/i.test(text)) return heldNumber(text);
+	return Number.isSafeInteger(number) ? number : String(BigInt(text));
 }
 
 function booleanOf(value: unknown): boolean | undefined {
@@ -83,7 +84,7 @@ function fromText(value: unknown, fits: (parsed: unknown) => boolean): unknown {
 	if (typeof value !== 'string') return undefined;
 	for (const text of [value, value.replaceAll("'", '"')]) {
 		try {
-			const parsed = parseJson(text);
+			const parsed = parseGiven(text);
 			if (fits(parsed)) return parsed;
 		} catch {
 			// The next one.
@@ -92,8 +93,8 @@ function fromText(value: unknown, fits: (parsed: unknown) => boolean): unknown {
 	return undefined;
 }
 
-/** An object as JavaScript has it, which n8n reads, but would round long integers in. */
+/** An object as JavaScript has it, which n8n reads, but would round long numbers in. */
 function looseObject(value: unknown): unknown {
-	if (typeof value !== 'string' || /\d{16}/.test(value)) return undefined;
+	if (typeof value !== 'string' || mayBeRounded.test(value)) return undefined;
 	return (validateFieldType('', value, 'object') as { newValue?: unknown }).newValue;
 }

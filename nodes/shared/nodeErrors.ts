@@ -35,7 +35,8 @@ interface Failure {
 }
 
 const detailNames = ['status', 'errorType', 'detail', 'instance', 'attempts', 'dssVersion', 'code', 'advice'] as const;
-const allNames: readonly string[] = ['item', 'endpoint', ...detailNames];
+/** In the details of every failure, by which they are known when an item comes back in a loop. */
+const source = 'n8n-nodes-dataiku';
 
 /** Of an error, what may be told: nothing that could carry a secret. */
 function detailsOf(error: unknown): ErrorDetails {
@@ -154,38 +155,29 @@ export function toNodeError(node: INode, failure: Failure, itemIndex: number): N
 /**
  * The item that stands in for a failed one under "continue".
  *
- * @param source the input item, whose fields stay beside the error on the regular output. n8n takes an item to the error
+ * @param input the input item, whose fields stay beside the error on the regular output. n8n takes an item to the error
  *   output only without them, and merges them back in there when `pairedItem` is an object.
  */
 export function errorItem(
 	{ message, description, named, details }: Failure,
 	itemIndex: number,
-	source?: INodeExecutionData,
+	input?: INodeExecutionData,
 ): INodeExecutionData {
 	const what = named === undefined ? message : `${message} (${named})`;
 	const error = description ? `${sentence(what)} ${description}` : what;
 	const item: INodeExecutionData = {
-		json: { ...source?.json, error, details: { ...details } },
+		json: { ...input?.json, error, details: { ...details, source } },
 		pairedItem: { item: itemIndex },
 	};
-	if (source?.binary) item.binary = source.binary;
+	if (input?.binary) item.binary = input.binary;
 	return item;
 }
 
-/** Whether these are the details that {@link errorItem} puts beside its error. */
-const isOurDetails = (value: unknown) =>
-	isObject(value) &&
-	Number.isInteger(value.item) &&
-	Object.keys(value).length > 1 &&
-	Object.keys(value).every((key) => allNames.includes(key));
-
 /** An item's fields without what a failure added to them: in a loop, features and arguments are to be the same the next time. */
 export function withoutFailure(json: JsonObject): JsonObject {
-	if (!isOurDetails(json.details)) return json;
+	if (!isObject(json.details) || json.details.source !== source) return json;
 	const isOurs = (name: string) => /^(?:input_)?error(?:_\d+)?$/.test(name) && typeof json[name] === 'string';
-	const errors = Object.keys(json).filter(isOurs);
-	if (errors.length === 0) return json;
 	const rest = { ...json };
-	for (const name of ['details', ...errors]) delete rest[name];
+	for (const name of ['details', ...Object.keys(json).filter(isOurs)]) delete rest[name];
 	return rest;
 }

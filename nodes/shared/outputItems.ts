@@ -2,7 +2,7 @@ import type { IDataObject, INodeExecutionData } from 'n8n-workflow';
 import { InvalidCallError, type JsonObject, setOwn } from '../../client';
 import { withFieldsBehindFirst, withRest } from './columns';
 import { isObject } from './isObject';
-import { combine, type Parameters, type Reader, textOf } from './parameters';
+import { combine, demanded, type Parameters, type Reader, textOf } from './parameters';
 
 /** Where the input's `error` waits until the whole run is known: no field has a name that begins so. */
 const inputError = '\0error';
@@ -162,8 +162,8 @@ export interface OutputNames {
 }
 
 export function outputNamesReader(parameters: Parameters): Reader<OutputNames> {
-	const resultField = parameters.reader<unknown>('options.resultField', '');
-	const columnPrefix = parameters.reader<unknown>('options.columnPrefix', '');
+	const resultField = demanded(parameters.reader<unknown>('options.resultField', ''), 'Result Field');
+	const columnPrefix = demanded(parameters.reader<unknown>('options.columnPrefix', ''), 'Column Prefix', true);
 	return combine([resultField, columnPrefix], (i) => ({
 		resultField: textOf(resultField(i)) || 'result',
 		columnPrefix: textOf(columnPrefix(i)),

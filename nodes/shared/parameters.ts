@@ -1,5 +1,5 @@
 import type { IExecuteFunctions, IGetNodeParameterOptions, INode } from 'n8n-workflow';
-import { InvalidCallError } from '../../client';
+import { InvalidCallError, isBlank } from '../../client';
 
 /** Whether a node is the variant for AI agents, which n8n gives a type of its own. */
 export const isTool = ({ type }: INode): boolean => type.endsWith('Tool');
@@ -66,18 +66,48 @@ export function choice<Value extends string>(
 	});
 }
 
+/** Whether a value is none, or becomes none once it is sent: an invalid date does, for which n8n may have put its text. */
+export function isNone(value: unknown): boolean {
+	if (typeof value !== 'object' || value === null) return (value ?? null) === null || value === 'Invalid DateTime';
+	const { toJSON } = value as { toJSON?: unknown };
+	return typeof toJSON === 'function' && ((toJSON.call(value) as unknown) ?? null) === null;
+}
+
 /** Text for a value that an expression gave: a date as ISO has it, another object as JSON, so that an error says what it was. */
 export function textOf(value: unknown): string {
+	if (isNone(value)) return '';
 	if (typeof value === 'string') return value;
-	if (value === undefined || value === null) return '';
 	if (typeof value === 'number' || typeof value === 'bigint') return String(value);
 	const json = JSON.stringify(value);
 	return json.startsWith('"') ? (JSON.parse(json) as string) : json;
 }
 
+/**
+ * Reads an option whose default is not for an item whose expression gives nothing: that would change the result in silence.
+ *
+ * @param mayBeEmpty an empty text is a value
+ */
+export function demanded(reader: Reader<unknown>, label: string, mayBeEmpty = false): Reader<unknown> {
+	if (reader.constant) return reader;
+	return combine([reader], (i) => {
+		const value = reader(i);
+		if (isNone(value) || Number.isNaN(value) || (!mayBeEmpty && isBlank(value))) throw gaveNothing(`"${label}"`);
+		return value;
+	});
+}
+
+export const gaveNothing = (what: string) => new InvalidCallError(`The expression of ${what} gave nothing`);
+
 /** Reads a yes or no, which an expression may give as text. */
-export function flag(reader: Reader<unknown>): Reader<boolean> {
-	return combine([reader], (i) => reader(i) === true || reader(i) === 'true');
+export function flag(reader: Reader<unknown>, label: string): Reader<boolean> {
+	const value = demanded(reader, label);
+	return combine([value], (i) => {
+		const text = textOf(value(i));
+		const word = text.trim().toLowerCase();
+		if (word === 'true') return true;
+		if (word === 'false' || word === '') return false;
+		throw new InvalidCallError(`"${label}" must be true or false, not '${text}'`);
+	});
 }
 
 /** One reader made of several. */

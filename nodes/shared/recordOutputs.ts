@@ -1,5 +1,5 @@
 import type { IDataObject, INodeExecutionData } from 'n8n-workflow';
-import type { JsonObject, RecordOutcome } from '../../client';
+import { type JsonObject, type RecordOutcome, setOwn } from '../../client';
 import { isObject } from './isObject';
 import {
 	columnPlaces,
@@ -232,7 +232,8 @@ const enrich: RecordOutputs[string] = ({ itemIndex, source, outcome, names: { co
 	const added = ignored === true ? { ...found, ignored, ignoreReason } : found;
 	const json = { ...source.json };
 	if (isMark(json.ignored)) for (const name of ofIgnored) delete json[name];
-	const item = successItem(Object.assign(json, added), itemIndex, source);
+	for (const name of Object.keys(added)) setOwn(json, name, added[name]);
+	const item = successItem(json, itemIndex, source);
 	columns.add(item, Object.keys(added), { prefix: '', keepsInput: true });
 	return item;
 };

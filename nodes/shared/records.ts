@@ -4,11 +4,11 @@ import type {
 	ResourceMapperField,
 	ResourceMapperValue,
 } from 'n8n-workflow';
-import { InvalidCallError, isBlank, type JsonObject, parseJson, setOwn } from '../../client';
+import { InvalidCallError, isBlank, type JsonObject, parseGiven, setOwn } from '../../client';
 import { fieldValue, isMissing } from './fieldValues';
 import { isObject } from './isObject';
 import { withoutFailure } from './nodeErrors';
-import { choice, type Parameters, type Reader, textOf } from './parameters';
+import { choice, demanded, type Parameters, type Reader, textOf } from './parameters';
 
 /** Makes the record of an item; throws InvalidCallError saying what is wrong with it. */
 type RecordReader = (itemIndex: number) => JsonObject;
@@ -142,7 +142,7 @@ function inputItem(
 	named: NamedFields,
 ): RecordReader {
 	const includeFields = parameters.reader<unknown>('includeFields', '');
-	const excludeFields = parameters.reader<unknown>('excludeFields', '');
+	const excludeFields = demanded(parameters.reader<unknown>('excludeFields', ''), 'Fields to Exclude', true);
 	return (i) => {
 		const { json } = items[i]!;
 		if (include(i) === 'selected') {
@@ -329,22 +329,15 @@ function listedRecords(list: unknown[]): JsonObject[] {
 function parse(given: unknown, what: string): unknown {
 	if (typeof given !== 'string') return given;
 	if (isBlank(given)) throw new InvalidCallError(`The ${what} is empty: it must be a JSON object`);
-	let parsed: unknown;
 	try {
-		parsed = parseJson(given);
+		return parseGiven(given);
 	} catch (error) {
-		throw notJson(given, what, (error as Error).message);
+		throw error instanceof RangeError ? tooLarge(what) : notJson(given, what, (error as Error).message);
 	}
-	// A reviver takes its time.
-	if (/\de\+?\d{3}/i.test(given)) JSON.parse(given, (_key, value: unknown) => finite(value, what));
-	return parsed;
 }
 
-/** What JavaScript reads as infinite would be sent as null. */
-function finite(value: unknown, what: string): unknown {
-	if (typeof value !== 'number' || Number.isFinite(value)) return value;
-	throw new InvalidCallError(`The ${what} holds a number that is too large: put it in quotation marks`);
-}
+const tooLarge = (what: string) =>
+	new InvalidCallError(`The ${what} holds a number that is too large: put it in quotation marks`);
 
 function toObject(value: unknown, what: string): JsonObject {
 	if (isObject(value)) return value;

@@ -1,5 +1,6 @@
 import { ApiNodeClient, type RecordOutcome } from '../../client';
 import { storeHistory } from '../nodes/demo';
+import { seriesKey } from '../../client/forecastSeries';
 import { Stage } from './harness';
 
 const stage = new Stage();
@@ -201,6 +202,13 @@ describe('a response that spells its series in another way', () => {
 		];
 		const named = [['Lyon', 'top'], ['Lyon']];
 		expect(await answered(sent, named, ['store', 'shelf'])).toEqual([[1], [0]]);
+	});
+
+	it('tells lists and objects apart by what is in them', async () => {
+		expect(await answered([['A', 'B'], 'A,B'], [['A', 'B'], 'A,B'])).toEqual([[0], [1]]);
+		expect(await answered([{ c: 'A' }, { c: 'B' }], [{ c: 'B' }, { c: 'A' }])).toEqual([[1], [0]]);
+		const keys = [['A', 'B'], 'A,B', { c: 'A' }, { c: 'B' }, '[object Object]'].map((id) => seriesKey(['id'], { id }));
+		expect(new Set(keys).size).toBe(5);
 	});
 
 	it('leaves a series of the very name to its own results', async () => {

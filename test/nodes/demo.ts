@@ -138,7 +138,6 @@ const calls: Record<string, Call> = {
 		endpointId: 'customer_transactions',
 		unit: (n) => [{ customer_id: `C00${1 + (n % 6)}`, min_amount: 195 }],
 		bad: [{ customer_id: 'C001' }],
-		short: {},
 		single: true,
 	},
 	dataikuRunFunction: {

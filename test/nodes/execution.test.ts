@@ -177,7 +177,7 @@ describe.each(nodeTypes)('%s', (type) => {
 					[
 						'an answer with a result too few',
 						{ fault: { kind: 'answer', body: short } },
-						/does not fit the request|No forecast came|holds neither columns and rows/,
+						/does not fit the request|No forecast came/,
 						/./,
 					],
 				] as Array<[string, { fault: Fault }, RegExp, RegExp]>)

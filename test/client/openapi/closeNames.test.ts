@@ -104,8 +104,25 @@ function distance(a: string, b: string): number {
 }
 
 it('compares no more names when a document of many was compared with many', () => {
-	const closeTo = closeNames(Array.from({ length: 100_000 }, (_, n) => `f${n}`));
+	const names = ['amount', ...Array.from({ length: 100_000 }, (_, n) => `f${n}`)];
+	expect(closeNames(names)('amuont')).toEqual(['amount']);
+	const closeTo = closeNames(names);
 	const asked = Array.from({ length: 60 }, (_, n) => closeTo(`F-${n}`));
-	expect(asked[0]).toEqual(['f0']);
-	expect(asked.at(-1)).toEqual([]);
+	expect(closeTo('amuont')).toEqual([]);
+	// The same but for case and separators takes no comparison.
+	expect(asked.at(-1)).toEqual(['f59']);
+	expect(closeTo('AMOUNT')).toEqual(['amount']);
+});
+
+it.each([
+	['Größe', 'größe'],
+	['Prénom', 'PRÉNOM'],
+	['が', 'が'],
+	['café_du_monde', 'cafeDuMonde'],
+])('%s is close to %s, however their accents are encoded', (name, other) => {
+	for (const [some, others] of [
+		['NFC', 'NFD'],
+		['NFD', 'NFC'],
+	] as const)
+		expect(closeNames([other.normalize(others)])(name.normalize(some))).toEqual([other.normalize(others)]);
 });

@@ -294,6 +294,32 @@ describe('an unknown field', () => {
 		expect(misfits({ amount: 1, other: 1, Amount: 1 }, close)).toMatchObject([{ suggestion: 'amounts' }]);
 	});
 
+	it('is found behind many others, whatever differs in it', () => {
+		const fields = { surface: number, city: { type: 'string' }, rooms: number };
+		const wide = Object.fromEntries(Array.from({ length: 900 }, (_, n) => [`extra_col_${n}`, 'x']));
+		expect(kinds(misfits({ ...wide, rooms: 3, Surface: 250, CITY: 'Paris' }, fields))).toEqual([
+			['unknown', 'Surface'],
+			['unknown', 'CITY'],
+		]);
+		expect(kinds(misfits({ ...wide, rooms: 3, surfce: 250 }, fields))).toEqual([['unknown', 'surfce']]);
+		const check = misfitCheck(endpoint(fields));
+		expect(kinds(check({ rooms: 3, surface: 1 }, { ...wide, City: 'Paris' }))).toEqual([['unknown', 'City']]);
+		const many = Object.fromEntries(Array.from({ length: 2_000 }, (_, n) => [`field_${n}`, number]));
+		const most = Object.fromEntries(
+			Object.keys(many)
+				.slice(3)
+				.map((name) => [name, 1]),
+		);
+		expect(kinds(misfits({ ...wide, ...most, 'Field 1': 2 }, many))).toEqual([['unknown', 'Field 1']]);
+	});
+
+	it('of the same letters is a misfit where an accent is encoded in another way', () => {
+		const fields = { ['Größe'.normalize('NFC')]: number, prix: number };
+		expect(kinds(misfits({ ['Größe'.normalize('NFD')]: 250, prix: 1 }, fields))).toEqual([
+			['unknown', 'Größe'.normalize('NFD')],
+		]);
+	});
+
 	it('is found beside many others, record after record', () => {
 		const check = misfitCheck(endpoint(payment));
 		const none = check(whole);

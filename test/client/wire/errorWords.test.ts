@@ -90,3 +90,25 @@ describe('a response of status 200 that holds an error', () => {
 		expect(await client().predictRecord('e', {})).toMatchObject({ result: { prediction: 1 } });
 	});
 });
+
+test.each<[string, object]>([
+	['no result', { result: null, errorType: 'X', message: 'Model crashed on amount' }],
+	['an empty list of results', { results: [], errorType: 'X', message: 'Model crashed on amount' }],
+	['no table', { columns: null, rows: [], error: { message: 'Model crashed on amount' } }],
+])('an error inside a success leads with its own sentence when %s stands beside it', async (_what, body) => {
+	proxy.setFault({ kind: 'answer', body: body as never });
+	const calls = [
+		client().predictRecord('e', { features: { amount: 1 } }),
+		client().predictRecords('e', [{ features: { amount: 1 } }]),
+		client().sqlQuery('e', {}),
+	];
+	for (const call of calls) expect((await failureOf(call)).detail).toBe('Model crashed on amount');
+});
+
+test.each<[string, object]>([
+	['a number of updated rows', { updatedRows: 0, error: 'E1' }],
+	['columns without rows', { columns: ['error'], rows: [], error: 'E1' }],
+])('a response is no error for a word in it when it holds %s', async (_what, body) => {
+	proxy.setFault({ kind: 'answer', body: body as never });
+	expect(await client().sqlQuery('e', {})).toEqual(body);
+});

@@ -108,3 +108,13 @@ it('says which keys found nothing', async () => {
 		},
 	]);
 });
+
+it('keeps a looked-up column whose name means something to JavaScript', async () => {
+	const proxy = await chaosProxy({ respond: () => ({ body: '{"results":[{"data":{"__proto__":5,"b":2}}]}' }) });
+	for (const options of [{}, { columnPrefix: 'm_' }]) {
+		const { output } = await run('dataikuLookup', { url: proxy.url, items: [{ a: 1 }], options });
+		const prefix = options.columnPrefix ?? '';
+		expect(JSON.stringify(output[0]!.json)).toBe(`{"a":1,"${prefix}__proto__":5,"${prefix}b":2}`);
+	}
+	await proxy.close();
+});

@@ -228,15 +228,24 @@ describe('an answer of an unknown shape', () => {
 		],
 		['a list', [{ a: 1 }], { result: [{ a: 1 }] }],
 		['rows that are objects', { columns: ['a'], rows: [{ a: 1 }] }, { columns: ['a'], rows: [{ a: 1 }] }],
-	])('passes in full, and is refused otherwise: %s', async (_name, body, full) => {
+	])('passes as it came with a hint, since the statement has run: %s', async (_name, body, full) => {
 		answer(body);
 		const headers = expect.objectContaining({ 'content-type': 'application/json' }) as IDataObject;
 		expect(jsonOf((await query('any', [{}], { output: 'fullResponse' })).output)).toEqual([{ ...full, headers }]);
 		for (const output of ['perRow', 'perQuery']) {
-			const { error } = await query('any', [{}], { output });
-			expect(error?.message).toMatch(/^The response holds neither columns and rows nor .* \(item 0, endpoint 'any'\)$/);
-			expect(error?.description).toMatch(/Set "Output" to "Full Response" to get it as it came/);
+			const { output: items, hints, error } = await query('any', [{}], { output });
+			expect(error).toBeUndefined();
+			expect(jsonOf(items)).toEqual([{ result: body }]);
+			expect(hints[0]!.message).toMatch(/^The response holds neither columns and rows nor .* \(item 0\)\.$/);
 		}
+	});
+
+	it.each(['perRow', 'perQuery'])('tells the updated rows beside a table without columns: %s', async (output) => {
+		answer({ columns: [], rows: [], updatedRows: 4 });
+		expect(jsonOf((await query('any', [{}], { output })).output)).toEqual([{ updatedRows: 4 }]);
+		answer({ columns: ['id'], rows: [['7']], updatedRows: 1 });
+		const [item] = jsonOf((await query('any', [{}], { output })).output);
+		expect(item).toEqual(output === 'perRow' ? { id: '7' } : { columns: ['id'], rows: [['7']] });
 	});
 });
 

@@ -64,32 +64,30 @@ describe('items that differ in', () => {
 			'the generation',
 			{},
 			{ forcedGeneration: '={{ $json.generation }}' },
-			items('generation', 'v1', 'v2', undefined, 'v1'),
+			items('generation', 'v1', 'v2', 'v1'),
 			[
-				{ path: multi, shared: { dispatch: { forcedGeneration: 'v1' } }, amounts: [0, 3] },
+				{ path: multi, shared: { dispatch: { forcedGeneration: 'v1' } }, amounts: [0, 2] },
 				{ path: multi, shared: { dispatch: { forcedGeneration: 'v2' } }, amounts: [1] },
-				{ path: multi, amounts: [2] },
 			],
 		],
 		[
 			'the dispatch key',
 			{},
 			{ dispatchKey: '={{ $json.key }}' },
-			items('key', 'a', 7, 'a', undefined),
+			items('key', 'a', 7, 'a'),
 			[
 				{ path: multi, shared: { dispatch: { dispatchKey: 'a' } }, amounts: [0, 2] },
 				{ path: multi, shared: { dispatch: { dispatchKey: '7' } }, amounts: [1] },
-				{ path: multi, amounts: [3] },
 			],
 		],
 		[
 			'generation and dispatch key, of which the generation goes first',
 			{},
 			{ dispatchKey: 'a', forcedGeneration: '={{ $json.generation }}' },
-			items('generation', 'v1', undefined),
+			items('generation', 'v1', 'v2'),
 			[
 				{ path: multi, shared: { dispatch: { forcedGeneration: 'v1' } }, amounts: [0] },
-				{ path: multi, shared: { dispatch: { dispatchKey: 'a' } }, amounts: [1] },
+				{ path: multi, shared: { dispatch: { forcedGeneration: 'v2' } }, amounts: [1] },
 			],
 		],
 		[
@@ -405,6 +403,72 @@ describe('the option "Service ID"', () => {
 
 	it('works with what copying leaves at its ends', async () => {
 		expect((await predict({}, [{ amount: 1 }], { serviceId: '\u200bdemo\u00a0\n' })).error).toBeUndefined();
+	});
+});
+
+describe('an option whose expression gives nothing is an error of the item', () => {
+	const nothing = ['={{ $json.none }}', '={{ null }}', '={{ DateTime.fromISO("abc") }}', '={{ new Date("abc") }}'];
+	const refused = async (label: string, type: string, scenario: Partial<Parameters<typeof run>[1]>) => {
+		const from = proxy.requests.length;
+		const { error } = await run(type, { url: proxy.url, items: [{ amount: 1 }], ...scenario });
+		expect([label, error?.message]).toEqual([
+			label,
+			expect.stringContaining(`The expression of ${label} gave nothing`),
+		]);
+		expect(proxy.requests).toHaveLength(from);
+	};
+
+	it.each([...nothing, '={{ "" }}', '={{ " " }}', '={{ Number("x") }}'])('such as %s', async (value) => {
+		for (const [name, label] of [
+			['forcedGeneration', 'Forced Generation'],
+			['dispatchKey', 'Dispatch Key'],
+		] as const) {
+			await refused(`"${label}"`, 'dataikuPredict', { options: { [name]: value } });
+			await refused(`"${label}"`, 'dataikuForecast', { options: { [name]: value } });
+		}
+		await refused('"Result Field"', 'dataikuRunFunction', { options: { resultField: value } });
+	});
+
+	it.each(nothing)('even where an empty text is a value: %s', async (value) => {
+		const flat = await run('dataikuPredict', {
+			url: proxy.url,
+			items: [{ amount: 1 }],
+			parameters: { output: 'flat' },
+			options: { columnPrefix: value },
+		});
+		expect(flat.error?.message).toContain('The expression of "Column Prefix" gave nothing');
+		await refused('"Identifier Columns"', 'dataikuForecast', { parameters: { identifierColumns: value } });
+		const except = { recordSource: 'inputItem', include: 'except', excludeFields: value };
+		await refused('"Fields to Exclude"', 'dataikuPredict', { parameters: except });
+		const header = { headers: { header: [{ name: 'X-Tenant', value }] } };
+		await refused('the header "X-Tenant"', 'dataikuPredict', { options: header });
+		const nameless = { headers: { header: [{ name: value, value: 'a' }] } };
+		await refused('a name in "Headers"', 'dataikuSqlQuery', { options: nameless });
+		const { error } = await predict({ endpointId: { __rl: true, mode: 'id', value } }, [{ amount: 1 }], {});
+		expect(error?.message).toMatch(/endpoint ID is missing/i);
+		expect(proxy.requests).toHaveLength(1);
+	});
+
+	it('and fails no other item', async () => {
+		const { output } = await run('dataikuPredict', {
+			url: proxy.url,
+			items: [{ amount: 1, key: 'a' }, { amount: 2 }],
+			options: { dispatchKey: '={{ $json.key }}' },
+			onError: 'continueRegularOutput',
+		});
+		expect(jsonOf(output).map(({ error }) => error)).toEqual([undefined, expect.stringMatching(/gave nothing/)]);
+		expect(proxy.requests).toHaveLength(1);
+	});
+
+	it('but not where it gives an empty prefix, an empty header or no names', async () => {
+		const { error } = await run('dataikuPredict', {
+			url: proxy.url,
+			items: [{ amount: 1 }],
+			parameters: { recordSource: 'inputItem', include: 'except', excludeFields: '={{ [].join() }}' },
+			options: { columnPrefix: '={{ "" }}', headers: { header: [{ name: 'X-Trace', value: '={{ "" }}' }] } },
+		});
+		expect(error).toBeUndefined();
+		expect(proxy.requests[0]!.headers['x-trace']).toBe('');
 	});
 });
 

@@ -52,6 +52,27 @@ describe('a number that is not finite is null, its item is named and the others 
 			'3 items, first: 0, 1, 2',
 		],
 		[
+			'dataikuPredict',
+			'{"results":[{"prediction":1,"probas":{"a":-1E+400}},{"prediction":2},{"prediction":3}]}',
+			{ output: 'withInput' },
+			[{ result: { probas: { a: null } } }, {}, {}],
+			'item 0',
+		],
+		[
+			'dataikuSqlQuery',
+			`{"columns":["a"],"rows":[[${'9'.repeat(310)}.5]]}`,
+			{},
+			[{ a: null }, { a: null }, { a: null }],
+			'3 items, first: 0, 1, 2',
+		],
+		[
+			'dataikuRunFunction',
+			'{"response":{"list":[1,1e400]},"timing":{}}',
+			{},
+			[{ result: { list: [1, null] } }, { result: { list: [1, null] } }, { result: { list: [1, null] } }],
+			'3 items, first: 0, 1, 2',
+		],
+		[
 			'dataikuRunFunction',
 			'{"response":{"list":[1,-Infinity]},"timing":{}}',
 			{},
@@ -67,4 +88,17 @@ describe('a number that is not finite is null, its item is named and the others 
 		expect(hints.map(({ message }) => message)).toContain(hint(items));
 		expect(proxy.requests).toHaveLength(type === 'dataikuSqlQuery' || type === 'dataikuRunFunction' ? 3 : 1);
 	});
+});
+
+it('a text that is JSON holds none either, and a lone number that is too large stays the text it came as', async () => {
+	const options = { parseJson: true };
+	const values = async (body: string) => {
+		proxy.setFault({ kind: 'answer', body, headers: { 'content-type': 'application/json' } });
+		const scenario = { url: proxy.url, endpointId: 'e', items: [{}], options };
+		const { output, hints } = await run('dataikuRunFunction', scenario);
+		return [output[0]!.json.result, hints.map(({ message }) => message)];
+	};
+	expect(await values('{"response":"{\\"a\\": 1e400}","timing":{}}')).toEqual([{ a: null }, [hint('item 0')]]);
+	expect(await values('{"response":"1e400","timing":{}}')).toEqual(['1e400', []]);
+	expect(await values('1e400')).toEqual(['1e400', []]);
 });

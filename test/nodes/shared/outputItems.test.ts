@@ -1,7 +1,7 @@
 import type { IDataObject } from 'n8n-workflow';
 import { type ApiNode, startApiNode } from '../../../demo/api-node';
 import { chaosProxy, type ChaosProxy } from '../../support/chaosProxy';
-import { callOf, endpoint, jsonOf, nodeTypes, run, wire } from '../demo';
+import { callOf, credentialFor, endpoint, jsonOf, nodeTypes, run, wire } from '../demo';
 
 let node: ApiNode;
 let proxy: ChaosProxy;
@@ -226,9 +226,26 @@ describe('what a failure added to an item is not sent again', () => {
 		});
 	});
 
+	it.each<[string, Partial<Parameters<typeof run>[1]>]>([
+		['the credential has no key', { credentials: credentialFor('http://127.0.0.1:9', { apiKey: '' }) }],
+		['the expression of the endpoint gives nothing', { endpointId: '={{ $json.none }}' }],
+		['the expression of the endpoint fails', { endpointId: '={{ $json.x.y.z }}' }],
+		['an option cannot be read', { options: { timeout: 'soon' } }],
+		['the record cannot be read', { parameters: { recordSource: 'json', recordJson: 'x' } }],
+	])('where %s', async (_what, scenario) => {
+		const items = [{ a: 1, b: 2 }];
+		const onError = 'continueRegularOutput';
+		const failed = await run('dataikuRunFunction', { url: proxy.url, items, onError, ...scenario });
+		expect(jsonOf(failed.output)).toEqual([{ ...items[0], error: expect.any(String), details: expect.any(Object) }]);
+		expect(await sentBy('dataikuRunFunction', jsonOf(failed.output), { recordSource: 'inputItem' })).toEqual(items);
+	});
+
 	it('but what only looks so is, and what was chosen is', async () => {
-		const own = { error: 'E42', details: { item: 0, status: 400 }, amount: 1 };
+		const own = { error: 'E42', details: { item: 0, source: 'n8n-nodes-dataiku' }, amount: 1 };
 		const others = [
+			{ error: 'E42: overheating', details: { item: 5, code: 'A1' }, amount: 1 },
+			{ error: 'E42', details: { item: 0, endpoint: 'orders', status: 400 }, amount: 1 },
+			{ error: 'E42', details: { source: 'pump 7', item: 0 }, amount: 1 },
 			{ error: 'E42', details: { item: 0, colour: 'red' }, amount: 1 },
 			{ error: 0.03, error_2: 0.1, details: { item: 12 }, amount: 1 },
 			{ error: 0.03, error_2: 0.1, details: { item: 12, status: 400 }, amount: 1 },

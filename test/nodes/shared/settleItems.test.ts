@@ -150,7 +150,12 @@ describe.each([
 				json: {
 					...jsonOf([output[1]!])[0],
 					error: `The API node ignored the record. The response said: multiple lookup matches.`,
-					details: { item: 1, endpoint: endpointId, detail: 'MULTIPLE_LOOKUP_MATCHES' },
+					details: {
+						item: 1,
+						endpoint: endpointId,
+						detail: 'MULTIPLE_LOOKUP_MATCHES',
+						source: 'n8n-nodes-dataiku',
+					},
 				},
 				pairedItem: { item: 1 },
 			});

@@ -77,7 +77,11 @@ export function axesOf(variation: Variation): Axis[] {
 /** Files and forms have numbers and booleans as texts. */
 export function valueOf(value: unknown, type: FieldSchema['type']): unknown {
 	if (typeof value !== 'string') return value;
-	if (type === 'number' || type === 'integer') return numberIn(value) ?? value;
+	if (type === 'number' || type === 'integer') {
+		const number = numberIn(value);
+		// The digits of a long integer go out as they are.
+		return number === undefined || (Number.isInteger(number) && !Number.isSafeInteger(number)) ? value : number;
+	}
 	return type === 'boolean' ? (booleanIn(value) ?? value) : value;
 }
 

@@ -1,5 +1,5 @@
 import { closeNames, type FieldSchema, InvalidCallError, type JsonObject } from '../../client';
-import { columnNames } from '../shared/records';
+import { columnNames, fieldAt } from '../shared/records';
 import { axesOf, booleanIn, type Direction, numberIn, valueOf, type Variation } from './axes';
 import type { Axis } from './VariantSearch';
 
@@ -32,12 +32,18 @@ export interface Limits {
  */
 export function axesFor(
 	record: JsonObject,
-	{ documented, features, locked }: Limits,
+	limits: Limits,
 	fields: readonly FieldSchema[],
 	fits: (changed: JsonObject) => boolean,
 	remark: (what: string) => void,
 ): Axis[] {
+	const { documented } = limits;
 	const byName = new Map(fields.map((field) => [field.name, field]));
+	// A field that was dragged from the input has its own name in the record.
+	const nameOf = (path: string) =>
+		byName.has(path) || Object.hasOwn(record, path) ? path : fieldAt(record, path).name;
+	const features = limits.features.map((row) => ({ ...row, name: nameOf(row.name) }));
+	const locked = limits.locked.map(nameOf);
 	const unknown = features.find(({ name }) => !byName.has(name) && !Object.hasOwn(record, name));
 	if (unknown) throw new InvalidCallError(`'${unknown.name}' in "Features to Vary" is not a feature of the record`);
 	const isNamed = new Set(features.map(({ name }) => name));

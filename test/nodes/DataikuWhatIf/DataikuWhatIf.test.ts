@@ -167,6 +167,28 @@ describe('the output', () => {
 		]);
 	});
 
+	it('locks and varies a field by the path with which it was dragged from the input', async () => {
+		score(byAmount);
+		const [feature] = (amounts.variedFeatures).feature;
+		const parameters = {
+			...{ include: 'selected', includeFields: 'body.amount, body.hour', vary: 'defined' },
+			...varied({ ...feature, name: 'body.amount' }, { name: 'body.hour', min: 0, max: 23 }),
+			lockedFeatures: 'body.hour',
+		};
+		const { output, hints } = await whatIf(parameters, [{ body: { amount: 800, hour: 3 } }]);
+		expect(jsonOf(output)[0]).toMatchObject({ suggested_change: 'amount: 800 → 500' });
+		expect(hints).toEqual([]);
+		expect(variants().every(({ hour }) => hour === 3)).toBe(true);
+	});
+
+	it('sends the digits of a listed integer that a number would round', async () => {
+		const long = '9007199254740993';
+		score(({ id }) => ({ prediction: id === long ? 'legitimate' : 'fraud' }));
+		const row = varied({ name: 'id', values: `5, ${long}` });
+		const { output } = await whatIf({ vary: 'defined', ...row }, [{ id: 7 }]);
+		expect(jsonOf(output)[0]).toMatchObject({ suggested_changes: [{ feature: 'id', from: 7, to: long }] });
+	});
+
 	it('tells of the rule that decided every variant', async () => {
 		const override = { ruleMatched: true, appliedRule: 'blocked', predictionChanged: true };
 		score((features) => ({ ...byAmount(features), prediction: 'fraud', override }));

@@ -1,4 +1,4 @@
-import type { IDataObject } from 'n8n-workflow';
+import type { IDataObject, INodeExecutionData } from 'n8n-workflow';
 import { hadNotFinite, heldNumber, type JsonObject, type ResponseHead, setOwn } from '../../client';
 import { isObject } from '../shared/isObject';
 import type { ItemCall } from '../shared/callItems';
@@ -15,7 +15,7 @@ interface Table {
 }
 
 /** What a response is turned into, one JSON object per item. */
-type QueryOutput = (response: unknown, how: QueryOutputOptions) => IDataObject[];
+type QueryOutput = (response: unknown, how: QueryOutputOptions) => Iterable<IDataObject>;
 interface QueryOutputOptions {
 	headers: ResponseHead['headers'];
 	/** Converts each value of a row. */
@@ -25,11 +25,15 @@ interface QueryOutputOptions {
 /** Names of columns as keys of one object: those of the same name are told apart as `id`, `id_2`, `id_3`. */
 function distinctColumns(names: readonly string[]): string[] {
 	const taken = new Set(names);
-	const seen = new Set<string>();
+	const next = new Map<string, number>();
 	return names.map((name) => {
+		let n = next.get(name);
 		let key = name;
-		for (let n = 2; seen.has(key) || (key !== name && taken.has(key)); n++) key = `${name}_${n}`;
-		seen.add(key);
+		if (n !== undefined) {
+			while (taken.has((key = `${name}_${n}`))) n++;
+			taken.add(key);
+		}
+		next.set(name, (n ?? 1) + 1);
 		return key;
 	});
 }
@@ -54,7 +58,7 @@ function objectOf(keys: readonly string[], row: readonly unknown[]): IDataObject
 const isUpdate = (response: unknown): response is JsonObject => isObject(response) && 'updatedRows' in response;
 
 /** A response of a shape that is not documented is not guessed at; nor is it an error, since the statement has run. */
-function known(response: unknown, ofTable: (table: Table) => IDataObject[]): IDataObject[] {
+function known(response: unknown, ofTable: (table: Table) => Iterable<IDataObject>): Iterable<IDataObject> {
 	const table = tableOf(response);
 	if (table && (table.columns.length > 0 || !isUpdate(response))) return ofTable(table);
 	return [isUpdate(response) ? { updatedRows: response.updatedRows as number } : { result: response as IDataObject }];
@@ -62,9 +66,11 @@ function known(response: unknown, ofTable: (table: Table) => IDataObject[]): IDa
 
 const outputs: Record<string, QueryOutput> = {
 	perRow: (response, { cell }) =>
-		known(response, ({ columns, rows }) => {
-			const keys = distinctColumns(columns);
-			return rows.map((row) => objectOf(keys, cell ? row.map(cell) : row));
+		known(response, function* ({ columns, rows }) {
+			const width = rows.reduce((most, { length }) => Math.max(most, length), columns.length);
+			const others = Array.from({ length: width - columns.length }, (_, n) => `column_${columns.length + n + 1}`);
+			const keys = distinctColumns([...columns, ...others]);
+			for (const row of rows) yield objectOf(keys, cell ? row.map(cell) : row);
 		}),
 	perQuery: (response, { cell }) =>
 		known(response, ({ columns, rows }) => [{ columns, rows: cell ? rows.map((row) => row.map(cell)) : rows }]),
@@ -101,8 +107,17 @@ export function queryCall(execution: Execution): (itemIndex: number) => ItemCall
 		return async (session, endpointId, record, options) => {
 			const response = await session.sqlQuery(endpointId, record, { ...options, onResponse });
 			if (hadNotFinite(response)) execution.remark(notFiniteRead, itemIndex);
-			const rows = toRows(response, { headers, cell });
-			if (rows.length === 0) execution.remark('No rows found', itemIndex);
+			const items: INodeExecutionData[] = [];
+			let own: string[] | undefined;
+			for (const json of toRows(response, { headers, cell })) {
+				const turn = execution.turn();
+				if (turn) await turn;
+				own ??= Object.keys(json);
+				const item = successItem(source ? withRest(json, source.json) : json, itemIndex, source);
+				if (output !== 'fullResponse') execution.columns.add(item, own);
+				items.push(item);
+			}
+			if (items.length === 0) execution.remark('No rows found', itemIndex);
 			if (output !== 'fullResponse' && !tableOf(response) && !isUpdate(response)) {
 				execution.remark(
 					'The response holds neither columns and rows nor a number of updated rows: it is in "result" as it came',
@@ -117,12 +132,7 @@ export function queryCall(execution: Execution): (itemIndex: number) => ItemCall
 					itemIndex,
 				);
 			}
-			const own = Object.keys(rows[0] ?? {});
-			return rows.map((json) => {
-				const item = successItem(source ? withRest(json, source.json) : json, itemIndex, source);
-				if (output !== 'fullResponse') execution.columns.add(item, own);
-				return item;
-			});
+			return items;
 		};
 	};
 }

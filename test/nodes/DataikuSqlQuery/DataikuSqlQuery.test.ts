@@ -61,6 +61,14 @@ describe('a query', () => {
 		expect(Object.entries(output[0]!.json)).toEqual(keys.map((key, n) => [key, String(n)]));
 	});
 
+	it('keeps the values of a row that has more than there are columns', async () => {
+		answer({ columns: ['a', 'column_3'], rows: [['1'], ['1', '2', '3', '4']] });
+		expect(jsonOf((await query('any', [{}])).output)).toEqual([
+			{ a: '1', column_3: null, column_3_2: null, column_4: null },
+			{ a: '1', column_3: '2', column_3_2: '3', column_4: '4' },
+		]);
+	});
+
 	it('takes columns that are described by objects', async () => {
 		answer({
 			columns: [

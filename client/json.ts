@@ -21,8 +21,9 @@ const longInteger = /^\d{16}|[^\d.]\d{16}/;
 /** Whole integers of 16 digits or more, also those inside strings. */
 const longIntegers = /(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g;
 
-/** What may be a number that JavaScript takes for infinite. */
-const mayBeInfinite = /\de\+?\d{3}|\d{309}/i;
+/** What may be a number that JavaScript takes for infinite. Two patterns: as one, they take as long as parsing. */
+const hugeExponent = /e\+?\d{3}/i;
+const hugeInteger = /[^\d.]\d{309}/;
 
 /** NaN, Infinity and -Infinity as values, which Python's json writes and reads though JSON has no such numbers. */
 const notFinite = /(?<=[[,:\s])-?(?:NaN|Infinity)(?=\s*[,\]}])/g;
@@ -105,7 +106,7 @@ export function parseResponse(text: string): unknown {
 	} catch {
 		return parseLeniently(text);
 	}
-	if (mayBeInfinite.test(text)) nullNotFinite(parsed);
+	if (hugeExponent.test(text) || hugeInteger.test(text)) nullNotFinite(parsed);
 	return parsed;
 }
 

@@ -74,7 +74,7 @@ try {
 
 	const { messages, pkg } = await publint({ pkgDir: unpacked, pack: false, strict: true });
 	const problems = [
-		// The client is no pattern of the scan's, which sees it compiled only: its sources are held to the same rules.
+		// The scan has no pattern for the client and sees only its compiled form: its sources are held to the same rules.
 		...(await scan(repository, [
 			...SOURCE_FILE_PATTERNS,
 			...(existsSync(path.join(repository, 'client')) ? ['client/**/*.ts'] : []),

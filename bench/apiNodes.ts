@@ -18,7 +18,7 @@ export interface ApiNodes {
 export const sharedLatencyMs = 50;
 
 /**
- * API nodes in a process of their own, so that their work does not count as a client's.
+ * API nodes in their own process, so that their work does not count as a client's.
  *
  * @param node the Node.js that runs them: the newest, which takes half the time of Node.js 20, so that they hide the least
  */

@@ -21,7 +21,7 @@ const python3 = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
 const predict = '/public/api/v1/demo/fraud/predict';
 const times: Record<string, number> = {};
 
-/** n8n's HTTP Request node of the installed n8n, as a package of its own: to load all of n8n's nodes takes minutes. */
+/** n8n's HTTP Request node of the installed n8n, as its own package: to load all of n8n's nodes takes minutes. */
 function httpRequestPackage(): string {
 	const folder = path.join(RUNTIME, 'http-request');
 	const node = 'n8n/node_modules/n8n/node_modules/n8n-nodes-base/dist/nodes/HttpRequest/HttpRequest.node.js';

@@ -175,7 +175,7 @@ export abstract class ApiNodeMethods {
 
 	/**
 	 * Like `predictRecords`, `predictEffects`, `lookupRecords` and `forecast`, for any number of records, in batches, each
-	 * record with an outcome of its own: one bad record does not take the others with it, however the API node refuses it.
+	 * record with its own outcome: one bad record does not take the others with it, however the API node refuses it.
 	 *
 	 * @param records `{ features, context? }`, `{ data, context? }` for lookup, the lines of one series for forecast
 	 * @returns as many outcomes as records, in their order; a series' result is `{ results }`, one for each step
@@ -334,7 +334,7 @@ export abstract class ApiNodeMethods {
 	}
 }
 
-/** What a call resolves with, after its caller was told of the rest. */
+/** What a call resolves with, once `onResponse` has received the rest. */
 function valueOf({ value, head }: ApiResponse, { onResponse }: CallOptions): unknown {
 	if (onResponse) tell(onResponse, head());
 	return value;
@@ -343,7 +343,7 @@ function valueOf({ value, head }: ApiResponse, { onResponse }: CallOptions): unk
 function fitting<Response>(response: unknown, fits: boolean): Response {
 	if (fits) return response as Response;
 	const advice = 'Check that the endpoint is of the kind that this method calls.';
-	throw new ResponseError('The response does not fit the request', { advice }, 'misfit');
+	throw new ResponseError('The response does not match the request', { advice }, 'misfit');
 }
 
 function requireList(records: unknown): void {

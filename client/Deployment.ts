@@ -92,14 +92,14 @@ export class Deployment {
 		const meanings: Record<number, { message: string; advice: string }> = {
 			401: {
 				message: `${error.instance} refused the DSS API key (401)`,
-				advice: 'Check the DSS API key: a key of the service is not one of DSS.',
+				advice: 'Check the DSS API key: a key of an API service is not a DSS key.',
 			},
 			403: {
-				message: `${error.instance} does not let the DSS API key read deployment '${this.#id}' (403)`,
-				advice: 'Give the key the permission "Read" on the deployment.',
+				message: `${error.instance} does not allow the DSS API key to read deployment '${this.#id}' (403)`,
+				advice: 'Give the key the "Read" permission on the deployment.',
 			},
 			404: {
-				message: `The API Deployer has no OpenAPI document of deployment '${this.#id}' (404)`,
+				message: `The API Deployer has no OpenAPI document for deployment '${this.#id}' (404)`,
 				advice: 'Check the DSS URL and the deployment ID. Endpoints without documentation have no document.',
 			},
 		};

@@ -18,7 +18,7 @@ export class Session extends ApiNodeMethods {
 
 	/**
 	 * Sends nothing new: what waits ends with a CancelledError, what is on the wire may come to its end. The `signal` of the
-	 * session ends that, too.
+	 * session ends the wait, too.
 	 */
 	stop(): void {
 		this.#state.caller.stopping.cancel(new CancelledError('The session was stopped'));

@@ -20,7 +20,7 @@ export class SessionState {
 		return this.pieces++;
 	}
 
-	/** Sends the parts that the search wants to be sent now, whosever they are. */
+	/** Sends the parts that the search wants to be sent now, no matter whose they are. */
 	sendNext(): void {
 		for (let part = this.search.next(); part; part = this.search.next()) void part.line.owner.attempt(part);
 	}

@@ -135,7 +135,7 @@ export class CancelledError extends ApiNodeError {
 	override readonly name = 'CancelledError';
 
 	/** @param signal the one that was aborted: its reason is the error's `cause` */
-	constructor(message = 'The call was cancelled', signal?: AbortSignal) {
+	constructor(message = 'The call was canceled', signal?: AbortSignal) {
 		super(message, {}, signal && { cause: signal.reason as unknown });
 	}
 

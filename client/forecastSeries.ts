@@ -124,14 +124,14 @@ function otherSeries(columns: readonly string[], key: string, result: JsonObject
 	const identifier = identifierIn(result);
 	if (!isIdentified(result, columns)) {
 		const theirs = Object.keys(identifier).join(', ') || 'nothing';
-		const advice = `The model identifies its series by ${theirs}: correct the identifier columns.`;
-		return new ApiNodeError(`The forecast is not of the series that ${columns.join(', ')} identify`, { advice });
+		const advice = `The model identifies series by ${theirs}. Correct the identifier columns.`;
+		return new ApiNodeError(`The model does not identify series by ${columns.join(', ')}`, { advice });
 	}
 	const values = columns.length === 1 ? [key] : (JSON.parse(key) as string[]);
 	const shown = (valueOf: (column: string, n: number) => unknown) =>
 		columns.map((column, n) => `${column}=${shortened(textOf(valueOf(column, n)), 60)}`).join(', ');
 	const [theirs, ours] = [shown((column) => identifier[column]), shown((_column, n) => values[n])];
-	return new ApiNodeError(`The response names series ${theirs}, the request ${ours}`, {
-		advice: 'It is not clear which series is meant: send the identifiers as the model knows them.',
+	return new ApiNodeError(`The response names series ${theirs}, but the request named ${ours}`, {
+		advice: 'It is not clear which series is meant. Send the identifiers exactly as the model knows them.',
 	});
 }

@@ -25,10 +25,10 @@ export function requestSettings(options: DispatchOptions & ExplanationOptions): 
 		throw new InvalidCallError(`The explanation method must be ICE or SHAPLEY, not '${String(method)}'`);
 	}
 	if (count !== undefined && !(Number.isInteger(count) && count >= 1)) {
-		throw new InvalidCallError(`The number of explanations must be a whole number from 1, not '${String(count)}'`);
+		throw new InvalidCallError(`The number of explanations must be a positive integer, not '${String(count)}'`);
 	}
 	if (steps !== undefined && !(Number.isInteger(steps) && steps >= 25 && steps <= 1000)) {
-		throw new InvalidCallError(`The Monte Carlo steps must be a whole number from 25 to 1000, not '${String(steps)}'`);
+		throw new InvalidCallError(`The Monte Carlo steps must be an integer from 25 to 1000, not '${String(steps)}'`);
 	}
 	if (Object.keys(explanations).length > 0) settings.explanations = explanations;
 	if (options.forcedGeneration !== undefined) settings.dispatch = { forcedGeneration: options.forcedGeneration };
@@ -44,12 +44,12 @@ export function jsonText(value: unknown): string {
 	} catch (error) {
 		throw notForJson(String((error as Error | undefined)?.message ?? error), { cause: error });
 	}
-	if (text === undefined) throw notForJson('it is, or its toJSON gives, no value');
+	if (text === undefined) throw notForJson('it is undefined, or its toJSON returns undefined');
 	return text;
 }
 
 function notForJson(why: string, options?: ErrorOptions): InvalidCallError {
-	return new InvalidCallError(`JSON cannot hold what was given: ${why}`, {}, options);
+	return new InvalidCallError(`The value cannot be converted to JSON: ${why}`, {}, options);
 }
 
 /** Body of a single-record action, from a record such as `{"features": {}, "context": {}}`. */

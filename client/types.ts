@@ -3,7 +3,7 @@ import type { CallOptions } from './traffic/Transport';
 /** Any JSON object. */
 export type JsonObject = Record<string, unknown>;
 
-/** What a response says besides its body. */
+/** What a response contains in addition to its body. */
 export interface ResponseHead {
 	/** 200 to 299: a function may choose its own. */
 	status: number;

@@ -80,7 +80,7 @@ export class DataikuApiNodeApi implements ICredentialType {
 	];
 
 	/**
-	 * Lets n8n's HTTP Request node use the credential; our nodes have a client of their own. A function, as n8n's declarative
+	 * Lets n8n's HTTP Request node use the credential; our nodes have their own client. A function, as n8n's declarative
 	 * way would send an empty header where there is nothing to send.
 	 */
 	async authenticate(

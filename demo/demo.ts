@@ -119,7 +119,7 @@ export async function examples(folder = EXAMPLES): Promise<Example[]> {
 	return all.sort((a, b) => parseInt(a.name) - parseInt(b.name));
 }
 
-/** Whoever signs in to n8n can run code on this machine, so the password is not one that everybody knows. */
+/** Anyone who signs in to n8n can run code on this machine, so the password is not one that everybody knows. */
 async function ownerOf(userFolder: string): Promise<Owner> {
 	const file = path.join(userFolder, 'owner.json');
 	const known = await readFile(file, 'utf8').catch(() => undefined);

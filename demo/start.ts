@@ -85,7 +85,7 @@ async function choosePort(option: string, text: string | undefined, purpose: str
 	if (text === undefined) return await detect({ hostname });
 	const port = Number(text);
 	if (!/^\d+$/.test(text) || port < 1 || port > 65_535) {
-		throw new Error(`--${option} must be a whole number from 1 to 65535, not ${text}`);
+		throw new Error(`--${option} must be an integer from 1 to 65535, not ${text}`);
 	}
 	const free = await detect({ port, hostname });
 	if (free === port) return port;
@@ -132,7 +132,7 @@ The workflow that has just run:
   sign in with   ${owner.email}   ${owner.password}
   all examples:  ${n8n.url}/home/workflows
 
-For a credential of your own, and for other clients, the API node has
+For your own credential, and for other clients, the API node has
   URL ${apiNode.url}   Service ID demo   API Key demo-key
 
 Score a payment in real time:

@@ -49,7 +49,7 @@ interface OpenBatch {
 	bytes: number;
 }
 
-/** Records that wait for their batch to fill; when each has a target of its own, the oldest batches go early. */
+/** Records that wait for their batch to fill; when each has its own target, the oldest batches go early. */
 const mostWaiting = 10_000;
 /** Bytes of records without an outcome, wherever they wait: records may hold files. */
 const mostUnsettledBytes = 32 * 1024 * 1024;
@@ -109,7 +109,7 @@ export class RecordBatcher implements SearchOwner {
 				checkSeries(record as readonly JsonObject[], target.options.identifierColumns);
 		} catch (error) {
 			tell(onOutcome, { error: error as InvalidCallError });
-			// Nothing may be under way that would wake whoever waits for outcomes.
+			// Nothing may be under way that would wake the code that waits for outcomes.
 			this.wake();
 			return undefined;
 		}
@@ -277,8 +277,8 @@ export class RecordBatcher implements SearchOwner {
 		if (!own) {
 			const got = fits ? `${list.length} results` : 'no list of results';
 			throw new ResponseError(
-				`The response does not fit the request: ${got} for ${items.length === 1 ? 'one record' : `${items.length} records`}`,
-				{ advice: 'No result was assigned. Check that the endpoint is of the kind that is called.' },
+				`The API node returned ${got} for ${items.length === 1 ? 'one record' : `${items.length} records`}`,
+				{ advice: 'No result was used. Check that the endpoint is of the expected kind.' },
 				'misfit',
 			);
 		}
@@ -325,10 +325,10 @@ function distributed(results: JsonObject[], items: readonly Item[]): Array<JsonO
 function seriesIn({ target, series }: OpenBatch, [first]: readonly JsonObject[]): string {
 	const { identifierColumns: columns = [] } = target.options;
 	if (columns.length === 0 && series.size > 0) {
-		throw new InvalidCallError('Several series need identifier columns that tell them apart');
+		throw new InvalidCallError('Several series require identifier columns');
 	}
 	const key = seriesKey(columns, first ?? {});
-	if (series.has(key)) throw new InvalidCallError(`Two of the series have the same ${columns.join(', ')}`);
+	if (series.has(key)) throw new InvalidCallError(`Two series have the same ${columns.join(', ')}`);
 	series.add(key);
 	return key;
 }
@@ -337,7 +337,7 @@ function seriesIn({ target, series }: OpenBatch, [first]: readonly JsonObject[])
 function checkSeries(lines: readonly JsonObject[], columns: readonly string[] = []): void {
 	const key = seriesKey(columns, lines[0]!);
 	if (lines.some((line) => seriesKey(columns, line) !== key)) {
-		throw new InvalidCallError(`The lines of a series differ in ${columns.join(', ')}`);
+		throw new InvalidCallError(`The rows of a series differ in ${columns.join(', ')}`);
 	}
 }
 

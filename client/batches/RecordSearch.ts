@@ -96,7 +96,7 @@ export class RecordSearch<Item, Owner extends SearchOwner, Failure> {
 	private probed: Line<Item, Owner> | undefined;
 
 	/**
-	 * @param fail told of each record that fails; `untried` when it was given up without having been sent alone
+	 * @param fail called for each record that fails; `untried` if the record was never sent on its own
 	 * @param random from 0 to below 1
 	 */
 	constructor(

@@ -88,7 +88,7 @@ export function batchTarget<Name extends RecordOperation>(
 ): BatchTarget<Name> {
 	const { batchSize = 100, maxBodyBytes = 512 * 1024 } = options;
 	checkRange('batchSize', batchSize, 1);
-	if (!Number.isInteger(batchSize)) throw new InvalidCallError(`'batchSize' must be a whole number, not ${batchSize}`);
+	if (!Number.isInteger(batchSize)) throw new InvalidCallError(`'batchSize' must be an integer, not ${batchSize}`);
 	checkRange('maxBodyBytes', maxBodyBytes, 1);
 	limitsOf(options);
 	const path = endpointPath(options.serviceId ?? serviceId, endpointId);

@@ -62,7 +62,9 @@ export class ServiceDocument {
 	constructor(json: unknown) {
 		const version = own(json, 'swagger') ?? own(json, 'openapi');
 		if (!isObject(json) || typeof version !== 'string' || !/^[23]\b/.test(version)) {
-			throw new InvalidCallError('No OpenAPI document: it must be an object with "swagger": "2.0" or "openapi": "3.…"');
+			throw new InvalidCallError(
+				'Not an OpenAPI document: it must be an object with "swagger": "2.0" or "openapi": "3.…"',
+			);
 		}
 		const paths = own(json, 'paths');
 		if (!isObject(paths)) throw new InvalidCallError('The OpenAPI document has no object "paths"');

@@ -37,11 +37,11 @@ export function misfitWords(misfit: Misfit, { id, operation }: Pick<EndpointSche
 		case 'lost':
 			return `${nameIn(misfit.field)} is NaN, Infinity or an invalid date, which JSON does not know: it goes out as null`;
 		case 'empty':
-			return 'the record holds no value';
+			return 'the record contains no values';
 		case 'none':
 			return `the record has none of the ${noun}s of ${id}: ${listed(misfit.fields)}`;
 		case 'unknown':
-			return `${nameIn(misfit.field)} is no ${noun} of ${id}: did you mean ${nameIn(misfit.suggestion)}?${
+			return `'${id}' has no ${noun} ${nameIn(misfit.field)}: did you mean ${nameIn(misfit.suggestion)}?${
 				looksSame(misfit.field, misfit.suggestion)
 					? ' They look the same, but their letters are encoded differently'
 					: ''
@@ -49,7 +49,7 @@ export function misfitWords(misfit: Misfit, { id, operation }: Pick<EndpointSche
 	}
 }
 
-/** As names of files on a Mac and what people type do: an accent may be a character of its own. */
+/** As names of files on a Mac and what people type do: an accent may be its own character. */
 const looksSame = (name: string, other: string) => name.normalize() === other.normalize();
 
 function nameIn(field: string): string {

@@ -1,4 +1,4 @@
-/** A smaller body that is refused with 413 is no sign of a limit on the way: proxies commonly allow 1 MB. */
+/** A smaller body that is refused with 413 does not show a limit on the way: proxies commonly allow 1 MB. */
 const leastLearntFrom = 64 * 1024;
 /** A success: 35 of them double the limit, so that a limit that still holds costs a refusal in so many requests. */
 const growth = 1.02;

@@ -97,16 +97,16 @@ export class Call implements QueuedCall {
 	notAnswered(silentMs: number, pauseMs = 0): ApiNodeError {
 		if (pauseMs > 0) {
 			if (this.failure) return tooLate(this.failure, pauseMs, Math.max(0, this.left));
-			const message = `The endpoint asked for a pause of ${seconds(pauseMs)}, longer than this call can wait, so this request was not sent`;
+			const message = `The endpoint asked for a pause of ${seconds(pauseMs)}, which is longer than this call can wait, so this request was not sent`;
 			return new TimeoutError(message, { attempts: 0, advice: 'Try again after the pause.' }, false);
 		}
 		if (this.failure && silentMs < 1_000) return tooLate(this.failure, 0, 0);
-		const advice = `The endpoint answered nobody for ${seconds(silentMs)}, and was not waited for any longer.`;
+		const advice = `The endpoint did not respond to any request for ${seconds(silentMs)}.`;
 		if (this.failure) return advised(this.failure, advice);
 		const message = `The endpoint has not responded for ${seconds(silentMs)}, so this request was not sent`;
 		return new TimeoutError(
 			message,
-			{ attempts: 0, advice: 'Check that the API node is up and not overloaded.' },
+			{ attempts: 0, advice: 'Check that the API node is running and not overloaded.' },
 			false,
 		);
 	}
@@ -128,7 +128,7 @@ export class Call implements QueuedCall {
 		this.failedAt = now;
 		// An attempt that the deadline cut short says less than what came before it.
 		if (this.left <= 0 && failure instanceof TimeoutError && this.failure)
-			throw this.failure.withAdvice('No time was left for another try.', this.attempts);
+			throw this.failure.withAdvice('No time was left for another attempt.', this.attempts);
 		this.failure = failure;
 		if (this.stopping.reason) throw failure;
 		if (!isRetryable(failure, this.rule.repeatable, this.history)) throw failure;
@@ -181,7 +181,7 @@ export class Call implements QueuedCall {
 /** Waiting for a token took as long as the call had left. */
 export function noToken(tokens: TokenSource | undefined, ms: number, attempts: number): TimeoutError {
 	const { provider = 'of this session' } = tokens ?? {};
-	const advice = 'Check that the identity provider is up, and that this machine can reach it.';
+	const advice = 'Check that the identity provider is running and that this machine can reach it.';
 	const message = `The identity provider ${provider} issued no access token within ${seconds(ms)}`;
 	return new TimeoutError(message, { attempts, advice }, false);
 }
@@ -193,8 +193,8 @@ function tooLate(failure: ApiNodeError, asked: number, left: number): ApiNodeErr
 	return advised(
 		failure,
 		asked > 0 && asked >= left
-			? `It asked to wait ${seconds(asked)} before the next try, longer than the ${seconds(left)} left for this call.`
-			: 'No time was left for another try.',
+			? `The response asked for a pause of ${seconds(asked)}, but only ${seconds(left)} were left for this call.`
+			: 'No time was left for another attempt.',
 	);
 }
 

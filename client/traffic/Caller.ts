@@ -62,7 +62,7 @@ export interface CallerOptions extends Credential {
 	onEvent?: Listener;
 }
 
-/** What ends a call, until it has ended by itself. */
+/** What ends a call before it completes. */
 export interface CallScope {
 	/** Ends what is not on the wire. */
 	readonly stopping: Cancellation;

@@ -72,22 +72,22 @@ export class Circuit {
 		if (kept) this.keptUntil = Math.max(this.keptUntil, now + asked);
 		// An endpoint that has been down for longer than anybody waits would hold up those who come by asking for more.
 		const bearable = Math.min(longestUnprobedMs, Math.max(0, failingSince + patienceMs - now));
-		const heeded = Math.min(asked, kept ? asked : bearable);
+		const respected = Math.min(asked, kept ? asked : bearable);
 		if (state.name === 'closed') {
 			const failures = state.failures + 1;
-			if (failures >= failuresToOpen) return this.open(now, Math.max(backoff(1), heeded), 1, failingSince);
-			if (heeded > 0) return this.open(now, heeded, 0, failingSince);
+			if (failures >= failuresToOpen) return this.open(now, Math.max(backoff(1), respected), 1, failingSince);
+			if (respected > 0) return this.open(now, respected, 0, failingSince);
 			this.state = { name: 'closed', failures, failingSince };
 			return undefined;
 		}
 		if (state.name === 'open') {
-			state.until = Math.max(state.until, now + heeded);
+			state.until = Math.max(state.until, now + respected);
 			return undefined;
 		}
 		// One that was under way when the circuit opened is no news.
 		if (startedAt < state.openedAt) return undefined;
 		const openings = state.openings + 1;
-		return this.open(now, Math.max(backoff(openings), heeded), openings, failingSince);
+		return this.open(now, Math.max(backoff(openings), respected), openings, failingSince);
 	}
 
 	private open(now: number, ms: number, openings: number, failingSince: number): number {

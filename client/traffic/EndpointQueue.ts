@@ -34,7 +34,7 @@ export interface Slot {
 	readonly startedAt: number;
 	/** The one request that a failing pool lets through. */
 	readonly probe: boolean;
-	/** Milliseconds that the call waited for an endpoint which answered nobody meanwhile. */
+	/** Milliseconds that the call waited for an endpoint that responded to no request meanwhile. */
 	readonly silentMs: number;
 }
 
@@ -55,7 +55,7 @@ class Turn {
 	leftAt = -Infinity;
 	/** Retries that an empty budget does not take from a caller that has just begun. */
 	ownRetries = 3;
-	/** Failures that have not yet come through to whoever made the call: he may want nothing more to be sent. */
+	/** Failures that the caller does not know of yet: it may want to send nothing more. */
 	unheard = 0;
 	private failing: { since: number; last: number; longest: number } | undefined;
 
@@ -105,11 +105,11 @@ class Turn {
 /**
  * Where the calls to one endpoint wait for room. Callers take turns, one request each, however many calls each of them has
  * waiting; the calls of one caller are served in the order of its work. A caller that has as many requests in
- * flight as it allows keeps its place and is passed over.
+ * flight as it allows keeps its place and is skipped.
  */
 export class EndpointQueue {
 	readonly pools: readonly PipelinePool[];
-	/** When a request to the endpoint was last answered, whoever had sent it. */
+	/** When a request to the endpoint last got a response, for any session. */
 	answeredAt = -Infinity;
 	private readonly poolOf = new Map<Instance, PipelinePool>();
 	private readonly turns = new WeakMap<Caller, Turn>();
@@ -182,7 +182,7 @@ export class EndpointQueue {
 		return turn;
 	}
 
-	/** Whether a caller waits no longer for the endpoint, which answers nobody. */
+	/** Whether a caller no longer waits for the endpoint, which responds to no request. */
 	hasGivenUp(caller: Caller, now: number): boolean {
 		return (this.turnOf(caller).patienceEnds(this.answeredAt) ?? Infinity) <= now;
 	}

@@ -20,7 +20,7 @@ import { type Instance, Instances, type Liveness } from './Instances';
 export interface TransportOptions extends ConnectionOptions, Credential {
 	/** URL of the API node, with a path prefix or not; several instances as a list, or separated by commas. */
 	url: string | readonly string[];
-	/** Told what the client does of its own accord, on behalf of whichever session. */
+	/** Told what the client does by default, on behalf of whichever session. */
 	onEvent?: (event: ClientEvent) => void;
 }
 
@@ -246,7 +246,7 @@ export class Transport {
 		await Promise.all(this.instances.all.map(async ({ connections }) => await connections.destroy()));
 	}
 
-	/** Work for a caller begins, which is among those to be told of instances until it ends. */
+	/** Work for a caller begins. Until it ends, the caller gets the events of instances. */
 	begin(caller: Caller, signal: AbortSignal | undefined): CallScope {
 		if (this.ended && !this.callers.has(caller)) throw this.ended;
 		const scope = caller.begin(this.callers, signal);
@@ -281,7 +281,7 @@ export class Transport {
 		const token = tokens.get();
 		if (typeof token === 'string') return token;
 		const soon = new Promise<undefined>((resolve) => this.clock.soon(() => resolve(undefined)));
-		// Whoever asks next is told why there is none.
+		// The next call gets the reason why there is none.
 		return await Promise.race([token.catch(() => undefined), soon]);
 	}
 
@@ -373,7 +373,7 @@ type AttemptLimits = Pick<AttemptContext, 'timeout' | 'maxResponseBytes' | 'atte
 
 /**
  * How long a request waited for a pipeline: API nodes say so in microseconds, in no public document. 0 where they do not, as
- * where a function responds by itself.
+ * where a function builds its own response.
  */
 function waitedMs(response: unknown, ofFunction: boolean): number {
 	const enveloped = isObject(response) && (!ofFunction || 'response' in response);

@@ -2,7 +2,7 @@ import { longestTimer } from '../checkRange';
 import { CancelledError } from '../errors';
 import type { Clock } from './clock';
 
-/** Something that ends work once and for good, and tells whoever waits. */
+/** Ends work once and permanently, and notifies its listeners. */
 export class Cancellation {
 	/** Why the work ended; undefined while it goes on. */
 	reason: CancelledError | undefined;

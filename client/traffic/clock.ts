@@ -1,6 +1,6 @@
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 
-/** Time as the traffic code sees it; a simulation brings a clock of its own. */
+/** Time as the traffic code sees it; a simulation brings its own clock. */
 export interface Clock {
 	/** Milliseconds on a clock that is never set back: the wall clock jumps, and durations must not. */
 	now(): number;

@@ -135,7 +135,7 @@ export class Connections {
 		idle.set(this, { count: this.sockets, since });
 		idleCount += this.sockets;
 		for (const [connections, each] of idle) {
-			// The others have closed by themselves.
+			// The others have already closed.
 			if (idleCount <= mostIdle && since - each.since < keepAliveMs) return;
 			connections.close();
 		}

@@ -1,9 +1,9 @@
 import { InvalidCallError } from '../errors';
 import type { SecretHeaders } from './secretHeaders';
 
-const ofCredential = 'the credential alone says who calls';
-const ofClient = 'the client sets it itself';
-const ofConnection = 'it concerns the connection, not the endpoint';
+const ofCredential = 'authentication is set in the credential';
+const ofClient = 'the client sets this header';
+const ofConnection = 'it applies to the connection, not to the endpoint';
 
 /** Headers that a call may not set, in lower case, and why. */
 const refused = new Map([
@@ -14,7 +14,7 @@ const refused = new Map([
 	['content-length', ofClient],
 	['content-type', ofClient],
 	['accept-encoding', ofClient],
-	['content-encoding', 'the body is sent as it is'],
+	['content-encoding', 'the body is sent uncompressed'],
 	['connection', ofConnection],
 	['proxy-connection', ofConnection],
 	['keep-alive', ofConnection],
@@ -40,7 +40,7 @@ export function callHeaders(given: Readonly<Record<string, string>> | undefined)
 	if (given === undefined) return none;
 	// A list, a Map and fetch's Headers would be taken for something without headers.
 	if (typeof given !== 'object' || given === null || Symbol.iterator in given) {
-		throw new InvalidCallError("'headers' must be an object of names and texts");
+		throw new InvalidCallError("'headers' must be an object of names and strings");
 	}
 	const headers = { ...given };
 	const names = new Set<string>();
@@ -55,11 +55,11 @@ export function callHeaders(given: Readonly<Record<string, string>> | undefined)
 function reasonAgainst(name: string, value: unknown, others: ReadonlySet<string>): string | undefined {
 	const key = name.toLowerCase();
 	if (refused.has(key)) return refused.get(key);
-	if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(key)) return 'its name may hold letters, digits and hyphens, and no space';
-	if (others.has(key)) return 'it is given twice';
-	if (typeof value !== 'string') return 'its value is not a text';
+	if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(key)) return 'its name may contain letters, digits and hyphens, but no spaces';
+	if (others.has(key)) return 'it appears twice';
+	if (typeof value !== 'string') return 'its value is not text';
 	if (/[\r\n\0]/.test(value)) return 'its value must be one line';
-	if (/[^\t\x20-\x7e\x80-\xff]/.test(value)) return 'its value holds a character that no header can';
+	if (/[^\t\x20-\x7e\x80-\xff]/.test(value)) return 'its value contains a character that is not allowed in a header';
 	return undefined;
 }
 

@@ -95,7 +95,7 @@ function unknown(encoding: string): DecodeError {
 function failureOf(error: NodeJS.ErrnoException, encoding: string): Error {
 	if (error instanceof ExchangeTooLarge) return error;
 	if (error.code === 'Z_BUF_ERROR') return new DecodeError('was cut off', true);
-	return new DecodeError(`is not the ${encoding} that its content-encoding says`);
+	return new DecodeError(`does not match its content-encoding ${encoding}`);
 }
 
 const charsetIn = /;\s*charset\s*=\s*["']?([^"';,\s]{1,40})/i;

@@ -14,7 +14,7 @@ export interface Location {
 
 /**
  * @param urls URLs of the instances: one text with commas, or a list; each with a path prefix or not. What follows the
- *   prefix in the URL of an endpoint, as Dataiku shows it for copying, is passed over.
+ *   prefix in the URL of an endpoint, as Dataiku shows it for copying, is ignored.
  * @throws InvalidCallError naming the text that is not an http or https URL
  */
 export function parseLocations(urls: string | readonly string[]): Location[] {
@@ -30,7 +30,7 @@ export function parseLocation(text: string, which: string): Location {
 	const url = URL.canParse(text) ? new URL(text) : undefined;
 	if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash) {
 		throw new InvalidCallError(
-			`${which} must look like https://host:port, beginning with https:// or http://, with a path or not, and without user, password, ? and #`,
+			`${which} must look like https://host:port. It may begin with http:// and contain a path, but no user, password, ? or #`,
 		);
 	}
 	const port = url.port || (url.protocol === 'https:' ? '443' : '80');
@@ -52,14 +52,14 @@ export function parseEndpointUrl(
 ): { serviceId: string; endpointId: string } {
 	const { origin, prefix, host, serviceId, endpointId } = parseLocation(pasted(text), "The endpoint's URL");
 	if (!instances.some((instance) => instance.origin === origin && instance.prefix === prefix)) {
-		const advice = 'The key goes nowhere else.';
-		throw new InvalidCallError(`The URL leads to ${host}${prefix}, which is not one of the API node's instances`, {
+		const advice = 'The key is sent only to these instances.';
+		throw new InvalidCallError(`The URL points to ${host}${prefix}, which is not one of the API node's instances`, {
 			advice,
 		});
 	}
 	if (serviceId && endpointId) return { serviceId, endpointId };
 	throw new InvalidCallError(
-		'The URL names no endpoint: it must look like https://host:port/public/api/v1/<service>/<endpoint>/predict',
+		'The URL contains no endpoint: it must look like https://host:port/public/api/v1/<service>/<endpoint>/predict',
 	);
 }
 
@@ -75,24 +75,26 @@ function pathSegment(id: unknown, what: string): string {
 		throw new InvalidCallError(`The ${what} is too long: it may have ${longestId} characters`);
 	}
 	if (trimmed === '.' || trimmed === '..' || /[/\\]/.test(trimmed)) {
-		throw new InvalidCallError(`The ${what} '${trimmed}' is not an id: it must not be '.' or '..' nor hold a slash`);
+		throw new InvalidCallError(
+			`The ${what} '${trimmed}' is not a valid ID: it cannot contain a slash, and cannot be '.' or '..'`,
+		);
 	}
 	// Half of a pair of UTF-16 code units has no URL encoding.
-	if (/\p{Surrogate}/u.test(trimmed)) throw new InvalidCallError(`The ${what} '${trimmed}' is not an id`);
+	if (/\p{Surrogate}/u.test(trimmed)) throw new InvalidCallError(`The ${what} '${trimmed}' is not a valid ID`);
 	return encodeURIComponent(trimmed);
 }
 
 /** Path of a service, relative to the instance's prefix. */
 export function servicePath(serviceId: string): string {
-	return `/public/api/v1/${pathSegment(serviceId, 'service id')}`;
+	return `/public/api/v1/${pathSegment(serviceId, 'service ID')}`;
 }
 
 /** Path of an endpoint of a service, relative to the instance's prefix. */
 export function endpointPath(serviceId: string, endpointId: string): string {
-	return `${servicePath(serviceId)}/${pathSegment(endpointId, 'endpoint id')}`;
+	return `${servicePath(serviceId)}/${pathSegment(endpointId, 'endpoint ID')}`;
 }
 
 /** Path of a deployment in the public API of DSS, relative to its prefix. */
 export function deploymentPath(deploymentId: string): string {
-	return `/public/api/api-deployer/deployments/${pathSegment(deploymentId, 'deployment id')}`;
+	return `/public/api/api-deployer/deployments/${pathSegment(deploymentId, 'deployment ID')}`;
 }

@@ -47,7 +47,7 @@ function unreadable(what: string): InvalidCallError {
 	);
 }
 
-/** What Node trusts by itself; before Node 22.15 it does not tell of NODE_EXTRA_CA_CERTS. */
+/** What Node trusts by default. Before Node 22.15, it does not include NODE_EXTRA_CA_CERTS. */
 function trusted(): readonly string[] {
 	const { getCACertificates } = tls as { getCACertificates?: (type: 'default') => string[] };
 	return getCACertificates?.('default') ?? rootCertificates;

@@ -26,7 +26,7 @@ import type { Redact } from './secretHeaders';
 
 const longestDetail = 500;
 
-/** What an error is told with, besides the failure itself. */
+/** What an error contains in addition to the failure itself. */
 export interface AttemptContext {
 	connections: Connections;
 	/** Requests sent for this call, this one included. */
@@ -38,9 +38,9 @@ export interface AttemptContext {
 }
 
 const unreachable: Record<string, string> = {
-	ECONNREFUSED: 'refused the connection: nothing listens there',
-	ENOTFOUND: 'could not be found: there is no host of that name',
-	EAI_AGAIN: 'could not be looked up just now',
+	ECONNREFUSED: 'refused the connection: no server listens on this port',
+	ENOTFOUND: 'could not be found: the host name cannot be resolved',
+	EAI_AGAIN: 'could not be resolved because DNS did not respond',
 	EHOSTUNREACH: 'cannot be reached: there is no route to it',
 	ENETUNREACH: 'cannot be reached: there is no route to it',
 	EADDRNOTAVAIL: 'cannot be reached from this machine',
@@ -53,7 +53,7 @@ const certificateCodes =
 
 const certificateAdvice: Record<string, string> = {
 	ERR_TLS_CERT_ALTNAME_INVALID: 'Use the host name that the certificate was issued for.',
-	CERT_HAS_EXPIRED: 'Have the certificate of the API node, or of its authority, renewed.',
+	CERT_HAS_EXPIRED: 'Renew the certificate of the API node or of its authority.',
 	CERT_NOT_YET_VALID: 'Check the clocks of this machine and of the API node.',
 };
 
@@ -64,7 +64,7 @@ export function fromExchangeFailure({ cause: error, sent }: ExchangeFailure, con
 	const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 	const details: ErrorDetails = { instance: host, attempts: context.attempts, code };
 	const proxyAdvice = proxied
-		? 'A proxy is set in the environment of this process (HTTP_PROXY, HTTPS_PROXY) and may be what failed. NO_PROXY names the hosts to reach without it.'
+		? 'A proxy is set in the environment of this process (HTTP_PROXY, HTTPS_PROXY) and may be the cause. To bypass it, add the host to NO_PROXY.'
 		: undefined;
 
 	if (error instanceof CancelledError) {
@@ -81,7 +81,7 @@ export function fromExchangeFailure({ cause: error, sent }: ExchangeFailure, con
 		const allowed = mebibytes > 0 ? `${mebibytes} MiB` : `${maxResponseBytes} bytes`;
 		return new ResponseError(
 			`The response of ${host} is larger than the ${allowed} allowed`,
-			{ ...details, advice: 'Ask for fewer records or rows at a time.' },
+			{ ...details, advice: 'Request fewer records or rows at a time.' },
 			'tooLarge',
 		);
 	}
@@ -97,7 +97,7 @@ export function fromExchangeFailure({ cause: error, sent }: ExchangeFailure, con
 	const fromProxy = /Proxy response \((\d+)\)|Proxy Authentication Required \((407)\)/.exec(error.message);
 	if (fromProxy) {
 		const status = fromProxy[1] ?? fromProxy[2];
-		const advice = `${status === '407' ? 'It wants a user and a password in HTTPS_PROXY or HTTP_PROXY. ' : ''}${proxyAdvice ?? ''}`;
+		const advice = `${status === '407' ? 'It requires a user and a password in HTTPS_PROXY or HTTP_PROXY. ' : ''}${proxyAdvice ?? ''}`;
 		const message = `The proxy refused to connect to ${host} (${status})`;
 		return new ConnectionError(message, { ...details, advice }, false, true, cause);
 	}
@@ -107,8 +107,8 @@ export function fromExchangeFailure({ cause: error, sent }: ExchangeFailure, con
 		const refused = code.includes('ALERT');
 		const message = refused ? `${host} refused the TLS connection` : `The certificate of ${host} was not accepted`;
 		const advice = refused
-			? 'Check whether it requires a client certificate, and that the right one is sent.'
-			: (certificateAdvice[code] ?? 'Add the certificate of the private authority to those that are trusted.');
+			? 'Check whether it requires a client certificate, and that the correct one is sent.'
+			: (certificateAdvice[code] ?? 'Add the certificate of the private authority to the trusted certificates.');
 		return new ConnectionError(message, { ...details, detail, advice }, false, true, cause);
 	}
 	if (code && unreachable[code]) {
@@ -117,12 +117,18 @@ export function fromExchangeFailure({ cause: error, sent }: ExchangeFailure, con
 	}
 	if (error instanceof LookupRefused) {
 		const detail = shortened(context.redact(error.message), longestDetail);
-		return new ConnectionError(`${host} must not be connected to`, { ...details, detail }, false, true, cause);
+		return new ConnectionError(
+			`${host} is blocked because its address is not allowed`,
+			{ ...details, detail },
+			false,
+			true,
+			cause,
+		);
 	}
 	// TLS 1.3 without the client certificate that is wanted, and http to a TLS port, look just the same.
 	const advice = responded
 		? undefined
-		: 'It has never responded: check http or https in the URL, and whether it requires a client certificate.';
+		: 'The host has never responded. Check whether the URL must begin with http or https, and whether the host requires a client certificate.';
 	const message = `${host} closed the connection without a complete response`;
 	// https to a port without TLS will not work in a while, either.
 	const noTls = !responded && /^(EPROTO|ERR_SSL_)/.test(code ?? '');
@@ -189,13 +195,13 @@ function meaningOf(response: WireResponse, host: string, redact: Redact): { mess
 		const shown = target && (target.host === 'relative' ? target.pathname : target.origin + target.pathname);
 		return {
 			message: `${host} redirects${shown ? ` to ${shown}` : ''} (${status})`,
-			advice: 'Redirects are not followed, so that no key goes elsewhere: use the final URL.',
+			advice: 'Redirects are not followed, so that the key is not sent to another host: use the final URL.',
 		};
 	}
 	const meanings: Record<number, { message: string; advice?: string }> = {
 		400: { message: `${host} refused the request (400)` },
 		422: { message: `${host} refused the request (422)` },
-		500: { message: `${host} failed on the request (500)` },
+		500: { message: `${host} failed to process the request (500)` },
 		401: {
 			message: `${host} refused the key or token (401)`,
 			advice: 'Check the key: it must belong to this service.',
@@ -226,7 +232,7 @@ function meaningOf(response: WireResponse, host: string, redact: Redact): { mess
 const byFirewall = (host: string) => ({
 	message: `A firewall in front of ${host} refused the request (403)`,
 	advice:
-		'Its page is not of the API node. A text in the record may look like an attack to the firewall: have it allow this URL.',
+		'The API node does not send web pages. A text in the record may look like an attack to the firewall. Allow this URL in the firewall.',
 });
 
 const isPage = (response: WireResponse) =>
@@ -251,7 +257,7 @@ function detailsOf(response: WireResponse, { connections, attempts, redact }: At
 /** Statuses that neither stand for an error of the record nor are common in front of an API node. */
 const mayBeChosen = (status: number) =>
 	status >= 400 && ![400, 401, 403, 413, 422, 429, 500, 502, 503, 504].includes(status);
-const chosenByModel = 'A custom model can choose this status itself: see its code.';
+const chosenByModel = 'A custom model can set this status. Check its code.';
 
 /**
  * The error for a response whose status is not 2xx.
@@ -285,8 +291,8 @@ export function fromStatus(
 
 /** The error for a 2xx response that holds an error. */
 export function errorInside(response: WireResponse, context: AttemptContext): ResponseError {
-	const advice = 'No result was assigned. Check that the endpoint is of the kind that is called.';
-	const message = 'The response does not fit the request';
+	const advice = 'No result was used. Check that the endpoint is of the expected kind.';
+	const message = 'The response does not match the request';
 	return new ResponseError(message, { ...detailsOf(response, context), advice }, 'misfit');
 }
 
@@ -308,7 +314,7 @@ export function tooMuch(
 	response: WireResponse,
 	context: AttemptContext,
 ): ResponseError {
-	return unread(message, response, context, reason, 'Ask for fewer records or rows at a time.');
+	return unread(message, response, context, reason, 'Request fewer records or rows at a time.');
 }
 
 /** The error for a 2xx response whose `content-encoding` cannot be undone. */
@@ -317,7 +323,7 @@ export function undecodable(
 	response: WireResponse,
 	context: AttemptContext,
 ): ResponseError {
-	const advice = 'Check the API node, and any proxy in front of it: the client asks for no compression.';
+	const advice = 'Check the API node, and any proxy in front of it: the client does not request compression.';
 	return unread(message, response, context, cutOff ? 'broken' : 'notJson', advice);
 }
 

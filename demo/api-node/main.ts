@@ -33,7 +33,7 @@ async function main() {
 function whole(name: string, value: string, max: number): number {
 	const number = Number(value);
 	if (value.trim() !== '' && Number.isInteger(number) && number >= 0 && number <= max) return number;
-	throw new Error(`--${name} must be a whole number up to ${max}, not ${value}`);
+	throw new Error(`--${name} must be an integer up to ${max}, not ${value}`);
 }
 
 main().catch((error: NodeJS.ErrnoException) => {

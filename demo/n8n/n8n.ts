@@ -28,7 +28,7 @@ export interface CredentialToImport {
 const READY_WITHIN_MS = 120_000;
 const STOPPED_WITHIN_MS = 10_000;
 
-/** The real n8n in a user folder of its own. */
+/** The real n8n in its own user folder. */
 export class N8n {
 	readonly url: string;
 	private server: ProcessGroup | undefined;
@@ -112,7 +112,7 @@ export class N8n {
 		await this.command('publish:workflow', `--id=${workflowId}`);
 	}
 
-	/** Runs a workflow from its trigger in a process of its own. */
+	/** Runs a workflow from its trigger in its own process. */
 	async execute(workflowId: string): Promise<IRun> {
 		const output = await this.command('execute', `--id=${workflowId}`, '--rawOutput');
 		for (const line of output.split('\n').filter((text) => text.startsWith('{'))) {

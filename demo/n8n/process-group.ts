@@ -33,7 +33,7 @@ export class ProcessGroup {
 			cwd,
 			env,
 			stdio: ['ignore', output, output],
-			// A group of its own: a Ctrl-C in the terminal reaches this process alone, which then stops the others in order.
+			// Its own group: a Ctrl-C in the terminal reaches this process alone, which then stops the others in order.
 			detached: process.platform !== 'win32',
 			windowsHide: true,
 		});

@@ -37,7 +37,9 @@ export class DataikuForecast implements INodeType {
 			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
 		],
 		properties: [
-			...toolDescription('Forecasts the next values of a time series from its history, which goes into one call.'),
+			...toolDescription(
+				'Forecasts the next values of a time series from its history. Send the whole history in one call.',
+			),
 			...endpointProperties,
 			...recordProperties('Records', 'The history of the series: a JSON list of records, each with its date', {
 				fields: 'columns',

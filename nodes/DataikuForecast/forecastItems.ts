@@ -148,7 +148,7 @@ const outputs: Record<string, ForecastOutput> = {
 };
 
 const identifierKept =
-	'An identifier column has the name of a column of the forecast, which is output as "result_<name>"; "Column Prefix" gives other names';
+	'An identifier column has the same name as a forecast column, which is output as "result_<name>". To change the names, set "Column Prefix"';
 
 /** All items are the history: told apart by identifier columns and spread over requests, or sent in one. */
 export async function forecastItems(context: IExecuteFunctions): Promise<INodeExecutionData[][]> {
@@ -231,7 +231,7 @@ function checkIdentified(record: JsonObject, columns: readonly string[]): void {
 	const missing = columns.find((column) => record[column] === undefined || record[column] === null);
 	if (missing === undefined) return;
 	throw new InvalidCallError(`The record has no '${missing}', which is one of the identifier columns`, {
-		advice: 'Without it, the series that the record belongs to is unknown.',
+		advice: 'Without this column, the series of the record is unknown.',
 	});
 }
 
@@ -265,7 +265,7 @@ async function failUnread(execution: Execution, unread: number[], groups: readon
 			// Its record may name the series otherwise than the item does.
 			if (lost.length < count) isKnown = false;
 			for (const { target, series } of lost) {
-				const error = new InvalidCallError(`Item ${itemIndex}, a line of this series, could not be read`, {
+				const error = new InvalidCallError(`Item ${itemIndex} of this series could not be read`, {
 					advice: 'A forecast without it would be wrong, so nothing was sent.',
 				});
 				execution.fail(error, placeOf(series.get(key)!, target));
@@ -305,8 +305,8 @@ function add(series: Series, target: ForecastTarget, execution: Execution): Prom
 function emit(series: Series, { result, response }: Success, output: string, execution: Execution): void {
 	const results = result.results as ForecastResult[];
 	if (results.length === 0) {
-		throw new ApiNodeError('No forecast came for this series', {
-			advice: 'It may have no past: each series needs records that hold its date and its target.',
+		throw new ApiNodeError('The response has no forecast for this series', {
+			advice: 'Each series needs past records with a date and a target.',
 		});
 	}
 	const last = series.itemIndexes.at(-1)!;
@@ -340,7 +340,7 @@ function refusedSeries(
 		const misfits = features.misfitsOf(target, record);
 		if (misfits.length === 0) continue;
 		const place = { ...whole, itemIndex: itemIndexes[n]! };
-		return { error: error.withAdvice(sentence(`In this line, ${misfits.join('; ')}`)), place };
+		return { error: error.withAdvice(sentence(`In this record, ${misfits.join('; ')}`)), place };
 	}
 	const [first, last] = [itemIndexes[0]!, itemIndexes.at(-1)!];
 	const names = columns.map((column) => `${column} ${shortened(textOf(records[0]![column]), 60)}`);
@@ -373,5 +373,7 @@ const looksLikeDate = /"\d{4}-\d{2}(-\d{2})?|":\s*\d{10,13}[,}]/;
 /** A model needs a date in every record; which column it is in, only the endpoint knows. */
 function withDateAdvice(error: ApiNodeError, records: readonly JsonObject[]): ApiNodeError {
 	if (records.some((record) => looksLikeDate.test(JSON.stringify(record)))) return error;
-	return error.withAdvice('No record carries a date: each needs the time column of the model, such as "2026-05-31".');
+	return error.withAdvice(
+		'No record has a date. Each record needs the time column of the model, such as "2026-05-31".',
+	);
 }

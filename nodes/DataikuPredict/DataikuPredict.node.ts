@@ -43,7 +43,9 @@ export class DataikuPredict implements INodeType {
 			{ name: 'dataikuApiNodeOAuth2Api', required: true, displayOptions: withOAuth2 },
 		],
 		properties: [
-			...toolDescription('Scores one record with a trained model: its prediction, and the probability of each class.'),
+			...toolDescription(
+				'Scores one record with a trained model. Returns the prediction and the probability of each class.',
+			),
 			...endpointProperties,
 			...recordProperties('Features', 'The features of one record by name, as a JSON object'),
 			{

@@ -40,7 +40,7 @@ export class DataikuPredictEffect implements INodeType {
 		],
 		properties: [
 			...toolDescription(
-				'Estimates with a causal model what a treatment would change for one record: the predicted effect.',
+				'Estimates with a causal model how a treatment would change the outcome of one record. Returns the predicted effect.',
 			),
 			...endpointProperties,
 			...recordProperties('Features', 'The features of one record by name, as a JSON object'),

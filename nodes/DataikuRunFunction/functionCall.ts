@@ -15,7 +15,7 @@ import { notFiniteRead } from '../shared/hints';
 import { flag } from '../shared/parameters';
 import { outputNamed, outputNamesReader, successItem } from '../shared/outputItems';
 
-/** The function's value: in `response`, beside `timing` and `apiContext`; a function that responds by itself has no envelope. */
+/** The function's value: in `response`, beside `timing` and `apiContext`; a function that builds its own response has no envelope. */
 export function valueOf(response: unknown): unknown {
 	const enveloped = isObject(response) && 'response' in response && ('apiContext' in response || 'timing' in response);
 	return enveloped ? response.response : response;
@@ -113,7 +113,9 @@ function withArgumentNamed(error: unknown, record: JsonObject, asTool: boolean):
 	const name = inPython ?? inR;
 	// A function that is called by this one may have been given it.
 	if (name === undefined || !Object.hasOwn(record, name)) return error;
-	const instead = asTool ? 'call again without it' : 'send only those that it names, with "Define Fields" for one';
+	const instead = asTool
+		? 'call again without it'
+		: 'send only the arguments that it defines, for example with "Define Fields"';
 	return error.withAdvice(`The function has no argument '${name}': ${instead}.`);
 }
 

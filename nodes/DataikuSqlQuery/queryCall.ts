@@ -120,15 +120,15 @@ export function queryCall(execution: Execution): (itemIndex: number) => ItemCall
 			if (items.length === 0) execution.remark('No rows found', itemIndex);
 			if (output !== 'fullResponse' && !tableOf(response) && !isUpdate(response)) {
 				execution.remark(
-					'The response holds neither columns and rows nor a number of updated rows: it is in "result" as it came',
+					'The response contains neither columns and rows nor a number of updated rows: it is in "result" as it came',
 					itemIndex,
 				);
 			}
 			if (isUpdate(response) && !isCommitted) {
 				execution.remark(
 					parameters.asTool
-						? 'The statement ran, but whether the database keeps its changes is not known: say so, and do not call again'
-						: 'The changes may not be kept: DSS commits them only with "post-commit" on at the endpoint. If it is on, turn on "Committed by the Endpoint"',
+						? 'The statement ran, but it is not known whether the database keeps the changes. Tell the user, and do not call again'
+						: 'The changes may be lost: DSS commits them only if "post-commit" is on in the endpoint settings. If it is on, turn on "Committed by the Endpoint"',
 					itemIndex,
 				);
 			}

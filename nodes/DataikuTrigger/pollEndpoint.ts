@@ -51,7 +51,7 @@ interface State {
 interface InstanceState {
 	name: string;
 	memory: Memory;
-	/** The log was told of a problem, which lasts. */
+	/** The log has a message about a problem that persists. */
 	isTold?: boolean;
 }
 
@@ -150,19 +150,21 @@ async function readSettings(context: IPollFunctions): Promise<Settings> {
 	const events = [read('events', ['generation'])(0)].flat() as EventName[];
 	const unknown = events.find((event) => !eventNames.includes(event));
 	if (unknown !== undefined || events.length === 0) {
-		throw new InvalidCallError(`"Events" must name some of ${eventNames.join(', ')}`);
+		throw new InvalidCallError(`"Events" must contain at least one of ${eventNames.join(', ')}`);
 	}
 	const records = recordsIn(read('testRecords', '')(0));
 	if (records.length > mostRecords) {
-		throw new InvalidCallError(`"Test Records" holds ${records.length} records: at most ${mostRecords} are sent`);
+		throw new InvalidCallError(
+			`"Test Records" contains ${records.length} records, but at most ${mostRecords} are allowed`,
+		);
 	}
 	if (records.length === 0 && (events.includes('generation') || events.includes('drift'))) {
 		throw new InvalidCallError('"Test Records" is empty', {
-			advice: 'Generation and drift show in the scores of records: enter at least one, or choose other events.',
+			advice: 'The generation and drift events need at least one test record. Enter one, or choose other events.',
 		});
 	}
 	const tolerance = Number(read('driftTolerance', 0.1)(0));
-	if (!(tolerance >= 0)) throw new InvalidCallError('"Tolerance" must be a number that is not negative');
+	if (!(tolerance >= 0)) throw new InvalidCallError('"Tolerance" must be zero or a positive number');
 	const rules = {
 		measure: choice(read('driftMeasure', 'share'), 'Compare By', driftMeasures)(0),
 		tolerance,
@@ -194,7 +196,7 @@ async function look(connection: Connection, settings: Settings, memory: Memory |
 		!failure &&
 		responses.length > 0 &&
 		!responses.some(({ generation }) => generation);
-	const unnamed = isUnnamed ? new InvalidCallError('The responses of this endpoint name no generation') : undefined;
+	const unnamed = isUnnamed ? new InvalidCallError('The responses of this endpoint contain no generation') : undefined;
 	const seen = { at, failure: reason, responses, isPartial: unsampled !== undefined, fields };
 	return { seen, failure, problem: unread ?? unnamed, unsampled };
 }

@@ -207,7 +207,7 @@ export class DataikuWhatIf implements INodeType {
 		],
 		properties: [
 			...toolDescription(
-				'Finds the smallest changes of one record with which a trained model predicts otherwise. A suggestion is the view of the model, not a proof of cause.',
+				'Finds the smallest changes of one record that change the prediction of a trained model. A suggestion is a prediction of the model, not a proof of cause.',
 			),
 			...endpointProperties,
 			...recordProperties('Features', 'The features of one record by name, as a JSON object'),

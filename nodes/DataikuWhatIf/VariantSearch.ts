@@ -53,7 +53,7 @@ const mostCombined = 30;
 
 /**
  * Finds the smallest changes that reach a goal, without I/O and clock: {@link next} says which variants to score next, and
- * {@link report} is told of each. Where all changes of up to three features fit into the allowed number of variants, the
+ * {@link report} is called for each. Where all changes of up to three features fit into the allowed number of variants, the
  * suggestions are those of a search through all of them. Otherwise it tries a few steps of each axis, closes in on where the
  * goal is reached, and goes on with pairs and triples of the most promising changes.
  */

@@ -24,7 +24,7 @@ export interface Aim {
 	readonly wantsBest: boolean;
 	/** Undefined for a result that tells nothing. */
 	readonly scoreOf: (result: PredictionResult) => Score | undefined;
-	/** The class whose probability is told of a suggestion. */
+	/** The class whose probability a suggestion shows. */
 	readonly classOf: (result: PredictionResult) => string | undefined;
 }
 
@@ -73,7 +73,7 @@ function byNumber({ name, class: counted }: Goal, limit: number): Aim['scoreOf']
 function cannotHave({ name, class: counted }: Goal, own: PredictionResult): InvalidCallError {
 	if ((own.prediction ?? undefined) === undefined) return new InvalidCallError('The record has no prediction');
 	if (name === 'otherClass')
-		return new InvalidCallError('The endpoint predicts a number, which has no other class', {
+		return new InvalidCallError('The endpoint predicts a number, not a class', {
 			advice: 'Choose a goal for a number: above or below a value, highest or lowest.',
 		});
 	return counted === undefined

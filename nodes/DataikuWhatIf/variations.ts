@@ -27,7 +27,7 @@ export interface Limits {
  *
  * @param fields those that the document gives the endpoint; empty where there is none
  * @param fits whether the endpoint takes a changed record
- * @param remark told of what does not count as it may be meant
+ * @param remark called for what does not count as it may be meant
  * @throws InvalidCallError where nothing may change, or what may change is not clear
  */
 export function axesFor(
@@ -53,7 +53,7 @@ export function axesFor(
 		...others.map(({ name }) => ({ name, values: '', direction: 'any' as const })),
 	];
 	const unknownLocks = locked.filter((name) => !byName.has(name) && !Object.hasOwn(record, name));
-	for (const name of unknownLocks) remark(`No feature is called '${name}', so this name locks nothing`);
+	for (const name of unknownLocks) remark(`No feature is named '${name}', so this name locks nothing`);
 	checkLocked(unknownLocks, rows);
 	const open = rows.filter(({ name }) => !locked.includes(name));
 	const variations = open.map((row) => variation(row, ownIn(record, row.name), byName.get(row.name)));
@@ -62,15 +62,15 @@ export function axesFor(
 	);
 	if (unclear) {
 		throw new InvalidCallError(`"Features to Vary" has neither values nor a range for '${unclear.name}'`, {
-			advice: 'Give it values, or a minimum and a maximum: the OpenAPI document has none.',
+			advice: 'Enter values, or a minimum and a maximum. The OpenAPI document has none.',
 		});
 	}
 	const varied = variations.filter(({ values, min, max }) => values ?? (min !== undefined && max !== undefined));
 	if (varied.length === 0) {
 		throw new InvalidCallError('No feature may change', {
 			advice: documented
-				? 'The OpenAPI document lists no values and no ranges: name features in "Features to Vary".'
-				: 'Name features in "Features to Vary" that are not locked.',
+				? 'The OpenAPI document lists no values and no ranges. Add features to "Features to Vary".'
+				: 'Add features to "Features to Vary" that are not locked.',
 		});
 	}
 	const fitsWith = (name: string) => (value: unknown) => fits({ ...record, [name]: value });

@@ -290,6 +290,6 @@ function isOver({ searchTime }: ItemTarget, { spent, endsAt }: Search, error: Ap
 }
 
 const anotherGeneration = (wanted = 'none', found = 'none') =>
-	new ApiNodeError('A variant was scored by another generation than its record', {
+	new ApiNodeError('A variant was scored by a different generation than its record', {
 		advice: `Generation of the record: ${wanted}, of the variant: ${found}.`,
 	});

@@ -51,20 +51,21 @@ interface Answered {
 const words = {
 	reached: 'The record already reaches the goal',
 	ignored: 'The API node ignored the record',
-	nothing: 'Nothing within these limits reaches the goal',
-	notBetter: 'Nothing within these limits is better than the record',
-	notFound: 'Nothing within these limits was found to reach the goal',
+	nothing: 'No change within these limits reaches the goal',
+	notBetter: 'No change within these limits improves the prediction',
+	notFound: 'No change that reaches the goal was found within these limits',
 	allTried: 'All changes of up to three features were considered',
 	late: 'The deadline ended the search',
 	outage: (why: string) => `The last variants before the deadline failed: ${why}`,
 	unscored: (count: number, why: string) =>
 		`${counted(count, 'variant was', 'variants were')} not scored. The first reason: ${why}`,
-	bestOf: 'The best of the variants that were tried, not of all changes of up to three features',
+	bestOf: 'This is the best of the variants that were tried. There are more changes of up to three features',
 	bestOfTried: (tried: number) => `The best of ${tried.toLocaleString('en')} variants tried`,
 	tried: (tried: number) => `${tried.toLocaleString('en')} variants tried`,
-	ruledAll: (rules: ReadonlySet<string>) => `A rule decided every variant that was tried (${listed([...rules])})`,
-	ruled: (rule: string) => `A rule decides the new prediction (${rule})`,
-	cause: 'A suggestion is what the model predicts for a changed input: the view of the model, not a proof of cause',
+	ruledAll: (rules: ReadonlySet<string>) =>
+		`A business rule decided every variant that was tried (${listed([...rules])})`,
+	ruled: (rule: string) => `A business rule decides the new prediction (${rule})`,
+	cause: 'A suggestion is what the model predicts for a changed input. It is not a proof of cause',
 };
 
 /** Reads how an item comes out: its own response, and what the search found for it. */
@@ -103,7 +104,7 @@ const perRecord: Output = (record, own, search) => {
 	];
 };
 
-/** Of `output`: what each item has besides the record's own response. */
+/** Of `output`: what each item has in addition to the record's own response. */
 const outputs: Record<string, Output> = {
 	perSuggestion: (record, own, search) => {
 		const suggestions = search?.variants.suggestions ?? [];

@@ -83,13 +83,13 @@ function unusedPart(name: string, part: string): InvalidCallError {
 /** @throws InvalidCallError for a goal that lacks something */
 function goalOf(name: GoalName, className: string, given: unknown): Goal {
 	if (name === 'otherClass') return { name };
-	if (name === 'class' && className === '') throw new InvalidCallError('The goal names no class');
+	if (name === 'class' && className === '') throw new InvalidCallError('The goal has no class');
 	const ofClass = className === '' ? {} : { class: className };
 	if (name !== 'above' && name !== 'below') return { name, ...ofClass };
 	const value = numberIn(given);
-	if (value === undefined) throw new InvalidCallError(`The goal needs a number to be ${name}, not '${textOf(given)}'`);
+	if (value === undefined) throw new InvalidCallError(`The goal '${name}' needs a number, not '${textOf(given)}'`);
 	if (className !== '' && (value < 0 || value > 1)) {
-		throw new InvalidCallError(`The goal is a probability between 0 and 1, not ${value}`, {
+		throw new InvalidCallError(`The goal must be a probability between 0 and 1, not ${value}`, {
 			advice: 'Write 80% as 0.8.',
 		});
 	}
@@ -121,7 +121,7 @@ function limitsReader(parameters: Parameters): Reader<Limits> {
 function variedFeature(row: NonNullable<FeatureRows['feature']>[number]): VariedFeature {
 	const name = textOf(row.name).trim();
 	// Of rows that are one expression, n8n leaves a nameless one for each of its characters.
-	if (name === '') throw new InvalidCallError('A row of "Features to Vary" names no feature');
+	if (name === '') throw new InvalidCallError('A row of "Features to Vary" has no feature name');
 	const number = (label: 'Min' | 'Max' | 'Step', given: unknown) => {
 		const value = numberIn(given);
 		if (value === undefined && textOf(given).trim() !== '')
@@ -129,7 +129,7 @@ function variedFeature(row: NonNullable<FeatureRows['feature']>[number]): Varied
 		return value;
 	};
 	const step = number('Step', row.step);
-	if (step !== undefined && step <= 0) throw new InvalidCallError(`"Step" of '${name}' must be above 0`);
+	if (step !== undefined && step <= 0) throw new InvalidCallError(`"Step" of '${name}' must be positive`);
 	const direction = directions.find((each) => each === (row.direction ?? 'any'));
 	if (!direction)
 		throw new InvalidCallError(

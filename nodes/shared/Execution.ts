@@ -111,7 +111,7 @@ export class Execution {
 			connections = await ItemConnections.open(context, parameters);
 		} catch (error) {
 			if (parameters.asTool) return [[modelError(error, limits)]];
-			// Thrown under "continue", it would make n8n hand on the input as if it were the result.
+			// Thrown under "continue", n8n would pass on the input as if it were the result.
 			if (context.continueOnFail()) {
 				const failed = (_item: unknown, i: number) =>
 					errorItem(explain(error, { itemIndex: i }), i, keptInput(context, i));
@@ -147,7 +147,7 @@ export class Execution {
 	 *
 	 * @param visit may return a promise, for which the next item waits
 	 * @param recordOf makes an item's record
-	 * @param unread told of each item that failed, under "continue"
+	 * @param unread called for each item that failed, under "continue"
 	 */
 	async forEach<ItemTarget extends Target, Made extends JsonObject | readonly JsonObject[]>(
 		targetOf: Reader<ItemTarget>,
@@ -205,7 +205,7 @@ export class Execution {
 		}
 	}
 
-	/** The calls to where a record goes, whoever makes them: they share what an instance is given at a time. */
+	/** All calls to the endpoint of a record: they share what an instance is given at a time. */
 	destinationOf({ connection: { client } }: Target): Destination {
 		let destination = this.destinations.get(client);
 		if (!destination) {
@@ -350,7 +350,7 @@ export class Execution {
 		const rate = (1000 * this.done) / (performance.now() - this.startedAt);
 		const counts = [this.done, this.items.length, Math.round(rate)].map((count) => count.toLocaleString('en'));
 		const { name } = this.context.getNode();
-		this.context.logger.info(`${counts[0]} of ${counts[1]} items done, ${counts[2]} a second`, { node: name });
+		this.context.logger.info(`${counts[0]} of ${counts[1]} items done, ${counts[2]} per second`, { node: name });
 	}
 
 	private countEvent(event: ClientEvent): void {
@@ -370,7 +370,7 @@ export class Execution {
 		const { rules } = this;
 		if (this.limits) {
 			// Beside nothing but errors, they would only distract.
-			const told = rules.total > 0 ? [`A business rule decided in place of the model: ${listed(rules.words)}`] : [];
+			const told = rules.total > 0 ? [`A business rule overrode the model: ${listed(rules.words)}`] : [];
 			const remarks = [...told, ...this.remarks.words, ...renamed, ...this.features.words];
 			const said = this.failures.count < this.items.length ? remarks : [];
 			return [toolAnswer(items, said, this.limits)];
@@ -383,10 +383,10 @@ export class Execution {
 			...incomplete,
 			...(rules.total > 0
 				? [
-						`In ${rules.total.toLocaleString('en')} of ${counted(this.items.length, 'item', 'items')} a rule decided: ${rules.tally}`,
+						`A business rule overrode the model in ${rules.total.toLocaleString('en')} of ${counted(this.items.length, 'item', 'items')}: ${rules.tally}`,
 					]
 				: []),
-			...(unmatched.length > 0 ? [`No item has a field of the name ${listed(unmatched)}`] : []),
+			...(unmatched.length > 0 ? [`Fields not found in any item: ${listed(unmatched)}`] : []),
 			...([...this.connections.all].some(({ unverified }) => unverified)
 				? ['SSL certificates are not verified: "Ignore SSL Issues" is on']
 				: []),

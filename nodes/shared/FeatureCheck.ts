@@ -270,12 +270,12 @@ export class FeatureCheck {
 		const found = Object.keys(item);
 		if (!form?.byName || found.length === 0 || form.fields.some(({ id }) => Object.hasOwn(item, id))) {
 			return new InvalidCallError('The record is empty', {
-				advice: 'Nothing of this item would be sent: check where its record is taken from.',
+				advice: "None of the item's fields would be sent. Check where the record comes from.",
 			});
 		}
 		const [noun, expected] = [fieldNouns[this.operation], listed(form.fields.map(({ id }) => id))];
 		return new InvalidCallError(
-			`None of the item's fields is a ${noun} of '${target.endpointId}'. Input: ${listed(found)}. Expected: ${expected}`,
+			`None of the item's fields match the ${noun}s of '${target.endpointId}'. Input: ${listed(found)}. Expected: ${expected}`,
 			{ advice: 'Rename the fields of the item, or map them one by one.' },
 		);
 	}

@@ -24,13 +24,13 @@ export class ItemFiles {
 		this.rowsOf = combine([rows], (i) =>
 			rows(i).map(({ feature, binaryProperty }) => {
 				const name = textOf(feature).trim();
-				if (name === '') throw new InvalidCallError('A row of "Files" has no name to send the file as');
+				if (name === '') throw new InvalidCallError('A row of "Files" has no "Send As" name');
 				return { feature: name, field: binaryProperty as string };
 			}),
 		);
 	}
 
-	/** What an item's record has besides; nothing to wait for where no file is to be sent. */
+	/** What files add to an item's record. There is nothing to wait for if no file is sent. */
 	of(itemIndex: number): Promise<JsonObject> | undefined {
 		const rows = this.rowsOf(itemIndex);
 		return rows.length > 0 ? this.read(rows, itemIndex) : undefined;

@@ -18,7 +18,7 @@ const retryWarning =
 /**
  * SQL Query and Run Function: one call per item, in parallel up to the limit.
  *
- * @param prepare makes a reader of what the node needs besides; an item's is read before its request is sent, since an error
+ * @param prepare makes a reader of everything else that the node needs; an item's is read before its request is sent, since an error
  *   behind a write would have it repeated
  */
 export async function callItems(

@@ -30,7 +30,7 @@ export function positive(reader: Reader<unknown>, label: string): (itemIndex: nu
 	return (i) => {
 		const value = Number(reader(i));
 		if (Number.isInteger(value) && value > 0) return value;
-		throw new InvalidCallError(`"${label}" must be a whole number above 0, not '${String(reader(i))}'`);
+		throw new InvalidCallError(`"${label}" must be a positive integer, not '${String(reader(i))}'`);
 	};
 }
 
@@ -66,8 +66,8 @@ export function rowsReader(
 	const areLost = raw !== undefined && !(Array.isArray(rows) && rows.some((row) => row[key]));
 	return combine([all], (i) => {
 		if (!areLost) return all(i)[what] ?? [];
-		throw new InvalidCallError(`"${label}" names no ${what}`, {
-			advice: `n8n does not hand on rows that are one expression: add a row for each ${what}, whose fields may be expressions. For no ${what}, remove the option.`,
+		throw new InvalidCallError(`"${label}" contains no ${what}`, {
+			advice: `n8n does not pass on rows that are set by one expression. Add one row for each ${what}: its fields accept expressions. To send no ${what}, remove the option.`,
 		});
 	});
 }
@@ -85,7 +85,7 @@ function headersReader(parameters: Parameters): Reader<CallOptions['headers']> {
 			return name === '' ? [] : [[name, textOf(value)] as const];
 		});
 		const twice = rows.find(([name], n) => rows.findIndex((row) => row[0] === name) < n);
-		if (twice) throw new InvalidCallError(`The header "${twice[0]}" cannot be sent: it is given twice`);
+		if (twice) throw new InvalidCallError(`The header "${twice[0]}" cannot be sent: it appears twice`);
 		return rows.length > 0 ? callHeaders(Object.fromEntries(rows)).headers : undefined;
 	});
 }

@@ -27,7 +27,7 @@ export interface Connection {
 	/** A digest of all that makes it what it is, which stands for it where targets are compared as JSON. */
 	id: string;
 	toJSON: () => string;
-	/** Shared by all that go to the same place in the same way, whoever calls. */
+	/** Shared by all that go to the same place in the same way, for all callers. */
 	client: ApiNodeClient;
 	/** For each call: the credential's own service, and who calls. */
 	call: Pick<CallOptions, 'serviceId' | keyof Credential>;
@@ -55,7 +55,7 @@ export const credentialType = (authentication: Authentication) =>
 
 /**
  * Clients outlive executions, so that a webhook's next call finds an open connection and what was learned about each
- * instance. They bound their open connections by themselves, all together.
+ * instance. Together they limit their own open connections.
  */
 const clients = new RecentlyUsed<ApiNodeClient>({ idleMs: 10 * 60_000, isInUse: (client) => client.isBusy });
 
@@ -64,9 +64,7 @@ function text(credential: ICredentialDataDecryptedObject, name: string): string 
 	const value = credential[name];
 	if (typeof value !== 'object') return value === undefined ? '' : pasted(String(value));
 	if (value === null) return '';
-	throw new UserError(
-		`The credential's field '${name}' is ${Array.isArray(value) ? 'a list' : 'an object'}, not a text`,
-	);
+	throw new UserError(`The credential's field '${name}' is ${Array.isArray(value) ? 'a list' : 'an object'}, not text`);
 }
 
 const acceptsAny = ({ allowUnauthorizedCerts }: ICredentialDataDecryptedObject) =>
@@ -155,7 +153,7 @@ export function connectionFor(credential: ICredentialDataDecryptedObject, means:
 	const urls = [...client.origins, ...(credential.openApiFrom === 'deployer' ? [text(credential, 'deployerUrl')] : [])];
 	const caller = tokens ? { tokens } : whoCalls(credential);
 	const { oauthTokenData: _changes, ...settings } = inEffect(credential);
-	// Several people may each have a token of their own in one OAuth2 credential.
+	// Several people may each have their own token in one OAuth2 credential.
 	const id = digest([settings, tokens?.owner]);
 	return {
 		id,
@@ -178,7 +176,7 @@ export async function connectEditor(context: ILoadOptionsFunctions): Promise<Con
 	return await connector(context)(authentication, credential);
 }
 
-/** The instances of one API node: all of them together, and each by itself. */
+/** The instances of one API node: all of them together, and each alone. */
 export interface Instances {
 	all: Connection;
 	each: Array<{ name: string; connection: Connection }>;
@@ -216,7 +214,9 @@ async function withoutItem(context: ILoadOptionsFunctions | IPollFunctions, advi
 }
 
 const needsItem = (what: string, description: string) =>
-	new UserError(`${what} uses an expression that needs an input item, which only a run has`, { description });
+	new UserError(`${what} uses an expression that needs an input item, which is available only during a run`, {
+		description,
+	});
 
 /**
  * Makes connections of the values of credentials.
@@ -286,6 +286,6 @@ function notFound(origin: string): UserError {
 export function notAllowed(origin: string): UserError {
 	return new UserError(`n8n is not allowed to connect to ${new URL(origin).host}`, {
 		description:
-			'N8N_SSRF_PROTECTION_ENABLED blocks private addresses. Whoever runs n8n can allow this one with N8N_SSRF_ALLOWED_HOSTNAMES or N8N_SSRF_ALLOWED_IP_RANGES.',
+			'N8N_SSRF_PROTECTION_ENABLED blocks private addresses. The administrator of n8n can allow this one with N8N_SSRF_ALLOWED_HOSTNAMES or N8N_SSRF_ALLOWED_IP_RANGES.',
 	});
 }

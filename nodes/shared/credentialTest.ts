@@ -24,7 +24,7 @@ interface Failure {
 
 /**
  * n8n offers a test no filter, but applies its policy on addresses to its own requests: one of these goes first, without the
- * key, so that whoever may make credentials cannot probe the network with ours. A response, or the code of a failure below
+ * key, so that a user who may create credentials cannot probe the network with ours. A response, or the code of a failure below
  * HTTP, shows that the address is allowed: our connections may still succeed there, as they know the credential's
  * certificates. A name that resolves to something else a moment later is not caught; the nodes look names up under the policy.
  *
@@ -68,7 +68,7 @@ interface Outcome {
 	host: string;
 	/** Why the credential will not do. */
 	error?: Error;
-	/** Whether whoever responded is an API node, as far as can be told. */
+	/** Whether an API node responded, as far as the test can know. */
 	answered: boolean;
 	/** Whether there is such a service, as far as can be told. */
 	knowsService?: boolean;
@@ -111,7 +111,7 @@ async function testService(connection: Connection, host: string): Promise<Partia
 	const { detail = '' } = refused;
 	if (!detail.includes(serviceId) || detail.includes(missingEndpoint)) return {};
 	const description = sentences([`Check the service ID. It is ${deployedId}`, saidBy(refused)]);
-	return { error: new UserError(`${host} responds as if there were no service '${serviceId}'`, { description }) };
+	return { error: new UserError(`Service '${serviceId}' was not found on ${host}`, { description }) };
 }
 
 async function refusal({ client, call }: Connection, serviceId: string): Promise<StatusError | undefined> {
@@ -131,7 +131,8 @@ function wordsOf({ status, errorType, detail = '' }: StatusError, serviceId: str
 	return [status, errorType, ...said].join(' ');
 }
 
-const saidBy = ({ serverMessage }: ApiNodeError): string | undefined => serverMessage && `It said: ${serverMessage}`;
+const saidBy = ({ serverMessage }: ApiNodeError): string | undefined =>
+	serverMessage && `The response said: ${serverMessage}`;
 
 /** Whether isAlive exists; a proxy may keep it to itself, and an instance that is being drained still serves. */
 async function isApiNode({ client, call }: Connection): Promise<boolean> {
@@ -155,7 +156,9 @@ function adviceOn(error: unknown, { authentication }: ICredentialDataDecryptedOb
 	if (!(error instanceof StatusError)) return [advice ? ofCredential(advice) : description];
 	const closed = authentication === 'none' && (error.status === 401 || error.status === 403);
 	return [
-		closed ? 'The service is not open: choose under Authentication how it is secured' : advice && ofCredential(advice),
+		closed
+			? 'The service requires authentication: choose the method under Authentication'
+			: advice && ofCredential(advice),
 		saidBy(error),
 	];
 }
@@ -167,7 +170,7 @@ function problemOf(outcomes: Outcome[], data: ICredentialDataDecryptedObject): s
 	const count = outcomes.length;
 	const told = [...new Set(failed.map(summaryOf))].join('; ');
 	const answered = outcomes.filter((each) => each.answered).length;
-	const sum = `${answered} of ${count} instances answered${answered < count ? ':' : ', but'} `;
+	const sum = `${answered} of ${count} instances responded${answered < count ? ':' : ', but'} `;
 	return sentences([(count > 1 ? sum : '') + told, ...failed.flatMap((error) => adviceOn(error, data))]);
 }
 
@@ -208,7 +211,7 @@ async function dataikuApiNodeTest(
 		if (invalid) return { status: 'Error', message: invalid.message };
 		const problem = sentences([
 			problemOf(outcomes, data),
-			// Whatever the service's authentication is, DSS wants a key.
+			// DSS requires a key, whatever the service's authentication is.
 			...(undocumented ? [summaryOf(undocumented), ...adviceOn(undocumented, {})] : []),
 		]);
 		const note = passedOver(locations, text(data.serviceId));

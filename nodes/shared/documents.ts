@@ -59,7 +59,7 @@ function keptDocument(connection: Connection, serviceId?: string): Kept | undefi
 }
 
 /**
- * Reads a document, or waits for whoever is reading it. Documents are kept for minutes and shared by all executions; one that
+ * Reads a document, or waits for a read in progress. Documents are kept for minutes and shared by all executions; one that
  * cannot be read just now leaves the last one in place.
  *
  * @returns never rejects
@@ -86,7 +86,7 @@ export async function currentDocument(connection: Connection, serviceId?: string
 	return pastedDocument(connection, serviceId) ?? (await request(connection, serviceId));
 }
 
-/** Whoever may not read a document any more is not shown the last one, either. */
+/** A user who may no longer read a document is not shown the last one, either. */
 const isClosed = ({ problem }: Known) =>
 	problem instanceof StatusError && (problem.status === 401 || problem.status === 403);
 

@@ -41,8 +41,8 @@ export function endpointFields(operation: OperationName) {
 		const instead = asTool
 			? 'the model fills in one JSON argument'
 			: isNamed
-				? 'all fields of the input item are sent, also those that the endpoint refuses. To choose them, use "Define Fields"'
-				: 'all fields of the input item are sent under their own names. To choose them, use "Define Fields"';
+				? 'all fields of the input item are sent, including fields that the endpoint rejects. To choose fields, use "Define Fields"'
+				: 'all fields of the input item are sent under their own names. To choose fields, use "Define Fields"';
 		return {
 			fields: [],
 			emptyFieldsNotice: `${whyNoFields(known, operation)}: ${instead}.`,

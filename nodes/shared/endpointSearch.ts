@@ -15,7 +15,7 @@ export function endpointSearch(operation: OperationName) {
 		if (endpoints.length === 0) {
 			const { kind } = operationNames[operation];
 			const message = `The OpenAPI document of this service has no endpoint that is ${kind}`;
-			const description = 'One that is not documented can be chosen with "By ID".';
+			const description = 'To use an endpoint without documentation, choose "By ID".';
 			throw new NodeOperationError(this.getNode(), message, { description });
 		}
 		const entries = endpoints.map(({ id, summary }) => ({ name: summary ? `${id}: ${summary}` : id, value: id }));

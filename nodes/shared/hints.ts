@@ -75,7 +75,7 @@ export class Remarks {
 	}
 }
 
-const othersRemarked = (count: number) => `Other remarks (${counted(count, 'item', 'items')})`;
+const othersRemarked = (count: number) => `Other hints (${counted(count, 'item', 'items')})`;
 
 /** The items that failed, and why the first of them did. */
 export class Failures {
@@ -101,7 +101,7 @@ export class Failures {
 }
 
 /** A remark on a result. */
-export const notFiniteRead = 'NaN or Infinity came back, which JSON does not know: the value is null';
+export const notFiniteRead = 'The response contains NaN or Infinity, which JSON does not support: the value is null';
 
 function troubles({ retries, instancesOut }: Execution['counts']): string[] {
 	const instances = instancesOut.size === 1 ? 'instance' : 'instances';
@@ -118,7 +118,7 @@ export function logLine(counts: Execution['counts'], failed: number, items: numb
 }
 
 /**
- * What the person at the editor should know about a run that did not go all by itself; nothing when it did.
+ * What the person at the editor should know about a run that did not go smoothly; nothing if it did.
  *
  * @param warnings what may make results wrong or missing
  * @param notes other things to mention of the run

@@ -51,7 +51,7 @@ const inCredential: ReadonlyArray<readonly [string, string]> = [
 	['Check the key:', 'Check the key in the credential:'],
 	['Check the URL,', 'Check the URL in the credential,'],
 	['use the final URL', 'put the final URL into the credential'],
-	['to those that are trusted', 'to the credential'],
+	['to the trusted certificates', 'to the credential'],
 ];
 
 /** The client's advice for people at the editor. */
@@ -66,7 +66,7 @@ export function summaryOf(error: unknown): string {
 
 export const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`);
 
-/** A Java class, or the number that a record had inside its batch: they say nothing to whoever built the workflow. */
+/** A Java class, or the number that a record had inside its batch: they mean nothing to the person who built the workflow. */
 const preamble = /^(?:(?:[a-z_][\w$]*\.)*[A-Z][\w$]*(?:Exception|Error):|item \d+:)\s*/i;
 
 function withoutPreamble(text: string): string {
@@ -128,7 +128,7 @@ export function explain(
 		advice,
 		details.attempts && details.attempts > 1 ? `Tried ${details.attempts} times.` : undefined,
 		untried
-			? 'Of at least 200 records that were sent alone the endpoint served none, so the rest were not sent one by one.'
+			? 'At least 200 records were sent on their own and all of them failed, so the other records were not tried.'
 			: undefined,
 		error instanceof Error && 'description' in error && typeof error.description === 'string'
 			? error.description

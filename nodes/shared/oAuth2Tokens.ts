@@ -24,7 +24,7 @@ interface Token {
 }
 
 export interface OwnedTokens extends TokenSource {
-	/** Stands for whoever the tokens were issued to: it stays the same while one token replaces another. */
+	/** Identifies the owner of the tokens: it stays the same while one token replaces another. */
 	owner: string;
 }
 
@@ -45,7 +45,7 @@ const firstHoldMs = 5_000;
 const longestHoldMs = 60_000;
 /** n8n itself waits 300 s for a response. */
 const longestRenewalMs = 30_000;
-/** Of refused tokens, in a minute. More are no matter of tokens: a function may choose the status 401 for some requests. */
+/** Of refused tokens, in a minute. A larger number has another cause: a function may respond with status 401 to some requests. */
 const mostRenewals = 10;
 
 function hold(latest: Latest, error?: Error): void {

@@ -57,7 +57,7 @@ export function renameErrors(successes: readonly INodeExecutionData[]): string[]
 }
 
 const errorRenamed = (whose: string, name: string) =>
-	`${whose} has a field "error", which is output as "${name}": n8n takes an item with "error" for a failed one`;
+	`${whose} has a field "error", which is output as "${name}": n8n treats an item with "error" as failed`;
 
 function freeName(wanted: string, taken: Set<string>): string {
 	let name = wanted;

@@ -1,7 +1,7 @@
 import type { IExecuteFunctions, IGetNodeParameterOptions, INode } from 'n8n-workflow';
 import { InvalidCallError, isBlank } from '../../client';
 
-/** Whether a node is the variant for AI agents, which n8n gives a type of its own. */
+/** Whether a node is the variant for AI agents, which n8n gives its own type. */
 export const isTool = ({ type }: INode): boolean => type.endsWith('Tool');
 
 /** Reads a parameter for an item. `constant` when no item can make a difference. */

@@ -147,7 +147,7 @@ function inputItem(
 		const { json } = items[i]!;
 		if (include(i) === 'selected') {
 			const selected = columnNames(includeFields(i));
-			if (selected.length === 0) throw new InvalidCallError('No field is named in "Fields to Include"');
+			if (selected.length === 0) throw new InvalidCallError('"Fields to Include" is empty');
 			return selection(json, selected, named);
 		}
 		if (include(i) === 'all') return json;
@@ -194,7 +194,7 @@ function selection(json: JsonObject, paths: readonly string[], named: NamedField
 		named.note(path, value !== undefined);
 		if (value === undefined) continue;
 		if (Object.hasOwn(record, name)) {
-			throw new InvalidCallError(`Two of the fields in "Fields to Include" would be sent as '${name}'`, {
+			throw new InvalidCallError(`Two fields in "Fields to Include" would be sent as '${name}'`, {
 				advice: 'Use "Define Fields", where each field has its own name.',
 			});
 		}
@@ -322,7 +322,7 @@ export function recordsIn(given: unknown): JsonObject[] {
 }
 
 function listedRecords(list: unknown[]): JsonObject[] {
-	if (list.length === 0) throw new InvalidCallError('The list holds no record');
+	if (list.length === 0) throw new InvalidCallError('The list contains no records');
 	return list.map((record, n) => toObject(record, `record ${n} of the list`));
 }
 
@@ -337,7 +337,7 @@ function parse(given: unknown, what: string): unknown {
 }
 
 const tooLarge = (what: string) =>
-	new InvalidCallError(`The ${what} holds a number that is too large: put it in quotation marks`);
+	new InvalidCallError(`The ${what} contains a number that is too large: put it in quotation marks`);
 
 function toObject(value: unknown, what: string): JsonObject {
 	if (isObject(value)) return value;

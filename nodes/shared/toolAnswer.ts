@@ -9,7 +9,7 @@ const longestError = 3_000;
 /** How much a model is given for one call. */
 export interface AnswerLimits {
 	rows: number;
-	/** Of the answer as JSON; 200 at least. */
+	/** Of the answer as JSON; at least 200. */
 	characters: number;
 }
 
@@ -17,7 +17,7 @@ export interface AnswerLimits {
 export function answerLimits(parameters: Parameters): AnswerLimits {
 	const rows = positive(parameters.reader<unknown>('options.maxRows', 50), 'Max Rows')(0);
 	const characters = positive(parameters.reader<unknown>('options.maxCharacters', 20_000), 'Max Characters')(0);
-	if (characters < 200) throw new InvalidCallError(`"Max Characters" must be 200 at least, not ${characters}`);
+	if (characters < 200) throw new InvalidCallError(`"Max Characters" must be at least 200, not ${characters}`);
 	return { rows, characters };
 }
 
@@ -27,7 +27,7 @@ const forNote = ({ characters }: AnswerLimits) => Math.min(1_000, Math.max(100, 
 const punctuation = 30;
 
 /**
- * The item that tells a model why its call of the node failed. Thrown, only agents of some versions would hand it on. The number of
+ * The item that tells a model why its call of the node failed. If it were thrown, only agents of some versions would pass it on. The number of
  * the item would say nothing to it.
  *
  * @param expected what to call the node with instead
@@ -47,7 +47,7 @@ export function modelError(
 /**
  * What a model is given for its call: items as far as they fit into a prompt, then what there is to say of them in words.
  *
- * @param notes what happened besides
+ * @param notes what else happened
  */
 export function toolAnswer(
 	output: readonly INodeExecutionData[],
@@ -93,13 +93,13 @@ function fitting(text: string, most: number): string {
 
 const inDigits = (count: number) => count.toLocaleString('en');
 
-const emptyAnswer = 'The answer is empty';
+const emptyAnswer = 'The response is empty';
 
 const rowsShown = (shown: number, all: number) =>
-	`${inDigits(shown)} of ${inDigits(all)} rows shown: the others were left out, so ask for less`;
+	`Only ${inDigits(shown)} of ${inDigits(all)} rows are shown. Narrow the request to see the others`;
 
 const charactersShown = (shown: number, all: number) =>
-	`The first ${inDigits(shown)} of ${inDigits(all)} characters are shown: the rest was left out, so ask for less`;
+	`Only the first ${inDigits(shown)} of ${inDigits(all)} characters are shown. Narrow the request to see the rest`;
 
 /** A model cannot be given a file. */
 const files = (items: readonly INodeExecutionData[]): string[] =>

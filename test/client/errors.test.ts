@@ -107,7 +107,7 @@ describe('an error of the API node tells its words and what to do', () => {
 			'a query that fails after a part of it was committed',
 			{},
 			(client) => client.sqlQuery('settle', { customer_id: 'C001' }),
-			'failed on the request (500)',
+			'failed to process the request (500)',
 			{ status: 500, errorType: 'SQLException', detail: expect.stringContaining('CHECK constraint') as string },
 		],
 		[
@@ -302,7 +302,7 @@ describe("a function's own answer is its word, and is asked for once", () => {
 		expect(node.requests.count() - before).toBe(1);
 	});
 
-	test('a redirect of its own is not followed either', async () => {
+	test('its own redirect is not followed either', async () => {
 		const headers = { Location: 'https://elsewhere.example/x' };
 		const error = await failureOf(ofNode().runFunction('status', { status: 302, headers }));
 		expect(error.summary).toBe(`${instance()} redirects to https://elsewhere.example/x (302)`);
@@ -350,7 +350,7 @@ describe('an answer that cannot be used', () => {
 		expect(error).toBeInstanceOf(ResponseError);
 		expect(error).toMatchObject({
 			reason: 'misfit',
-			message: expect.stringContaining('does not fit the request') as string,
+			message: expect.stringContaining('does not match the request') as string,
 		});
 		expect(error.advice).toContain('endpoint is of the kind');
 		expect(chaos.requests).toHaveLength(1);
@@ -367,8 +367,8 @@ describe('an answer that cannot be used', () => {
 		const [outcome] = await client.settle('predict', 'e', [{ features: {} }]);
 		const { error } = outcome!;
 		expect(error).toMatchObject({ name: 'ResponseError', reason: 'misfit' });
-		expect(error!.message).toBe(`The response does not fit the request: ${words}`);
-		expect(error!.advice).toContain('No result was assigned');
+		expect(error!.message).toBe(`The API node returned ${words}`);
+		expect(error!.advice).toContain('No result was used');
 	});
 
 	test.each<[string, Fault, string | undefined]>([
@@ -428,7 +428,7 @@ describe('an answer that cannot be used', () => {
 		const error = await failureOf(client.predictRecord('e', {}, { maxResponseBytes: 2 ** 20 }));
 		expect(error).toMatchObject({ name: 'ResponseError', reason: 'tooLarge' });
 		expect(error.message).toBe(`The response of 127.0.0.1:${chaos.port} is larger than the 1 MiB allowed`);
-		expect(told(error)).toMatchObject({ attempts: 1, advice: 'Ask for fewer records or rows at a time.' });
+		expect(told(error)).toMatchObject({ attempts: 1, advice: 'Request fewer records or rows at a time.' });
 		expect(chaos.requests).toHaveLength(1);
 	});
 
@@ -467,13 +467,13 @@ describe('an answer that cannot be used', () => {
 });
 
 describe('no connection', () => {
-	test('where nothing listens', async () => {
+	test('where no server listens', async () => {
 		const dead = await chaosProxy();
 		await dead.close();
 		const error = await failureOf(stage.client({ url: dead.url }).predictRecord('e', {}, brief));
 		expect(error).toBeInstanceOf(ConnectionError);
 		expect(error).toMatchObject({ sent: false });
-		expect(error.message).toBe(`127.0.0.1:${dead.port} refused the connection: nothing listens there`);
+		expect(error.message).toBe(`127.0.0.1:${dead.port} refused the connection: no server listens on this port`);
 		expect(told(error)).toEqual({
 			instance: `127.0.0.1:${dead.port}`,
 			attempts: 2,
@@ -486,7 +486,7 @@ describe('no connection', () => {
 		stage.withoutPauses();
 		const error = await failureOf(stage.client({ url: 'http://nowhere.invalid:12443' }).runFunction('e'));
 		expect(error).toMatchObject({ name: 'ConnectionError', sent: false });
-		expect(error.message).toMatch(/^nowhere\.invalid:12443 could not be found: there is no host of that name/);
+		expect(error.message).toMatch(/^nowhere\.invalid:12443 could not be found: the host name cannot be resolved/);
 		expect(told(error)).toMatchObject({
 			instance: 'nowhere.invalid:12443',
 			advice: expect.stringContaining('Check the URL') as string,
@@ -497,7 +497,7 @@ describe('no connection', () => {
 		const { chaos, client } = await stage.chaosAndClient({ connectionFaults: 'reset' });
 		const error = await failureOf(client.predictRecord('e', {}, brief));
 		expect(error.message).toBe(`127.0.0.1:${chaos.port} closed the connection without a complete response`);
-		expect(error.advice).toContain('It has never responded: check http or https');
+		expect(error.advice).toContain('The host has never responded. Check whether the URL must begin with http or https');
 	});
 
 	test('after it answered once, and without advice that would mislead', async () => {

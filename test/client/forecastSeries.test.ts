@@ -51,20 +51,20 @@ it.each([
 		'several series without columns that tell them apart',
 		series('A', 'B'),
 		[],
-		/Several series need identifier columns/,
+		/Several series require identifier columns/,
 	],
-	['two series of the same name', series('A', 'A'), ['store'], /Two of the series have the same store/],
+	['two series of the same name', series('A', 'A'), ['store'], /Two series have the same store/],
 	[
 		'a series of the lines of two',
 		[[...storeHistory('A'), ...storeHistory('B')]],
 		['store'],
-		/The lines of a series differ in store/,
+		/The rows of a series differ in store/,
 	],
 	[
 		'columns that are not those of the model',
 		series('A').map((lines) => lines.map((line) => ({ ...line, shop: 'x' }))),
 		['shop'],
-		/The forecast is not of the series that shop identify/,
+		/The model does not identify series by shop/,
 	],
 ])('%s: the series fail, and say why', async (_name, records, identifierColumns, message) => {
 	const settled = settle(records, { identifierColumns });
@@ -143,8 +143,8 @@ describe('a response that spells its series in another way', () => {
 			['2024-01-02T00:00', '2024-01-02T01:00'],
 			['2024-01-01T23:00:00Z', '2024-01-02T00:00:00Z'],
 			[
-				'The response names series store=2024-01-02T00:00:00Z, the request store=2024-01-02T00:00',
-				'The response names series store=2024-01-01T23:00:00Z, the request store=2024-01-02T01:00',
+				'The response names series store=2024-01-02T00:00:00Z, but the request named store=2024-01-02T00:00',
+				'The response names series store=2024-01-01T23:00:00Z, but the request named store=2024-01-02T01:00',
 			],
 		],
 		[
@@ -152,18 +152,23 @@ describe('a response that spells its series in another way', () => {
 			['7', '007'],
 			[7],
 			[
-				'The response names series store=7, the request store=7',
-				'The response names series store=7, the request store=007',
+				'The response names series store=7, but the request named store=7',
+				'The response names series store=7, but the request named store=007',
 			],
 		],
-		['equal to none', [1, 'Lyon'], ['Lyon', 'one'], ['The response names series store=one, the request store=1', [0]]],
+		[
+			'equal to none',
+			[1, 'Lyon'],
+			['Lyon', 'one'],
+			['The response names series store=one, but the request named store=1', [0]],
+		],
 		[
 			'equal to two',
 			['7', '07', 'Lyon'],
 			['7.0', 'Lyon'],
 			[
-				'The response names series store=7.0, the request store=7',
-				'The response names series store=7.0, the request store=07',
+				'The response names series store=7.0, but the request named store=7',
+				'The response names series store=7.0, but the request named store=07',
 				[1],
 			],
 		],
@@ -171,25 +176,25 @@ describe('a response that spells its series in another way', () => {
 			'equal to another one that came under its own name',
 			['7', '007'],
 			['7', '7.0'],
-			[[0], 'The response names series store=7.0, the request store=007'],
+			[[0], 'The response names series store=7.0, but the request named store=007'],
 		],
 		[
 			'one of two that are equal to it',
 			[1, 'Lyon'],
 			['1.0', '1.00', 'Lyon'],
-			['The response names series store=1.0, the request store=1', [2]],
+			['The response names series store=1.0, but the request named store=1', [2]],
 		],
 		[
 			'too long to compare as numbers',
 			['9007199254740992', 'Lyon'],
 			['9007199254740993', 'Lyon'],
-			['The response names series store=9007199254740993, the request store=9007199254740992', [1]],
+			['The response names series store=9007199254740993, but the request named store=9007199254740992', [1]],
 		],
 		[
 			'text that is equal but for its case',
 			['a', 'b'],
 			['A', 'b'],
-			['The response names series store=A, the request store=a', [1]],
+			['The response names series store=A, but the request named store=a', [1]],
 		],
 	])('has that series fail alone where it is %s', async (_name, sent, named, expected) => {
 		expect(await answered(sent, named)).toEqual(expected);

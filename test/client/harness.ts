@@ -120,7 +120,7 @@ export class Stage {
 	}
 }
 
-/** For calls of an endpoint that answers nobody, which would be waited for otherwise. */
+/** For calls of an endpoint that responds to no request. The client would wait for it otherwise. */
 export const brief = { maxAttempts: 2 };
 
 /** Time that stands still unless it is moved on. */
@@ -154,7 +154,7 @@ export class ManualClock implements Clock {
 	}
 }
 
-/** Counts what a client or a session does of its own accord; its `onEvent` is what to give them. */
+/** Counts what a client or a session does by default; its `onEvent` is what to give them. */
 export function countEvents() {
 	const counts = {
 		retries: 0,

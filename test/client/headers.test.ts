@@ -72,7 +72,7 @@ describe.each(allMethods)('%s', (_name, call) => {
 		const error = await failureOf(call(client, { headers: { 'x-tenant': 'acme', Authorization: 'Bearer other' } }));
 
 		expect(error).toBeInstanceOf(InvalidCallError);
-		expect(error.message).toBe('The header "Authorization" cannot be sent: the credential alone says who calls');
+		expect(error.message).toBe('The header "Authorization" cannot be sent: authentication is set in the credential');
 		expect(chaos.connections).toBe(0);
 	});
 });

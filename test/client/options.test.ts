@@ -21,15 +21,15 @@ async function refused(call: (client: ApiNodeClient) => Promise<unknown>): Promi
 
 describe('refuses without sending anything', () => {
 	test.each([
-		['.', 'is not an id'],
-		['..', 'is not an id'],
-		[' .. ', 'is not an id'],
-		['a/b', 'is not an id'],
-		['a\\b', 'is not an id'],
-		['../../admin', 'is not an id'],
+		['.', 'is not a valid ID'],
+		['..', 'is not a valid ID'],
+		[' .. ', 'is not a valid ID'],
+		['a/b', 'is not a valid ID'],
+		['a\\b', 'is not a valid ID'],
+		['../../admin', 'is not a valid ID'],
 		['', 'is missing'],
 		['   ', 'is missing'],
-		['\ud800', 'is not an id'],
+		['\ud800', 'is not a valid ID'],
 		['a'.repeat(501), 'is too long'],
 	])('%j as the id of an endpoint or a service', async (id, words) => {
 		const ofEndpoint = await refused((client) => client.predictRecord(id, {}));
@@ -37,13 +37,13 @@ describe('refuses without sending anything', () => {
 		const ofOpenApi = await refused((client) => client.openApi({ serviceId: id }));
 		const ofSettle = await refused((client) => client.settle('predict', id, [{ features: {} }]));
 
-		expect([ofEndpoint, ofSettle]).toEqual([expect.stringMatching(`^The endpoint id.*${words}`), ofEndpoint]);
-		expect([ofService, ofOpenApi]).toEqual([expect.stringMatching(`^The service id.*${words}`), ofService]);
+		expect([ofEndpoint, ofSettle]).toEqual([expect.stringMatching(`^The endpoint ID.*${words}`), ofEndpoint]);
+		expect([ofService, ofOpenApi]).toEqual([expect.stringMatching(`^The service ID.*${words}`), ofService]);
 	});
 
 	test.each<[string, PredictOptions, string]>([
 		['an unknown method', { explanationMethod: 'LIME' as 'ICE' }, "ICE or SHAPLEY, not 'LIME'"],
-		['no explanations', { nExplanations: 0 }, "from 1, not '0'"],
+		['no explanations', { nExplanations: 0 }, "a positive integer, not '0'"],
 		['half an explanation', { nExplanations: 1.5 }, "not '1.5'"],
 		['too few Monte Carlo steps', { nExplanationsMcSteps: 24 }, "25 to 1000, not '24'"],
 		['too many Monte Carlo steps', { nExplanationsMcSteps: 1001 }, "25 to 1000, not '1001'"],
@@ -183,8 +183,8 @@ describe('is not even made', () => {
 		['api-node', 'must look like https://host:port'],
 		['localhost:12443', 'must look like https://host:port'],
 		['ftp://host', 'must look like https://host:port'],
-		['https://host/?a=b', 'without user, password, ? and #'],
-		['https://host/#here', 'without user, password, ? and #'],
+		['https://host/?a=b', 'but no user, password, ? or #'],
+		['https://host/#here', 'but no user, password, ? or #'],
 		['http://ok:1, nonsense', 'URL number 2 of the API node must look like'],
 	])('with the URL %j', (url, words) => {
 		expect(unmade({ url })).toContain(words);
@@ -192,7 +192,7 @@ describe('is not even made', () => {
 
 	test('with a user and password in the URL, which the message does not repeat', () => {
 		const message = unmade({ url: 'https://user:hunter2@host' });
-		expect(message).toContain('without user, password');
+		expect(message).toContain('but no user, password');
 		expect(message).not.toMatch(/hunter2|user:/);
 	});
 

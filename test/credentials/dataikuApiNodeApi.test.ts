@@ -32,7 +32,7 @@ describe('the test of the credential', () => {
 			'a wrong key',
 			{ apiKey: 'my-wrong-key' },
 			'Error',
-			/refused the key or token \(401\)\. Check the key in the credential.*\. It said: UnauthorizedException: /,
+			/refused the key or token \(401\)\. Check the key in the credential.*\. The response said: UnauthorizedException: /,
 		],
 		['the key of another service', { serviceId: 'retail' }, 'Error', /refused the key or token \(401\)/],
 		['a bearer token of the service', { ...bearer, bearerToken: 'demo-token' }, 'OK', passed.message],
@@ -42,9 +42,9 @@ describe('the test of the credential', () => {
 			'a service that is not open',
 			{ authentication: 'none' },
 			'Error',
-			/\(401\)\. The service is not open: choose under Authentication how it is secured/,
+			/\(401\)\. The service requires authentication: choose the method under Authentication/,
 		],
-		['a service that is a path', { serviceId: 'a/b' }, 'Error', /must not be '\.' or '\.\.' nor hold a slash/],
+		['a service that is a path', { serviceId: 'a/b' }, 'Error', /cannot contain a slash, and cannot be '\.' or '\.\.'/],
 	])('meets %s', async (_name, fields, status, message) => {
 		const result = await test(node.url, fields);
 		expect(result).toEqual({ status, message: typeof message === 'string' ? message : expect.stringMatching(message) });
@@ -88,7 +88,7 @@ describe('the test of the credential', () => {
 		for (const { url } of [node, await start({ swagger: false })]) {
 			expect(await test(url, { serviceId: 'fruad' })).toEqual({
 				status: 'Error',
-				message: `${host(url)} responds as if there were no service 'fruad'. Check the service ID. It is "API service id once deployed" in the API Deployer, which can differ from the ID in the API Designer. It said: NotFoundException: No such service: "fruad"`,
+				message: `Service 'fruad' was not found on ${host(url)}. Check the service ID. It is "API service id once deployed" in the API Deployer, which can differ from the ID in the API Designer. The response said: NotFoundException: No such service: "fruad"`,
 			});
 		}
 	});
@@ -171,7 +171,7 @@ describe('the test of the credential', () => {
 			expect(await test(`${dead},${node.url}`)).toEqual({
 				status: 'Error',
 				message: expect.stringMatching(
-					new RegExp(`^1 of 2 instances answered: ${host(dead)} refused the connection: .*\\. Check the URL`),
+					new RegExp(`^1 of 2 instances responded: ${host(dead)} refused the connection: .*\\. Check the URL`),
 				) as string,
 			});
 		});
@@ -180,7 +180,7 @@ describe('the test of the credential', () => {
 			const dead = [await gone(), await gone()];
 			const { status, message } = await test(dead.join());
 			expect(status).toBe('Error');
-			expect(message).toMatch(/^0 of 2 instances answered: /);
+			expect(message).toMatch(/^0 of 2 instances responded: /);
 			for (const url of dead) expect(message).toContain(`${host(url)} refused the connection`);
 			expect(message.match(/Check the URL/g)).toHaveLength(1);
 		});
@@ -188,7 +188,7 @@ describe('the test of the credential', () => {
 		it('names those that answer and refuse', async () => {
 			const { status, message } = await test(await instances(), { apiKey: 'my-wrong-key' });
 			expect(status).toBe('Error');
-			expect(message).toMatch(/^2 of 2 instances answered, but .* refused .*\(401\); .* refused .*\(401\)\. Check/);
+			expect(message).toMatch(/^2 of 2 instances responded, but .* refused .*\(401\); .* refused .*\(401\)\. Check/);
 		});
 
 		it('asks them at the same time', async () => {
@@ -210,7 +210,7 @@ describe('the test of the credential', () => {
 
 		it('tells once what is wrong with the credential itself', async () => {
 			expect((await test(await instances(), { serviceId: 'a/b' })).message).toMatch(
-				/^The service id 'a\/b' is not an id/,
+				/^The service ID 'a\/b' is not a valid ID/,
 			);
 		});
 	});
@@ -218,14 +218,14 @@ describe('the test of the credential', () => {
 	describe('of a pasted OpenAPI document', () => {
 		it.each([
 			['JSON that is cut', '{ "swagger": "2.0", "paths": {', /is not JSON: .*(end|position)/],
-			['a list', '[]', /No OpenAPI document: it must be an object with "swagger"/],
+			['a list', '[]', /Not an OpenAPI document: it must be an object with "swagger"/],
 			['a document without paths', '{ "swagger": "2.0" }', /has no object "paths"/],
 			['paths that are a list', '{ "swagger": "2.0", "paths": [] }', /has no object "paths"/],
 			['paths without a version, which no node can read', '{ "paths": {} }', /must be an object with "swagger"/],
 		])('says what is wrong with %s', async (_name, openApi, message) => {
 			const result = await test(node.url, { openApiFrom: 'text', openApi });
 			expect(result).toEqual({ status: 'Error', message: expect.stringMatching(message) as string });
-			expect(result.message).toMatch(/^(The|No) OpenAPI document.*Paste the whole document of the service/);
+			expect(result.message).toMatch(/^(The|Not an) OpenAPI document.*Paste the whole document of the service/);
 		});
 
 		it('takes one with white space around it', async () => {
@@ -236,8 +236,8 @@ describe('the test of the credential', () => {
 
 	it.each<[string, (url: string) => string, RegExp]>([
 		['no URL', () => '', /URL is missing/],
-		['one without http', () => 'apinode:12000', /URL must look like https:\/\/host:port, beginning with https:\/\//],
-		['a password in it', (url) => url.replace('//', '//me:secret@'), /without user, password/],
+		['one without http', () => 'apinode:12000', /URL must look like https:\/\/host:port\./],
+		['a password in it', (url) => url.replace('//', '//me:secret@'), /but no user, password/],
 		[
 			'the wrong path',
 			(url) => `${url}/dataiku`,
@@ -255,11 +255,13 @@ describe('the test of the credential', () => {
 		expect(result.message).not.toContain('secret');
 	});
 
-	it('says so when nothing listens there', async () => {
+	it('says so when no server listens on this port', async () => {
 		await node.close();
 		expect(await test(node.url)).toEqual({
 			status: 'Error',
-			message: expect.stringMatching(/refused the connection: nothing listens there\. Check the URL/) as string,
+			message: expect.stringMatching(
+				/refused the connection: no server listens on this port\. Check the URL/,
+			) as string,
 		});
 	});
 
@@ -280,7 +282,7 @@ describe('the test of the credential', () => {
 		await proxy.close();
 		expect(result).toEqual({
 			status: 'Error',
-			message: expect.stringMatching(/does not know this service.*It said: Nothing here$/) as string,
+			message: expect.stringMatching(/does not know this service.*The response said: Nothing here$/) as string,
 		});
 	});
 });
@@ -303,7 +305,7 @@ describe('the TLS fields', () => {
 			'an expired certificate',
 			() => pem.expired,
 			() => ({ ca: pem.ca }),
-			/was not accepted( \(.*\))?\. (The response said: certificate has expired\. )?Have the certificate/,
+			/was not accepted( \(.*\))?\. (The response said: certificate has expired\. )?Renew the certificate/,
 		],
 		['a certificate of another host', () => pem.wrongHost, () => ({ ca: pem.ca }), /was not accepted/],
 		['a client certificate', mutual, () => ({ ca: pem.ca, ...pem.client }), undefined],
@@ -320,7 +322,7 @@ describe('the TLS fields', () => {
 			() => ({ ca: pem.ca, cert: pem.client.cert }),
 			/needs its private key too/,
 		],
-		['a server that wants a client certificate', mutual, () => ({ ca: pem.ca }), /client certificate/],
+		['a server that requires a client certificate', mutual, () => ({ ca: pem.ca }), /client certificate/],
 		[
 			'what is no certificate',
 			() => pem.server,

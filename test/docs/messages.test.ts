@@ -35,7 +35,7 @@ function isOfMessages(node: ts.Node & { name?: ts.Node }): boolean {
 	return node.name !== undefined && ts.isIdentifier(node.name) && ofMessages.has(node.name.text);
 }
 
-/** The first argument of `new …Error(`, of `execution.remark(` and the like. */
+/** The first argument of `new …Error(`, of `execution.remark(` and similar calls. */
 function messageArgument(node: ts.Node): ts.Node | undefined {
 	if (ts.isNewExpression(node) && /Error$/.test(node.expression.getText())) return node.arguments?.[0];
 	if (!ts.isCallExpression(node)) return undefined;

@@ -254,7 +254,7 @@ test('a failure is told without a secret, and nothing that is left behind has on
 	expect(await failure()).toMatch(/refused the key or token \(401\)/);
 	refusesAll = false;
 	proxy.setMode('forbidden');
-	// In a process of its own, which has no tunnel yet.
+	// In its own process, which has no tunnel yet.
 	await expect(n8n.execute(workflow.id)).rejects.toThrow(/proxy/i);
 	proxy.setMode('normal');
 	for (const { accessToken, refreshToken } of await server.grants()) {

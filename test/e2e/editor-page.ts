@@ -229,7 +229,7 @@ export class EditorPage {
 	}
 
 	/**
-	 * Fills a new credential in and saves it; returns the window, which closes by itself if the test succeeds.
+	 * Fills a new credential in and saves it; returns the window, which closes if the test succeeds.
 	 *
 	 * @param picture its name, for the documents
 	 */

@@ -36,7 +36,7 @@ const paymentsNode = {
 	typeVersion: 2,
 };
 
-test('whoever types "dataiku" finds the node, fills it in, and sees each payment scored', async () => {
+test('a user who types "dataiku" finds the node, fills it in, and sees each payment scored', async () => {
 	const editor = await EditorPage.open(browser, rest, url, [manualTrigger, paymentsNode]);
 	await editor.search('dataiku', [
 		'Dataiku Predict',
@@ -170,7 +170,7 @@ const forms: Record<string, Form> = {
 };
 
 test.each(Object.entries(forms))(
-	'%s gives its output to whoever fills its form',
+	'%s gives its output to a user who fills in its form',
 	async (name, { endpoint, items, form, columns, rows }) => {
 		const jsCode = `return ${JSON.stringify(items)}`;
 		const editor = await EditorPage.open(browser, rest, url, [
@@ -190,7 +190,7 @@ test.each(Object.entries(forms))(
 	},
 );
 
-test('Dataiku Trigger shows each event that was chosen to whoever tests it', async () => {
+test('Dataiku Trigger shows each event that was chosen when a user tests it', async () => {
 	const editor = await EditorPage.open(browser, rest, url, [
 		node(
 			'Dataiku Trigger',
@@ -351,7 +351,7 @@ test('a misspelled feature is seen in a hint, with what was meant', async () => 
 	expect(await hint.textContent()).toContain('(3 items, first: 0, 1, 2)');
 });
 
-test('an error is read in the words of the API node', async () => {
+test("an error shows the API node's own message", async () => {
 	const wrong = { ...paymentsNode, parameters: { jsCode: 'return [{ amount: "a lot" }]' } };
 	const editor = await EditorPage.open(browser, rest, url, [manualTrigger, wrong, withEndpoint({})]);
 	await editor.node('Dataiku Predict').dblclick();
@@ -386,9 +386,9 @@ test.each([
 	[
 		'a service that there is not',
 		{ ...right, serviceId: 'fruad' },
-		/there were no service 'fruad'\. Check the service ID/,
+		/Service 'fruad' was not found on .*\. Check the service ID/,
 	],
-	['a URL where nothing listens', { ...right, url: 'http://127.0.0.1:9' }, /127\.0\.0\.1:9/],
+	['a URL where no server listens', { ...right, url: 'http://127.0.0.1:9' }, /127\.0\.0\.1:9/],
 	['a URL where something else answers', { ...right, url }, /web page, not with JSON/],
 ])('the credential window says what is wrong with %s', async (_what, values, reason) => {
 	const editor = await openPredict();

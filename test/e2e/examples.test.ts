@@ -117,7 +117,7 @@ test('the scheduled example hands each ticket to the team that the model picks',
 	}
 });
 
-test('the scheduled example runs by itself once it is published', async () => {
+test('the scheduled example runs on its schedule once it is published', async () => {
 	const everySecond = {
 		'Every hour': { parameters: { rule: { interval: [{ field: 'seconds', secondsInterval: 1 }] } } },
 	};
@@ -131,7 +131,7 @@ test('the scheduled example runs by itself once it is published', async () => {
 	}
 });
 
-/** An example as a workflow of its own, with changes to nodes by their names. */
+/** An example as its own workflow, with changes to nodes by their names. */
 async function importVariant(exampleId: string, changes: Record<string, Partial<INode>>): Promise<string> {
 	const example = (await examples()).find(({ id }) => id === exampleId) as Example;
 	const nodes = example.nodes.map((node) => ({ ...node, ...changes[node.name] }));

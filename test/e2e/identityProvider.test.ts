@@ -32,7 +32,7 @@ const node = (name: string, type: string, more: Partial<INode>): INode => ({
 	...more,
 });
 
-/** A workflow that scores payments with a credential of its own. @returns a function that runs it */
+/** A workflow that scores payments with its own credential. @returns a function that runs it */
 async function workflow(
 	accessTokenUrl: string,
 	payments: number,

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const REPOSITORY = path.resolve(__dirname, '../..');
 const TSX = path.join(REPOSITORY, 'node_modules/tsx/dist/cli.mjs');
 
-/** A start of the demo as from a terminal: a process group of its own, known by a mark that all its children inherit. */
+/** A start of the demo as from a terminal: its own process group, known by a mark that all its children inherit. */
 export class Launch {
 	stdout = '';
 	stderr = '';

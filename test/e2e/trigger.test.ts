@@ -102,7 +102,7 @@ async function started(): Promise<IDataObject[]> {
 	throw new Error('The trigger has not started the workflow within a minute');
 }
 
-test('a test in the editor shows each event, and starts nothing by itself', async () => {
+test('a test in the editor shows each event, and starts nothing', async () => {
 	const items = itemsOf(await rest.run(id, 'Trigger'), 'Trigger');
 	seen++;
 	expect(items.map(({ event }) => event).sort()).toEqual(['down', 'drift', 'fields', 'generation', 'up']);

@@ -90,7 +90,7 @@ describe.each(folders.map((folder) => [path.basename(folder), folder]))('of %s',
 	});
 });
 
-/** Runs a copy of a workflow, which is reached at a path of its own if it waits for calls. */
+/** Runs a copy of a workflow, which is reached at its own path if it waits for calls. */
 async function run({ name, nodes, ...others }: Example): Promise<IRun> {
 	const trigger = nodes.find(({ type }) => /Trigger$|\.webhook$/.test(type))!;
 	const { options, path: ownPath } = trigger.parameters as { options?: { path?: string }; path?: string };
@@ -107,7 +107,7 @@ async function run({ name, nodes, ...others }: Example): Promise<IRun> {
 	try {
 		const address = `${url}/${trigger.type.endsWith('.webhook') ? 'webhook' : 'form'}/${at}`;
 		let answer = await call(address);
-		// n8n publishes some time after it has said so.
+		// n8n publishes some time after it responds.
 		for (let waited = 0; answer.status === 404 && waited < 20_000; waited += 100) {
 			await sleep(100);
 			answer = await call(address);

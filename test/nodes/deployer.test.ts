@@ -323,7 +323,7 @@ describe('a deployment that does not agree with the credential', () => {
 		expect(await check(deployed(await dss(node.url, made)))).toMatchObject({ status: 'OK' });
 	});
 
-	it('is told of nothing but paths that Dataiku documents', async () => {
+	it('receives only paths that Dataiku documents', async () => {
 		const deployer = await dss(node.url);
 		await check(deployed(deployer));
 		const read = ['', '/get-open-api', '/status'].map((what) => `GET ${deployments}/fraud-prod${what}`);
@@ -343,21 +343,26 @@ describe('an API Deployer that gives no document', () => {
 	const html = { body: '<html><title>Dataiku</title></html>' };
 	it.each<[string, Responses, IDataObject, RegExp]>([
 		['wrong key', {}, { deployerApiKey: 'my-wrong-key' }, /refused the DSS API key \(401\).*Check the DSS API key/],
-		['missing permission', at({ status: 403 }), {}, /read deployment 'fraud-prod' \(403\).*permission "Read"/],
+		['missing permission', at({ status: 403 }), {}, /read deployment 'fraud-prod' \(403\).*"Read" permission/],
 		[
 			'missing document',
 			at({ status: 404 }),
 			{},
-			/no OpenAPI document of deployment 'fraud-prod' \(404\).*Check the DSS/,
+			/no OpenAPI document for deployment 'fraud-prod' \(404\).*Check the DSS/,
 		],
-		['unknown deployment', {}, { deploymentId: 'none' }, /no OpenAPI document of deployment 'none' \(404\)/],
+		['unknown deployment', {}, { deploymentId: 'none' }, /no OpenAPI document for deployment 'none' \(404\)/],
 		['page of another server', at(html), {}, /responded with a web page.*Check the DSS URL/],
-		['document that is none', at({ body: '[]' }), {}, /No OpenAPI document/],
+		['document that is none', at({ body: '[]' }), {}, /Not an OpenAPI document/],
 		['URL that is none', {}, { deployerUrl: 'dss.example.com' }, /The DSS URL must look like https:\/\/host:port/],
 		['URL that is missing', {}, { deployerUrl: ' ' }, /The DSS URL must look like/],
 		['key that is missing', {}, { deployerApiKey: ' ' }, /The DSS API key is empty/],
-		['deployment that is missing', {}, { deploymentId: '' }, /The deployment id is missing/],
-		['deployment that is a path', {}, { deploymentId: '../projects' }, /deployment id '\.\.\/projects' is not an id/],
+		['deployment that is missing', {}, { deploymentId: '' }, /The deployment ID is missing/],
+		[
+			'deployment that is a path',
+			{},
+			{ deploymentId: '../projects' },
+			/deployment ID '\.\.\/projects' is not a valid ID/,
+		],
 		['server that is not there', {}, { deployerUrl: 'http://127.0.0.1:9' }, /127\.0\.0\.1:9 refused the connection/],
 		['choice that is none', {}, { openApiFrom: 'elsewhere' }, /must be one of apiNode, deployer, text/],
 	])('is told by list and test of the credential when there is a %s', async (_name, changed, fields, words) => {
@@ -373,7 +378,9 @@ describe('an API Deployer that gives no document', () => {
 
 	it('is not taken for a closed service when the service is open', async () => {
 		const fields = { authentication: 'none', deployerApiKey: 'my-wrong-key' };
-		expect((await check(deployed(await dss(node.url), fields))).message).not.toMatch(/The service is not open/);
+		expect((await check(deployed(await dss(node.url), fields))).message).not.toMatch(
+			/The service requires authentication/,
+		);
 	});
 });
 
@@ -445,7 +452,7 @@ describe('a DSS with a private certificate', () => {
 		}
 	});
 
-	it('is told of after each run when any certificate will do', async () => {
+	it('appears after each run when any certificate is accepted', async () => {
 		const fields = deployed(await dss(node.url, {}, pem.server), { allowUnauthorizedCerts: true });
 		expect(await execute(fields, 'off')).toContain('SSL certificates are not verified');
 	});

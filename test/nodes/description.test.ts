@@ -150,7 +150,7 @@ describe.each(allNodeTypes)('%s', (type) => {
 		}
 	});
 
-	it('has an icon of its own for light and for dark, built', () => {
+	it('has its own icon for light and for dark, built', () => {
 		expectIcons(descriptionOf(type));
 		const same = nodes.nodes.filter(({ iconUrl }) => isDeepStrictEqual(iconUrl, descriptionOf(type).iconUrl));
 		expect(same.map(({ name }) => name)).toEqual([type]);
@@ -427,7 +427,7 @@ describe('the credentials', () => {
 		const filled = { allowUnauthorizedCerts: true, ca: 'a', cert: 'b', key: 'c', passphrase: 'd' };
 		for (const toggle of [true, false, undefined]) {
 			const saved = { ...filled, ...(toggle !== undefined && { showTlsSettings: toggle }) };
-			// As n8n saves it, and as it hands it on.
+			// As n8n saves it, and as n8n passes it on.
 			for (const withDefaults of [false, true]) {
 				const kept = NodeHelpers.getNodeParameters(properties, saved, withDefaults, false, null, null);
 				expect(kept).toMatchObject(filled);

@@ -142,7 +142,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect(output).toEqual([]);
 		expect(error?.message).toMatch(new RegExp(`\\(item ${last[2]}, endpoint '${endpointId}'\\)$`));
 		expect(error?.description).toMatch(
-			/^The (API node refused the request|API node failed on the request|function raised an error) \(\d+\)\..* API node: 127\.0\.0\.1:\d+\.$/,
+			/^The (API node refused the request|API node failed to process the request|function raised an error) \(\d+\)\..* API node: 127\.0\.0\.1:\d+\.$/,
 		);
 		expect(`${error?.message} ${error?.description}`).not.toMatch(/Exception/);
 	});
@@ -177,7 +177,7 @@ describe.each(nodeTypes)('%s', (type) => {
 					[
 						'an answer with a result too few',
 						{ fault: { kind: 'answer', body: short } },
-						/does not fit the request|No forecast came/,
+						/does not match the request|returned no list of results|returned \d+ results|has no forecast for/,
 						/./,
 					],
 				] as Array<[string, { fault: Fault }, RegExp, RegExp]>)
@@ -274,7 +274,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		});
 
 		expect(cancelled).toBe(true);
-		expect(error?.message).toBe('The call was cancelled');
+		expect(error?.message).toBe('The call was canceled');
 		expect(failedOf(output)).toEqual([]);
 		expect(timing.afterCancel).toBeLessThan(1000);
 		expect(proxy.requests.length).toBeGreaterThan(0);
@@ -297,7 +297,7 @@ it.each(['stopWorkflow', 'continueRegularOutput'] as const)('meets a refused con
 	});
 
 	for (const [type, said, place] of await Promise.all(runs)) {
-		const what = `The API node refused the connection: nothing listens there${place}. Check the URL`;
+		const what = `The API node refused the connection: no server listens on this port${place}. Check the URL`;
 		expect([type, said]).toEqual([type, expect.stringContaining(what)]);
 	}
 });

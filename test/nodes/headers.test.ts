@@ -68,10 +68,10 @@ describe.each(nodeTypes)('%s', (type) => {
 	});
 
 	it.each<[string, string, string]>([
-		['Authorization', 'Bearer other', 'the credential alone says who calls'],
-		['Content-Length', '0', 'the client sets it itself'],
+		['Authorization', 'Bearer other', 'authentication is set in the credential'],
+		['Content-Length', '0', 'the client sets this header'],
 		['X-Tenant', 'a\r\nauthorization: Bearer other', 'its value must be one line'],
-		['X Tenant', 'a', 'its name may hold letters, digits and hyphens, and no space'],
+		['X Tenant', 'a', 'its name may contain letters, digits and hyphens, but no spaces'],
 	])('fails only the item that has %j', async (name, value, reason) => {
 		const units = [unit(0), unit(1).map((item) => ({ ...item, name, value })), unit(2)];
 		const { output } = await run(type, {
@@ -93,12 +93,12 @@ describe.each(nodeTypes)('%s', (type) => {
 	it('fails where a header is given twice', async () => {
 		for (const twice of ['X-Tenant', 'x-tenant']) {
 			const { error } = await run(type, scenario(unit(0), headers(['X-Tenant', 'a'], [twice, 'b'])));
-			expect(error?.message).toContain(`The header "${twice}" cannot be sent: it is given twice`);
+			expect(error?.message).toContain(`The header "${twice}" cannot be sent: it appears twice`);
 		}
 		expect(proxy.requests).toEqual([]);
 	});
 
-	it('shows no value of them, whoever echoes it', async () => {
+	it('shows no value of them when any server echoes it', async () => {
 		proxy.setFault(({ headers: sent }) => ({
 			kind: 'answer',
 			status: 400,
@@ -190,7 +190,7 @@ it('a forecast is not made of a series with a line whose header cannot be sent',
 	const failed = output.filter(({ json }) => 'error' in json);
 	expect(failed.map(({ json }) => String(json.error))).toEqual([
 		expect.stringContaining('The header "X-Tenant" cannot be sent: its value must be one line'),
-		expect.stringContaining('Item 3, a line of this series, could not be read'),
+		expect.stringContaining('Item 3 of this series could not be read'),
 	]);
 	expect(new Set(jsonOf(output.filter((item) => !failed.includes(item))).map(({ store }) => store))).toEqual(
 		new Set(['Store 1']),
@@ -234,7 +234,7 @@ describe('headers of which n8n leaves no row', () => {
 			const { unit, parameters } = callOf(type);
 			const scenario = { url: proxy.url, items: unit(0), parameters, options: { headers: given } as IDataObject };
 			const { error } = await run(type, scenario);
-			expect(error?.message).toMatch(/^"Headers" names no header \(item 0/);
+			expect(error?.message).toMatch(/^"Headers" contains no header \(item 0/);
 			expect(proxy.requests).toEqual([]);
 		}
 	});

@@ -19,7 +19,7 @@ const root = path.resolve(__dirname, '../..');
 /** A checkout with sources and a build, both small. */
 let checkout: string;
 
-/** Files that name the version, besides those of npm and the changelog. */
+/** Files that name the version, in addition to those of npm and the changelog. */
 const versioned = [
 	'docker/Dockerfile',
 	'docker/compose.yaml',

@@ -161,7 +161,7 @@ async function runWorkflow(checkout: string, version: string, registry: Registry
 		const text = await readFile(path.join(checkout, file), 'utf8');
 		return Object.entries((parse(text) as { jobs: Record<string, Job> }).jobs);
 	};
-	// Each job on GitHub has a folder of its own.
+	// Each job on GitHub has its own folder.
 	for (const file of await readdir(checkout)) if (file.endsWith('.tgz')) await rm(path.join(checkout, file));
 	const bin = path.join(checkout, 'bin');
 	await mkdir(bin, { recursive: true });
@@ -176,7 +176,7 @@ async function runWorkflow(checkout: string, version: string, registry: Registry
 		npm_config_registry: registry.url,
 	};
 	const secrets: Record<string, string> = {
-		// npm trusts a workflow from the second version on. A registry of its own knows no GitHub, and wants the token again.
+		// npm trusts a workflow from the second version on. Its own registry knows no GitHub, and wants the token again.
 		'${{ secrets.NPM_TOKEN }}': registry.token,
 		'${{ github.token }}': 'a token',
 	};

@@ -20,7 +20,7 @@ export interface ApiInstanceReport {
 	peak: number;
 }
 
-/** The demo's API node in a process of its own, which can be killed. */
+/** The demo's API node in its own process, which can be killed. */
 export class ApiInstance {
 	private child: ChildProcess | undefined;
 

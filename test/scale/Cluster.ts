@@ -28,7 +28,7 @@ export class Cluster {
 	/**
 	 * Without a worker yet.
 	 *
-	 * @param credentials besides the key of the three instances
+	 * @param credentials in addition to the key of the three instances
 	 */
 	async start(workflows: readonly Example[], credentials: readonly CredentialToImport[] = []): Promise<void> {
 		this.installation = await installN8n({ report: (text) => process.stdout.write(text) });
@@ -78,7 +78,7 @@ export class Cluster {
 		this.rest = await N8nRest.signIn(this.main.url, this.installation, OWNER);
 	}
 
-	/** A worker with a user folder of its own, as on a machine of its own. */
+	/** A worker with its own user folder, as on its own machine. */
 	async addWorker({ withPackage = true } = {}): Promise<Worker> {
 		const userFolder = path.join(this.folder, `worker-${this.workers.length + 1}`);
 		const nodes = '.n8n/nodes';

@@ -10,7 +10,7 @@ import { until } from './until';
 const exec = promisify(execFile);
 const hostname = '127.0.0.1';
 
-/** A server of Debian's, on a free port and in a folder of its own. */
+/** A server of Debian's, on a free port and in its own folder. */
 abstract class Backend {
 	private group: ProcessGroup | undefined;
 

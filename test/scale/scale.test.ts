@@ -81,7 +81,7 @@ beforeAll(async () => {
 });
 afterAll(async () => await Promise.all([tokens?.close(), secured?.close()]));
 
-/** The same behind a webhook of its own, with a token in place of the key. */
+/** The same behind its own webhook, with a token in place of the key. */
 function withToken(workflow: Example): Example {
 	const nodes = workflow.nodes.map((node) => {
 		const { name, parameters } = node;

@@ -4,7 +4,7 @@
  * and the heap as it went. Ends with code 1 when anything was lost, doubled or misplaced.
  *
  * With `--throughput`: how near the client comes to what an API node's default pool can do, and what a dead instance
- * costs. The servers have a process of their own, so that time and heap are the client's.
+ * costs. The servers have their own process, so that time and heap are the client's.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';

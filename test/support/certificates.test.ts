@@ -43,7 +43,7 @@ describe('certificates', () => {
 		await expect(request(server.url)).rejects.toMatchObject({ code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' });
 	});
 
-	describe('where the server wants a client certificate', () => {
+	describe('where the server requires a client certificate', () => {
 		const mutual = () => ({ ...pems.server, ca: pems.ca, requestCert: true, rejectUnauthorized: true });
 
 		it('let the client in, its key encrypted or not', async () => {

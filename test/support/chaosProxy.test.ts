@@ -35,7 +35,7 @@ describe('chaosProxy', () => {
 		return chaos.openSockets();
 	};
 
-	it('answers by itself and logs each request with its connection', async () => {
+	it('responds without a server behind it and logs each request with its connection', async () => {
 		const { chaos, ask } = await start();
 
 		expect(JSON.parse((await ask('/one', '{"a":1}')).text)).toEqual(RESULTS);

@@ -69,7 +69,7 @@ export const endpointProperties: INodeProperties[] = [
 		default: { mode: 'list', value: '' },
 		required: true,
 		description: 'The endpoint of the service to call',
-		// Without a `validation`: n8n would run it before each execution, in a context of its own and with a limit of 250 ms, which
+		// Without a `validation`: n8n would run it before each execution, in its own context and with a limit of 250 ms, which
 		// a busy machine exceeds. The node itself says what is wrong with an ID or a URL.
 		modes: [
 			{

@@ -45,7 +45,7 @@ const batches: fc.Arbitrary<Batch> = fc.integer({ min: 1, max: 60 }).chain((reco
 	}),
 );
 
-/** Two instances that every run of a property shares; each run has a client of its own. */
+/** Two instances that every run of a property shares; each run has its own client. */
 async function twoInstances() {
 	let bad = new Set<number>();
 	let status = 400;
@@ -145,7 +145,7 @@ describe('Whatever the records, the bad ones among them and the faults', () => {
 					}
 				});
 				// Four where others are served between the attempts, which the order of responses leaves open here. An endpoint that
-				// answers nobody is waited for instead.
+				// responds to no request is waited for instead.
 				if (every > 1) expect(Math.max(0, ...timesSent(requests).values())).toBeLessThanOrEqual(8);
 			}),
 			{ numRuns: 60 },

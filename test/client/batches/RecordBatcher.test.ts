@@ -72,7 +72,7 @@ describe.each([400, 422, 500])('A record that is refused with %i', (status) => {
 		for (const id of bad) {
 			const { error } = outcomes[id] as { error: StatusError };
 			expect(error).toMatchObject({ name: 'StatusError', status, detail: ownWords(id) });
-			expect(error.summary).toMatch(/^127\.0\.0\.1:\d+ (refused|failed on) the request \(\d+\)$/);
+			expect(error.summary).toMatch(/^127\.0\.0\.1:\d+ (refused|failed to process) the request \(\d+\)$/);
 		}
 	});
 
@@ -264,8 +264,8 @@ describe('An answer that does not fit', () => {
 			expect(server.requests.map(idsIn)).toEqual([range(0, 8), range(0, 4), range(4, 8)]);
 			for (const { error } of outcomes) {
 				expect(error).toBeInstanceOf(ResponseError);
-				expect(error?.message).toBe(`The response does not fit the request: ${got} for 4 records`);
-				expect(error?.advice).toContain('No result was assigned');
+				expect(error?.message).toBe(`The API node returned ${got} for 4 records`);
+				expect(error?.advice).toContain('No result was used');
 			}
 		},
 	);

@@ -231,7 +231,7 @@ describe('The heap does not grow with the number of records', () => {
 	setFlagsFromString('--expose-gc');
 	const gc = runInNewContext('gc') as () => void;
 
-	// A server of its own: those of other tests remember their requests.
+	// Its own server: those of other tests remember their requests.
 	const scoring = async (refuses: boolean) => {
 		const server = createServer((request, response) => {
 			const chunks: Buffer[] = [];

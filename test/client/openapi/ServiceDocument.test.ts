@@ -312,12 +312,12 @@ describe('a schema', () => {
 
 describe('a document that is none', () => {
 	it.each<[string, unknown, RegExp]>([
-		['nothing', undefined, /No OpenAPI document: .*"swagger": "2\.0" or "openapi": "3/],
-		['a list', [{ swagger: '2.0' }], /No OpenAPI document/],
-		['a text', 'swagger: 2.0', /No OpenAPI document/],
-		['another object', { paths: {} }, /No OpenAPI document/],
-		['another version', { swagger: '1.2', paths: {} }, /No OpenAPI document/],
-		['an odd version', { openapi: { toString: 1 }, paths: {} }, /No OpenAPI document/],
+		['nothing', undefined, /Not an OpenAPI document: .*"swagger": "2\.0" or "openapi": "3/],
+		['a list', [{ swagger: '2.0' }], /Not an OpenAPI document/],
+		['a text', 'swagger: 2.0', /Not an OpenAPI document/],
+		['another object', { paths: {} }, /Not an OpenAPI document/],
+		['another version', { swagger: '1.2', paths: {} }, /Not an OpenAPI document/],
+		['an odd version', { openapi: { toString: 1 }, paths: {} }, /Not an OpenAPI document/],
 		['one without paths', { openapi: '3.0.3' }, /has no object "paths"/],
 		['one with odd paths', { openapi: '3.0.3', paths: [] }, /has no object "paths"/],
 	])('%s: says so', (_name, json, words) => {

@@ -24,7 +24,7 @@ it.each<[object, string]>([
 	[{ tags: false }, '`tags` must be a list, not false'],
 	[{ extra: 10n }, '`extra` must be an object, not 10'],
 	[{ country: 'Narnia' }, "`country` is 'Narnia', which is not one of FR, DE, US"],
-	[{ amount: 1, contry: 'FR' }, '`contry` is no feature of fraud: did you mean `country`?'],
+	[{ amount: 1, contry: 'FR' }, "'fraud' has no feature `contry`: did you mean `country`?"],
 	[{ id: 1 }, 'the record has none of the features of fraud: amount, country, hour, present, tags, extra'],
 ])('%j', (record, words) => {
 	expect(said(record)).toEqual([words]);
@@ -34,7 +34,7 @@ it('Of several, each has its sentence', () => {
 	expect(said({ hour: 'x', contry: 'FR' }, { required: ['amount', 'country'] })).toEqual([
 		'`amount` is missing',
 		"`hour` must be a whole number, not the text 'x'",
-		'`contry` is no feature of fraud: did you mean `country`?',
+		"'fraud' has no feature `contry`: did you mean `country`?",
 	]);
 });
 
@@ -47,7 +47,7 @@ it.each<[OperationName, string]>([
 	['runFunction', 'argument'],
 ])('%s calls a field a %s', (operation, noun) => {
 	expect(said({ id: 1 }, { operation })[0]).toMatch(`none of the ${noun}s of fraud: `);
-	expect(said({ amount: 1, contry: 1 }, { operation })[0]).toMatch(`is no ${noun} of fraud: `);
+	expect(said({ amount: 1, contry: 1 }, { operation })[0]).toMatch(`'fraud' has no ${noun} `);
 });
 
 const words = (misfit: Misfit) => misfitWords(misfit, { id: 'fraud', operation: 'predict' });

@@ -122,7 +122,7 @@ it.each([
 		const server = await scene.server(({ ids }) => (ids.includes(7) ? refusal() : undefined));
 		let failures = 2;
 		server.setFault(() => (failures-- > 0 ? { kind: 'answer', ...refusal('Busy', 503) } : undefined));
-		// In a process of its own, as what the listeners throw is a warning there.
+		// In its own process, as what the listeners throw is a warning there.
 		const script = `
 		const { ApiNodeClient } = require(${JSON.stringify(join(__dirname, '../../../client/index.ts'))});
 		let warned = 0;

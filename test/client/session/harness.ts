@@ -124,7 +124,7 @@ export async function until(holds: () => boolean): Promise<void> {
 	}
 }
 
-/** Remembers the events that it is told of: the ends of requests, and all others. */
+/** Remembers the events that it receives: the ends of requests, and all others. */
 export function eventLog() {
 	const events: ClientEvent[] = [];
 	const requests: Array<Extract<ClientEvent, { type: 'request' }>> = [];

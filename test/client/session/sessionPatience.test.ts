@@ -79,6 +79,6 @@ it('An endpoint that has been away for long and asks for long pauses is found so
 	}
 	await Promise.all(webhooks);
 	server.setFault(undefined);
-	// The last pause that was heeded ended at 50 s; another would go on until 75 s.
+	// The last pause that was respected ended at 50 s; another would go on until 75 s.
 	expect((await client.predictRecord('model', { id: 1_000 }, { timeout: 2_500 })).result).toEqual({ id: 1_000 });
 });

@@ -42,7 +42,7 @@ describe.each([429, 503])('Retry-After of a %i', (status) => {
 		expect(error).toMatchObject({
 			status,
 			attempts: 1,
-			advice: 'It asked to wait 1,000,000,000 s before the next try, longer than the 120 s left for this call.',
+			advice: 'The response asked for a pause of 1,000,000,000 s, but only 120 s were left for this call.',
 		});
 		expect(server.requests).toHaveLength(1);
 		expect(counts.retries).toBe(0);
@@ -52,7 +52,7 @@ describe.each([429, 503])('Retry-After of a %i', (status) => {
 		const server = await stage.scoring({ faults: busy('10', status) });
 		const { error } = await outcomeOf(stage.clientOf(server).predictRecord('e', { id: 1 }, { deadline: 4_000 }));
 		expect((error as StatusError).advice).toBe(
-			'It asked to wait 10 s before the next try, longer than the 4 s left for this call.',
+			'The response asked for a pause of 10 s, but only 4 s were left for this call.',
 		);
 		expect(server.requests).toHaveLength(1);
 	});
@@ -149,14 +149,14 @@ describe('The deadline', () => {
 		expect(performance.now() - startedAt).toBeLessThan(2_000);
 		expect(error).toMatchObject({ name: 'TimeoutError', attempts: 1 });
 		// nobody asked for a pause
-		expect((error as TimeoutError).advice).toMatch(/No time was left for another try\.$/);
+		expect((error as TimeoutError).advice).toMatch(/No time was left for another attempt\.$/);
 	});
 
-	it('that leaves no time for another try does not blame the API node for a pause', async () => {
+	it('that leaves no time for another attempt does not blame the API node for a pause', async () => {
 		stage.jitter(0.999);
 		const server = await stage.scoring({ faults: busy(undefined) });
 		const { error } = await outcomeOf(stage.clientOf(server).predictRecord('e', { id: 1 }, { deadline: 100 }));
-		expect((error as StatusError).advice).toBe('No time was left for another try.');
+		expect((error as StatusError).advice).toBe('No time was left for another attempt.');
 		expect(server.requests).toHaveLength(2);
 	});
 
@@ -172,9 +172,7 @@ describe('The deadline', () => {
 	it('cuts no pause short that the endpoint asked for', async () => {
 		const server = await stage.scoring({ faults: busy('1') });
 		const { error } = await outcomeOf(stage.clientOf(server).predictRecord('e', { id: 1 }, { deadline: 600 }));
-		expect((error as StatusError).advice).toMatch(
-			/^It asked to wait 1 s before the next try, longer than the \d+ ms left/,
-		);
+		expect((error as StatusError).advice).toMatch(/^The response asked for a pause of 1 s, but only \d+ ms were left/);
 		expect(server.requests).toHaveLength(1);
 	});
 

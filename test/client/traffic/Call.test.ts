@@ -73,7 +73,7 @@ const lasting: Record<string, Case> = {
 	'a 502': status(502, /responded with status 502/, 4),
 	'a 503': status(503, /is too busy or out of service \(503\)/, 4, /Lower the number of concurrent requests/),
 	'a 504': status(504, /responded with status 504/, 4),
-	'a 500': status(500, /failed on the request \(500\)/, 2),
+	'a 500': status(500, /failed to process the request \(500\)/, 2),
 	'a 400': status(400, /refused the request \(400\)/, 1),
 	'a 401': status(401, /refused the key or token \(401\)/, 1, /Check the key/),
 	'a 403': status(403, /does not allow this call \(403\)/, 1, /may use this service/),
@@ -297,8 +297,8 @@ describe('Where nothing can have been sent, a query is tried as often as a predi
 		const { error, retries } = await fail(call, server, { deadline: 1_000 });
 		expect(error).toMatchObject({ name: 'ConnectionError', code: 'ECONNREFUSED' });
 		expect([0, 1]).toContain(retries - (error.attempts! - 1));
-		expect(error.message).toMatch(/refused the connection: nothing listens there/);
-		expect(error.advice).toMatch(/No time was left for another try\.$/);
+		expect(error.message).toMatch(/refused the connection: no server listens on this port/);
+		expect(error.advice).toMatch(/No time was left for another attempt\.$/);
 		expect(retries).toBeGreaterThan(4);
 		expect(server.requests).toHaveLength(0);
 	});
@@ -328,7 +328,7 @@ describe('Where nothing can have been sent, a query is tried as often as a predi
 		lookups = -4;
 		const other = stage.client({ url: `http://node.invalid:${server.port}`, lookup });
 		const { error } = await outcomeOf(call(other, {}));
-		expect(error?.message).toMatch(/^node\.invalid:\d+ could not be found: there is no host of that name$/);
+		expect(error?.message).toMatch(/^node\.invalid:\d+ could not be found: the host name cannot be resolved$/);
 		expect([lookups, server.requests.length]).toEqual([0, 1]);
 	});
 

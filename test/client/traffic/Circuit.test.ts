@@ -123,7 +123,7 @@ describe('Retry-After', () => {
 		expect([circuit.closed, admits()]).toEqual([true, true]);
 	});
 
-	it('is not heeded any more by an endpoint that has failed for thirty seconds', () => {
+	it('is no longer respected by an endpoint that has failed for thirty seconds', () => {
 		const { circuit, clock, fail, admits } = circuitAndClock();
 		fail(1, 7_000);
 		for (const ms of [7_000, 7_000, 7_000]) {

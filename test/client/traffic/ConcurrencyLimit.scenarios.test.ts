@@ -174,7 +174,7 @@ it.each([
 	expect(settled).toBeGreaterThan(most - 3);
 });
 
-it('A function that responds by itself says nothing of its endpoint by a field that happens to be called timing', async () => {
+it('A function that builds its own response says nothing of its endpoint by a field that happens to be called timing', async () => {
 	const server = await stage.chaos({
 		faults: { kind: 'delay', ms: 20 },
 		respond: () => ({ body: { timing: { wait: 15_000 } } }),

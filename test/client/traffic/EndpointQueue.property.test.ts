@@ -240,7 +240,7 @@ it('Nobody waits for ever, nothing is served twice or after a stop, limits hold 
 	);
 });
 
-it('Where nothing fails, whoever is not cancelled is served', async () => {
+it('Where nothing fails, every call that is not canceled is served', async () => {
 	const served = callPlan.map((plan): CallPlan => ({ ...plan, outcome: 'served' }));
 	await fc.assert(
 		fc.asyncProperty(planOf(served), async (plan) => {
@@ -254,7 +254,7 @@ it('Where nothing fails, whoever is not cancelled is served', async () => {
 	);
 });
 
-/** Sessions whose calls all wait from the start, so that each that may be served wants to be. */
+/** Sessions whose calls all wait from the start, so that each that may be served is waiting. */
 const greedy = fc.record({
 	instances: fc.integer({ min: 1, max: 2 }),
 	sessions: fc.array(
@@ -302,7 +302,7 @@ it('No session that can be served waits while another is served more than one re
 						events.filter(
 							(each) => each.session === s && each.pool === pool && each.order < event.order && each.left >= event.from,
 						).length;
-					// One that has reached its own limit there is passed over.
+					// One that has reached its own limit there is skipped.
 					if (inFlight(event.pool) >= maxConcurrency) continue;
 					// The very first are let in as they come, before the others are there.
 					if (event.from === 0) continue;
@@ -331,7 +331,7 @@ it('The calls of one session are served in the order in which they came', async 
 	);
 });
 
-it('What waits for an endpoint that answers nobody is told so: no wait goes on longer than its deadline or 30 s', async () => {
+it('A call that waits for a silent endpoint fails: no wait is longer than its deadline or 30 s', async () => {
 	const failing = callPlan.map(({ cancelledAfter: _, ...plan }): CallPlan => ({ ...plan, outcome: 'down' }));
 	await fc.assert(
 		fc.asyncProperty(planOf(failing), async (plan) => {

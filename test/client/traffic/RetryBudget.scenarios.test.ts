@@ -22,7 +22,7 @@ describe('While an endpoint answers nothing but errors that may pass', () => {
 
 	it('what succeeds pays for a fifth as many retries of the rest', async () => {
 		let n = 0;
-		// every other call fails for good: without a budget, each of those would take four requests
+		// every other call fails permanently: without a budget, each of those would take four requests
 		const server = await stage.scoring({
 			faults: ({ body }) => (body.includes('"bad":true') ? { kind: 'answer', body: `{"n":${n++}` } : undefined),
 		});
@@ -72,7 +72,9 @@ describe('In a lasting outage', () => {
 		const client = stage.clientOf(server);
 		const session = client.session();
 		const first = await outcomeOf(session.predictRecord('e', { id: 0 }));
-		expect(first.error).toMatchObject({ advice: expect.stringMatching(/answered nobody for 30 s/) as string });
+		expect(first.error).toMatchObject({
+			advice: expect.stringMatching(/did not respond to any request for 30 s/) as string,
+		});
 		const asked = server.requests.length;
 		expect(asked).toBeGreaterThan(4);
 		// It gives up when its next pause would outlast the patience, so a moment of that may be left.
@@ -95,7 +97,7 @@ describe('In a lasting outage', () => {
 		const server = await stage.scoring({ faults: { kind: 'answer', status: 503 } });
 		const client = stage.clientOf(server, { onEvent: ({ type }) => type === 'retry' && clock.skip(9_000) });
 		const { error } = await outcomeOf(client.predictRecord('e', { id: 0 }));
-		expect(error).toMatchObject({ advice: expect.stringMatching(/answered nobody for 30 s/) as string });
+		expect(error).toMatchObject({ advice: expect.stringMatching(/did not respond to any request for 30 s/) as string });
 		expect(server.requests).toHaveLength(4);
 	});
 

@@ -54,7 +54,7 @@ async function cancelled(
 	const error = await outcome;
 	expect(performance.now() - abortedAt).toBeLessThan(atOnce);
 	expect(error).toBeInstanceOf(CancelledError);
-	expect(error.message).toBe('The call was cancelled');
+	expect(error.message).toBe('The call was canceled');
 	return error;
 }
 

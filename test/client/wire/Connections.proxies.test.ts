@@ -112,7 +112,7 @@ describe('behind a proxy of the environment', () => {
 	test.each([
 		['HTTPS_PROXY alone leaves http alone', { HTTP_PROXY: '' }, [0, 1]],
 		['HTTP_PROXY alone serves https, too', { HTTPS_PROXY: '' }, [1, 1]],
-		['NO_PROXY names hosts to reach without it', { NO_PROXY: 'elsewhere.example,127.0.0.1' }, [0, 0]],
+		['NO_PROXY names hosts add the host to NO_PROXY', { NO_PROXY: 'elsewhere.example,127.0.0.1' }, [0, 0]],
 		['NO_PROXY names other hosts', { NO_PROXY: 'elsewhere.example' }, [1, 1]],
 		['NO_PROXY is a star', { NO_PROXY: '*' }, [0, 0]],
 		['no_proxy in small letters', { no_proxy: '127.0.0.1' }, [0, 0]],
@@ -164,7 +164,7 @@ describe('a proxy that fails says so', () => {
 			expect(error.message).toBe(`The proxy refused to connect to ${new URL(url).host} (407)`);
 			expect(error).toMatchObject({
 				attempts: 1,
-				advice: expect.stringMatching(/^It wants a user and a password.*A proxy is set/) as string,
+				advice: expect.stringMatching(/^It requires a user and a password.*A proxy is set/) as string,
 			});
 		}
 		expect([plain.connections, secure.connections]).toEqual([0, 0]);

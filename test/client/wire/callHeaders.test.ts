@@ -12,23 +12,23 @@ function refusal(headers: unknown): string {
 }
 
 it.each([
-	['authorization', 'the credential alone says who calls'],
-	['proxy-authorization', 'the credential alone says who calls'],
-	['cookie', 'the credential alone says who calls'],
-	['host', 'the client sets it itself'],
-	['content-length', 'the client sets it itself'],
-	['content-type', 'the client sets it itself'],
-	['accept-encoding', 'the client sets it itself'],
-	['content-encoding', 'the body is sent as it is'],
-	['transfer-encoding', 'it concerns the connection, not the endpoint'],
-	['connection', 'it concerns the connection, not the endpoint'],
-	['proxy-connection', 'it concerns the connection, not the endpoint'],
-	['keep-alive', 'it concerns the connection, not the endpoint'],
-	['te', 'it concerns the connection, not the endpoint'],
-	['trailer', 'it concerns the connection, not the endpoint'],
-	['upgrade', 'it concerns the connection, not the endpoint'],
-	['http2-settings', 'it concerns the connection, not the endpoint'],
-	['expect', 'it concerns the connection, not the endpoint'],
+	['authorization', 'authentication is set in the credential'],
+	['proxy-authorization', 'authentication is set in the credential'],
+	['cookie', 'authentication is set in the credential'],
+	['host', 'the client sets this header'],
+	['content-length', 'the client sets this header'],
+	['content-type', 'the client sets this header'],
+	['accept-encoding', 'the client sets this header'],
+	['content-encoding', 'the body is sent uncompressed'],
+	['transfer-encoding', 'it applies to the connection, not to the endpoint'],
+	['connection', 'it applies to the connection, not to the endpoint'],
+	['proxy-connection', 'it applies to the connection, not to the endpoint'],
+	['keep-alive', 'it applies to the connection, not to the endpoint'],
+	['te', 'it applies to the connection, not to the endpoint'],
+	['trailer', 'it applies to the connection, not to the endpoint'],
+	['upgrade', 'it applies to the connection, not to the endpoint'],
+	['http2-settings', 'it applies to the connection, not to the endpoint'],
+	['expect', 'it applies to the connection, not to the endpoint'],
 ])('%s is refused in any case, and the value stays out of the message', (name, reason) => {
 	for (const spelled of [name, name.toUpperCase(), name.replace(/^./, (letter) => letter.toUpperCase())]) {
 		expect(refusal({ 'x-fine': 'a', [spelled]: 's3cr3t' })).toBe(`The header "${spelled}" cannot be sent: ${reason}`);
@@ -39,7 +39,7 @@ it.each(['', ' ', 'X Tenant', 'X-Tenant ', 'X-Tenant:', 'X\r\nHost', 'X\nHost', 
 	'a header of the name %j is refused',
 	(name) => {
 		expect(refusal({ [name]: 's3cr3t' })).toBe(
-			`The header ${JSON.stringify(name)} cannot be sent: its name may hold letters, digits and hyphens, and no space`,
+			`The header ${JSON.stringify(name)} cannot be sent: its name may contain letters, digits and hyphens, but no spaces`,
 		);
 	},
 );
@@ -49,23 +49,23 @@ it.each<[string, unknown, string]>([
 	['a line feed at its end', 's3cr3t\n', 'its value must be one line'],
 	['a lone carriage return', 's3\rcr3t', 'its value must be one line'],
 	['a NUL', 's3cr3t\0', 'its value must be one line'],
-	['a control character', 's3cr3t\u001b', 'its value holds a character that no header can'],
-	['a character beyond latin1', 's3cr3t €', 'its value holds a character that no header can'],
+	['a control character', 's3cr3t\u001b', 'its value contains a character that is not allowed in a header'],
+	['a character beyond latin1', 's3cr3t €', 'its value contains a character that is not allowed in a header'],
 	// Its lower byte is that of a line feed.
 	[
 		'a character that latin1 would cut to a line feed',
 		's3cr3t\u010a',
-		'its value holds a character that no header can',
+		'its value contains a character that is not allowed in a header',
 	],
-	['a number', 7, 'its value is not a text'],
-	['nothing', undefined, 'its value is not a text'],
-	['a list', ['s3cr3t'], 'its value is not a text'],
+	['a number', 7, 'its value is not text'],
+	['nothing', undefined, 'its value is not text'],
+	['a list', ['s3cr3t'], 'its value is not text'],
 ])('a value that is or holds %s is refused', (_what, value, reason) => {
 	expect(refusal({ 'X-Tenant': value })).toBe(`The header "X-Tenant" cannot be sent: ${reason}`);
 });
 
 it('a header that is given twice, in other letters, is refused', () => {
-	expect(refusal({ 'X-Tenant': 'a', 'x-tenant': 'b' })).toBe('The header "x-tenant" cannot be sent: it is given twice');
+	expect(refusal({ 'X-Tenant': 'a', 'x-tenant': 'b' })).toBe('The header "x-tenant" cannot be sent: it appears twice');
 });
 
 it.each<[string, unknown]>([
@@ -75,7 +75,7 @@ it.each<[string, unknown]>([
 	['a Map', new Map([['x-tenant', 'a']])],
 	["fetch's Headers", new Headers({ 'x-tenant': 'a' })],
 ])('%s in place of an object is refused, rather than taken for no headers', (_what, headers) => {
-	expect(refusal(headers)).toBe("'headers' must be an object of names and texts");
+	expect(refusal(headers)).toBe("'headers' must be an object of names and strings");
 });
 
 it('everything else is taken as it is', () => {

@@ -61,9 +61,9 @@ describe('a response that is compressed although nobody asked for it', () => {
 	});
 
 	test.each<[string, string, Buffer, string]>([
-		['no gzip', 'gzip', Buffer.from([1, 2, 3, 4]), 'is not the gzip that its content-encoding says'],
-		['no deflate', 'deflate', Buffer.from([0xff, 0xff, 3, 4]), 'is not the deflate that its content-encoding says'],
-		['no Brotli', 'br', Buffer.from([1, 2, 3, 255, 255, 255, 6, 7]), 'is not the br that its content-encoding says'],
+		['no gzip', 'gzip', Buffer.from([1, 2, 3, 4]), 'does not match its content-encoding gzip'],
+		['no deflate', 'deflate', Buffer.from([0xff, 0xff, 3, 4]), 'does not match its content-encoding deflate'],
+		['no Brotli', 'br', Buffer.from([1, 2, 3, 255, 255, 255, 6, 7]), 'does not match its content-encoding br'],
 		['an encoding that is not known', 'exi', Buffer.from([1, 2, 3]), 'has the content-encoding "exi", which Node.js'],
 		['a name from the prototype', 'constructor', Buffer.from([1, 2, 3]), 'has the content-encoding "constructor"'],
 	])('fails at once when it is %s', async (_name, encoding, body, words) => {
@@ -74,7 +74,7 @@ describe('a response that is compressed although nobody asked for it', () => {
 		expect(chaos.requests).toHaveLength(1);
 	});
 
-	test('is read or told of at once when it is zstd, which not every Node.js knows', async () => {
+	test('is read or reported at once when it is zstd, which not every Node.js knows', async () => {
 		const { zstdCompressSync } = zlib as { zstdCompressSync?: (text: string) => Buffer };
 		const { chaos, client } = await responding(
 			encodedAs('zstd', zstdCompressSync?.(json) ?? Buffer.from('28b52ffd04', 'hex')),
@@ -143,7 +143,7 @@ describe('the headers of a response', () => {
 		}
 	});
 
-	test('are told of at once when they are beyond all measure', async () => {
+	test('are reported at once when they are far too large', async () => {
 		const { chaos, client } = await responding(withHeader(300_000));
 		const error = await failureOf(client.predictRecord('e', {}));
 		expect(error).toMatchObject({ name: 'ResponseError', reason: 'tooLarge', attempts: 1 });
@@ -173,13 +173,13 @@ describe('the character set of a response', () => {
 		['big-endian UTF-16 with a mark', 'application/json; charset=utf-8', utf16be(`\ufeff${json}`)],
 		['none that exists', 'application/json; charset=klingon', Buffer.from(json)],
 		['none', 'application/json; charset=', Buffer.from(json)],
-	])('is heeded: %s', async (_name, type, body) => {
+	])('is used: %s', async (_name, type, body) => {
 		const { client } = await responding({ body, headers: { 'content-type': type } });
 		expect(await client.predictRecord('e', {})).toEqual(parsed);
 		expect(await client.runFunction('e')).toEqual(parsed);
 	});
 
-	test.each(calls)('is heeded by %s', async (_name, call) => {
+	test.each(calls)('is used by %s', async (_name, call) => {
 		const type = 'application/json; charset=ISO-8859-1';
 		const { client } = await responding({ body: latin1, headers: { 'content-type': type } });
 		expect(await call(client)).toEqual(parsed);
@@ -228,7 +228,7 @@ describe('NaN and Infinity in a response', () => {
 		expect(chaos.requests).toHaveLength(2);
 	});
 
-	test('are null in the words of an error', async () => {
+	test('are null in the text of an error', async () => {
 		const { client } = await responding({ status: 400, body: '{"message":"bad value","value":NaN}' });
 		expect((await failureOf(client.predictRecord('e', {}))).detail).toBe('bad value');
 	});

@@ -65,7 +65,7 @@ describe('does not trust, says why and what to do, and asks once', () => {
 			() => ({}),
 			'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 			/unable to verify/,
-			/certificate of the private authority to those that are trusted/,
+			/certificate of the private authority to the trusted certificates/,
 		],
 		[
 			'another authority than the one given',
@@ -83,7 +83,7 @@ describe('does not trust, says why and what to do, and asks once', () => {
 			/127\.0\.0\.1/,
 			/host name that the certificate was issued for/,
 		],
-		['an expired certificate', () => pem.expired, () => ({ ca: pem.ca }), 'CERT_HAS_EXPIRED', /expired/, /renew/],
+		['an expired certificate', () => pem.expired, () => ({ ca: pem.ca }), 'CERT_HAS_EXPIRED', /expired/, /Renew/],
 	])('%s', async (_name, served, given, code, detail, advice) => {
 		const { chaos, outcome } = await call(served(), given());
 		const error = await failureOf(outcome);
@@ -276,7 +276,7 @@ describe('the wrong scheme', () => {
 			stage.client({ url: chaos.url.replace('https', 'http') }).predictRecord('e', {}, brief),
 		);
 		expect(error).toBeInstanceOf(ConnectionError);
-		expect(error.advice).toContain('check http or https in the URL');
+		expect(error.advice).toContain('Check whether the URL must begin with http or https');
 		expect(chaos.requests).toHaveLength(0);
 	});
 
@@ -286,7 +286,7 @@ describe('the wrong scheme', () => {
 			stage.client({ url: chaos.url.replace('http', 'https') }).predictRecord('e', {}, brief),
 		);
 		expect(error).toBeInstanceOf(ConnectionError);
-		expect(error.advice).toContain('check http or https in the URL');
+		expect(error.advice).toContain('Check whether the URL must begin with http or https');
 		expect(chaos.requests).toHaveLength(0);
 	});
 });

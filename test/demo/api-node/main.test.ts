@@ -38,7 +38,7 @@ describe('what it cannot do it says in one line', () => {
 
 	test.each([
 		['a busy port', () => ['--port', String(node.port)], /already in use/],
-		['a port that is none', () => ['--port', 'http'], /--port must be a whole number/],
+		['a port that is none', () => ['--port', 'http'], /--port must be an integer/],
 		['an unknown option', () => ['--prot', '1'], /--prot/],
 	])('%s', async (_case, args, message) => {
 		const { child, said } = start(...args());

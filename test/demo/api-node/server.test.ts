@@ -57,7 +57,7 @@ describe('the API node', () => {
 		expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
 	});
 
-	test('whoever observes it is told of a request when it comes and when its response is out', async () => {
+	test('an observer gets a request when it arrives and when its response is sent', async () => {
 		const seen: string[] = [];
 		const observed = await startApiNode({
 			latencyMs: 20,

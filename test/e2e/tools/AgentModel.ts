@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A tool as the model is told of it. */
+/** A tool as the model sees it. */
 export interface ToolSpec {
 	name: string;
 	description: string;
@@ -41,7 +41,7 @@ function eventsOf(body: Completion): string {
 
 /** A language model behind OpenAI's chat API that goes through the steps of a script. */
 export class AgentModel {
-	/** The tools that the last request told of. */
+	/** The tools in the last request. */
 	tools: ToolSpec[] = [];
 	/** What the tools said, one list for each step. */
 	readonly said: string[][] = [];

@@ -78,7 +78,7 @@ describe.each(agentVersions)('an agent of version %s', (version) => {
 		expectRightAnswers(answers, bench);
 	});
 
-	test('is told of a wrong type, a missing value and an unknown endpoint, with what is expected', async () => {
+	test('receives an error for a wrong type, a missing value and an unknown endpoint, with what is expected', async () => {
 		const calls: ToolCalls = [
 			['fraud', { features: { amount: 'a lot', country: 'Narnia' } }],
 			['customer_transactions', { parameters: { customer_id: 'C001' } }],
@@ -228,7 +228,7 @@ describe('a tool', () => {
 		expect(bench.sent).toEqual([]);
 	});
 
-	test('hands on neither key nor host when the API node refuses the key or is gone', async () => {
+	test('shows neither key nor host when the API node refuses the key or is gone', async () => {
 		const wrong = [{ apiKey: 'a-wrong-key' }, { url: 'http://127.0.0.1:9' }];
 		const tools = wrong.map(async (data, n) => ({
 			...bench.tool('dataikuPredict', 'fraud'),

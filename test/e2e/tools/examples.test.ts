@@ -131,7 +131,7 @@ describe('the agent that writes', () => {
 	];
 	const writes = () => bench.sent.filter(([path]) => path.startsWith('add_payment'));
 
-	/** What the model is told of its second call when the human presses a button. */
+	/** What the model receives for its second call when the human presses a button. */
 	async function pressing(button: string): Promise<string> {
 		let told = '';
 		await chat('dataiku-approval', script, async ({ model, executionId }) => {

@@ -23,17 +23,17 @@ export const theirArguments = {
 	add: ['function_arguments'],
 };
 
-/** What a client that knows of a tool is told of it, but for the name. */
+/** What a client learns about a tool, without its name. */
 export const ofFraud = {
 	description:
-		'Scores one record with a trained model: its prediction, and the probability of each class. Endpoint: fraud. If the response contains "error", there is no result. Fix the input as described and call again. Never invent values.',
+		'Scores one record with a trained model. Returns the prediction and the probability of each class. Endpoint: fraud. If the response contains "error", there is no result. Fix the input as described and call again. Never invent values.',
 	features: { description: 'The features of one record by name, as a JSON object', default: [{}] },
 };
 
 /**
- * That a client is told of each tool by its endpoint, and of one argument.
+ * Checks that a client learns about each tool by its endpoint, and about one argument.
  *
- * @param dialect what its schemas have besides
+ * @param dialect what else its schemas contain
  */
 export function expectTold(specs: ToolSpec[], dialect: object): void {
 	for (const { name, description } of specs) expect(description).toContain(`Endpoint: ${name}.`);

@@ -250,7 +250,7 @@ describe('says what is wrong with', () => {
 			],
 			{},
 			/^No record has a date in column 'date' \(/,
-			/refused the request \(400\)\. No record carries a date: each needs the time column/,
+			/refused the request \(400\)\. No record has a date\. Each record needs the time column/,
 		],
 		[
 			'a series without a past',
@@ -271,15 +271,15 @@ describe('says what is wrong with', () => {
 			[...storeHistory('Lyon'), day],
 			byStore,
 			/^The record has no 'store'.* \(item 21, /,
-			/the series that the record belongs to is unknown/,
+			/the series of the record is unknown/,
 		],
 		['an identifier that is null', [{ ...day, store: null }], byStore, /The record has no 'store'/, /unknown/],
 		[
 			'identifier columns that are not those of the model',
 			storeHistory('Lyon'),
 			{ identifierColumns: 'promo' },
-			/The forecast is not of the series that promo identify/,
-			/identifies its series by store: correct the identifier columns/,
+			/The model does not identify series by promo/,
+			/identifies series by store\. Correct the identifier columns/,
 		],
 	])('%s', async (_name, items, options, message, description) => {
 		const { error } = await forecast(items, options);
@@ -290,15 +290,15 @@ describe('says what is wrong with', () => {
 
 	it.each([0, 2.5, 'many'])('series per request that are %s', async (seriesPerRequest) => {
 		const { error } = await forecast(storeHistory('Lyon'), { ...byStore, seriesPerRequest });
-		expect(error?.message).toMatch(/^"Series per Request" must be a whole number above 0.* \(item 0, /);
+		expect(error?.message).toMatch(/^"Series per Request" must be a positive integer.* \(item 0, /);
 		expect(proxy.requests).toEqual([]);
 	});
 
 	it('an answer without a forecast', async () => {
 		proxy.setFault({ kind: 'answer', body: { results: [] } });
 		const { error } = await forecast(storeHistory('Lyon'), byStore);
-		expect(error?.message).toMatch(/No forecast came for this series/);
-		expect(error?.description).toMatch(/It may have no past/);
+		expect(error?.message).toMatch(/The response has no forecast for this series/);
+		expect(error?.description).toMatch(/Each series needs past records/);
 	});
 
 	it('what carries a date in another way is not guessed at', async () => {
@@ -356,7 +356,7 @@ it.each([
 	expect(jsonOf(output).map(({ store, error }) => error ?? store)).toEqual([
 		named,
 		'Lyon',
-		expect.stringMatching(/^The response names series store=other, the request store=one\./),
+		expect.stringMatching(/^The response names series store=other, but the request named store=one\./),
 	]);
 });
 
@@ -522,7 +522,7 @@ describe('the whole history in one item', () => {
 	it.each([
 		['with a line that is none', [...storeHistory('Lyon'), 7], /The record 21 of the list is a number/],
 		['with a line that is empty', [...storeHistory('Lyon'), {}], /The record is empty/],
-		['that is empty', [], /The list holds no record/],
+		['that is empty', [], /The list contains no records/],
 	])('%s fails, and sends nothing', async (_name, records, message) => {
 		const { output } = await asList(records);
 		expect(jsonOf(output)).toMatchObject([{ error: expect.stringMatching(message) as string }]);
@@ -546,7 +546,7 @@ describe('a series that the API node refuses', () => {
 			const [error] = await failed({ ...options, checkFeatures: 'warn' });
 			expect(error!.pairedItem).toEqual({ item: wrong });
 			expect(error!.json.details).toMatchObject({ item: wrong, endpoint: 'store_sales' });
-			expect(error!.json.error).toContain('In this line, `date` is missing.');
+			expect(error!.json.error).toContain('In this record, `date` is missing.');
 		}
 	});
 

@@ -26,7 +26,7 @@ describe('explanations', () => {
 		['the setting of an endpoint that gives none', 'fraud', payment, {}, 0],
 		['the setting of an endpoint that gives three', 'house_price', house, {}, 3],
 		['none from an endpoint that gives three', 'house_price', house, { explanations: 'off' }, 0],
-		['those of an endpoint that gives none by itself', 'fraud', payment, { explanations: 'on' }, 3],
+		['those of an endpoint that gives none by default', 'fraud', payment, { explanations: 'on' }, 3],
 		['as many as asked for', 'fraud', payment, { explanations: 'on', nExplanations: 2 }, 2],
 		['none where the number is set, but not that they are on', 'fraud', payment, { nExplanations: 2 }, 0],
 	])('are %s', async (_name, endpointId, item, parameters, count) => {
@@ -38,7 +38,7 @@ describe('explanations', () => {
 		}
 	});
 
-	it.each([1, 100])('are asked for in the words of the API, at batch size %d', async (batchSize) => {
+	it.each([1, 100])("are requested with the API's own parameters, at batch size %d", async (batchSize) => {
 		const parameters = { explanations: 'on', explanationMethod: 'SHAPLEY', nExplanations: 4, nMonteCarloSteps: 1000 };
 		const [result] = await predict('fraud', [payment], parameters, { batchSize });
 

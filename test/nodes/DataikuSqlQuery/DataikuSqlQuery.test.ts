@@ -53,7 +53,7 @@ describe('a query', () => {
 
 	it.each<[string, string[], string[]]>([
 		['a name that another column has already', ['id', 'id', 'id_2', 'id'], ['id', 'id_3', 'id_2', 'id_4']],
-		['a name that objects have by themselves', ['constructor', 'a', 'toString'], ['constructor', 'a', 'toString']],
+		['a name that all objects have', ['constructor', 'a', 'toString'], ['constructor', 'a', 'toString']],
 		['the same name three times', ['a', 'a', 'a'], ['a', 'a_2', 'a_3']],
 	])('keeps the value of each column: %s', async (_name, columns, keys) => {
 		answer({ columns, rows: [columns.map((_column, n) => String(n))] });
@@ -156,7 +156,7 @@ describe('a statement', () => {
 			const items = [payment, { ...payment, amount: 30 }];
 			const { hints } = await query('add_payment', items, { output });
 			expect(hints).toHaveLength(1);
-			expect(hints[0]!.message).toMatch(/^The changes may not be kept: .*"post-commit".*"Committed by the Endpoint"/);
+			expect(hints[0]!.message).toMatch(/^The changes may be lost: .*"post-commit".*"Committed by the Endpoint"/);
 			expect((await query('add_payment', items, { output }, { committed: true })).hints).toEqual([]);
 			expect((await query('payments', [{}], { output })).hints).toEqual([]);
 		},
@@ -212,7 +212,7 @@ describe('a statement', () => {
 		expect(proxy.requests).toHaveLength(1);
 
 		expect((await query('settle', [{ customer_id: 'C001' }])).error?.description).toMatch(
-			/failed on the request \(500\)/,
+			/failed to process the request \(500\)/,
 		);
 		expect(await payments()).toHaveLength(1);
 	});
@@ -244,7 +244,7 @@ describe('an answer of an unknown shape', () => {
 			const { output: items, hints, error } = await query('any', [{}], { output });
 			expect(error).toBeUndefined();
 			expect(jsonOf(items)).toEqual([{ result: body }]);
-			expect(hints[0]!.message).toMatch(/^The response holds neither columns and rows nor .* \(item 0\)\.$/);
+			expect(hints[0]!.message).toMatch(/^The response contains neither columns and rows nor .* \(item 0\)\.$/);
 		}
 	});
 
@@ -267,7 +267,7 @@ it('runs queries in parallel up to the limit', async () => {
 	expect(Math.max(...proxy.requests.map(({ outstanding }) => outstanding))).toBe(4);
 });
 
-it('keeps the input beside each row on demand, the columns first and winning', async () => {
+it('keeps the input beside each row when the option is on, the columns first and winning', async () => {
 	answer({
 		columns: ['id', 'total'],
 		rows: [
@@ -290,7 +290,7 @@ it('keeps the input beside each row on demand, the columns first and winning', a
 	]);
 });
 
-it('makes numbers of texts that a number holds exactly, and of no other, on demand', async () => {
+it('makes numbers of texts that a number holds exactly, and of no other, when the option is on', async () => {
 	const exact = [
 		...['0', '-3', '12.50', '0.1', '9007199254740991', '1234567.000', '0.00', '1000000', '-0.0000001', '0.0000001'],
 		// Java writes its doubles like this, and databases like that.

@@ -263,7 +263,7 @@ describe('down and up', () => {
 		expect(eventsOf(await workflow.restart())).toEqual(['up']);
 	});
 
-	it('are told of a time-out, which fails no workflow', async () => {
+	it('get a time-out as an event, which fails no workflow', async () => {
 		live('v1');
 		const workflow = trigger(['down'], { options: { timeout: 300 }, failuresInARow: 1 });
 		await workflow.activate();
@@ -272,7 +272,7 @@ describe('down and up', () => {
 		expect(item).toMatchObject({ event: 'down', details: [{ reason: expect.stringMatching(/300 ms/) }] });
 	});
 
-	it('are told of a refusal in the words of the API node, without the key', async () => {
+	it("get a refusal with the API node's message, without the key", async () => {
 		live('v1');
 		const workflow = trigger(['down'], { failuresInARow: 1 });
 		await workflow.activate();

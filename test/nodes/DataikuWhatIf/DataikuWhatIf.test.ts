@@ -43,7 +43,7 @@ const variants = () =>
 		.slice(1)
 		.flatMap(({ items }) => items.map(({ features }) => features));
 
-/** Lets a model of our own respond, which is given the features. */
+/** Lets our own model respond, which is given the features. */
 function score(
 	predict: (features: IDataObject, generation: string | undefined) => IDataObject,
 	generation?: (request: Sent) => string,
@@ -136,13 +136,13 @@ describe('the output', () => {
 		score(byAmount);
 		const limits = { vary: 'defined', ...varied({ name: 'amount', min: 600, max: 1_000, step: 100 }) };
 		const { output, hints } = await whatIf(limits, [{ amount: 800 }, { amount: 900 }]);
-		const note = 'Nothing within these limits reaches the goal. All changes of up to three features were considered.';
+		const note = 'No change within these limits reaches the goal. All changes of up to three features were considered.';
 		expect(jsonOf(output)).toMatchObject([
 			{ prediction: 'fraud', what_if: 'nothing', suggestion: null, suggested_change: null, what_if_note: note },
 			{ what_if: 'nothing', amount: 900 },
 		]);
 		expect(hints.map(({ message }) => message)).toEqual([
-			'Nothing within these limits reaches the goal (2 items, first: 0, 1).',
+			'No change within these limits reaches the goal (2 items, first: 0, 1).',
 		]);
 	});
 
@@ -163,13 +163,13 @@ describe('the output', () => {
 		const { output, hints } = await whatIf(limits, [{ amount: 800, age: 30, ref: 'A-1' }]);
 		expect(jsonOf(output)[0]).toMatchObject({ what_if: 'suggestion' });
 		expect(hints.map(({ message }) => message)).toEqual([
-			"No feature is called '30', so this name locks nothing (item 0).",
+			"No feature is named '30', so this name locks nothing (item 0).",
 		]);
 	});
 
 	it('locks and varies a field by the path with which it was dragged from the input', async () => {
 		score(byAmount);
-		const [feature] = (amounts.variedFeatures).feature;
+		const [feature] = amounts.variedFeatures.feature;
 		const parameters = {
 			...{ include: 'selected', includeFields: 'body.amount, body.hour', vary: 'defined' },
 			...varied({ ...feature, name: 'body.amount' }, { name: 'body.hour', min: 0, max: 23 }),
@@ -195,9 +195,11 @@ describe('the output', () => {
 		const { output, hints } = await whatIf({ vary: 'defined', ...amounts }, [{ amount: 800 }]);
 		expect(jsonOf(output)[0]).toMatchObject({
 			...{ what_if: 'nothing', override_rule: 'blocked' },
-			what_if_note: expect.stringContaining('A rule decided every variant that was tried (blocked).') as string,
+			what_if_note: expect.stringContaining(
+				'A business rule decided every variant that was tried (blocked).',
+			) as string,
 		});
-		expect(hints[0]!.message).toContain('A rule decided every variant that was tried (blocked) (item 0)');
+		expect(hints[0]!.message).toContain('A business rule decided every variant that was tried (blocked) (item 0)');
 	});
 
 	it('names the rule that decides a suggestion', async () => {
@@ -206,7 +208,7 @@ describe('the output', () => {
 		const { output } = await whatIf({ vary: 'defined', ...amounts }, [{ amount: 800 }]);
 		expect(jsonOf(output)[0]).toMatchObject({
 			...{ suggested_change: 'amount: 800 → 300', suggested_rule: 'small' },
-			what_if_note: expect.stringContaining('A rule decides the new prediction (small).') as string,
+			what_if_note: expect.stringContaining('A business rule decides the new prediction (small).') as string,
 		});
 	});
 
@@ -320,20 +322,20 @@ describe('the goal', () => {
 			() => ({ prediction: null }),
 			/^The record has no predict/,
 		],
-		['no class', { goal: 'class' }, classes, /^The goal names no class/],
-		['no number', { goal: 'above', goalClass: 'a' }, classes, /^The goal needs a number to be above, not ''/],
+		['no class', { goal: 'class' }, classes, /^The goal has no class/],
+		['no number', { goal: 'above', goalClass: 'a' }, classes, /^The goal 'above' needs a number, not ''/],
 		[
 			'a percentage',
 			{ goal: 'above', goalClass: 'a', goalValue: 80 },
 			classes,
-			/^The goal is a probability between 0 and 1, not 80/,
+			/^The goal must be a probability between 0 and 1, not 80/,
 		],
 		['a number where classes are predicted', { goal: 'highest' }, classes, /^The prediction is not a number/],
 		[
 			'another class where a number is predicted',
 			{},
 			() => ({ prediction: 7 }),
-			/^The endpoint predicts a number, which has no other class/,
+			/^The endpoint predicts a number, not a class/,
 		],
 		[
 			'a probability where there is none',
@@ -564,7 +566,7 @@ describe('what may change', () => {
 			varied({ name: 'age', min: 'young', max: 1 }),
 			/^"Min" of 'age' must be a number, not 'young'/,
 		],
-		['a step goes nowhere', varied({ name: 'age', min: 1, max: 9, step: 0 }), /^"Step" of 'age' must be above 0/],
+		['a step of zero', varied({ name: 'age', min: 1, max: 9, step: 0 }), /^"Step" of 'age' must be positive/],
 		[
 			'a step is a fraction of a whole number',
 			varied({ name: 'age', min: 1, max: 9, step: 0.5 }),
@@ -575,8 +577,12 @@ describe('what may change', () => {
 			varied({ name: 'age', min: 1, max: 9, direction: '={{ "sideways" }}' }),
 			/^"Which Way" of 'age' must be one of any, up, down, not 'sideways'/,
 		],
-		['a row has no name', varied({ name: ' ', min: 1, max: 2 }), /^A row of "Features to Vary" names no feature/],
-		['the rows are one expression', { variedFeatures: { feature: '={{ [] }}' } }, /^A row of "Features to Vary" names/],
+		['a row has no name', varied({ name: ' ', min: 1, max: 2 }), /^A row of "Features to Vary" has no feature name/],
+		[
+			'the rows are one expression',
+			{ variedFeatures: { feature: '={{ [] }}' } },
+			/^A row of "Features to Vary" has no/,
+		],
 	])('fails the item when %s', async (_name, parameters, message) => {
 		score(() => ({ prediction: 'no' }));
 		const { output } = await whatIf(parameters, [record], {
@@ -643,7 +649,7 @@ describe('variants', () => {
 		expect(new Set([...sent, JSON.stringify({ amount: 5.5, hour: 6.5 })]).size).toBe(sent.length + 1);
 		expect(jsonOf(output)[0]).toMatchObject({
 			variants_tried: sent.length,
-			what_if_note: `Nothing within these limits was found to reach the goal. ${sent.length} variants tried.`,
+			what_if_note: `No change that reaches the goal was found within these limits. ${sent.length} variants tried.`,
 		});
 	});
 
@@ -673,11 +679,11 @@ describe('variants', () => {
 		score(byAmount, () => `v${++calls}`);
 		const { output } = await whatIf(steps(10), [{ amount: 800 }], { onError: 'continueRegularOutput' });
 		expect(jsonOf(output)[0]!.error).toMatch(
-			/^A variant was scored by another generation than its record.*v1, of the variant: v2/,
+			/^A variant was scored by a different generation than its record.*v1, of the variant: v2/,
 		);
 	});
 
-	it('that the endpoint refuses are passed over, and others are not', async () => {
+	it('that the endpoint refuses are skipped, and others are not', async () => {
 		proxy.setFault((request) => {
 			const { items } = bodyOf(request);
 			const isBad = items.some(({ features }) => features.amount === 21);
@@ -751,13 +757,13 @@ describe('variants', () => {
 			undefined,
 			'The response has no prediction that counts for the goal',
 		],
-	])('are counted and told of when they are %s', async (_name, result, status, reason) => {
+	])('are counted and reported when they are %s', async (_name, result, status, reason) => {
 		yesAbove50(({ amount }) => (Number(amount) > 50 ? result : undefined), status);
 		const { output, hints } = await whatIf(steps(10), [{ amount: 1 }]);
 		expect(jsonOf(output)).toMatchObject([
 			{
 				...{ what_if: 'nothing', variants_tried: 4 },
-				what_if_note: `Nothing within these limits was found to reach the goal. 4 variants tried. 5 variants were not scored. The first reason: ${reason}.`,
+				what_if_note: `No change that reaches the goal was found within these limits. 4 variants tried. 5 variants were not scored. The first reason: ${reason}.`,
 			},
 		]);
 		expect(hints.map(({ message }) => message).join(' ')).toContain('5 variants were not scored. The first reason: ');
@@ -779,7 +785,7 @@ describe('variants', () => {
 		yesAbove50(({ amount }) => (amount === 1 ? undefined : { ignored: true }));
 		const { output } = await whatIf(steps(10), [{ amount: 1 }]);
 		expect(jsonOf(output)[0]!.what_if_note).toBe(
-			'Nothing within these limits was found to reach the goal. 0 variants tried. 9 variants were not scored. The first reason: Ignored by the API node: no reason given.',
+			'No change that reaches the goal was found within these limits. 0 variants tried. 9 variants were not scored. The first reason: Ignored by the API node: no reason given.',
 		);
 	});
 
@@ -891,7 +897,7 @@ it('ends soon when the workflow is stopped while variants are scored, and blames
 		[{ amount: 800 }, { amount: 700 }],
 		{ cancelAfter: () => requests > 1, onError: 'continueRegularOutput' },
 	);
-	expect({ cancelled, message: error?.message }).toEqual({ cancelled: true, message: 'The call was cancelled' });
+	expect({ cancelled, message: error?.message }).toEqual({ cancelled: true, message: 'The call was canceled' });
 	expect(output.filter(({ json }) => 'error' in json)).toEqual([]);
 });
 
@@ -911,7 +917,7 @@ it('puts out what the record has when no variant is scored before the deadline',
 		{
 			...{ prediction: 'fraud', what_if: 'unfinished', variants_tried: 0 },
 			what_if_note:
-				'Nothing within these limits was found to reach the goal. 0 variants tried. The deadline ended the search.',
+				'No change that reaches the goal was found within these limits. 0 variants tried. The deadline ended the search.',
 		},
 	]);
 });
@@ -950,7 +956,7 @@ describe('as a tool', () => {
 		return jsonOf(output);
 	};
 
-	it('responds with the prediction, the suggestions and a word on what they are not', async () => {
+	it('responds with the prediction, the suggestions and a note on what they are not', async () => {
 		const [answer, note, ...others] = await ask(payment, { goal: 'class', class: 'legitimate' });
 		expect(answer).toMatchObject({
 			...{ prediction: 'fraud', what_if: 'suggestion' },
@@ -958,7 +964,7 @@ describe('as a tool', () => {
 		});
 		expect(answer!.what_if_goal).toEqual({ goal: 'class', class: 'legitimate' });
 		expect(Object.keys(answer!)).not.toContain('chatInput');
-		expect(note).toEqual({ note: expect.stringContaining('the view of the model, not a proof of cause') as string });
+		expect(note).toEqual({ note: expect.stringContaining('It is not a proof of cause') as string });
 		expect(others).toEqual([]);
 	});
 

@@ -5,7 +5,7 @@ import { type Changes, VariantSearch } from '../../../nodes/DataikuWhatIf/Varian
 type Value = number | string | boolean;
 type Row = Record<string, Value>;
 
-/** A feature with few values: those that it may take besides its own. */
+/** A feature with few values: those that it may take in addition to its own. */
 interface Feature {
 	name: string;
 	own: Value;

@@ -78,7 +78,7 @@ describe('Predict with records that are refused', () => {
 			onError: 'continueRegularOutput',
 		});
 		expect(server.asked().length).toBeLessThanOrEqual(600);
-		const untried = jsonOf(made).filter(({ error }) => /were not sent one by one/.test(String(error))).length;
+		const untried = jsonOf(made).filter(({ error }) => /were not tried/.test(String(error))).length;
 		expect(untried).toBeGreaterThan(4_400);
 		expect(jsonOf(made).every(({ error }) => /Invalid feature/.test(String(error)))).toBe(true);
 	});
@@ -196,7 +196,7 @@ describe('Run Function', () => {
 		}
 	});
 
-	it('hands on the bytes of a text in a charset that does not exist', async () => {
+	it('passes on the bytes of a text in a charset that does not exist', async () => {
 		const bytes = Buffer.from([0x66, 0xfc, 0x72]);
 		const { output: made, error } = await answering({ 'content-type': 'text/plain; charset=klingon-8' }, bytes);
 		expect(error).toBeUndefined();

@@ -46,7 +46,7 @@ describe('A forecast under "continue" whose series lost a line', () => {
 		const failed = output.filter(({ json }) => json.error);
 		const last = items.findLastIndex(({ store }) => store === 'B');
 		expect(failed.map(({ pairedItem }) => pairedItem)).toEqual([{ item: lost }, { item: last }]);
-		expect(failed[1]!.json.error).toMatch(new RegExp(`Item ${lost}, a line of this series, could not be read`));
+		expect(failed[1]!.json.error).toMatch(new RegExp(`Item ${lost} of this series could not be read`));
 		for (const { body } of proxy.requests) expect(body).not.toContain('"B"');
 		expect(hints[0]?.message).toMatch(/2 of \d+ items failed/);
 	});
@@ -97,7 +97,7 @@ describe('Advice on dates', () => {
 		{ store: 'A', sales: 1 },
 		{ store: 'B', sales: 2 },
 	];
-	const advice = /No record carries a date/;
+	const advice = /No record has a date/;
 
 	it.each([401, 403, 404, 429, 503])('is not given on a %d', async (status) => {
 		proxy.setFault({ kind: 'answer', ...refusal('No', status), headers: { 'retry-after': '1000' } });

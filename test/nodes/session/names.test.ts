@@ -8,7 +8,7 @@ const scene = new Scene();
 describe('Names that every JavaScript object has', () => {
 	const names = ['constructor', 'toString', 'hasOwnProperty', 'valueOf', '__proto__'];
 
-	it.each(names)('%s is no output of a node', async (name) => {
+	it.each(names)('%s does not become an output of a node', async (name) => {
 		const server = await scene.server();
 		for (const type of ['dataikuPredict', 'dataikuLookup', 'dataikuSqlQuery', 'dataikuRunFunction']) {
 			const { output } = await run(type, {

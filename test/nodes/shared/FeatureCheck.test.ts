@@ -46,12 +46,12 @@ describe('warn', () => {
 		let hint = '';
 		while (hint === '') hint = await hintsOf(undefined, [misspelt]);
 
-		expect(hint).toContain('`amuont` is no feature of fraud: did you mean `amount`? (item 0)');
+		expect(hint).toContain("'fraud' has no feature `amuont`: did you mean `amount`? (item 0)");
 		expect(readings(proxy)).toHaveLength(1);
 	});
 
 	it.each<[string, IDataObject, string]>([
-		['an unknown name', misspelt, '`amuont` is no feature of fraud: did you mean `amount`?'],
+		['an unknown name', misspelt, "'fraud' has no feature `amuont`: did you mean `amount`?"],
 		['a wrong type', { ...fitting, amount: 'a lot' }, "`amount` must be a number, not the text 'a lot'"],
 		['a value not listed', { ...fitting, country: 'XX' }, "`country` is 'XX', which is not one of DE, ES, FR"],
 		['a record of something else', { city: 'Lyon' }, 'the record has none of the features of fraud: amount, hour'],
@@ -83,7 +83,7 @@ describe('warn', () => {
 
 		expect(hint.match(/\((?:2 items, first: \d+, \d+|item \d+)\)/g)).toHaveLength(5);
 		expect(hint).toContain("`country` is 'often'");
-		expect(hint).toContain('Other remarks (8 items)');
+		expect(hint).toContain('Other hints (8 items)');
 	});
 
 	it('has nothing to say where all fits, of extra fields or of an endpoint that is not documented', async () => {
@@ -110,7 +110,7 @@ describe('error', () => {
 			...(await resultsOf([fitting])),
 		]);
 		expect(output[1]!.json.error).toMatch(
-			/^`amuont` is no feature of fraud: did you mean `amount`\? Example: \{"amount":412\.5,.*\}\.$/,
+			/^'fraud' has no feature `amuont`: did you mean `amount`\? Example: \{"amount":412\.5,.*\}\.$/,
 		);
 		expect(output[2]!.json.error).toMatch(/^`amount` must be a number, not .*; `country` is 'XX', which .*/);
 		expect(readings(proxy)).toHaveLength(1);
@@ -121,7 +121,7 @@ describe('error', () => {
 	it('stops at a misfit without "continue"', async () => {
 		const { error } = await predict('error', [misspelt]);
 
-		expect(error).toMatchObject({ message: expect.stringContaining('`amuont` is no feature of fraud') });
+		expect(error).toMatchObject({ message: expect.stringContaining("'fraud' has no feature `amuont`") });
 		expect(error?.description).toMatch(/Example: \{.*\}/);
 		expect(callsTo(proxy)).toEqual([]);
 	});
@@ -179,7 +179,7 @@ describe('error', () => {
 
 			// Waited to its end, it would be 5 s.
 			expect(timing.afterCancel).toBeLessThan(3_000);
-			expect({ cancelled, message: error?.message }).toEqual({ cancelled: true, message: 'The call was cancelled' });
+			expect({ cancelled, message: error?.message }).toEqual({ cancelled: true, message: 'The call was canceled' });
 			expect(callsTo(proxy)).toEqual([]);
 		},
 	);
@@ -191,7 +191,7 @@ describe('error', () => {
 		expect(readings(proxy)).toHaveLength(1);
 	});
 
-	it('holds for an item of its own, though one before it only warned and found no document', async () => {
+	it('holds for its own item, though one before it only warned and found no document', async () => {
 		const items = ['warn', 'error'].map((mode) => ({ ...misspelt, mode }));
 		const { output } = await predict('={{ $json.mode }}', items, { onError: 'continueRegularOutput' });
 
@@ -280,8 +280,8 @@ describe('the form filled by name', () => {
 
 	it('tells of columns that are close to a feature, from the first run on', async () => {
 		const hint = await told('warn', homes);
-		expect(hint).toContain('`Surface` is no feature of house_price: did you mean `surface`? (2 items, first: 0, 1)');
-		expect(hint).toContain('`City` is no feature of house_price: did you mean `city`? (2 items, first: 0, 1)');
+		expect(hint).toContain("'house_price' has no feature `Surface`: did you mean `surface`? (2 items, first: 0, 1)");
+		expect(hint).toContain("'house_price' has no feature `City`: did you mean `city`? (2 items, first: 0, 1)");
 	});
 
 	it('says once what was sent, and what was not used', async () => {
@@ -303,7 +303,7 @@ describe('the form filled by name', () => {
 	it('does so also where no document can be read', async () => {
 		proxy.setFault(whenRead({ kind: 'answer', status: 404 }));
 		const { error } = await score('error', homes);
-		expect(error?.message).toMatch(/^`Surface` is no feature of house_price: did you mean `surface`\?/);
+		expect(error?.message).toMatch(/^'house_price' has no feature `Surface`: did you mean `surface`\?/);
 		expect(callsTo(proxy)).toEqual([]);
 	});
 
@@ -339,7 +339,7 @@ describe('a name of the item that is close to a feature without a value is a mis
 			parameters,
 			onError: 'continueRegularOutput',
 		});
-		expect(output[0]!.json.error).toMatch(/^`Amount` is no feature of fraud: did you mean `amount`\?/);
+		expect(output[0]!.json.error).toMatch(/^'fraud' has no feature `Amount`: did you mean `amount`\?/);
 	});
 
 	it('but for one that was excluded by its name', async () => {
@@ -349,15 +349,15 @@ describe('a name of the item that is close to a feature without a value is a mis
 	});
 });
 
-describe('a record that holds no value', () => {
+describe('a record that contains no values', () => {
 	const empty = { amount: null, country: null };
 	it('is told in a hint, though no document is known', async () => {
-		expect(await hintsOf('warn', [empty, fitting])).toBe('the record holds no value (item 0).');
+		expect(await hintsOf('warn', [empty, fitting])).toBe('the record contains no values (item 0).');
 	});
 
 	it('is an error where misfits are, and for none of the others', async () => {
 		const { output } = await predict('error', [empty, fitting], { onError: 'continueRegularOutput' });
-		expect(output[0]!.json.error).toMatch(/^The record holds no value/);
+		expect(output[0]!.json.error).toMatch(/^The record contains no values/);
 		expect(output[1]!.json.error).toBeUndefined();
 	});
 
@@ -368,7 +368,7 @@ describe('a record that holds no value', () => {
 			options: { checkFeatures: 'warn' },
 			onError: 'continueRegularOutput',
 		});
-		expect(hints.map(({ message }) => message).join()).not.toContain('holds no value');
+		expect(hints.map(({ message }) => message).join()).not.toContain('contains no values');
 	});
 });
 

@@ -33,7 +33,7 @@ const keyOf = ({ headers }: ChaosRequest) => {
 };
 const serviceOf = ({ path }: ChaosRequest) => path.split('/')[4];
 
-/** Each item of a unit with these fields besides, which no record takes. */
+/** Each item of a unit with these additional fields, which no record uses. */
 const unitWith = (type: string, n: number, fields: IDataObject) =>
 	callOf(type)
 		.unit(n)
@@ -155,7 +155,7 @@ describe('Items', () => {
 		['the URL', 'url', 'nowhere', /The API node's URL must look like/],
 		['the URL', 'url', '', /The API node's URL is missing/],
 		['the service ID', 'serviceId', '', /service/],
-		['the key', 'apiKey', { not: 'a text' }, /'apiKey' is an object, not a text/],
+		['the key', 'apiKey', { not: 'a text' }, /'apiKey' is an object, not text/],
 		['the key', 'apiKey', null, /The API key is empty/],
 		['the method', 'authentication', 'basic', /Authentication must be one of/],
 		['the certificate', 'cert', 'no certificate', /certificate/i],
@@ -273,7 +273,7 @@ describe('Items', () => {
 				parameters: { endpointId: { __rl: true, mode: 'url', value: url(a) } },
 			},
 		);
-		expect(jsonOf(output).map((json) => json.error)).toEqual([undefined, expect.stringMatching(/The URL leads to/)]);
+		expect(jsonOf(output).map((json) => json.error)).toEqual([undefined, expect.stringMatching(/The URL points to/)]);
 		expect([calls(a).length, b.requests.length]).toEqual([1, 0]);
 	});
 });

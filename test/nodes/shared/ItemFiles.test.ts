@@ -119,12 +119,12 @@ it.each([
 });
 
 it.each([
-	[files(file('')), '"Files" names no file'],
-	[files(file('input'), file('')), 'A row of "Files" has no name to send the file as'],
+	[files(file('')), '"Files" contains no file'],
+	[files(file('input'), file('')), 'A row of "Files" has no "Send As" name'],
 	[files(file('input'), file('input')), "Two files would be sent as 'input'"],
 	[files(file('input', '={{ 42 }}')), "The item has no file in '42'"],
 	[files(file('input', '={{ undefined }}')), "The item has no file in ''"],
-	[{ files: { file: '={{ [{ feature: "input" }] }}' } }, '"Files" names no file'],
+	[{ files: { file: '={{ [{ feature: "input" }] }}' } }, '"Files" contains no file'],
 ])('says what is wrong with %j', async (options, message) => {
 	const items: INodeExecutionData[] = [{ json: {}, binary: { data: inMemory(picture(1, 1)) } }];
 	const { error } = await run('dataikuRunFunction', { url: node.url, endpointId: 'picture', items, options });

@@ -273,11 +273,11 @@ it.each([
 describe('a value that cannot be is named', () => {
 	const on = { explanations: 'on' };
 	it.each<[string, IDataObject, IDataObject, RegExp]>([
-		['Timeout', {}, { timeout: 'soon' }, /"Timeout" must be a whole number above 0, not 'soon'/],
-		['Timeout of 0', {}, { timeout: 0 }, /"Timeout" must be a whole number above 0, not '0'/],
-		['Batch Size', {}, { batchSize: 1.5 }, /"Batch Size" must be a whole number above 0, not '1.5'/],
-		['Batch Size of 0', {}, { batchSize: 0 }, /"Batch Size" must be a whole number above 0, not '0'/],
-		['Max Concurrency', {}, { maxConcurrency: -1 }, /"Max Concurrency" must be a whole number above 0, not '-1'/],
+		['Timeout', {}, { timeout: 'soon' }, /"Timeout" must be a positive integer, not 'soon'/],
+		['Timeout of 0', {}, { timeout: 0 }, /"Timeout" must be a positive integer, not '0'/],
+		['Batch Size', {}, { batchSize: 1.5 }, /"Batch Size" must be a positive integer, not '1.5'/],
+		['Batch Size of 0', {}, { batchSize: 0 }, /"Batch Size" must be a positive integer, not '0'/],
+		['Max Concurrency', {}, { maxConcurrency: -1 }, /"Max Concurrency" must be a positive integer, not '-1'/],
 		['Output', { output: 'xml' }, {}, /"Output" must be one of flat, withInput, resultOnly, fullResponse, not 'xml'/],
 		['Output of an object', { output: 'toString' }, {}, /"Output" must be one of/],
 		[
@@ -292,22 +292,22 @@ describe('a value that cannot be is named', () => {
 			{},
 			/explanation method must be ICE or SHAPLEY, not 'LIME'/,
 		],
-		['Number of Explanations', { ...on, nExplanations: 1.5 }, {}, /number of explanations must be a whole number/],
+		['Number of Explanations', { ...on, nExplanations: 1.5 }, {}, /number of explanations must be a positive integer/],
 		[
 			'Number of Explanations in words',
 			{ ...on, nExplanations: 'three' },
 			{},
-			/number of explanations must be a whole number/,
+			/number of explanations must be a positive integer/,
 		],
 		[
 			'Monte Carlo Steps',
 			{ ...on, explanationMethod: 'SHAPLEY', nMonteCarloSteps: 24 },
 			{},
-			/Monte Carlo steps must be a whole number from 25 to 1000/,
+			/Monte Carlo steps must be an integer from 25 to 1000/,
 		],
 		['Context', {}, { contextJson: '[1]' }, /The context is a list: it must be a JSON object/],
-		['Endpoint', { endpointId: endpoint('..') }, {}, /endpoint id '..' is not an id/],
-		['Service ID', {}, { serviceId: '..' }, /service id '..' is not an id/],
+		['Endpoint', { endpointId: endpoint('..') }, {}, /endpoint ID '..' is not a valid ID/],
+		['Service ID', {}, { serviceId: '..' }, /service ID '..' is not a valid ID/],
 	])('%s', async (_name, parameters, options, message) => {
 		const asExpressions = (values: IDataObject) =>
 			Object.fromEntries(
@@ -339,7 +339,7 @@ describe('a value that cannot be is named', () => {
 
 		const failed = output.filter(({ json }) => 'error' in json);
 		expect(failed).toHaveLength(unit(1).length);
-		for (const { json } of failed) expect(json.error).toMatch(/^"Timeout" must be a whole number /);
+		for (const { json } of failed) expect(json.error).toMatch(/^"Timeout" must be a positive integer/);
 		const pairs = pairsOf(output.filter((item) => !failed.includes(item)));
 		expect([...new Set(pairs.map((pair) => (pair as { item: number }).item))]).toEqual(lasts);
 	});
@@ -378,9 +378,9 @@ describe('an endpoint given by its URL', () => {
 		});
 		expect(jsonOf(output).map(({ error }) => error)).toEqual([
 			undefined,
-			"The URL leads to elsewhere.example:443, which is not one of the API node's instances. The key goes nowhere else.",
-			expect.stringMatching(/^The URL leads to 127\.0\.0\.1:\d+\/prefix, which is not one of/),
-			expect.stringMatching(/^The URL names no endpoint: it must look like/),
+			"The URL points to elsewhere.example:443, which is not one of the API node's instances. The key is sent only to these instances.",
+			expect.stringMatching(/^The URL points to 127\.0\.0\.1:\d+\/prefix, which is not one of/),
+			expect.stringMatching(/^The URL contains no endpoint: it must look like/),
 			undefined,
 		]);
 		expect(proxy.requests).toHaveLength(1);
@@ -392,7 +392,9 @@ describe('the option "Service ID"', () => {
 		'is an error of the item when its expression gives nothing: %s',
 		async (serviceId) => {
 			const { error } = await predict({}, [{ amount: 1 }], { serviceId });
-			expect(error?.message).toMatch(/(The expression of "Service ID" gave nothing|service id is missing) \(item 0/);
+			expect(error?.message).toMatch(
+				/(The expression in "Service ID" returned nothing|service ID is missing) \(item 0/,
+			);
 			expect(proxy.requests).toEqual([]);
 		},
 	);

@@ -154,7 +154,7 @@ describe('a document that one person may read', () => {
 		proxy = await chaosProxy({ upstream: node.url });
 	});
 
-	/** What a misspelt record comes to, in the one credential in which each user has a token of their own. */
+	/** What a misspelt record comes to, in the one credential in which each user has their own token. */
 	const failed = async (token: string, grantType: string, checkFeatures = 'error') => {
 		const { output, error, hints } = await run('dataikuPredict', {
 			url: proxy.url,

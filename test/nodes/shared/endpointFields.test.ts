@@ -143,7 +143,7 @@ describe('says in place of fields', () => {
 		[
 			'of nobody there',
 			{ url: 'http://127.0.0.1:9' },
-			/could not be read \(.* refused the connection: nothing listens/,
+			/could not be read \(.* refused the connection: no server listens/,
 		],
 		[
 			'that was pasted and is none',
@@ -166,7 +166,7 @@ describe('says in place of fields', () => {
 			const { fields, emptyFieldsNotice } = await fieldsOf(endpointId, { type, url: node.url, ...service });
 			expect(fields).toEqual([]);
 			expect(emptyFieldsNotice).toMatch(
-				/: all fields of the input item are sent, also those that the endpoint refuses\. To choose them, use "Define Fields"\.$/,
+				/: all fields of the input item are sent, including fields that the endpoint rejects\. To choose fields, use "Define Fields"\.$/,
 			);
 		}
 	});
@@ -198,7 +198,7 @@ describe('says in place of fields', () => {
 		['dataikuForecast', 'columns'],
 		['dataikuSqlQuery', 'parameters'],
 		['dataikuRunFunction', 'arguments'],
-	])('in the words of %s, whose fields are %s', async (type, fields) => {
+	])('with the terms of %s, whose fields are %s', async (type, fields) => {
 		const { emptyFieldsNotice } = await fieldsOf('none', { type, url: node.url });
 		expect(emptyFieldsNotice).toMatch(new RegExp(`^The OpenAPI document does not list the ${fields} of this endpoint`));
 	});

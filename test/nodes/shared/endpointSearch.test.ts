@@ -118,7 +118,7 @@ describe('says why there is no list', () => {
 			/^No endpoints found\. Check the Service ID, or enter the endpoint "By ID"/,
 			undefined,
 		],
-		['no service', { serviceId: '' }, /could not be read: The service id is missing/, undefined],
+		['no service', { serviceId: '' }, /could not be read: The service ID is missing/, undefined],
 		[
 			'nobody there',
 			{ url: 'http://127.0.0.1:9' },

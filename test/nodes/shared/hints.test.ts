@@ -140,7 +140,7 @@ it('a run of more than ten seconds says in the log how far it has come', async (
 		options: { batchSize: 4 },
 	});
 	expect(output).toHaveLength(16);
-	expect(logged).toEqual(['8 of 16 items done, 1 a second']);
+	expect(logged).toEqual(['8 of 16 items done, 1 per second']);
 });
 
 it("tells of a lookup that found nothing, and takes no model's own empty data for one", async () => {
@@ -171,7 +171,7 @@ describe('a hint has an end', () => {
 
 		expect(hints).toHaveLength(1);
 		expect(hints[0]!.message.length).toBeLessThan(longest);
-		expect(hints[0]!.message).toMatch(/^Ignored by the API node: reason \d+ x+.*Other remarks \(1,995 items\)\.$/);
+		expect(hints[0]!.message).toMatch(/^Ignored by the API node: reason \d+ x+.*Other hints \(1,995 items\)\.$/);
 	});
 
 	it('when each item names other fields', async () => {
@@ -186,7 +186,7 @@ describe('a hint has an end', () => {
 		});
 
 		expect(hints.map(({ message }) => message.length < longest)).toEqual([true]);
-		expect(hints[0]!.message).toMatch(/^No item has a field of the name none \d+.* and [\d,]+ more\.$/);
+		expect(hints[0]!.message).toMatch(/^Fields not found in any item: none \d+.* and [\d,]+ more\.$/);
 	});
 
 	it('when records do not fit in many ways', async () => {

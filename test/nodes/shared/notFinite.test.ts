@@ -6,7 +6,8 @@ let proxy: ChaosProxy;
 beforeEach(async () => (proxy = await chaosProxy()));
 afterEach(async () => await proxy.close());
 
-const hint = (items: string) => `NaN or Infinity came back, which JSON does not know: the value is null (${items}).`;
+const hint = (items: string) =>
+	`The response contains NaN or Infinity, which JSON does not support: the value is null (${items}).`;
 const step = (id: number, forecast: string) =>
 	`{"forecast":${forecast},"ignored":false,"quantiles":[0.5],"quantilesValues":[${forecast}],"time":"2026-01-01","timeseriesIdentifier":{"id":${id}}}`;
 

@@ -64,7 +64,7 @@ describe.each(['dataikuPredict', 'dataikuPredictEffect'])('%s', (type) => {
 			{ prediction: { label: 'cat', box: [0, 0, 5, 5] } },
 			{ prediction: { label: 'cat', box: [0, 0, 5, 5] } },
 		],
-		['a mark of its own in "ignored"', { ignored: 'in part', prediction: 1 }, { ignored: 'in part', prediction: 1 }],
+		['its own mark in "ignored"', { ignored: 'in part', prediction: 1 }, { ignored: 'in part', prediction: 1 }],
 		[
 			'keys that mean something to JavaScript',
 			JSON.parse('{"__proto__":1,"constructor":2}'),
@@ -134,7 +134,7 @@ describe('A result of an MLflow model that is no object', () => {
 		const proxy = await chaosProxy({ respond: () => ({ body: { results: [null] } }) });
 		opened.push(proxy);
 		const { error } = await run('dataikuPredict', { url: proxy.url, items: [{ id }] });
-		expect(error?.message).toContain('The response does not fit the request');
+		expect(error?.message).toContain('The API node returned no list of results');
 	});
 });
 
@@ -188,7 +188,7 @@ describe('A status that a custom model may have chosen', () => {
 		opened.push(proxy);
 		return (await run(type, { url: proxy.url, endpointId: 'odd', items: [{ id }] })).error!;
 	};
-	const ownChoice = 'A custom model can choose this status itself: see its code.';
+	const ownChoice = 'A custom model can set this status. Check its code.';
 
 	it.each([404, 409, 418, 451, 501])(
 		'%i with the words of the model leads with these, and names the model',

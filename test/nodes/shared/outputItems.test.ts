@@ -409,7 +409,7 @@ describe('an identifier column of a forecast', () => {
 		const { output, hints } = await forecast(name);
 		const columns: IDataObject = { time: '2026-01-01', forecast: 7, 'quantile_0.5': 6 };
 		expect(jsonOf(output)).toEqual([{ ...columns, [name]: 'mine', [`result_${name}`]: columns[name] }]);
-		expect(messagesOf(hints)).toContain('An identifier column has the name of a column of the forecast');
+		expect(messagesOf(hints)).toContain('An identifier column has the same name as a forecast column');
 	});
 
 	it('keeps it beside columns with a prefix, without a hint', async () => {

@@ -192,7 +192,7 @@ describe('an item fails alone, saying why, for', () => {
 		[
 			'no field selected',
 			{ recordSource: 'inputItem', include: 'selected', includeFields: '={{ $itemIndex === 1 ? " , " : "amount" }}' },
-			/No field is named in "Fields to Include"/,
+			/"Fields to Include" is empty/,
 		],
 		[
 			'none of the fields selected, as where a name is mistyped',
@@ -232,9 +232,7 @@ it('fails an item of which two fields would be sent under the same name, and no 
 		[{ amount: 1, old: { amount: 2 } }, { amount: 3 }],
 	);
 	expect(records).toEqual([{ amount: 3 }]);
-	expect(errors).toEqual([
-		expect.stringMatching(/^Two of the fields in "Fields to Include" would be sent as 'amount'/),
-	]);
+	expect(errors).toEqual([expect.stringMatching(/^Two fields in "Fields to Include" would be sent as 'amount'/)]);
 });
 
 it('sends what a date is as the text that a model can read', async () => {
@@ -284,7 +282,7 @@ describe('the form below', () => {
 		expect(records).toEqual([{ amount: 2 }]);
 		expect(errors).toEqual([
 			expect.stringMatching(
-				/^None of the item's fields is a feature of 'fraud'\. Input: amuont\. Expected: amount, country\./,
+				/^None of the item's fields match the features of 'fraud'\. Input: amuont\. Expected: amount, country\./,
 			),
 		]);
 	});
@@ -305,7 +303,7 @@ describe('a name that no item has is mentioned, in', () => {
 			items,
 			parameters: { recordSource: 'inputItem', ...parameters },
 		});
-		expect(hints).toMatchObject([{ message: 'No item has a field of the name cuontry.', type: 'info' }]);
+		expect(hints).toMatchObject([{ message: 'Fields not found in any item: cuontry.', type: 'info' }]);
 	});
 });
 
@@ -396,7 +394,7 @@ it('fails an item whose JSON holds a number that would go as null', async () => 
 		{ amount: 1, code: ['728e790'] },
 		{ amount: 1, code: [1e100] },
 	]);
-	const said = /^The record holds a number that is too large: put it in quotation marks/;
+	const said = /^The record contains a number that is too large: put it in quotation marks/;
 	expect(errors).toEqual([expect.stringMatching(said), expect.stringMatching(said)]);
 });
 

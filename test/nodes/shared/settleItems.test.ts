@@ -31,7 +31,7 @@ describe.each([
 		parameters: output ? { output } : {},
 	});
 
-	it('asks for each record by itself with a batch size of 1', async () => {
+	it('asks for each record alone with a batch size of 1', async () => {
 		await run(type, scenario({ batchSize: 1 }));
 
 		const requests = wire(proxy).sort((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b)));

@@ -41,7 +41,7 @@ it('says that a business rule decided in place of the model', async () => {
 	const features = { amount: 6_000, country: 'FR' };
 	expect(await call('dataikuPredict', 'fraud_with_rules', { features })).toEqual([
 		expect.objectContaining({ prediction: 'fraud', override_rule: 'large_amount' }),
-		{ note: 'A business rule decided in place of the model: large_amount.' },
+		{ note: 'A business rule overrode the model: large_amount.' },
 	]);
 });
 
@@ -55,7 +55,7 @@ it.each(['perRow', 'perQuery', 'fullResponse'])(
 				{ parameters: { customer_id: 'C001', amount: 25 } },
 				{ parameters: { output, ...given } },
 			);
-		expect((await write({})).at(-1)!.note).toMatch(/is not known: .* do not call again\.$/);
+		expect((await write({})).at(-1)!.note).toMatch(/is not known .* do not call again\.$/);
 		expect(JSON.stringify(await write({ options: { committed: true } }))).not.toContain('note');
 	},
 );
@@ -78,7 +78,7 @@ it.each([
 	};
 	const refused = { a: 1, garden: true };
 	const advice = "The function has no argument 'garden': ";
-	expect(await told('dataikuRunFunction', refused)).toContain(`${advice}send only those that it names`);
+	expect(await told('dataikuRunFunction', refused)).toContain(`${advice}send only the arguments that it defines`);
 	expect(await told('dataikuRunFunctionTool', { function_arguments: refused })).toContain(
 		`${advice}call again without it`,
 	);
@@ -87,7 +87,7 @@ it.each([
 	await proxy.close();
 });
 
-it('explains a prediction by three features, on demand', async () => {
+it('explains a prediction by three features when explanations are on', async () => {
 	const parameters = { explanations: 'on' };
 	const [answer] = await call('dataikuPredict', 'fraud', { features: { amount: 12, country: 'FR' } }, { parameters });
 	expect(Object.keys(answer!).filter((name) => name.startsWith('explanation_'))).toHaveLength(3);
@@ -131,7 +131,7 @@ it('tells what of a form does not fit, and what is expected', async () => {
 	expect(listed!.error).toMatch(expected);
 });
 
-it.each(['warn', 'off'])('has a model told of a misfit even where nothing is checked, %s', async (checkFeatures) => {
+it.each(['warn', 'off'])('reports a misfit to a model even where nothing is checked, %s', async (checkFeatures) => {
 	const [answer] = await call('dataikuPredict', 'fraud', { features: { amount: 'a lot' } }, options({ checkFeatures }));
 	expect(answer!.error).toMatch(/amount/);
 });
@@ -140,7 +140,7 @@ it('counts rows and characters, and never gives more than it is set to', async (
 	const all = async (given: IDataObject) => await call('dataikuSqlQuery', 'all_transactions', {}, options(given));
 	const rows = await all({ maxRows: 3 });
 	expect(rows).toHaveLength(4);
-	expect(rows[3]).toEqual({ note: '3 of 10,000 rows shown: the others were left out, so ask for less.' });
+	expect(rows[3]).toEqual({ note: 'Only 3 of 10,000 rows are shown. Narrow the request to see the others.' });
 	for (const maxCharacters of [200, 1_000, 5_000]) {
 		const answer = await all({ maxCharacters });
 		expect(JSON.stringify(answer).length).toBeLessThanOrEqual(maxCharacters);
@@ -148,13 +148,13 @@ it('counts rows and characters, and never gives more than it is set to', async (
 	}
 });
 
-it('shows the beginning of an answer that is too long by itself', async () => {
+it('shows the beginning of a single answer that is too long', async () => {
 	const lines = { lines: Array.from({ length: 5_000 }, (_, n) => `"${n}"`) };
 	const args = { function_arguments: lines };
 	const answer = await call('dataikuRunFunction', 'report_text', args, options({ maxCharacters: 900 }));
 	expect(answer).toEqual([
 		{ beginning: expect.stringMatching(/^\{"result":"Report/) },
-		{ note: expect.stringMatching(/^The first \d+ of [\d,]+ characters are shown/) },
+		{ note: expect.stringMatching(/^Only the first \d+ of [\d,]+ characters are shown/) },
 	]);
 	expect(JSON.stringify(answer).length).toBeLessThanOrEqual(900);
 });
@@ -240,6 +240,6 @@ it('answers with an error where there is no credential that can be used', async 
 it('fails a call without any value, however records are checked', async () => {
 	for (const checkFeatures of ['error', 'warn', 'off']) {
 		const [answer] = await call('dataikuPredict', 'fraud', { features: { amount: null } }, options({ checkFeatures }));
-		expect(answer!.error).toMatch(/^The record holds no value/);
+		expect(answer!.error).toMatch(/^The record contains no values/);
 	}
 });

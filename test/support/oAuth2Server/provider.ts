@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { KoaContextWithOIDC } from 'oidc-provider' with { 'resolution-mode': 'import' };
 import type { Grant, ProviderSettings } from '../oAuth2Server';
 
-/** oidc-provider in a process of its own: it is an ES module, which jest does not load. */
+/** oidc-provider in its own process: it is an ES module, which jest does not load. */
 async function main(settings: ProviderSettings): Promise<void> {
 	const { default: Provider } = await import('oidc-provider');
 	const { exportJWK, generateKeyPair } = await import('jose');
@@ -50,7 +50,7 @@ async function main(settings: ProviderSettings): Promise<void> {
 		findAccount: (_ctx, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
 	});
 
-	// Whoever comes is signed in, and agrees to what is asked.
+	// Every visitor is signed in, and agrees to everything.
 	provider.use(async (ctx, next) => {
 		if (!ctx.path.startsWith('/interaction/')) return void (await next());
 		const accountId = 'analyst';

@@ -16,7 +16,16 @@ export {
 	TimeoutError,
 } from './errors';
 export { seriesFinder, seriesKey } from './forecastSeries';
-export { hadNotFinite, heldNumber, mayBeRounded, parseGiven, parseJson, parseResponse, setOwn } from './json';
+export {
+	hadNotFinite,
+	heldNumber,
+	mayBeRounded,
+	parseGiven,
+	parseJson,
+	parseResponse,
+	sentNumber,
+	setOwn,
+} from './json';
 export { closeNames } from './openapi/closeNames';
 export type { EndpointSchema, FieldSchema, FieldType } from './openapi/EndpointSchema';
 export { isBlank } from './openapi/FieldRule';

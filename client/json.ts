@@ -69,6 +69,15 @@ export function heldNumber(literal: string): number | string {
 }
 
 /**
+ * What is sent for a literal: the text of digits that a number would lose. A decimal below 2^53 stays a number, since code
+ * computes with it, and loses at most its 17th digit.
+ */
+export function sentNumber(literal: string): number | string {
+	const number = Number(literal);
+	return Math.abs(number) <= Number.MAX_SAFE_INTEGER ? number : heldNumber(literal);
+}
+
+/**
  * Parses JSON that is to be sent: numbers that JavaScript would round become the texts of their digits.
  *
  * @throws SyntaxError when the text is not JSON; RangeError for a number that is too large to be one
@@ -78,8 +87,8 @@ export function parseGiven(text: string): unknown {
 	if (!mayBeRounded.test(text)) return parsed;
 	const exact = replacedOutsideStrings(text, literals, (literal) => {
 		if (!Number.isFinite(Number(literal))) throw new RangeError();
-		const held = heldNumber(literal);
-		return typeof held === 'number' ? literal : `"${held}"`;
+		const sent = sentNumber(literal);
+		return typeof sent === 'number' ? literal : `"${sent}"`;
 	});
 	return JSON.parse(exact);
 }

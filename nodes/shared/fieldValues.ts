@@ -1,5 +1,5 @@
 import { type FieldType, type INodePropertyOptions, validateFieldType } from 'n8n-workflow';
-import { heldNumber, InvalidCallError, isBlank, mayBeRounded, parseGiven } from '../../client';
+import { InvalidCallError, isBlank, mayBeRounded, parseGiven, sentNumber } from '../../client';
 import { isObject } from './isObject';
 import { isNone, textOf } from './parameters';
 import { shortened } from './shortened';
@@ -68,7 +68,7 @@ function numberOf(value: unknown): unknown {
 	if (!Number.isFinite(number)) return undefined;
 	if (typeof value !== 'string' && typeof value !== 'bigint') return number;
 	const text = String(value).trim().replace('+', '');
-	if (!/^0[xob]/i.test(text)) return heldNumber(text);
+	if (!/^0[xob]/i.test(text)) return sentNumber(text);
 	return Number.isSafeInteger(number) ? number : String(BigInt(text));
 }
 

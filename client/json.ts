@@ -22,7 +22,7 @@ const longInteger = /^\d{16}|[^\d.]\d{16}/;
 const longIntegers = /(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g;
 
 /** What may be a number that JavaScript takes for infinite. Two patterns: as one, they take as long as parsing. */
-const hugeExponent = /e\+?\d{3}/i;
+const hugeExponent = /(?:^|[[,:\s])-?\d[\d.]*e\+?\d{3}/i;
 const hugeInteger = /[^\d.]\d{309}/;
 
 /** NaN, Infinity and -Infinity as values, which Python's json writes and reads though JSON has no such numbers. */
@@ -52,7 +52,7 @@ export class NotJson extends SyntaxError {
 }
 
 /** What may be a number that JavaScript rounds, also behind a point or with an exponent, or that it takes for 0 or infinite. */
-export const mayBeRounded = /(?:\d\.?){16}|\de[+-]?\d{3}/i;
+export const mayBeRounded = /(?:^|[^\d.])\d{16}|\d{14}e\+?\d|\de\+?\d{3}/i;
 const literals = /-?\d+(?:\.\d+)?(?:e[+-]?\d+)?/gi;
 
 /** The number that a literal stands for; its text, with the digits alone of `12.0`, where a number would not hold all of them. */

@@ -50,7 +50,6 @@ export function recordSchema(
 	nodes: readonly unknown[],
 	document: SchemaParts,
 ): Omit<EndpointSchema, 'id' | 'operation'> {
-	document.begin();
 	const parts = document.of(nodes);
 	const lists = parts.map((part) => own(part, 'required')).filter((list) => Array.isArray(list));
 	const required = new Set<unknown>(lists.flat());

@@ -93,6 +93,7 @@ export class ServiceDocument {
 	/** From the first action that tells the fields. */
 	#schema({ id, operation, paths }: Entry): EndpointSchema {
 		const schemas = [...paths].map(([action, item]) => {
+			this.#parts.begin();
 			const place = placeOf(operation, action);
 			const record = place.reduce((nodes, key) => this.#inside(nodes, key), this.#bodiesOf(item));
 			return { id, operation, ...recordSchema(record, this.#parts) };

@@ -35,7 +35,7 @@ export function misfitWords(misfit: Misfit, { id, operation }: Pick<EndpointSche
 		case 'enum':
 			return `${nameIn(misfit.field)} is ${shown(misfit.value)}, which is not one of ${listed(misfit.enum)}`;
 		case 'lost':
-			return `${nameIn(misfit.field)} is NaN, Infinity or an invalid date, which JSON does not know: it goes out as null`;
+			return `${nameIn(misfit.field)} is NaN, Infinity or an invalid date, which JSON cannot represent: it is sent as null`;
 		case 'empty':
 			return 'the record contains no values';
 		case 'none':

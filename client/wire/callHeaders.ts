@@ -58,7 +58,7 @@ function reasonAgainst(name: string, value: unknown, others: ReadonlySet<string>
 	if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(key)) return 'its name may contain letters, digits and hyphens, but no spaces';
 	if (others.has(key)) return 'it appears twice';
 	if (typeof value !== 'string') return 'its value is not text';
-	if (/[\r\n\0]/.test(value)) return 'its value must be one line';
+	if (/[\r\n\0]/.test(value)) return 'its value must be a single line';
 	if (/[^\t\x20-\x7e\x80-\xff]/.test(value)) return 'its value contains a character that is not allowed in a header';
 	return undefined;
 }

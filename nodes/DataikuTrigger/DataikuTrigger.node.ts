@@ -29,7 +29,7 @@ export class DataikuTrigger implements INodeType {
 		outputs: [NodeConnectionTypes.Main],
 		builderHint: {
 			searchHint:
-				'Start a workflow when a Dataiku model has a new generation, other fields or other scores, or goes down or comes back up.',
+				'Start a workflow when a Dataiku model gets a new generation, when its fields or scores change, or when it goes down or comes back up.',
 		},
 		credentials: [
 			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
@@ -56,7 +56,7 @@ export class DataikuTrigger implements INodeType {
 					{
 						name: 'Fields Change',
 						value: 'fields',
-						description: 'The OpenAPI document has other fields, types or required fields for the endpoint',
+						description: "The endpoint's fields, types or required fields in the OpenAPI document have changed",
 					},
 					{
 						name: 'Scores Drift',
@@ -84,8 +84,8 @@ export class DataikuTrigger implements INodeType {
 				type: 'options',
 				options: [
 					{ name: 'Class', value: 'class', description: 'Whether the predicted class changes' },
-					{ name: 'Number', value: 'number', description: 'Absolute change of the number or probability' },
-					{ name: 'Share', value: 'share', description: 'Relative change of the number or probability' },
+					{ name: 'Number', value: 'number', description: 'Absolute change in the predicted number or probability' },
+					{ name: 'Share', value: 'share', description: 'Relative change in the predicted number or probability' },
 				],
 				default: 'share',
 				description: 'How to compare scores with the first scores of the same generation',
@@ -97,7 +97,7 @@ export class DataikuTrigger implements INodeType {
 				type: 'number',
 				typeOptions: { minValue: 0, numberPrecision: 6 },
 				default: 0.1,
-				description: 'Largest change that does not count as drift. As a share, 0.1 is 10%.',
+				description: 'Largest change that does not count as drift. For relative changes, 0.1 is 10%.',
 				displayOptions: { show: { events: ['drift'], driftMeasure: ['number', 'share'] } },
 			},
 			{

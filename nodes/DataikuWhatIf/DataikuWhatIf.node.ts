@@ -31,7 +31,7 @@ const goalProperties: INodeProperties[] = [
 			{
 				name: 'Above a Value',
 				value: 'above',
-				description: 'A class probability or a predicted number above the value',
+				description: 'A class probability or a predicted number above the value that you enter',
 			},
 			{ name: 'Another Class', value: 'otherClass', description: 'Any class other than the current prediction' },
 			{
@@ -47,7 +47,7 @@ const goalProperties: INodeProperties[] = [
 			{
 				name: 'Below a Value',
 				value: 'below',
-				description: 'A class probability or a predicted number below the value',
+				description: 'A class probability or a predicted number below the value that you enter',
 			},
 			{ name: 'Given Class', value: 'class', description: 'The class that you enter' },
 		],
@@ -155,7 +155,7 @@ const limitProperties: INodeProperties[] = [
 		type: 'string',
 		default: '',
 		placeholder: 'e.g. age, chargebacks',
-		description: 'Comma-separated features that never change',
+		description: 'Comma-separated features that must not change',
 	},
 ];
 
@@ -197,9 +197,9 @@ export class DataikuWhatIf implements INodeType {
 		hints: dispatchHints,
 		builderHint: {
 			searchHint:
-				'Find the smallest changes of a record that make a Dataiku model predict something else, e.g. what would let a refused payment through.',
+				'Find the smallest changes to a record that make a Dataiku model predict something else, e.g. what would let a refused payment through.',
 		},
-		description: 'Find the smallest changes that lead to another prediction',
+		description: 'Find the smallest changes that lead to a different prediction',
 		defaults: { name: 'Dataiku What-If' },
 		credentials: [
 			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },

@@ -79,7 +79,7 @@ export function axesFor(
 		const axes = each.values
 			? axesOf({ ...each, values: each.values.filter(isFit) })
 			: axesOf(each).filter(({ valueAt }) => isFit(valueAt(0)));
-		if (axes.length === 0 && isNamed.has(each.name)) remark(`Nothing to change '${each.name}' to within its limits`);
+		if (axes.length === 0 && isNamed.has(each.name)) remark(`'${each.name}' has no other value within its limits`);
 		return axes;
 	});
 }

@@ -49,7 +49,7 @@ interface Search extends Finding {
 	/** Milliseconds that it took so far. */
 	spent: number;
 	/** When the time for the item is over, in the present round. */
-	endsAt: number;
+	isOverAt: (at: number) => boolean;
 	/** The first refusal of a variant by the endpoint. */
 	refusal?: ApiNodeError;
 }
@@ -134,7 +134,7 @@ class WhatIfRun {
 			variants: new VariantSearch<Suggested>(axes, { maxVariants, maxSuggestions, value, wantsBest }),
 			generation: own.response.apiContext?.serviceGeneration,
 			spent: 0,
-			endsAt: 0,
+			isOverAt: () => false,
 			scored: 0,
 			unscored: 0,
 			rules: new Set(),
@@ -157,16 +157,15 @@ class WhatIfRun {
 			if (!search || asked.hasFailed || search.isLate) continue;
 			const turn = this.execution.turn();
 			if (turn) await turn;
-			const left = target.searchTime - search.spent;
-			search.isLate = left <= 0;
-			if (search.isLate) continue;
 			const most = Math.floor(target.batchSize / active.length);
 			const wanted = this.attempt(asked, () => search.variants.next(most));
 			if (!wanted?.length) continue;
+			const left = target.searchTime - search.spent;
+			search.isLate = left <= 0;
+			if (search.isLate) continue;
 			next.push(asked);
 			const one = { search, target, own: 0 };
 			going.push(one);
-			search.endsAt = startedAt + left;
 			const { generation } = search;
 			const to = this.batchTarget(asked, {
 				// Whatever the dispatch key would choose for a variant.
@@ -177,10 +176,11 @@ class WhatIfRun {
 			});
 			// The time of an item begins with its first variant: others may have been waited for.
 			const since = performance.now();
+			search.isOverAt = (at) => (at - since) * shareOf(target, one.own) >= left;
 			for (const changes of wanted) {
 				const pause = this.execution.turn();
 				if (pause) await pause;
-				if ((performance.now() - since) * shareOf(target, one.own) >= left) search.isLate = true;
+				if (search.isOverAt(performance.now())) search.isLate = true;
 				if (search.isLate) break;
 				const changed = { ...record };
 				for (const { axis, step } of changes) setOwn(changed, axis.feature, axis.valueAt(step));
@@ -284,9 +284,9 @@ const isOutage = (error: ApiNodeError) =>
 const lastTry = 2_500;
 
 /** Whether a call failed because the time of its search is over. */
-function isOver({ searchTime }: ItemTarget, { spent, endsAt }: Search, error: ApiNodeError): boolean {
+function isOver({ searchTime }: ItemTarget, { spent, isOverAt }: Search, error: ApiNodeError): boolean {
 	const asked = error instanceof StatusError ? (error.retryAfter ?? 0) : 0;
-	return performance.now() + Math.max(asked, Math.min(lastTry, (searchTime - spent) / 2)) >= endsAt;
+	return isOverAt(performance.now() + Math.max(asked, Math.min(lastTry, (searchTime - spent) / 2)));
 }
 
 const anotherGeneration = (wanted = 'none', found = 'none') =>

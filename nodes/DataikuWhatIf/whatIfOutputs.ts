@@ -54,7 +54,7 @@ const words = {
 	nothing: 'No change within these limits reaches the goal',
 	notBetter: 'No change within these limits improves the prediction',
 	notFound: 'No change that reaches the goal was found within these limits',
-	allTried: 'All changes of up to three features were considered',
+	allTried: 'All changes to up to three features were considered',
 	late: 'The deadline ended the search',
 	outage: (why: string) => `The last variants before the deadline failed: ${why}`,
 	unscored: (count: number, why: string) =>
@@ -65,7 +65,7 @@ const words = {
 	ruledAll: (rules: ReadonlySet<string>) =>
 		`A business rule decided every variant that was tried (${listed([...rules])})`,
 	ruled: (rule: string) => `A business rule decides the new prediction (${rule})`,
-	cause: 'A suggestion is what the model predicts for a changed input. It is not a proof of cause',
+	cause: 'A suggestion shows what the model predicts for a changed input. It does not prove a cause',
 };
 
 /** Reads how an item comes out: its own response, and what the search found for it. */
@@ -179,7 +179,7 @@ function noteOn(
 		.join(' ');
 }
 
-/** All changes of up to three features were considered, or all that could lead to better suggestions. */
+/** All changes to up to three features were considered, or all that could lead to better suggestions. */
 const isWhole = ({ variants, isLate, unscored }: Finding) => variants.isExhaustive && !isLate && unscored === 0;
 
 /** What kept the search from more. */

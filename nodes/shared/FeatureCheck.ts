@@ -38,6 +38,8 @@ interface EndpointCheck {
 	check: Check;
 	/** A record of no fields at all cannot do. */
 	needsFields: boolean;
+	/** The documented names; other fields of a record are normal. */
+	names?: ReadonlySet<string>;
 }
 
 /** What is known of an item while its records are looked at. */
@@ -140,7 +142,7 @@ export class FeatureCheck {
 		for (const text of texts) (found.texts ??= new Set()).add(text);
 		if (found.mode === 'off') return;
 		for (const field in record) {
-			if (isLost(record[field]))
+			if (isLost(record[field]) && (by.names?.has(field) ?? true))
 				(found.texts ??= new Set()).add(misfitWords({ kind: 'lost', field }, this.undocumented));
 		}
 	}
@@ -248,7 +250,8 @@ export class FeatureCheck {
 		}
 		let check = checkOfSchema.get(schema);
 		if (!check) checkOfSchema.set(schema, (check = checkOf(schema)));
-		return { check, needsFields: schema.fields.some(({ required }) => required) };
+		const names = new Set(schema.fields.map(({ name }) => name));
+		return { check, needsFields: schema.fields.some(({ required }) => required), names };
 	}
 
 	/** What the editor kept of the document: the names. */

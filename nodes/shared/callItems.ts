@@ -13,7 +13,16 @@ export type ItemCall = (
 ) => Promise<INodeExecutionData[]>;
 
 const retryWarning =
-	'"Retry On Fail" is on: when the first item fails, n8n repeats the calls of all items, including those that write';
+	'"Retry On Fail" is on: when the first item fails, n8n repeats the calls for all items, including those that write data';
+
+/** False where a value cannot be read, of which each item is told. */
+function safely(read: () => boolean): boolean {
+	try {
+		return read();
+	} catch {
+		return false;
+	}
+}
 
 /**
  * SQL Query and Run Function: one call per item, in parallel up to the limit.
@@ -29,7 +38,8 @@ export async function callItems(
 	const work = async (execution: Execution) => {
 		const repeatable = flag(execution.parameters.reader('options.repeatable', false), 'Safe to Repeat');
 		const callOf = prepare(execution);
-		if (context.getNode().retryOnFail && !(repeatable.constant && repeatable(0))) execution.warn(retryWarning);
+		const isRepeatable = repeatable.constant && safely(() => repeatable(0));
+		if (context.getNode().retryOnFail && !isRepeatable) execution.warn(retryWarning);
 		const visit = (itemIndex: number, target: Target, record: JsonObject) => {
 			const { session } = execution.destinationOf(target);
 			const call = callOf(itemIndex);

@@ -81,7 +81,6 @@ function headersReader(parameters: Parameters): Reader<CallOptions['headers']> {
 		const rows = all(i).flatMap(({ name: given, value }, n) => {
 			const name = textOf(given).trim();
 			if (isNone(given) && isExpression(n, 'name')) throw gaveNothing('a name in "Headers"');
-			if (isNone(value) && isExpression(n, 'value')) throw gaveNothing(`the header "${name}"`);
 			return name === '' ? [] : [[name, textOf(value)] as const];
 		});
 		const twice = rows.find(([name], n) => rows.findIndex((row) => row[0] === name) < n);
@@ -99,15 +98,17 @@ export function targetReader({
 	connections: { of: connectionOf },
 }: Pick<Execution, 'parameters'> & { connections: Pick<ItemConnections, 'of'> }): Reader<Target> {
 	const endpointId = endpointReader(parameters);
-	const text = (name: string, label: string) => {
-		const reader = demanded(parameters.reader<unknown>(`options.${name}`, ''), label);
+	const text = (name: string, label?: string) => {
+		const given = parameters.reader<unknown>(`options.${name}`, '');
+		const reader = label === undefined ? given : demanded(given, label);
 		return combine([reader], (i) => optionalText(reader(i)));
 	};
+	// Another service would be asked in place of none; an item without a dispatch key or a generation is sent like any other.
 	const serviceId = text('serviceId', 'Service ID');
 	const timeout = parameters.reader<unknown>('options.timeout', 30_000);
 	const maxConcurrency = parameters.reader<unknown>('options.maxConcurrency', 8);
-	const forcedGeneration = text('forcedGeneration', 'Forced Generation');
-	const dispatchKey = text('dispatchKey', 'Dispatch Key');
+	const forcedGeneration = text('forcedGeneration');
+	const dispatchKey = text('dispatchKey');
 	const headers = headersReader(parameters);
 	const readers = [
 		connectionOf,

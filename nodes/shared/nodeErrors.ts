@@ -128,7 +128,7 @@ export function explain(
 		advice,
 		details.attempts && details.attempts > 1 ? `Tried ${details.attempts} times.` : undefined,
 		untried
-			? 'At least 200 records were sent on their own and all of them failed, so the other records were not tried.'
+			? 'At least 200 records were sent individually and all of them failed, so the other records were not tried.'
 			: undefined,
 		error instanceof Error && 'description' in error && typeof error.description === 'string'
 			? error.description

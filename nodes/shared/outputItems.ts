@@ -87,9 +87,7 @@ interface Alike extends ColumnsOf {
 const areEqual = (some: readonly string[], others: readonly string[]) =>
 	some === others || (some.length === others.length && some.every((name, n) => name === others[n]));
 
-/** Columns beyond which responses are no table: each record has keys of its own. */
-const mostColumns = 1_000;
-/** Fields that are added to the items of a run. */
+/** Fields that are added to the items of a run: more are those of records that each have keys of their own. */
 const mostAdded = 10_000_000;
 
 /** The columns that the responses of a run gave its items: all items are to have all of them. */
@@ -119,7 +117,7 @@ export class RunColumns {
 			for (const name of own) names.set(name, prefix !== undefined && name === `${prefix}ignored` ? false : null);
 		}
 		const added = this.runs.reduce((sum, { own, items }) => sum + (names.size - own.length) * items.length, 0);
-		if (added > 0 && (names.size > mostColumns || added > mostAdded)) return [tooManyColumns(names.size)];
+		if (added > mostAdded) return [tooManyColumns(names.size)];
 		const none = Object.fromEntries(names);
 		const answered = this.runs.some(({ earlier }) => !earlier);
 		for (const { items, own, keepsInput, identifying = [], earlier = [] } of this.runs) {

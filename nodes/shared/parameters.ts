@@ -96,7 +96,7 @@ export function demanded(reader: Reader<unknown>, label: string, mayBeEmpty = fa
 	});
 }
 
-export const gaveNothing = (what: string) => new InvalidCallError(`The expression of ${what} gave nothing`);
+export const gaveNothing = (what: string) => new InvalidCallError(`The expression in ${what} returned nothing`);
 
 /** Reads a yes or no, which an expression may give as text. */
 export function flag(reader: Reader<unknown>, label: string): Reader<boolean> {

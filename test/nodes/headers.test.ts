@@ -70,7 +70,7 @@ describe.each(nodeTypes)('%s', (type) => {
 	it.each<[string, string, string]>([
 		['Authorization', 'Bearer other', 'authentication is set in the credential'],
 		['Content-Length', '0', 'the client sets this header'],
-		['X-Tenant', 'a\r\nauthorization: Bearer other', 'its value must be one line'],
+		['X-Tenant', 'a\r\nauthorization: Bearer other', 'its value must be a single line'],
 		['X Tenant', 'a', 'its name may contain letters, digits and hyphens, but no spaces'],
 	])('fails only the item that has %j', async (name, value, reason) => {
 		const units = [unit(0), unit(1).map((item) => ({ ...item, name, value })), unit(2)];
@@ -189,7 +189,7 @@ it('a forecast is not made of a series with a line whose header cannot be sent',
 
 	const failed = output.filter(({ json }) => 'error' in json);
 	expect(failed.map(({ json }) => String(json.error))).toEqual([
-		expect.stringContaining('The header "X-Tenant" cannot be sent: its value must be one line'),
+		expect.stringContaining('The header "X-Tenant" cannot be sent: its value must be a single line'),
 		expect.stringContaining('Item 3 of this series could not be read'),
 	]);
 	expect(new Set(jsonOf(output.filter((item) => !failed.includes(item))).map(({ store }) => store))).toEqual(

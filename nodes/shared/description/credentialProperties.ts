@@ -82,7 +82,7 @@ export const openApiProperties: INodeProperties[] = [
 			{
 				name: 'Served by the API Node',
 				value: 'apiNode',
-				description: 'API nodes serve it for endpoints that have documentation',
+				description: 'API nodes provide the document only for endpoints that have documentation',
 			},
 			{
 				name: 'API Deployer',
@@ -92,7 +92,7 @@ export const openApiProperties: INodeProperties[] = [
 			{ name: 'Pasted', value: 'text', description: 'A document that you paste here as JSON' },
 		],
 		default: 'apiNode',
-		description: 'Source of the endpoints and features for lists, forms and checks',
+		description: 'Where the endpoints and features in lists, forms and checks come from',
 	},
 	{
 		displayName: 'DSS URL',

@@ -84,7 +84,7 @@ export const endpointProperties: INodeProperties[] = [
 				name: 'id',
 				type: 'string',
 				placeholder: 'e.g. fraud',
-				hint: 'The endpoint ID in the API service in Dataiku',
+				hint: "The endpoint's ID in the Dataiku API service",
 			},
 			{
 				displayName: 'By URL',
@@ -183,7 +183,7 @@ export function recordProperties(
 						description:
 							'Each documented field is an argument that the model fills in. Without a document, there is one JSON argument.',
 					},
-					{ ...json, description: `All ${fields} are one argument, which the model fills in` },
+					{ ...json, description: `All ${fields} are passed as one argument, which the model fills in` },
 				],
 				default: forTool,
 			},
@@ -301,7 +301,7 @@ const outputDescriptions = {
 		name: 'Columns',
 		description: 'Result columns, followed by the input fields if each item has one result',
 	},
-	withInput: { name: 'Input and Result', description: 'Input fields plus the result in one field' },
+	withInput: { name: 'Input and Result', description: 'Input fields, plus one field that holds the result' },
 	enrich: { name: 'Enriched Input', description: 'Input fields plus the columns that were looked up' },
 	resultOnly: { name: 'Result Only', description: 'Only the result' },
 	perStep: {
@@ -314,9 +314,9 @@ const outputDescriptions = {
 	},
 	perSuggestion: {
 		name: 'Item per Suggestion',
-		description: 'The prediction of the record, one suggestion and the input fields',
+		description: 'The prediction for the record, one suggestion and the input fields',
 	},
-	perRecord: { name: 'Item per Record', description: 'The prediction of the record and a list of suggestions' },
+	perRecord: { name: 'Item per Record', description: 'The prediction for the record and a list of suggestions' },
 	perRow: { name: 'Item per Row', description: 'Columns of the row as fields' },
 	perQuery: { name: 'Item per Query', description: 'Columns and rows as lists' },
 	fullResponse: { name: 'Full Response', description: 'Result, timing, API context and response headers' },
@@ -404,7 +404,7 @@ export const callOptions: INodeProperties[] = [
 						type: 'string',
 						default: '',
 						placeholder: 'e.g. input',
-						description: 'Name of the feature or argument. Image models of Dataiku use the name input.',
+						description: 'Name of the feature or argument. Dataiku image models use the name "input".',
 					},
 					{
 						displayName: 'Input Binary Field',
@@ -580,7 +580,7 @@ export const committedOption: INodeProperties = {
 	type: 'boolean',
 	default: false,
 	description:
-		'Whether "post-commit" is on in the endpoint\'s settings in DSS. If enabled, no hint warns that changes may be lost.',
+		'Whether "post-commit" is on in the endpoint\'s settings in DSS. If enabled, the node does not warn that changes may be lost.',
 };
 
 export const parseJsonOption: INodeProperties = {

@@ -45,10 +45,10 @@ it.each(['', ' ', 'X Tenant', 'X-Tenant ', 'X-Tenant:', 'X\r\nHost', 'X\nHost', 
 );
 
 it.each<[string, unknown, string]>([
-	['two lines', 's3cr3t\r\nauthorization: x', 'its value must be one line'],
-	['a line feed at its end', 's3cr3t\n', 'its value must be one line'],
-	['a lone carriage return', 's3\rcr3t', 'its value must be one line'],
-	['a NUL', 's3cr3t\0', 'its value must be one line'],
+	['two lines', 's3cr3t\r\nauthorization: x', 'its value must be a single line'],
+	['a line feed at its end', 's3cr3t\n', 'its value must be a single line'],
+	['a lone carriage return', 's3\rcr3t', 'its value must be a single line'],
+	['a NUL', 's3cr3t\0', 'its value must be a single line'],
 	['a control character', 's3cr3t\u001b', 'its value contains a character that is not allowed in a header'],
 	['a character beyond latin1', 's3cr3t €', 'its value contains a character that is not allowed in a header'],
 	// Its lower byte is that of a line feed.

@@ -84,7 +84,7 @@ describe('the output', () => {
 					suggested_changes: [{ feature: 'amount', from: 800, to: 500 }],
 					...{ suggested_prediction: 'legitimate', suggested_probability: 0.5 },
 					...{ suggested_features: 1, suggested_distance: 0.3, suggested_rule: null, variants_tried: 10 },
-					what_if_note: 'All changes of up to three features were considered.',
+					what_if_note: 'All changes to up to three features were considered.',
 					...{ amount: 800, ref: 'A-1' },
 				},
 				pairedItem: { item: 0 },
@@ -136,7 +136,7 @@ describe('the output', () => {
 		score(byAmount);
 		const limits = { vary: 'defined', ...varied({ name: 'amount', min: 600, max: 1_000, step: 100 }) };
 		const { output, hints } = await whatIf(limits, [{ amount: 800 }, { amount: 900 }]);
-		const note = 'No change within these limits reaches the goal. All changes of up to three features were considered.';
+		const note = 'No change within these limits reaches the goal. All changes to up to three features were considered.';
 		expect(jsonOf(output)).toMatchObject([
 			{ prediction: 'fraud', what_if: 'nothing', suggestion: null, suggested_change: null, what_if_note: note },
 			{ what_if: 'nothing', amount: 900 },
@@ -521,7 +521,7 @@ describe('what may change', () => {
 		);
 		expect(jsonOf(output)).toMatchObject([{ what_if: 'nothing', variants_tried: 0 }]);
 		const said = hints.map(({ message }) => message).join(' ');
-		expect(said).toContain(`Nothing to change '${row.name as string}' to within its limits (item 0)`);
+		expect(said).toContain(`'${row.name as string}' has no other value within its limits (item 0)`);
 	});
 
 	it('varies in every record source the same', async () => {
@@ -964,7 +964,7 @@ describe('as a tool', () => {
 		});
 		expect(answer!.what_if_goal).toEqual({ goal: 'class', class: 'legitimate' });
 		expect(Object.keys(answer!)).not.toContain('chatInput');
-		expect(note).toEqual({ note: expect.stringContaining('It is not a proof of cause') as string });
+		expect(note).toEqual({ note: expect.stringContaining('It does not prove a cause') as string });
 		expect(others).toEqual([]);
 	});
 

@@ -45,7 +45,7 @@ describe.each<[string, unknown, string[]]>([
 			answer(body);
 			for (const value of ['={{ $json.none }}', '={{ "" }}', '={{ "perhaps" }}', '={{ 2 }}']) {
 				const { output } = await call(type, { parameters: json, options: { [option]: value } });
-				const said = /^(The expression of "[\w ]+" gave nothing|"[\w ]+" must be true or false, not '\w+')/;
+				const said = /^(The expression in "[\w ]+" returned nothing|"[\w ]+" must be true or false, not '\w+')/;
 				expect(jsonOf(output).map(({ error }) => error)).toEqual([
 					expect.stringMatching(said),
 					expect.stringMatching(said),

@@ -64,30 +64,32 @@ describe('items that differ in', () => {
 			'the generation',
 			{},
 			{ forcedGeneration: '={{ $json.generation }}' },
-			items('generation', 'v1', 'v2', 'v1'),
+			items('generation', 'v1', 'v2', undefined, 'v1'),
 			[
-				{ path: multi, shared: { dispatch: { forcedGeneration: 'v1' } }, amounts: [0, 2] },
+				{ path: multi, shared: { dispatch: { forcedGeneration: 'v1' } }, amounts: [0, 3] },
 				{ path: multi, shared: { dispatch: { forcedGeneration: 'v2' } }, amounts: [1] },
+				{ path: multi, amounts: [2] },
 			],
 		],
 		[
 			'the dispatch key',
 			{},
 			{ dispatchKey: '={{ $json.key }}' },
-			items('key', 'a', 7, 'a'),
+			items('key', 'a', 7, 'a', undefined),
 			[
 				{ path: multi, shared: { dispatch: { dispatchKey: 'a' } }, amounts: [0, 2] },
 				{ path: multi, shared: { dispatch: { dispatchKey: '7' } }, amounts: [1] },
+				{ path: multi, amounts: [3] },
 			],
 		],
 		[
 			'generation and dispatch key, of which the generation goes first',
 			{},
 			{ dispatchKey: 'a', forcedGeneration: '={{ $json.generation }}' },
-			items('generation', 'v1', 'v2'),
+			items('generation', 'v1', undefined),
 			[
 				{ path: multi, shared: { dispatch: { forcedGeneration: 'v1' } }, amounts: [0] },
-				{ path: multi, shared: { dispatch: { forcedGeneration: 'v2' } }, amounts: [1] },
+				{ path: multi, shared: { dispatch: { dispatchKey: 'a' } }, amounts: [1] },
 			],
 		],
 		[
@@ -415,19 +417,12 @@ describe('an option whose expression gives nothing is an error of the item', () 
 		const { error } = await run(type, { url: proxy.url, items: [{ amount: 1 }], ...scenario });
 		expect([label, error?.message]).toEqual([
 			label,
-			expect.stringContaining(`The expression of ${label} gave nothing`),
+			expect.stringContaining(`The expression in ${label} returned nothing`),
 		]);
 		expect(proxy.requests).toHaveLength(from);
 	};
 
 	it.each([...nothing, '={{ "" }}', '={{ " " }}', '={{ Number("x") }}'])('such as %s', async (value) => {
-		for (const [name, label] of [
-			['forcedGeneration', 'Forced Generation'],
-			['dispatchKey', 'Dispatch Key'],
-		] as const) {
-			await refused(`"${label}"`, 'dataikuPredict', { options: { [name]: value } });
-			await refused(`"${label}"`, 'dataikuForecast', { options: { [name]: value } });
-		}
 		await refused('"Result Field"', 'dataikuRunFunction', { options: { resultField: value } });
 	});
 
@@ -438,12 +433,10 @@ describe('an option whose expression gives nothing is an error of the item', () 
 			parameters: { output: 'flat' },
 			options: { columnPrefix: value },
 		});
-		expect(flat.error?.message).toContain('The expression of "Column Prefix" gave nothing');
+		expect(flat.error?.message).toContain('The expression in "Column Prefix" returned nothing');
 		await refused('"Identifier Columns"', 'dataikuForecast', { parameters: { identifierColumns: value } });
 		const except = { recordSource: 'inputItem', include: 'except', excludeFields: value };
 		await refused('"Fields to Exclude"', 'dataikuPredict', { parameters: except });
-		const header = { headers: { header: [{ name: 'X-Tenant', value }] } };
-		await refused('the header "X-Tenant"', 'dataikuPredict', { options: header });
 		const nameless = { headers: { header: [{ name: value, value: 'a' }] } };
 		await refused('a name in "Headers"', 'dataikuSqlQuery', { options: nameless });
 		const { error } = await predict({ endpointId: { __rl: true, mode: 'id', value } }, [{ amount: 1 }], {});
@@ -454,20 +447,20 @@ describe('an option whose expression gives nothing is an error of the item', () 
 	it('and fails no other item', async () => {
 		const { output } = await run('dataikuPredict', {
 			url: proxy.url,
-			items: [{ amount: 1, key: 'a' }, { amount: 2 }],
-			options: { dispatchKey: '={{ $json.key }}' },
+			items: [{ amount: 1, service: 'demo' }, { amount: 2 }],
+			options: { serviceId: '={{ $json.service }}' },
 			onError: 'continueRegularOutput',
 		});
-		expect(jsonOf(output).map(({ error }) => error)).toEqual([undefined, expect.stringMatching(/gave nothing/)]);
+		expect(jsonOf(output).map(({ error }) => error)).toEqual([undefined, expect.stringMatching(/returned nothing/)]);
 		expect(proxy.requests).toHaveLength(1);
 	});
 
-	it('but not where it gives an empty prefix, an empty header or no names', async () => {
+	it('but not where it gives an empty prefix, a header without a value or no names', async () => {
 		const { error } = await run('dataikuPredict', {
 			url: proxy.url,
 			items: [{ amount: 1 }],
 			parameters: { recordSource: 'inputItem', include: 'except', excludeFields: '={{ [].join() }}' },
-			options: { columnPrefix: '={{ "" }}', headers: { header: [{ name: 'X-Trace', value: '={{ "" }}' }] } },
+			options: { columnPrefix: '={{ "" }}', headers: { header: [{ name: 'X-Trace', value: '={{ $json.none }}' }] } },
 		});
 		expect(error).toBeUndefined();
 		expect(proxy.requests[0]!.headers['x-trace']).toBe('');

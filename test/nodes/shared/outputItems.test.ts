@@ -22,10 +22,10 @@ const score = (resultOf: (amount: unknown) => IDataObject) =>
 
 it('items keep their own columns, and a hint says so, when each response has keys of its own', async () => {
 	score((amount) => ({ prediction: 1, [`key_${String(amount)}`]: 1 }));
-	const items = Array.from({ length: 1_200 }, (_, amount) => ({ amount }));
+	const items = Array.from({ length: 3_300 }, (_, amount) => ({ amount }));
 	const { output, hints } = await run('dataikuPredict', { url: proxy.url, items, parameters: { output: 'flat' } });
 	expect(Object.keys(output[7]!.json)).toEqual(['prediction', 'key_7', 'amount']);
-	expect(messagesOf(hints)).toContain('The responses have 1,201 different columns, so each item has only its own');
+	expect(messagesOf(hints)).toContain('The responses have 3,301 different columns, so each item has only its own');
 });
 
 it.each(nodeTypes)('an error of %s stays short when an expression gives a whole text as the endpoint', async (type) => {

@@ -70,6 +70,7 @@ test('n8n has every example but those that make a batch over workers, whose sche
 /** Those that need a model, several workers or what another one has stored have tests of their own. */
 const runElsewhere = [
 	'dataiku-evaluation',
+	'dataiku-photos',
 	...['dataiku-agent', 'dataiku-what-if-agent', 'dataiku-approval', 'dataiku-mcp', 'dataiku-outcome'],
 	...['dataiku-workers', 'dataiku-give-out', 'dataiku-chunk'],
 ];

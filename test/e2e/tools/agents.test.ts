@@ -200,12 +200,12 @@ describe('a tool', () => {
 		}
 		expect(answers[3]).toEqual([{ note: 'No rows found.' }]);
 		expect(answers[4]).toHaveLength(51);
-		expect(answers[4]!.at(-1)!.note).toMatch(/^50 of 10,000 rows shown/);
+		expect(answers[4]!.at(-1)!.note).toMatch(/^Only 50 of 10,000 rows are shown/);
 		expect(answers[5]!.at(-1)!.note).toMatch(/^A file was returned \(image\/png, \d+ B\)/);
 		expect(answers[6]).toEqual([{ result: null }]);
 		expect(answers[7]).toEqual([
 			{ beginning: expect.stringMatching(/^\{"result":\[\{"n":1,/) },
-			{ note: expect.stringMatching(/^The first [\d,]+ of 139,286 characters are shown/) },
+			{ note: expect.stringMatching(/^Only the first [\d,]+ of 139,286 characters are shown/) },
 		]);
 		for (const answer of answers) expect(JSON.stringify(answer).length).toBeLessThan(20_000);
 	});

@@ -84,7 +84,7 @@ test('the agent that explains is told what would change the decision, and that i
 		expect(score).toMatchObject([{ prediction: 'fraud' }]);
 		expect(suggested).toMatchObject([
 			{ prediction: 'fraud', what_if: 'suggestion', suggestions: expect.any(Array) },
-			{ note: expect.stringContaining('not a proof of cause') },
+			{ note: expect.stringContaining('does not prove a cause') },
 		]);
 		expect(refused).toMatchObject([{ error: expect.stringContaining("The model has no class 'honest'") }]);
 		expect(JSON.stringify(bench.sent)).not.toMatch(/chat|session|toolCallId/i);

@@ -16,7 +16,7 @@ import { callTo, positive, type Target, targetReader } from '../shared/callSetti
 import { Execution } from '../shared/Execution';
 import { mayBeFull } from '../shared/fullResponse';
 import { notFiniteRead } from '../shared/hints';
-import { outputNamed, outputNamesReader, successItem } from '../shared/outputItems';
+import { outputNamed, successItem } from '../shared/outputItems';
 import { type Place, sentence, type Slot } from '../shared/nodeErrors';
 import { combine, demanded, textOf } from '../shared/parameters';
 import { columnNames, fieldAt } from '../shared/records';
@@ -238,7 +238,7 @@ function checkIdentified(record: JsonObject, columns: readonly string[]): void {
 /** A forecast from a history that lacks a line looks like any other: the series that lost one fails. */
 async function failUnread(execution: Execution, unread: number[], groups: readonly SeriesGroup[]): Promise<void> {
 	if (unread.length === 0) return;
-	/** Groups by the columns that tell their series apart, and of those the groups that have a series. */
+	/** By identifier columns: how many groups have these columns, and for each series the groups that contain it. */
 	const byColumns = new Map<string, { columns: string[]; count: number; having: Map<string, SeriesGroup[]> }>();
 	for (const group of groups) {
 		const columns = group.target.identifierColumns;
@@ -312,7 +312,7 @@ function emit(series: Series, { result, response }: Success, output: string, exe
 	const last = series.itemIndexes.at(-1)!;
 	const lacking = results.find(hadNotFinite);
 	if (lacking) execution.remark(notFiniteRead, last, textOf(lacking.timeseriesIdentifier));
-	const { columnPrefix: prefix } = outputNamesReader(execution.parameters)(last);
+	const { columnPrefix: prefix } = execution.outputNames(last);
 	const beside: typeof besideIdentifier = (identifier, columns) => {
 		const clash = Object.keys(columns).find((name) => Object.hasOwn(identifier ?? {}, prefix + name));
 		if (clash !== undefined) execution.remark(identifierKept, last, prefix + clash);

@@ -13,7 +13,7 @@ import type { Execution } from '../shared/Execution';
 import { fullResponse, headersFor } from '../shared/fullResponse';
 import { notFiniteRead } from '../shared/hints';
 import { flag } from '../shared/parameters';
-import { outputNamed, outputNamesReader, successItem } from '../shared/outputItems';
+import { outputNamed, successItem } from '../shared/outputItems';
 
 /** The function's value: in `response`, beside `timing` and `apiContext`; a function that builds its own response has no envelope. */
 export function valueOf(response: unknown): unknown {
@@ -43,14 +43,13 @@ const isText = /^text\/|json|[/+]xml$|^application\/(javascript|x-www-form-urlen
 export function functionCall(context: IExecuteFunctions): (execution: Execution) => (itemIndex: number) => ItemCall {
 	return (execution) => {
 		const outputOf = execution.parameters.reader<string>('output', 'withInput');
-		const namesOf = outputNamesReader(execution.parameters);
 		const parsesText = flag(execution.parameters.reader('options.parseJson', false), 'Parse JSON Text');
 		const splitArray = flag(execution.parameters.reader('options.splitArray', false), 'Split List Into Items');
 		return (itemIndex) => {
 			const source = execution.sources[itemIndex]!;
 			const output = outputOf(itemIndex);
 			const toJson = outputNamed(outputs, output);
-			const { resultField } = namesOf(itemIndex);
+			const { resultField } = execution.outputNames(itemIndex);
 			const { headers, onResponse } = headersFor(output);
 			const item = (value: unknown, response: unknown = value) => {
 				const json = toJson(source.json, { value, response, headers, resultField });

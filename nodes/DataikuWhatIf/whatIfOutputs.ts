@@ -4,7 +4,7 @@ import { prefixed } from '../shared/columns';
 import type { Execution } from '../shared/Execution';
 import { counted, listed } from '../shared/hints';
 import { sentence } from '../shared/nodeErrors';
-import { outputNamed, outputNamesReader } from '../shared/outputItems';
+import { outputNamed } from '../shared/outputItems';
 import { textOf } from '../shared/parameters';
 import { flatPrediction, recordOutputs, type RecordSuccess } from '../shared/recordOutputs';
 import { remarkOn } from '../shared/settleItems';
@@ -70,16 +70,15 @@ const words = {
 
 /** Reads how an item comes out: its own response, and what the search found for it. */
 export function outputReader(execution: Execution): (answered: Answered) => INodeExecutionData[] {
-	const { parameters, sources, columns } = execution;
+	const { parameters, sources, columns, outputNames } = execution;
 	const outputOf = parameters.reader<string>('output', parameters.asTool ? 'perRecord' : 'perSuggestion');
-	const namesOf = outputNamesReader(parameters);
 	return ({ itemIndex, record, own, search, target }) => {
 		const goal = parameters.asTool ? { what_if_goal: goalWords(target.goal) } : {};
 		const rows = outputNamed(outputs, outputOf(itemIndex))(record, own, search);
 		remarkOn(execution, itemIndex, own.result);
 		for (const remark of remarksOn(search)) execution.remark(remark, itemIndex);
 		if (parameters.asTool) execution.remark(words.cause, itemIndex);
-		const names = namesOf(itemIndex);
+		const names = outputNames(itemIndex);
 		const common = { itemIndex, source: sources[itemIndex]!, record, names, columns };
 		const { result, response } = own;
 		return rows.map((row) =>

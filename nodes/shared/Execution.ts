@@ -18,7 +18,7 @@ import { isObject } from './isObject';
 import { ItemFiles, withFiles } from './ItemFiles';
 import { ItemConnections } from './ItemConnections';
 import { errorItem, explain, type Place, type Slot, toNodeError } from './nodeErrors';
-import { asSources, renameErrors, RunColumns } from './outputItems';
+import { asSources, type OutputNames, outputNamesReader, renameErrors, RunColumns } from './outputItems';
 import { Parameters, type Reader } from './parameters';
 import { Records } from './records';
 import { type AnswerLimits, answerLimits, modelError, toolAnswer } from './toolAnswer';
@@ -57,6 +57,7 @@ export class Execution {
 	readonly sources: INodeExecutionData[];
 	readonly records: Records;
 	private readonly files: ItemFiles;
+	readonly outputNames: Reader<OutputNames>;
 	readonly features: FeatureCheck;
 	/** What the client did beyond sending each request once. */
 	readonly counts = { retries: 0, instancesOut: new Set<string>() };
@@ -90,6 +91,7 @@ export class Execution {
 		this.sources = limits ? this.items.map(() => ({ json: {} })) : asSources(this.items);
 		this.records = new Records(parameters, this.items);
 		this.files = new ItemFiles(context, parameters);
+		this.outputNames = outputNamesReader(parameters);
 		this.features = new FeatureCheck(operation, parameters, this.stop.signal);
 		this.continueOnFail = context.continueOnFail();
 	}
@@ -179,6 +181,8 @@ export class Execution {
 					if (looking) await looking;
 				} else this.features.look(checked, made as JsonObject);
 				this.features.conclude(checked);
+				// An item whose output has no name must not cost a request.
+				if (!this.outputNames.constant) this.outputNames(i);
 				const pending = visit(i, target, made);
 				if (pending) await pending;
 			} catch (error) {

@@ -18,7 +18,7 @@ import { mayBeFull } from './fullResponse';
 import { notFiniteRead } from './hints';
 import { isObject } from './isObject';
 import { inWords } from './nodeErrors';
-import { outputNamed, outputNamesReader } from './outputItems';
+import { outputNamed } from './outputItems';
 import { choice, combine, textOf } from './parameters';
 import { type RecordOutputs, type RecordSuccess, outputsOf } from './recordOutputs';
 import { contextReader } from './records';
@@ -105,7 +105,6 @@ export function remarkOn(execution: Execution, itemIndex: number, result: JsonOb
 function emitter(execution: Execution, operation: RecordOperation, outputs: RecordOutputs) {
 	const { sources, parameters } = execution;
 	const outputOf = parameters.reader<string>('output', Object.keys(outputs)[0]!);
-	const namesOf = outputNamesReader(parameters);
 	const ignoredRecords = choice(parameters.reader('ignoredRecords', 'keep'), 'Ignored Records', [
 		'keep',
 		'error',
@@ -122,8 +121,9 @@ function emitter(execution: Execution, operation: RecordOperation, outputs: Reco
 			execution.remark('No match was found', itemIndex, keyOf(record));
 		}
 		const makeItem = outputNamed(outputs, outputOf(itemIndex));
-		const { columns } = execution;
-		return makeItem({ itemIndex, source: sources[itemIndex]!, outcome, record, names: namesOf(itemIndex), columns });
+		const { columns, outputNames } = execution;
+		const names = outputNames(itemIndex);
+		return makeItem({ itemIndex, source: sources[itemIndex]!, outcome, record, names, columns });
 	};
 
 	return (itemIndex: number, outcome: RecordOutcome, target: Target, record: JsonObject): void => {

@@ -427,13 +427,15 @@ describe('an option whose expression gives nothing is an error of the item', () 
 	});
 
 	it.each(nothing)('even where an empty text is a value: %s', async (value) => {
-		const flat = await run('dataikuPredict', {
-			url: proxy.url,
-			items: [{ amount: 1 }],
-			parameters: { output: 'flat' },
-			options: { columnPrefix: value },
-		});
-		expect(flat.error?.message).toContain('The expression in "Column Prefix" returned nothing');
+		for (const type of [
+			'dataikuPredict',
+			'dataikuPredictEffect',
+			'dataikuLookup',
+			'dataikuForecast',
+			'dataikuWhatIf',
+		]) {
+			await refused('"Column Prefix"', type, { options: { columnPrefix: value } });
+		}
 		await refused('"Identifier Columns"', 'dataikuForecast', { parameters: { identifierColumns: value } });
 		const except = { recordSource: 'inputItem', include: 'except', excludeFields: value };
 		await refused('"Fields to Exclude"', 'dataikuPredict', { parameters: except });
@@ -441,7 +443,7 @@ describe('an option whose expression gives nothing is an error of the item', () 
 		await refused('a name in "Headers"', 'dataikuSqlQuery', { options: nameless });
 		const { error } = await predict({ endpointId: { __rl: true, mode: 'id', value } }, [{ amount: 1 }], {});
 		expect(error?.message).toMatch(/endpoint ID is missing/i);
-		expect(proxy.requests).toHaveLength(1);
+		expect(proxy.requests).toEqual([]);
 	});
 
 	it('and fails no other item', async () => {

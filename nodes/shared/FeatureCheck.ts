@@ -38,8 +38,8 @@ interface EndpointCheck {
 	check: Check;
 	/** A record of no fields at all cannot do. */
 	needsFields: boolean;
-	/** The documented names; other fields of a record are normal. */
-	names?: ReadonlySet<string>;
+	/** The documented names, without numbers, whose type is checked. Other fields of a record are normal. */
+	mayBeLost?: ReadonlySet<string>;
 }
 
 /** What is known of an item while its records are looked at. */
@@ -142,7 +142,7 @@ export class FeatureCheck {
 		for (const text of texts) (found.texts ??= new Set()).add(text);
 		if (found.mode === 'off') return;
 		for (const field in record) {
-			if (isLost(record[field]) && (by.names?.has(field) ?? true))
+			if (isLost(record[field]) && (by.mayBeLost?.has(field) ?? true))
 				(found.texts ??= new Set()).add(misfitWords({ kind: 'lost', field }, this.undocumented));
 		}
 	}
@@ -250,8 +250,9 @@ export class FeatureCheck {
 		}
 		let check = checkOfSchema.get(schema);
 		if (!check) checkOfSchema.set(schema, (check = checkOf(schema)));
-		const names = new Set(schema.fields.map(({ name }) => name));
-		return { check, needsFields: schema.fields.some(({ required }) => required), names };
+		const others = schema.fields.filter(({ type }) => type !== 'number' && type !== 'integer');
+		const mayBeLost = new Set(others.map(({ name }) => name));
+		return { check, needsFields: schema.fields.some(({ required }) => required), mayBeLost };
 	}
 
 	/** What the editor kept of the document: the names. */

@@ -118,6 +118,16 @@ describe('error', () => {
 		expect(JSON.parse(sent!.body)).toMatchObject({ items: [{ features: fitting }, { features: fitting }] });
 	});
 
+	it('tells of NaN once in a documented number, and not at all in a field that is not documented', async () => {
+		const { error } = await predict('error', [{ ...fitting, amount: NaN }]);
+		expect(error?.message).toContain('`amount` must be a number, not NaN');
+		expect(JSON.stringify([error?.message, error?.description])).not.toContain('it is sent as null');
+		const extra = await predict('error', [{ ...fitting, ratio: Infinity }]);
+		expect(extra.error).toBeUndefined();
+		const text = await predict('error', [{ ...fitting, customer_id: NaN }]);
+		expect(text.error?.message).toContain('`customer_id` is NaN, Infinity or an invalid date');
+	});
+
 	it('stops at a misfit without "continue"', async () => {
 		const { error } = await predict('error', [misspelt]);
 

@@ -257,10 +257,11 @@ export class RecordBatcher implements SearchOwner {
 
 	/** A batch may be refused for something that its records share. */
 	private async controlled(finding: Finding, { line, items }: Part<Item, RecordBatcher>): Promise<Finding> {
-		const { control } = items[0]!.target.options;
+		const { operation, options } = items[0]!.target;
+		const { control } = options;
 		if (finding.kind !== 'refused' || !control || line.split || items.length === 1) return finding;
 		try {
-			await this.sendPart({ line, items: [{ ...items[0]!, text: recordText('predict', control) }] });
+			await this.sendPart({ line, items: [{ ...items[0]!, text: recordText(operation, control) }] });
 		} catch (error) {
 			if (error instanceof StatusError && blamesARecord(error)) return { kind: 'failed' };
 		}

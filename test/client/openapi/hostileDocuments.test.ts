@@ -148,17 +148,31 @@ it('Of many endpoints and fields, the first thousands count', () => {
 	expect(misfitCheck(schema)({ f1: 1, f5998: 'not known to be wrong' })).toEqual([]);
 });
 
-it('Thousands of fields that share a schema of many parts are read as far as they cost little, and the rest is unknown', () => {
+describe('Thousands of fields that share a schema of many parts', () => {
 	const parts = Array.from({ length: 45 }, (_, n) => [`P${n}`, { [`x-${n}`]: n }] as const);
 	const Shared = { type: 'number', allOf: parts.map(([name]) => ({ $ref: `#/definitions/${name}` })) };
 	const definitions = { ...Object.fromEntries(parts), Shared };
 	const names = Array.from({ length: 5_000 }, (_, n) => [`f${n}`, { $ref: '#/definitions/Shared' }]);
-	const schema = schemaOf({ properties: Object.fromEntries(names) }, { definitions });
-	expect(schema.fields).toHaveLength(5_000);
-	const known = schema.fields.filter(({ type }) => type === 'number').length;
-	expect(known).toBeGreaterThan(500);
-	expect(known).toBeLessThan(2_500);
-	expect(schema.complete).toBe(false);
+	const properties = Object.fromEntries(names) as object;
+
+	it('are read as far as they cost little, and the rest is unknown', () => {
+		const schema = schemaOf({ properties }, { definitions });
+		expect(schema.fields).toHaveLength(5_000);
+		const known = schema.fields.filter(({ type }) => type === 'number').length;
+		expect(known).toBeGreaterThan(500);
+		expect(known).toBeLessThan(2_500);
+		expect(schema.complete).toBe(false);
+	});
+
+	it('take nothing from the other endpoints', () => {
+		const json = version2(
+			{ '/a/predict': features({ properties }), '/b/predict': features({ properties: { x: { type: 'string' } } }) },
+			{ definitions },
+		);
+		const document = new ServiceDocument(json);
+		document.schemaOf('a', 'predict');
+		expect(typesIn(document.schemaOf('b', 'predict')!)).toEqual([['x', 'string']]);
+	});
 });
 
 it('Only what is asked for is read', () => {

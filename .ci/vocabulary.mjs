@@ -13,7 +13,7 @@ const better = [
 	[/\btold of\b(?! [[(])/, '"reported to", "shown", "receives"'],
 	[/\b(has|had|have) said so\b/, 'name what was said'],
 	[/\ban? [a-z-]+ of (its|their|our|your) own\b(?!')/i, '"its own …"'],
-	[/\bof its own accord\b/, '"by default", "automatically"'],
+	[/\bof its own accord\b/, '"automatically", "without being asked"'],
 	[/\b(by itself|by themselves)\b/, '"alone", "automatically"'],
 	[/\bon demand\b/, 'name the option'],
 	[/\bhands? (it |them )?on\b/, '"passes on"'],

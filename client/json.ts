@@ -55,7 +55,7 @@ export class NotJson extends SyntaxError {
 export const mayBeRounded = /(?:^|[^\d.])\d{16}|\d{14}e\+?\d|\de\+?\d{3}/i;
 const literals = /-?\d+(?:\.\d+)?(?:e[+-]?\d+)?/gi;
 
-/** The number that a literal stands for; its text, with the digits alone of `12.0`, where a number would not hold all of them. */
+/** A literal as a number, or as text if a number does not hold all of its digits. Text has no zeros behind the point. */
 export function heldNumber(literal: string): number | string {
 	const number = Number(literal);
 	const [mantissa = '', exponent] = literal.split(/e/i);

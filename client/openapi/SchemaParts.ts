@@ -50,7 +50,7 @@ export class SchemaParts {
 
 	constructor(private readonly document: JsonObject) {}
 
-	/** Begins with another endpoint, which may have as many nodes again. */
+	/** Starts another endpoint, with its own allowance of nodes. */
 	begin(): void {
 		this.visits = 0;
 	}

@@ -20,7 +20,7 @@ import { type Instance, Instances, type Liveness } from './Instances';
 export interface TransportOptions extends ConnectionOptions, Credential {
 	/** URL of the API node, with a path prefix or not; several instances as a list, or separated by commas. */
 	url: string | readonly string[];
-	/** Told what the client does by default, on behalf of whichever session. */
+	/** Receives what the client decides without being asked, such as a retry, for every session. */
 	onEvent?: (event: ClientEvent) => void;
 }
 

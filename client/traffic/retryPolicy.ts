@@ -9,7 +9,7 @@ export const patienceMs = 30_000;
 /** An attempt with less time than this says nothing about the API node, whose own queue holds a request for up to 10 s. */
 export const tellingTimeoutMs = 5_000;
 
-/** What a call may do by default. */
+/** What a call may do without being asked, such as a retry. */
 export interface RetryRule {
 	/** Whether the API node may get the request twice. */
 	repeatable: boolean;

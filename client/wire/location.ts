@@ -72,7 +72,7 @@ function pathSegment(id: unknown, what: string): string {
 	const trimmed = typeof id === 'string' ? pasted(id) : '';
 	if (trimmed === '') throw new InvalidCallError(`The ${what} is missing`);
 	if (trimmed.length > longestId) {
-		throw new InvalidCallError(`The ${what} is too long: it may have ${longestId} characters`);
+		throw new InvalidCallError(`The ${what} is too long: it can have at most ${longestId} characters`);
 	}
 	if (trimmed === '.' || trimmed === '..' || /[/\\]/.test(trimmed)) {
 		throw new InvalidCallError(

@@ -32,7 +32,7 @@ export interface Seen {
 	failure?: string;
 	/** Responses to the test records: the generation that gave it, and one result for each record. */
 	responses: ReadonlyArray<{ generation: string; results: readonly JsonObject[] }>;
-	/** Many more were asked for, to find all generations, and most of them did not come. */
+	/** More responses were requested to find all generations, and most of these requests failed. */
 	isPartial?: boolean;
 	/** The endpoint's fields; undefined where its document was not read. */
 	fields?: readonly DocumentedField[];
@@ -62,8 +62,8 @@ export interface Memory {
 	failingSince?: string;
 	generations: readonly KnownGeneration[];
 	/**
-	 * Responses to the search for all generations that are live, until they are enough. Meanwhile, what is met may have been
-	 * live all along: it is known from then on, and no change.
+	 * Number of responses so far in a search for all live generations; undefined when no search is under way. A generation that
+	 * such a search finds may have been live before, so it is recorded without an event.
 	 */
 	searched?: number;
 	fields?: { since: string; list: readonly DocumentedField[] };
@@ -90,7 +90,7 @@ export interface Change {
  */
 const mostUnseen = 1_000;
 
-/** Responses from which a search for the generations that are live learns enough. */
+/** Responses after which a search for all live generations ends. */
 export const enoughResponses = 15;
 
 /** Of a field with more, the digest is kept. */

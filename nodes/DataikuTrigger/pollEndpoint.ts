@@ -216,7 +216,7 @@ const settled = async <Value>(promise: Promise<Value>): Promise<Settled<Value>> 
 		(error: Error) => ({ error }),
 	);
 
-/** @returns `unsampled` where too few came to tell which generations are live */
+/** @returns `unsampled`, the reason, if too few responses came to know all live generations */
 async function responsesOf(
 	target: Target,
 	{ records, isTest }: Settings,

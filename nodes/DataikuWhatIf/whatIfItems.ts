@@ -48,7 +48,7 @@ interface Search extends Finding {
 	readonly generation: string | undefined;
 	/** Milliseconds that it took so far. */
 	spent: number;
-	/** When the time for the item is over, in the present round. */
+	/** Whether the time for the item is over at a given time, in the present round. */
 	isOverAt: (at: number) => boolean;
 	/** The first refusal of a variant by the endpoint. */
 	refusal?: ApiNodeError;

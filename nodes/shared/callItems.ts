@@ -15,7 +15,7 @@ export type ItemCall = (
 const retryWarning =
 	'"Retry On Fail" is on: when the first item fails, n8n repeats the calls for all items, including those that write data';
 
-/** False where a value cannot be read, of which each item is told. */
+/** False if the value cannot be read. Each item then fails with the reason. */
 function safely(read: () => boolean): boolean {
 	try {
 		return read();

@@ -103,7 +103,7 @@ export function targetReader({
 		const reader = label === undefined ? given : demanded(given, label);
 		return combine([reader], (i) => optionalText(reader(i)));
 	};
-	// Another service would be asked in place of none; an item without a dispatch key or a generation is sent like any other.
+	// An expression that returns nothing must not send an item to the credential's service. Dispatch keys and generations are optional.
 	const serviceId = text('serviceId', 'Service ID');
 	const timeout = parameters.reader<unknown>('options.timeout', 30_000);
 	const maxConcurrency = parameters.reader<unknown>('options.maxConcurrency', 8);

@@ -27,7 +27,7 @@ export interface Connection {
 	/** A digest of all that makes it what it is, which stands for it where targets are compared as JSON. */
 	id: string;
 	toJSON: () => string;
-	/** Shared by all that go to the same place in the same way, for all callers. */
+	/** Shared by all callers that go to the same place in the same way. */
 	client: ApiNodeClient;
 	/** For each call: the credential's own service, and who calls. */
 	call: Pick<CallOptions, 'serviceId' | keyof Credential>;

@@ -87,7 +87,7 @@ interface Alike extends ColumnsOf {
 const areEqual = (some: readonly string[], others: readonly string[]) =>
 	some === others || (some.length === others.length && some.every((name, n) => name === others[n]));
 
-/** Fields that are added to the items of a run: more are those of records that each have keys of their own. */
+/** Fields that are added to the items of a run. More are needed only if each record has its own keys. */
 const mostAdded = 10_000_000;
 
 /** The columns that the responses of a run gave its items: all items are to have all of them. */
@@ -143,7 +143,7 @@ export class RunColumns {
 }
 
 const tooManyColumns = (count: number) =>
-	`The responses have ${count.toLocaleString('en')} different columns, so each item has only its own`;
+	`Each item has only its own columns: adding all ${count.toLocaleString('en')} columns to every item would take too much memory`;
 
 /** The way to make output that a parameter names; an expression can name anything. */
 export function outputNamed<Make>(outputs: Record<string, Make>, name: string): Make {

@@ -25,7 +25,9 @@ it('items keep their own columns, and a hint says so, when each response has key
 	const items = Array.from({ length: 3_300 }, (_, amount) => ({ amount }));
 	const { output, hints } = await run('dataikuPredict', { url: proxy.url, items, parameters: { output: 'flat' } });
 	expect(Object.keys(output[7]!.json)).toEqual(['prediction', 'key_7', 'amount']);
-	expect(messagesOf(hints)).toContain('The responses have 3,301 different columns, so each item has only its own');
+	expect(messagesOf(hints)).toContain(
+		'Each item has only its own columns: adding all 3,301 columns to every item would take too much memory',
+	);
 });
 
 it.each(nodeTypes)('an error of %s stays short when an expression gives a whole text as the endpoint', async (type) => {

@@ -11,7 +11,9 @@ export class CommandFailed extends Error {
 		readonly output: string,
 	) {
 		const lines = output.split('\n').filter((line) => line.trim() !== '');
-		super(`${command} failed: ${lines.at(-1) ?? 'it printed nothing'}`);
+		// n8n's other tasks may log after its error.
+		const error = lines.findLast((line) => line.includes('"level":"error"'));
+		super(`${command} failed: ${error ?? lines.at(-1) ?? 'it printed nothing'}`);
 	}
 }
 

@@ -21,8 +21,8 @@ const longInteger = /^\d{16}|[^\d.]\d{16}/;
 /** Whole integers of 16 digits or more, also those inside strings. */
 const longIntegers = /(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g;
 
-/** What may be a number that JavaScript takes for infinite. Two patterns: as one, they take as long as parsing. */
-const hugeExponent = /(?:^|[[,:\s])-?\d[\d.]*e\+?\d{3}/i;
+/** What may be a number that JavaScript takes for infinite. One pattern for both would take as long as parsing. */
+const hugeExponent = /\d[eE]\+?\d{3}/;
 const hugeInteger = /[^\d.]\d{309}/;
 
 /** NaN, Infinity and -Infinity as values, which Python's json writes and reads though JSON has no such numbers. */
@@ -99,8 +99,12 @@ export function parseGiven(text: string): unknown {
  * @throws SyntaxError when the text is not JSON
  */
 export function parseJson(text: string): unknown {
+	return parse(text, longInteger.test(text));
+}
+
+function parse(text: string, hasLong: boolean): unknown {
 	const parsed: unknown = JSON.parse(text);
-	return longInteger.test(text) ? JSON.parse(withQuotedIntegers(text)) : parsed;
+	return hasLong ? JSON.parse(withQuotedIntegers(text)) : parsed;
 }
 
 /**
@@ -109,13 +113,14 @@ export function parseJson(text: string): unknown {
  * @throws NotJson
  */
 export function parseResponse(text: string): unknown {
+	const hasLong = longInteger.test(text);
 	let parsed: unknown;
 	try {
-		parsed = parseJson(text);
+		parsed = parse(text, hasLong);
 	} catch {
 		return parseLeniently(text);
 	}
-	if (hugeExponent.test(text) || hugeInteger.test(text)) nullNotFinite(parsed);
+	if (hugeExponent.test(text) || (hasLong && hugeInteger.test(text))) nullNotFinite(parsed);
 	return parsed;
 }
 

@@ -35,7 +35,6 @@ export interface Item {
 	order: number;
 	/** Its JSON, or that of what must stay together: the lines of a series, separated by commas. */
 	readonly text: string;
-	readonly bytes: number;
 	/** What tells a series from others in its batch. */
 	readonly series: string;
 	readonly onOutcome: (outcome: RecordOutcome) => void;
@@ -46,13 +45,19 @@ interface OpenBatch {
 	readonly target: BatchTarget;
 	readonly items: Item[];
 	readonly series: Set<string>;
+	/** Length of the items' texts, with the commas between them. */
+	length: number;
+	/** Bytes of the first items, as many as were counted. */
 	bytes: number;
+	counted: number;
 }
 
 /** Records that wait for their batch to fill; when each has its own target, the oldest batches go early. */
 const mostWaiting = 10_000;
-/** Bytes of records without an outcome, wherever they wait: records may hold files. */
-const mostUnsettledBytes = 32 * 1024 * 1024;
+/** Characters of records without an outcome, wherever they wait: records may hold files. */
+const mostUnsettled = 32 * 1024 * 1024;
+/** What a unit of a JavaScript string takes in UTF-8. */
+const mostBytesPerUnit = 3;
 
 /** A record in the batch may be what the API node could not bear. */
 const blamesARecord = ({ status }: StatusError) => status === 400 || status === 422 || status === 500;
@@ -68,7 +73,7 @@ export class RecordBatcher implements SearchOwner {
 	private inFlight = 0;
 	/** Records without an outcome. */
 	private unsettled = 0;
-	private unsettledBytes = 0;
+	private unsettledLength = 0;
 	private stopped: ApiNodeError | undefined;
 	private readonly wakers = new Set<() => void>();
 	private leave: () => void;
@@ -113,28 +118,27 @@ export class RecordBatcher implements SearchOwner {
 			this.wake();
 			return undefined;
 		}
-		const bytes = Buffer.byteLength(text) + 1;
 		const { key, endpoint, batchSize, maxBodyBytes, options } = target;
 		const most = Math.min(maxBodyBytes, endpoint.bodySize.bytes);
 		let batch = this.open.get(key);
 		let sent = false;
-		if (batch && batch.bytes + bytes > most) {
+		if (batch && !hasSpace(batch, most, text)) {
 			this.send(key, batch);
 			sent = true;
 			batch = undefined;
 		}
-		if (!batch) this.open.set(key, (batch = { target, items: [], series: new Set(), bytes: 0 }));
+		if (!batch) this.open.set(key, (batch = { target, items: [], series: new Set(), length: 0, bytes: 0, counted: 0 }));
 		const series = target.operation === 'forecast' ? seriesIn(batch, record as readonly JsonObject[]) : '';
-		batch.items.push({ target, order: 0, text, bytes, series, onOutcome: onOutcome as Item['onOutcome'] });
-		batch.bytes += bytes;
+		batch.items.push({ target, order: 0, text, series, onOutcome: onOutcome as Item['onOutcome'] });
+		batch.length += text.length + 1;
 		this.unsettled++;
-		this.unsettledBytes += bytes;
+		this.unsettledLength += text.length;
 		this.waiting++;
-		if (batch.items.length >= batchSize || batch.bytes >= most) this.send(key, batch);
+		if (batch.items.length >= batchSize || !hasSpace(batch, most)) this.send(key, batch);
 		else if (this.waiting >= mostWaiting) this.send(...this.open.entries().next().value!);
-		else if (!sent && this.unsettledBytes <= mostUnsettledBytes) return undefined;
+		else if (!sent && this.unsettledLength <= mostUnsettled) return undefined;
 		// Neither what waits for its batch to fill nor what is set aside may be waited for.
-		if (this.unsettledBytes > mostUnsettledBytes) this.flush();
+		if (this.unsettledLength > mostUnsettled) this.flush();
 		return this.hasRoom(options) ? undefined : this.until(() => this.hasRoom(options));
 	}
 
@@ -187,9 +191,9 @@ export class RecordBatcher implements SearchOwner {
 	}
 
 	/** Tells a record's outcome. For the session's search. */
-	settle({ bytes, onOutcome }: Item, outcome: RecordOutcome): void {
+	settle({ text, onOutcome }: Item, outcome: RecordOutcome): void {
 		this.unsettled--;
-		this.unsettledBytes -= bytes;
+		this.unsettledLength -= text.length;
 		tell(onOutcome, outcome);
 		// Another batcher's part may have decided it.
 		this.wake();
@@ -205,7 +209,7 @@ export class RecordBatcher implements SearchOwner {
 	}
 
 	private hasRoom({ maxConcurrency }: BatchOptions): boolean {
-		return this.unsettledBytes <= mostUnsettledBytes && this.active < this.transport.mostInFlight(maxConcurrency);
+		return this.unsettledLength <= mostUnsettled && this.active < this.transport.mostInFlight(maxConcurrency);
 	}
 
 	/**
@@ -221,6 +225,7 @@ export class RecordBatcher implements SearchOwner {
 	}
 
 	wake(): void {
+		if (this.wakers.size === 0) return;
 		for (const wake of this.wakers) wake();
 		this.wakers.clear();
 	}
@@ -320,6 +325,14 @@ function distributed(results: JsonObject[], items: readonly Item[]): Array<JsonO
 	if (operation !== 'forecast') return results.length === items.length ? results : undefined;
 	const series = items.map((item) => item.series);
 	return resultsBySeries(results, series, options.identifierColumns);
+}
+
+/** Whether a body of so many bytes has space for a batch and another text. To count the bytes of each text would take long. */
+function hasSpace(batch: OpenBatch, most: number, text?: string): boolean {
+	if (mostBytesPerUnit * (batch.length + (text?.length ?? 0) + 1) < most) return true;
+	const { items } = batch;
+	while (batch.counted < items.length) batch.bytes += Buffer.byteLength(items[batch.counted++]!.text) + 1;
+	return text === undefined ? batch.bytes < most : batch.bytes + Buffer.byteLength(text) + 1 <= most;
 }
 
 /** @throws InvalidCallError when a series cannot be told from the others of its batch */

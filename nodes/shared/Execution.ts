@@ -286,14 +286,19 @@ export class Execution {
 		try {
 			return work();
 		} catch (error) {
-			try {
-				if (!(error instanceof NodeApiError)) this.fail(error, place);
-				// Thrown by `fail` itself.
-				else this.endWith(error);
-			} catch (fatal) {
-				this.endWith(fatal);
-			}
+			this.caught(error, place);
 			return undefined;
+		}
+	}
+
+	/** Takes what was thrown in work for an item, be it by {@link fail}. */
+	caught(error: unknown, place: Place): void {
+		try {
+			if (!(error instanceof NodeApiError)) this.fail(error, place);
+			// Thrown by `fail` itself.
+			else this.endWith(error);
+		} catch (fatal) {
+			this.endWith(fatal);
 		}
 	}
 

@@ -316,7 +316,7 @@ function cancelled(): never {
 /** Whether a record has fields at all, and one with a value. */
 function contentOf(record: JsonObject): 'none' | 'nulls' | 'values' {
 	let content: 'none' | 'nulls' = 'none';
-	for (const name of Object.keys(record)) {
+	for (const name in record) {
 		const value = record[name];
 		if (value === undefined) continue;
 		if (value !== null && !isBlank(value)) return 'values';

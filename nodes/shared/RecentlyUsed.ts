@@ -15,7 +15,9 @@ export class RecentlyUsed<Value> {
 
 	/** The value of a key, made if there is none. */
 	get(key: string, make: () => Value): Value {
-		const value = this.find(key) ?? make();
+		const found = this.find(key);
+		if (found !== undefined) return found;
+		const value = make();
 		this.set(key, value);
 		return value;
 	}

@@ -80,6 +80,7 @@ interface ColumnsOf {
 
 /** Items in a row with the same columns, as most of a run have them. */
 interface Alike extends ColumnsOf {
+	of: ColumnsOf;
 	own: readonly string[];
 	items: INodeExecutionData[];
 }
@@ -93,14 +94,19 @@ const mostAdded = 10_000_000;
 /** The columns that the responses of a run gave its items: all items are to have all of them. */
 export class RunColumns {
 	private readonly runs: Alike[] = [];
+	private last: Alike | undefined;
 
 	/** @param own the names of the columns that the response gave the item */
 	add(item: INodeExecutionData, own: readonly string[], of: ColumnsOf = {}): void {
+		let last = this.last;
+		if (last?.of === of && last.own === own) {
+			last.items.push(item);
+			return;
+		}
 		const { prefix, keepsInput, identifying = [], earlier } = of;
-		let last = this.runs.at(-1);
 		const isAlike = last?.prefix === prefix && last?.keepsInput === keepsInput && last?.earlier === earlier;
 		if (!last || !isAlike || !areEqual(own, last.own) || !areEqual(identifying, last.identifying ?? [])) {
-			this.runs.push((last = { ...of, own, items: [] }));
+			this.runs.push((this.last = last = { ...of, of, own, items: [] }));
 		}
 		last.items.push(item);
 	}

@@ -127,11 +127,12 @@ function emitter(execution: Execution, operation: RecordOperation, outputs: Reco
 	};
 
 	return (itemIndex: number, outcome: RecordOutcome, target: Target, record: JsonObject): void => {
-		const place = { itemIndex, target };
-		execution.attempt(place, () => {
-			if (outcome.error) return execution.fail(outcome.error, place, outcome.untried);
+		try {
+			if (outcome.error) return execution.fail(outcome.error, { itemIndex, target }, outcome.untried);
 			const item = itemOf(itemIndex, outcome, record);
 			if (item) execution.emit(itemIndex, item);
-		});
+		} catch (error) {
+			execution.caught(error, { itemIndex, target });
+		}
 	};
 }

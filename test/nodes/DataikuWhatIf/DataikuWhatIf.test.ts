@@ -938,7 +938,7 @@ it('finds what the page on it shows of the example', async () => {
 	const page = readFileSync(path.join(root, 'docs/what-if.md'), 'utf8').replaceAll(/ +/g, ' ');
 	expect(suggestions).toHaveLength(3);
 	for (const { change, probability, features, distance } of suggestions) {
-		expect(page).toContain(`| ${change} | ${Math.round(100 * probability)} % | ${features} | ${distance.toFixed(2)} |`);
+		expect(page).toContain(`| ${change} | ${Math.round(100 * probability)}% | ${features} | ${distance.toFixed(2)} |`);
 	}
 	expect(page).toContain(`With ${variants_tried} variants tried`);
 });

@@ -81,7 +81,7 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 	const all: ResultTable[] = [
 		{
 			title: 'Batches of 100',
-			note: 'All peers were warmed up. HTTP Request sends one request per item. It was run with 2,000 items, at once and in batches of 50 without a pause. With 20,000 items it fails in both ways, so those times (≈) are calculated from the runs with 2,000. Bare undici sends prepared bodies and ignores the responses. Its column shows how far the node is from the limit (below 1: undici is faster).',
+			note: 'All peers were warmed up. HTTP Request is the HTTP Request node of n8n, which sends one request per item. HTTP Request was run with 2,000 items, at once and in batches of 50 without a pause. With 20,000 items, HTTP Request fails in both ways, so the times with ≈ are calculated from the runs with 2,000 items. Bare undici is the HTTP library without the node: it sends prepared bodies and ignores the responses. Its column shows how far the node is from the fastest possible time.',
 			head: [
 				'items',
 				'Node.js',
@@ -119,15 +119,15 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 		},
 		{
 			title: 'With work in the API node, 2,000 items',
-			note: "Without batches, HTTP Request sends all items at once. This API node serves 64 requests at a time. An endpoint's default pool serves 8 and rejects the 25th. Predict in batches: the median of nine runs. The first of them takes longer, because it finds out how many requests the endpoint accepts. All others ran once.",
+			note: "The API node works for the given time on each request. HTTP Request sends all items at once, without batching. In this test, the API node serves 64 requests at a time. An endpoint's default pool serves 8 requests and rejects the 25th. The times of Predict in batches are medians of nine runs. The first of the nine runs takes longer, because the node finds out how many requests the endpoint accepts. All other programs ran once.",
 			head: [
 				'per request',
 				'Node.js',
 				'Predict, batches',
-				'HTTP Request, to batches',
+				'HTTP Request, divided by batches',
 				'Predict, Batch Size 1',
-				'HTTP Request, to Batch Size 1',
-				'bare undici, to Batch Size 1',
+				'HTTP Request, divided by Batch Size 1',
+				'bare undici, divided by Batch Size 1',
 			],
 			rows: rows(
 				[5, 50].map((ms) => [
@@ -151,13 +151,13 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 		},
 		{
 			title: 'First call of a fresh process',
-			note: 'The time runs from before the client is loaded until the response. The peer loads undici as its documentation says, and sends the same request. Node.js modules that n8n itself loads are loaded before.',
+			note: 'The time includes loading the client and ends with the response. The peer loads undici as the documentation of undici says, and sends the same request. Node.js modules that n8n itself loads are already loaded when the time starts.',
 			head: ['', 'Node.js', 'the client', 'bare undici'],
 			rows: rows([['One record', own('first client'), to('first undici', 'first client')]]),
 		},
 		{
 			title: 'Inside n8n',
-			note: 'Growth: the time per item at 200,000 items (shown for 1,000 of them), compared with 20,000 items. Expression: the time that one expression per item adds for 20,000 items, compared with the time of getNodeParameter itself in the same engine. Pause: the longest pause of the event loop in a run of 200,000 items with the Predict node, compared with a node that passes items on unchanged. The engine processes all items at once, before a node and after it.',
+			note: 'Growth is the time per item with 200,000 items, divided by the time per item with 20,000 items. The time in brackets is the time per 1,000 items. Expression is the time that one expression per item adds with 20,000 items, divided by the time that n8n needs to evaluate the expressions (getNodeParameter). Pause is the longest pause of the event loop in a run of 200,000 items with the Predict node, divided by the longest pause with an empty node, which returns the items unchanged. An empty node also causes a pause, because the engine processes all items at once, before and after each node.',
 			head: ['', 'Node.js', 'growth', 'expression', 'pause', 'pause, empty node'],
 			rows: rows([
 				[
@@ -175,7 +175,7 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 		},
 		{
 			title: 'A million items',
-			note: 'In batches of 100, with the default heap limit of Node.js. Peak: the most heap used, including garbage, compared with the size of the items and the output at the end, and with the limit.',
+			note: 'The node ran in batches of 100, with the default heap limit of Node.js. Peak is the largest size of the heap, including garbage. The next columns show the peak divided by the size of the items and the output at the end, and the peak divided by the heap limit.',
 			head: ['', 'Node.js', 'peak', 'to items and output', 'to the limit'],
 			rows: rows([
 				[
@@ -188,7 +188,7 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 		},
 		{
 			title: 'Webhook response time in the real n8n',
-			note: 'The workflow with HTTP Request is compared with the workflow with the Predict node. Both have their key in a credential. Own part of n8n: a workflow that does nothing, compared with the workflow with the Predict node. Added: the time that HTTP Request adds to a workflow that does nothing, compared with the time that the Predict node adds. Engine: N8N_EXPRESSION_ENGINE, whose default is `vm`. Gain: the workflow with the Predict node with `vm`, compared with `legacy`.',
+			note: 'One workflow has the HTTP Request node, one has the Predict node, and one has no node that sends a request. In the first two workflows, the key is in a credential. Each factor is a time divided by the time of the workflow with the Predict node, except in the columns "added" and "gain". Own part: the time of the workflow that sends no request. Added: the time that HTTP Request adds to the workflow that sends no request, divided by the time that the Predict node adds. Engine: the value of N8N_EXPRESSION_ENGINE, whose default is `vm`. Gain: the time of the workflow with the Predict node and `vm`, divided by its time with `legacy`.',
 			head: [
 				'engine',
 				'connection',
@@ -229,7 +229,7 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 			title: 'A loop of fetch in the Code node, 2,000 items',
 			note: measured(webhooks.codeNode)
 				? 'Called once, under the Node.js that n8n runs on.'
-				: `n8n does not allow it: ${webhooks.codeNodeError ?? 'no reason given'}`,
+				: `n8n does not allow fetch in the Code node: ${webhooks.codeNodeError ?? 'no reason given'}`,
 			head: ['', 'Node.js', 'to Batch Size 1', 'to batches'],
 			rows: measured(webhooks.codeNode)
 				? rows([
@@ -250,10 +250,10 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 }
 
 export function fairShareTable(fairShares: FairShares): ResultTable {
-	const percent = (part: number) => `${digits(part * 100)} %`;
+	const percent = (part: number) => `${digits(part * 100)}%`;
 	return {
 		title: 'Processes that share a pool',
-		note: `Each process runs a client with default settings and has more to send than it may. All processes use one endpoint with an API node's default pool and ${sharedLatencyMs} ms of work per request. 8 pipelines serve at most ${digits((defaultPool.ceil * 1_000) / sharedLatencyMs)} requests per second. The figures are medians of three runs, after 2 s of warm-up. To the ideal: the requests served, compared with this maximum. Most to least: the requests of the process that was served most, compared with the process that was served least. The processes and the API node share the machine. \`npm run bench -- --fair-share\` measures only this.`,
+		note: `Each process runs a client with default settings and always has more records to send. All processes use one endpoint with an API node's default pool and ${sharedLatencyMs} ms of work per request. 8 pipelines serve at most ${digits((defaultPool.ceil * 1_000) / sharedLatencyMs)} requests per second. The figures are medians of three runs, after 2 s of warm-up. To the ideal: the requests per second, divided by this maximum. Most to least: the requests of the process that got most, divided by the requests of the process that got least. The processes and the API node share the machine. \`npm run bench -- --fair-share\` measures only this.`,
 		head: ['processes', 'requests per second', 'to the ideal', 'rejected', 'failed', 'most to least'],
 		labels: 1,
 		rows: Object.entries(fairShares).map(([processes, { perSecond, ofIdeal, rejected, failed, unevenness }]) => [
@@ -284,9 +284,9 @@ export function markdown(made: readonly ResultTable[]): string {
 	});
 	return `# Benchmarks
 
-\`npm run bench -- --write\` measured all times in one run. A peer's column shows how many times as long as our node the peer took, and its time in brackets. Above 1, the peer is slower.
+\`npm run bench -- --write\` measured all times in one run. A *peer* is another program that sends the same records. The column of a peer shows a factor and, in brackets, the time of the peer. The factor is the time of the peer divided by the time of our node. If the factor is above 1, the peer is slower.
 
-All programs ran on one machine with ${cpus.length} cores (${cpus[0]?.model ?? 'of unknown type'}), ${Math.round(os.totalmem() / 2 ** 30)} GiB and ${os.type()}. The client, the API node and n8n share it. The API node is the one in \`demo/\`. It runs on the newer Node.js, with a pool that accepts every request.
+All programs ran on one machine with ${cpus.length} cores (${cpus[0]?.model ?? 'of unknown type'}), ${Math.round(os.totalmem() / 2 ** 30)} GiB and ${os.type()}. The client, the API node and n8n share this machine. The API node is the emulated one in \`demo/\`. It runs on the newer of the two Node.js versions, with a pool that accepts every request.
 
 ![How many times as long the peers take](benchmarks.svg)
 

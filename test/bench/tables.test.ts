@@ -32,13 +32,13 @@ it('draws no table where nothing was measured, and says why the Code node was no
 	const text = markdown(made);
 	expect(text).not.toContain('| --- |');
 	expect(text).not.toContain('NaN');
-	expect(text).toContain('n8n does not allow it: no fetch');
+	expect(text).toContain('n8n does not allow fetch in the Code node: no fetch');
 	for (const table of made) expect(printed(table)).toBe(`\n${table.title}\n${table.note}`);
 });
 
 it('shows how evenly processes share a pool, and what they were refused', () => {
 	const fairShares = { 8: { rejected: 0.00123, failed: 0, perSecond: 151.44, ofIdeal: 0.9465, unevenness: 1.2 } };
 	const table = tables({ ...nothing, fairShares }).find(({ title }) => title === 'Processes that share a pool')!;
-	expect(table.rows).toEqual([['8', '151', '94.7 %', '0.123 %', '0 %', '1.20']]);
+	expect(table.rows).toEqual([['8', '151', '94.7%', '0.123%', '0%', '1.20']]);
 	expect(table.note).toContain('160 requests per second');
 });

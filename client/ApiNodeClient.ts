@@ -7,21 +7,21 @@ import { Transport, type TransportOptions } from './traffic/Transport';
 import { parseEndpointUrl } from './wire/location';
 
 export interface ApiNodeClientOptions extends TransportOptions {
-	/** The service whose endpoints are called. */
+	/** ID of the service whose endpoints are called. */
 	serviceId: string;
 }
 
-/** What the calls of a session have in common. */
+/** Settings that all calls of a session share. */
 export type SessionOptions = CallerOptions;
 
 /**
- * Client of the user API of a Dataiku API node: the methods of `dataikuapi.APINodeClient` 14.3.3 in camel case, with the
- * same bodies on the wire and the whole response as the result. Beyond it: connections kept and shared, retries where they
- * are safe, several instances, an adaptive limit on requests in flight, cancelling. A call of the client itself is a session
- * of its own; {@link session} groups calls.
+ * Client of the user API of a Dataiku API node. It has the methods of `dataikuapi.APINodeClient` 14.3.3 in camel case,
+ * which send the same bodies and return the whole response. In addition, it keeps connections open, retries requests
+ * where that is safe, spreads them over several instances, adapts the number of requests in flight, and can cancel calls.
+ * Use {@link session} to group calls.
  *
- * Every method throws an {@link ApiNodeError}: InvalidCallError before anything is sent, ConnectionError, TimeoutError,
- * StatusError, ResponseError, CancelledError. Integers beyond 2^53 in a response arrive as strings of their digits.
+ * Every method throws a subclass of {@link ApiNodeError}: InvalidCallError (nothing was sent), ConnectionError,
+ * TimeoutError, StatusError, ResponseError or CancelledError. Integers beyond 2^53 in a response become strings.
  *
  * Source: Dataiku DSS documentation, "API node user API", and the API reference of the API node.
  */
@@ -30,7 +30,7 @@ export class ApiNodeClient extends ApiNodeMethods {
 	readonly #serviceId: string;
 	readonly #onEvent: TransportOptions['onEvent'];
 
-	/** @throws InvalidCallError when the URL, a certificate or a key cannot be read */
+	/** @throws InvalidCallError when the URL, a certificate or a key is invalid */
 	constructor(options: ApiNodeClientOptions) {
 		const transport = new Transport(options);
 		super(transport, options.serviceId);
@@ -44,15 +44,15 @@ export class ApiNodeClient extends ApiNodeMethods {
 		return this.#transport.locations.map(({ origin }) => origin);
 	}
 
-	/** Whether a call is under way. */
+	/** Whether a call is in progress. */
 	get isBusy(): boolean {
 		return this.#transport.isBusy;
 	}
 
 	/**
-	 * The service and the endpoint that a URL names, such as `https://host/public/api/v1/<service>/<endpoint>/predict`.
+	 * Returns the service and the endpoint in a URL such as `https://host/public/api/v1/<service>/<endpoint>/predict`.
 	 *
-	 * @throws InvalidCallError when it names none, or leads to another API node
+	 * @throws InvalidCallError when the URL names no endpoint, or belongs to another API node
 	 */
 	locate(url: string): { serviceId: string; endpointId: string } {
 		return parseEndpointUrl(url, this.#transport.locations);
@@ -63,7 +63,7 @@ export class ApiNodeClient extends ApiNodeMethods {
 		return new Session(this.#transport, this.#serviceId, new SessionState(options, this.#onEvent));
 	}
 
-	/** Takes no new calls, waits for those under way, and closes all connections. `await using` does so, too. */
+	/** Accepts no new calls, waits for the calls in progress, and closes all connections. `await using` does the same. */
 	async close(): Promise<void> {
 		await this.#transport.close();
 	}
@@ -72,7 +72,7 @@ export class ApiNodeClient extends ApiNodeMethods {
 		await this.close();
 	}
 
-	/** Ends all calls, those that wait included, with a CancelledError, and closes all connections. */
+	/** Ends all calls with a CancelledError, also those that wait, and closes all connections. */
 	async destroy(): Promise<void> {
 		await this.#transport.destroy();
 	}

@@ -40,16 +40,15 @@ import type { ApiResponse } from './wire/exchangeJson';
 import { endpointPath, servicePath } from './wire/location';
 
 export interface SettleOptions<Name extends RecordOperation = RecordOperation> extends BatchOptions {
-	/** Called once for each record, by its index, as soon as its outcome is known. */
+	/** Called once for each record, with its index, as soon as its outcome is known. */
 	onOutcome?: (index: number, outcome: RecordOutcome<SettledResults[Name]>) => void;
 }
 
 export interface SettleAllOptions extends BatchOptions {
-	/** Outcomes come in the order of the records. Default: false. */
+	/** Yields the outcomes in the order of the records. Default: false. */
 	inOrder?: boolean;
 }
 
-/** The methods that a client and its sessions share. */
 export abstract class ApiNodeMethods {
 	readonly #transport: Transport;
 	readonly #serviceId: string;
@@ -59,20 +58,20 @@ export abstract class ApiNodeMethods {
 		this.#serviceId = serviceId;
 	}
 
-	/** The session that a call belongs to. */
+	/** The session that a call made on this object belongs to. */
 	protected abstract sessionOfCall(): SessionState;
 
-	/** For records that come one by one. @param signal ends what becomes of them */
+	/** Takes records one by one. @param signal ends everything that the batcher does */
 	batcher(signal?: AbortSignal): RecordBatcher {
 		return new RecordBatcher(this.#transport, this.sessionOfCall(), signal);
 	}
 
-	/** Where a batcher sends records. @throws InvalidCallError for what is wrong whatever the record */
+	/** The destination of a batcher's records. @throws InvalidCallError when the options are invalid for every record */
 	target<Name extends RecordOperation>(operation: Name, endpointId: string, options: BatchOptions): BatchTarget<Name> {
 		return batchTarget(this.#transport, this.#serviceId, operation, endpointId, options);
 	}
 
-	/** Scores one record. @param features feature to value; to a model, null and missing are the same */
+	/** Scores one record. @param features values by feature; most models treat null as missing */
 	async predictRecord<Features extends object = JsonObject, Result = PredictionResult>(
 		endpointId: string,
 		features: Features,
@@ -82,7 +81,7 @@ export abstract class ApiNodeMethods {
 		return fitting(response, isResult(response.result));
 	}
 
-	/** Scores several records in one request; `results` are in their order. */
+	/** Scores several records in one request. `results` has their order. */
 	async predictRecords(
 		endpointId: string,
 		records: readonly FeaturesRecord[],
@@ -94,7 +93,7 @@ export abstract class ApiNodeMethods {
 	/**
 	 * Forecasts one horizon after the last date of each series.
 	 *
-	 * @param records one per series and date, the history first, future values of external features after it
+	 * @param records one per series and date: first the history, then the future values of external features
 	 * @returns one result per series and step
 	 */
 	async forecast(
@@ -117,7 +116,7 @@ export abstract class ApiNodeMethods {
 		return fitting(response, isObject(response.result));
 	}
 
-	/** Predicts the effect of a treatment on several records in one request; `results` are in their order. */
+	/** Predicts the effect of a treatment on several records in one request. `results` has their order. */
 	async predictEffects(
 		endpointId: string,
 		records: readonly FeaturesRecord[],
@@ -127,11 +126,11 @@ export abstract class ApiNodeMethods {
 	}
 
 	/**
-	 * Runs the endpoint's query. It is not retried once it may have been sent, unless `repeatable` is set.
+	 * Runs the endpoint's query. It is retried only while the API node cannot have received it, unless `repeatable` is set.
 	 *
 	 * @param parameters the query's named parameters
-	 * @returns columns and rows (texts and nulls), or the number of rows that a statement changed; how several SELECTs are
-	 *   answered is not public, so whatever comes is passed on
+	 * @returns columns and rows (strings and nulls), or the number of rows that a statement changed. Dataiku does not
+	 *   document the response to several SELECTs, so any other response is returned as it is.
 	 */
 	async sqlQuery(
 		endpointId: string,
@@ -149,7 +148,7 @@ export abstract class ApiNodeMethods {
 		return (results as LookupResult[])[0]!;
 	}
 
-	/** Looks up several records in one request; `results` are in their order. */
+	/** Looks up several records in one request. `results` has their order. */
 	async lookupRecords(
 		endpointId: string,
 		records: readonly LookupRecord[],
@@ -159,11 +158,12 @@ export abstract class ApiNodeMethods {
 	}
 
 	/**
-	 * Runs the endpoint's function. It is not retried once it may have been sent, unless `repeatable` is set.
+	 * Runs the endpoint's function. It is retried only while the API node cannot have received it, unless `repeatable` is
+	 * set.
 	 *
 	 * @param args the function's named arguments
-	 * @returns the JSON of the response, by default the function's value in Dataiku's envelope; null for an empty one; a
-	 *   RawResponse when the function responded with something other than JSON
+	 * @returns the JSON of the response, by default the function's value in Dataiku's envelope; null for an empty response;
+	 *   a RawResponse if the response is not JSON
 	 */
 	async runFunction<Response = FunctionResponse>(
 		endpointId: string,
@@ -174,12 +174,13 @@ export abstract class ApiNodeMethods {
 	}
 
 	/**
-	 * Like `predictRecords`, `predictEffects`, `lookupRecords` and `forecast`, for any number of records, in batches, each
-	 * record with its own outcome: one bad record does not take the others with it, however the API node refuses it.
+	 * Sends any number of records in batches, as `predictRecords`, `predictEffects`, `lookupRecords` and `forecast` do.
+	 * Each record has its own outcome: a batch that fails is sent again in parts, until only the bad records fail.
 	 *
-	 * @param records `{ features, context? }`, `{ data, context? }` for lookup, the lines of one series for forecast
-	 * @returns as many outcomes as records, in their order; a series' result is `{ results }`, one for each step
-	 * @throws CancelledError, and InvalidCallError for what is wrong with the whole call; nothing else
+	 * @param records `{ features, context? }`; `{ data, context? }` for lookup; the rows of one series for forecast
+	 * @returns one outcome per record, in their order. The result of a series is `{ results }`, with one entry per step.
+	 * @throws CancelledError, or InvalidCallError when the whole call is invalid. Any other error is the outcome of a
+	 *   record.
 	 */
 	async settle<Name extends RecordOperation>(
 		operation: Name,
@@ -211,13 +212,14 @@ export abstract class ApiNodeMethods {
 	}
 
 	/**
-	 * Like {@link settle}, for records that do not fit into memory: reads them while their outcomes are taken. Outcomes come as
-	 * they are known, each with its `record` and `index`. To leave the loop, or to abort `signal`, closes the source and cancels
-	 * what is under way.
+	 * Like {@link settle}, for records that do not fit into memory: it reads records while the caller takes outcomes. It
+	 * yields outcomes as they become known, each with its `record` and `index`. Leaving the loop or aborting `signal`
+	 * closes the source and cancels the requests in progress.
 	 *
-	 * @param records a list, a generator, a stream of objects: a batch goes out after a second in which none came
-	 * @throws CancelledError; InvalidCallError for what is wrong with the whole call; what the source throws, after the outcomes
-	 *   of the records before
+	 * @param records a list, a generator or a stream of objects. An incomplete batch is sent after a second without a new
+	 *   record.
+	 * @throws CancelledError; InvalidCallError when the whole call is invalid; an error of the source, after the outcomes
+	 *   of the records before it
 	 */
 	async *settleAll<Name extends RecordOperation>(
 		operation: Name,
@@ -239,14 +241,14 @@ export abstract class ApiNodeMethods {
 		}
 	}
 
-	/** The service's OpenAPI 2 document, which an API node serves for endpoints that have documentation. */
+	/** Returns the service's OpenAPI 2 document, which lists the endpoints that have documentation. */
 	async openApi(options: CallOptions = {}): Promise<JsonObject> {
 		const path = `${servicePath(options.serviceId ?? this.#serviceId)}/swagger`;
 		const response = await this.#get(path, options);
 		return fitting(response, isObject(response));
 	}
 
-	/** Resolves when an instance responds to `GET /isAlive/`, which needs no key and proves nothing about a service. */
+	/** Resolves when an instance responds to `GET /isAlive/`. That request needs no key and does not depend on a service. */
 	async isAlive(options: CallOptions = {}): Promise<void> {
 		await this.#get('/isAlive/', options, true);
 	}
@@ -334,7 +336,7 @@ export abstract class ApiNodeMethods {
 	}
 }
 
-/** What a call resolves with, once `onResponse` has received the rest. */
+/** Returns the value for the caller, after passing status and headers to `onResponse`. */
 function valueOf({ value, head }: ApiResponse, { onResponse }: CallOptions): unknown {
 	if (onResponse) tell(onResponse, head());
 	return value;

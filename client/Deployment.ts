@@ -11,10 +11,10 @@ import { pasted, pastedSecret } from './wire/pasted';
 import { type Redact, redactor } from './wire/secretHeaders';
 
 export interface DeploymentOptions extends ConnectionOptions {
-	/** URL of the DSS that the API Deployer is part of, with a path prefix or not. */
+	/** URL of the DSS instance with the API Deployer, with or without a path prefix. */
 	url: string;
 	deploymentId: string;
-	/** A key of DSS, which is another one than that of the service. */
+	/** API key of DSS, which is not the key of the service. */
 	apiKey: string;
 }
 
@@ -23,20 +23,20 @@ type ReadOptions = Pick<CallOptions, 'timeout' | 'maxResponseBytes' | 'signal'>;
 const longestText = 200;
 
 /**
- * A deployment as the API Deployer knows it: it has the OpenAPI documents of deployments that serve none themselves, such as
- * those on Kubernetes. The key goes to DSS alone, as redirects are not followed.
+ * A deployment in the API Deployer, which has OpenAPI documents even for deployments that do not serve them, such as
+ * those on Kubernetes. The key is sent only to DSS, because redirects are not followed.
  *
  * Source: Dataiku's Python client 14.3.3, `dataikuapi/dss/apideployer.py`.
  */
 export class Deployment {
-	/** Of DSS, such as `https://dss:11200`. */
+	/** Origin of DSS, such as `https://dss:11200`. */
 	readonly origin: string;
 	readonly #id: string;
 	readonly #path: string;
 	readonly #transport: Transport;
 	readonly #redact: Redact;
 
-	/** @throws InvalidCallError for a value that leads nowhere */
+	/** @throws InvalidCallError when the URL, the deployment ID or the key is invalid */
 	constructor({ url, deploymentId, apiKey, ...connection }: DeploymentOptions) {
 		const { origin, prefix } = parseLocation(pasted(url), 'The DSS URL');
 		this.origin = origin;
@@ -48,18 +48,18 @@ export class Deployment {
 		this.#redact = redactor(keyAuthorization(key).secrets);
 	}
 
-	/** Its OpenAPI document. @throws ApiNodeError, a StatusError 404 where it has none */
+	/** The deployment's OpenAPI document. @throws ApiNodeError; a StatusError 404 if there is no document */
 	async openApi(options: ReadOptions = {}): Promise<unknown> {
 		return await this.#get('/get-open-api', options);
 	}
 
-	/** The service's ID on the API node, if that is told. */
+	/** ID of the service on the API node, if DSS has it. */
 	async serviceId(options: ReadOptions = {}): Promise<string | undefined> {
 		const about = own(await this.#get('', options), 'deploymentBasicInfo');
 		return this.#texts([own(about, 'deployedServiceId'), own(about, 'publishedServiceId')])[0];
 	}
 
-	/** URLs of the API nodes that serve it, as far as they are told. */
+	/** URLs of the API nodes of the deployment, as far as DSS has them. */
 	async urls(options: ReadOptions = {}): Promise<string[]> {
 		const status = await this.#get('/status', options);
 		return this.#texts([...listOf(own(status, 'apiNodes')).map((node) => own(node, 'url')), own(status, 'publicURL')]);
@@ -70,7 +70,7 @@ export class Deployment {
 		await this.#transport.destroy();
 	}
 
-	/** Whatever DSS says may be shown, and must not hold the key then. */
+	/** Removes the key, because the texts may be shown to users. */
 	#texts(values: readonly unknown[]): string[] {
 		const texts = values.filter((value) => typeof value === 'string' && value !== '') as string[];
 		return texts.map((text) => shortened(this.#redact(text), longestText));
@@ -85,7 +85,7 @@ export class Deployment {
 		}
 	}
 
-	/** What an error means of DSS, where the client's own words are about API nodes. */
+	/** Replaces advice that is about API nodes with advice about DSS. */
 	#inItsWords(error: ApiNodeError): ApiNodeError {
 		if (error instanceof ResponseError) return error.withAdvice('Check the DSS URL: something else may respond there.');
 		if (!(error instanceof StatusError)) return error;

@@ -3,13 +3,13 @@ import { decodedText } from './wire/decode';
 /** A function's response that is not JSON, whatever its content type says. */
 export class RawResponse {
 	constructor(
-		/** Without parameters, in lower case; empty when the function named none. */
+		/** Media type in lower case without parameters. Empty if the response has none. */
 		readonly contentType: string,
 		readonly data: Buffer,
 		private readonly charset = 'utf-8',
 	) {}
 
-	/** The data as text. @throws RangeError for a charset that does not exist */
+	/** The data as text. @throws RangeError when the charset does not exist */
 	text(): string {
 		return decodedText(this.data, this.charset);
 	}

@@ -4,9 +4,8 @@ import type { SessionState } from './SessionState';
 import type { Transport } from './traffic/Transport';
 
 /**
- * Calls that belong together, such as those of one execution: they take turns with other sessions as one, share what ends
- * them and where their token comes from, and find out together whether an endpoint refuses everything. Made by
- * `client.session()`; needs no closing.
+ * Calls that belong together, such as those of one execution. They share one turn in the queues, their cancellation,
+ * their credential, and the search for bad records. Created by `client.session()`. A session need not be closed.
  */
 export class Session extends ApiNodeMethods {
 	readonly #state: SessionState;
@@ -17,8 +16,8 @@ export class Session extends ApiNodeMethods {
 	}
 
 	/**
-	 * Sends nothing new: what waits ends with a CancelledError, what is on the wire may come to its end. The `signal` of the
-	 * session ends the wait, too.
+	 * Sends nothing new. Waiting calls fail with a CancelledError, and requests on the wire may finish. Aborting the
+	 * `signal` of the session ends those, too.
 	 */
 	stop(): void {
 		this.#state.caller.stopping.cancel(new CancelledError('The session was stopped'));

@@ -1,4 +1,4 @@
-/** A part of a URL without its percent-encoding, or as it is where it has none. */
+/** Removes percent-encoding. Returns a text with invalid encoding unchanged. */
 export function decoded(text: string): string {
 	try {
 		return decodeURIComponent(text);

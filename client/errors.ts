@@ -1,12 +1,12 @@
-/** What an error may tell. Nothing else gets into one: no header, no body, no credential. */
+/** The details of an error. They never contain headers, bodies or credentials. */
 export interface ErrorDetails {
-	/** HTTP status of the last response, if there was one. */
+	/** HTTP status of the last response, if any. */
 	status?: number;
-	/** `errorType` of the API node's JSON error: a Java class name. */
+	/** Java class name from `errorType` of the API node's JSON error. */
 	errorType?: string;
 	/** The API node's own message, at most 500 characters. */
 	detail?: string;
-	/** host:port of the instance that was asked last. */
+	/** host:port of the last instance that was called. */
 	instance?: string;
 	/** Requests sent for this call. */
 	attempts?: number;
@@ -14,11 +14,11 @@ export interface ErrorDetails {
 	dssVersion?: string;
 	/** Node's or undici's code for a failure below HTTP. */
 	code?: string;
-	/** What to do about it, where that is known. */
+	/** What the user can do about the error, if known. */
 	advice?: string;
 }
 
-/** Base class of everything the client throws. */
+/** Base class of all errors that the client throws. */
 export class ApiNodeError extends Error implements ErrorDetails {
 	override readonly name: string = 'ApiNodeError';
 	declare readonly status?: number;
@@ -29,43 +29,46 @@ export class ApiNodeError extends Error implements ErrorDetails {
 	declare readonly dssVersion?: string;
 	declare readonly code?: string;
 	declare readonly advice?: string;
-	/** The message without what the server said. */
+	/** The message without the server's text. */
 	declare readonly summary: string;
 
-	/** @param options what Error takes: `cause` is what Node.js, undici or a function of the user's threw */
+	/** @param options `cause` is the error of Node.js, of undici or of a function of the caller */
 	constructor(summary: string, details: ErrorDetails = {}, options?: ErrorOptions) {
 		super(details.detail ? `${summary}: ${details.detail}` : summary, options);
 		Object.defineProperty(this, 'summary', { value: summary });
 		Object.assign(this, Object.fromEntries(Object.entries(details).filter(([, value]) => value !== undefined)));
 	}
 
-	/** The API node's own message as Dataiku's Python client shows it: `errorType: detail`. */
+	/** The API node's message in the form of Dataiku's Python client: `errorType: detail`. */
 	get serverMessage(): string | undefined {
 		const { errorType, detail } = this;
 		return errorType && detail ? `${errorType}: ${detail}` : (detail ?? errorType);
 	}
 
-	/** The same error with other advice; the original is left as it is, since several records may share it. */
+	/** Copies the error with other advice. The original stays unchanged, because several records may share it. */
 	withAdvice(advice: string, attempts = this.attempts): this {
-		// A native error, as Object.create() makes none, of the same class.
+		// Object.create() would not make a native error.
 		const copy = Reflect.construct(Error, [], this.constructor) as this;
 		Object.defineProperties(copy, Object.getOwnPropertyDescriptors(this));
-		// In Node.js 24 `stack` is an accessor, which would tell where the copy was made.
+		// In Node.js 24, `stack` is an accessor that would show where the copy was made.
 		return Object.assign(copy, { stack: this.stack, advice, ...(attempts !== undefined && { attempts }) });
 	}
 
-	/** For a log or a file of failed records: all but the stack and the cause. */
+	/** For logs and files of failed records: everything except the stack and the cause. */
 	toJSON(): Record<string, unknown> {
 		return { name: this.name, message: this.message, ...(this as object) };
 	}
 }
 
-/** The call itself is wrong: an empty id, a value out of range, something JSON cannot hold. Nothing was sent. */
+/**
+ * The call is invalid: for example an empty ID, a value out of range, or a value that JSON cannot represent. Nothing was
+ * sent.
+ */
 export class InvalidCallError extends ApiNodeError {
 	override readonly name = 'InvalidCallError';
 }
 
-/** No connection, or one that broke. */
+/** No connection could be opened, or the connection broke. */
 export class ConnectionError extends ApiNodeError {
 	override readonly name = 'ConnectionError';
 
@@ -74,7 +77,7 @@ export class ConnectionError extends ApiNodeError {
 		details: ErrorDetails,
 		/** Whether the request may have reached the API node. */
 		readonly sent: boolean,
-		/** A certificate or a proxy refused: trying again changes nothing. */
+		/** A certificate or a proxy refused the connection, so a retry cannot help. */
 		readonly permanent = false,
 		options?: ErrorOptions,
 	) {
@@ -82,7 +85,7 @@ export class ConnectionError extends ApiNodeError {
 	}
 }
 
-/** No complete response in time: from one attempt, or from an endpoint that stopped answering while the call waited. */
+/** No complete response arrived in time: for one attempt, or because the endpoint stopped responding while the call waited. */
 export class TimeoutError extends ApiNodeError {
 	override readonly name = 'TimeoutError';
 
@@ -97,7 +100,7 @@ export class TimeoutError extends ApiNodeError {
 	}
 }
 
-/** The API node, a proxy in front of it, or a function of the user's responded with a status other than 2xx. */
+/** The API node, a proxy or a function of the user responded with a status other than 2xx. */
 export class StatusError extends ApiNodeError {
 	override readonly name = 'StatusError';
 	declare readonly status: number;
@@ -107,7 +110,7 @@ export class StatusError extends ApiNodeError {
 		details: ErrorDetails & { status: number },
 		/** `Retry-After` in milliseconds. */
 		readonly retryAfter?: number,
-		/** Whether it came with a web page, which is not the API node's. */
+		/** Whether the body is a web page, which an API node never sends. */
 		readonly isPage?: true,
 	) {
 		super(message, details);
@@ -115,8 +118,8 @@ export class StatusError extends ApiNodeError {
 }
 
 /**
- * A 2xx response that cannot be used. `reason`: `broken` (JSON that was cut off), `notJson` (a web page, another text, or a
- * compression that cannot be undone), `tooLarge`, `misfit` (not the shape that the operation documents).
+ * A 2xx response that cannot be used. `reason` is `broken` (incomplete JSON), `notJson` (a web page, another text, or an
+ * unknown compression), `tooLarge`, or `misfit` (not the shape that the operation documents).
  */
 export class ResponseError extends ApiNodeError {
 	override readonly name = 'ResponseError';
@@ -130,16 +133,16 @@ export class ResponseError extends ApiNodeError {
 	}
 }
 
-/** The caller's signal was aborted, the session was stopped, or the client was destroyed. */
+/** The caller's signal was aborted, the session was stopped, or the client was closed or destroyed. */
 export class CancelledError extends ApiNodeError {
 	override readonly name = 'CancelledError';
 
-	/** @param signal the one that was aborted: its reason is the error's `cause` */
+	/** @param signal the aborted signal, whose reason becomes the error's `cause` */
 	constructor(message = 'The call was canceled', signal?: AbortSignal) {
 		super(message, {}, signal && { cause: signal.reason as unknown });
 	}
 
-	/** What the signal was aborted with. */
+	/** The reason with which the signal was aborted. */
 	get reason(): unknown {
 		return this.cause;
 	}

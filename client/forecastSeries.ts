@@ -4,28 +4,28 @@ import { shortened } from './shortened';
 import type { JsonObject } from './types';
 
 /**
- * What tells a series from others: the values of its identifier columns. The same for a number and its text, since the API
- * node may respond with `"7"` for a store that was sent as 7, and for a value that is null or missing.
+ * Key of a series: the values of its identifier columns. A number has the same key as its text, because the API node may
+ * respond with `"7"` for a store that was sent as 7. Null has the same key as a missing value.
  */
 export function seriesKey(columns: readonly string[], values: JsonObject): string {
 	const texts = columns.map((column) => textOf(values[column]));
 	return texts.length === 1 ? texts[0]! : JSON.stringify(texts);
 }
 
-/** A date, for one, goes as text; what else is an object is told by its JSON. */
+/** Dates and other objects count as their JSON text. */
 function textOf(value: unknown = null): string {
 	if (typeof value !== 'object' || value === null) return String(value);
 	const json = JSON.stringify(value) ?? 'null';
 	return json.startsWith('"') ? (JSON.parse(json) as string) : json;
 }
 
-/** Texts that are equal as a number, a boolean or an instant come to the same. */
+/** Returns the same text for all spellings of a number, a boolean or an instant. */
 function spelling(text: string): string {
 	if (text.length > 100) return text;
 	const word = text.trim().toLowerCase();
 	if (word === 'true' || word === 'false') return word;
 	if (/^[+-]?\d*\.?\d+(e[+-]?\d+)?$/.test(word)) {
-		// More digits than a number can hold.
+		// A number cannot hold more than 15 digits exactly.
 		return word.replace(/\D/g, '').length > 15 ? word.replace(/\.0+$/, '') : `${Number(word)}`;
 	}
 	const [, day, time = '00:00', zone = 'Z'] =
@@ -38,8 +38,8 @@ const spellingOf = (key: string, columns: readonly string[]) =>
 	columns.length === 1 ? spelling(key) : JSON.stringify((JSON.parse(key) as string[]).map(spelling));
 
 /**
- * Finds the series that an identifier names: the one that was sent with the same text, or else the only one that is equal as
- * numbers, booleans and dates are.
+ * Finds the series that an identifier names: the series that was sent with the same text, or otherwise the only series
+ * that is equal when compared as numbers, booleans or dates.
  */
 export function seriesFinder(
 	columns: readonly string[],
@@ -58,11 +58,11 @@ export function seriesFinder(
 }
 
 /**
- * Gives each series its results. A response is not aligned with the request: only the identifiers tell which results belong
- * to which series. A series in doubt has an error instead.
+ * Assigns the results to their series. Only the identifiers tell which results belong to which series, because a response
+ * does not have the order of the request. A series whose results are ambiguous gets an error.
  *
  * @param series the keys of the series that were sent
- * @param columns the columns that identify a series; none for one series, or for several that are not told apart
+ * @param columns the columns that identify a series; none for a single series
  */
 export function resultsBySeries(
 	results: JsonObject[],
@@ -105,7 +105,8 @@ export function resultsBySeries(
 	return series.map((key) => {
 		const [first, second] = named.get(key)!;
 		const isAlone = isOnly || !isMerged(key);
-		// Where an instant belongs to no series, a time zone may have shifted all of them: one may be equal to another that was sent.
+		// If an unknown instant comes back, a time zone may have shifted all of them, and then one may equal another series
+		// by chance.
 		const isShifted = unknown !== undefined && isInstant(seriesKey(columns, identifierIn(unknown))) && isInstant(key);
 		const own = isAlone ? (rows.get(key) ?? (second || isShifted ? undefined : first)) : undefined;
 		const other = first?.[0] ?? unknown ?? (isAlone ? undefined : results[0]);
@@ -119,7 +120,7 @@ const identifierIn = ({ timeseriesIdentifier }: JsonObject): JsonObject =>
 const isIdentified = (result: JsonObject, columns: readonly string[]) =>
 	columns.every((column) => Object.hasOwn(identifierIn(result), column));
 
-/** No ResponseError: the parts would be sent again, fail as well, and perhaps in words that mislead. */
+/** Not a ResponseError: that would send the batch again in parts, which fail as well, perhaps with a misleading message. */
 function otherSeries(columns: readonly string[], key: string, result: JsonObject): ApiNodeError {
 	const identifier = identifierIn(result);
 	if (!isIdentified(result, columns)) {

@@ -1,4 +1,4 @@
-/** The client's only door: everything that may be used from outside of this folder. */
+/** The only entry point of the client. Code outside of this folder imports nothing else from it. */
 export { ApiNodeClient, type ApiNodeClientOptions, type SessionOptions } from './ApiNodeClient';
 export type { SettleAllOptions, SettleOptions } from './ApiNodeMethods';
 export type { BatchOptions, BatchTarget, RecordOperation, SettledRecords, SettledResults } from './batches/batchTarget';

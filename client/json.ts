@@ -4,18 +4,18 @@ export function isObject(value: unknown): value is JsonObject {
 	return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Raw responses of MLflow models have any shape. */
+/** MLflow models may respond with any shape. */
 export const isResult = (value: unknown): boolean => value !== null && value !== undefined;
 
-/** Assigned, `__proto__` would become the prototype. Spreads are safe as well, and take ten times as long on Node 20. */
+/** Assigning to `__proto__` would set the prototype. A spread is also safe, but takes ten times as long on Node.js 20. */
 export function setOwn(json: JsonObject, name: string, value: unknown): void {
 	if (name === '__proto__') Object.defineProperty(json, name, { value, enumerable: true, writable: true });
 	else json[name] = value;
 }
 
 /**
- * A run of 16 digits that starts a number or a string: the only texts in which JSON.parse could round an integer.
- * Fractions (a probability has 17 digits) do not match, so that ordinary answers are only scanned.
+ * Sixteen digits at the start of a number or a string: only there can JSON.parse round an integer. Fractions such as
+ * probabilities with 17 digits do not match, so most responses need no second pass.
  */
 const longInteger = /^\d{16}|[^\d.]\d{16}/;
 /** Whole integers of 16 digits or more, also those inside strings. */
@@ -25,43 +25,46 @@ const longIntegers = /(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g;
 const hugeExponent = /\d[eE]\+?\d{3}/;
 const hugeInteger = /[^\d.]\d{309}/;
 
-/** NaN, Infinity and -Infinity as values, which Python's json writes and reads though JSON has no such numbers. */
+/** NaN, Infinity and -Infinity as values: Python's json module writes and reads them, although JSON does not allow them. */
 const notFinite = /(?<=[[,:\s])-?(?:NaN|Infinity)(?=\s*[,\]}])/g;
-/** The beginning of one, in a text that was cut off there. */
+/** The beginning of such a value at the end of an incomplete text. */
 const brokenOff = /[[,:\s]-?(?:N|Na|NaN|I[a-z]{0,7})$/;
 
-/** Objects and lists that had one, at whatever depth. */
+/** Objects and lists that contained such a value, at any depth. */
 const lossy = new WeakSet<object>();
 
-/** Whether an object or a list of a response had NaN, Infinity or -Infinity, which JSON does not know and are null in it. */
+/** Whether an object or a list of a response contained NaN, Infinity or -Infinity, which were replaced with null. */
 export function hadNotFinite(value: unknown): boolean {
 	return typeof value === 'object' && value !== null && lossy.has(value);
 }
 
 export const markNotFinite = (value: object) => void lossy.add(value);
 
-/** A text that is no JSON. */
+/** The text is not JSON. */
 export class NotJson extends SyntaxError {
 	constructor(
 		message: string,
-		/** It is the beginning of JSON. */
+		/** The text is the beginning of valid JSON. */
 		readonly cutOff: boolean,
 	) {
 		super(message);
 	}
 }
 
-/** What may be a number that JavaScript rounds, also behind a point or with an exponent, or that it takes for 0 or infinite. */
+/** Numbers that JavaScript may round, turn into 0 or turn into Infinity, including decimals and numbers with an exponent. */
 export const mayBeRounded = /(?:^|[^\d.])\d{16}|\d{14}e\+?\d|\de\+?\d{3}/i;
 const literals = /-?\d+(?:\.\d+)?(?:e[+-]?\d+)?/gi;
 
-/** A literal as a number, or as text if a number does not hold all of its digits. Text has no zeros behind the point. */
+/**
+ * Returns a literal as a number, or as text if a number cannot hold all of its digits. The text has no zeros at the end
+ * of its fraction.
+ */
 export function heldNumber(literal: string): number | string {
 	const number = Number(literal);
 	const [mantissa = '', exponent] = literal.split(/e/i);
 	const digits = mantissa.replace(/\D/g, '').replace(/^0+|0+$/g, '');
 	if (digits === '') return number;
-	// Java gives its doubles at most 17 digits, and may give more than are needed: 4.9E-324 is 5e-324.
+	// Java prints up to 17 digits, sometimes more than necessary: 4.9E-324 is 5e-324.
 	const most = exponent && digits.length <= 17 ? digits.length - 1 : undefined;
 	const held = number.toExponential(most).replace(/e.*|\D/g, '');
 	const isLong = !exponent && Number.isInteger(number) && !Number.isSafeInteger(number);
@@ -69,8 +72,8 @@ export function heldNumber(literal: string): number | string {
 }
 
 /**
- * What is sent for a literal: the text of digits that a number would lose. A decimal below 2^53 stays a number, since code
- * computes with it, and loses at most its 17th digit.
+ * Returns what is sent for a literal: its text if a number would lose digits. A decimal below 2^53 stays a number,
+ * because functions compute with it. It loses at most its 17th digit.
  */
 export function sentNumber(literal: string): number | string {
 	const number = Number(literal);
@@ -78,9 +81,9 @@ export function sentNumber(literal: string): number | string {
 }
 
 /**
- * Parses JSON that is to be sent: numbers that JavaScript would round become the texts of their digits.
+ * Parses JSON that a user wants to send. Numbers that JavaScript would round become text.
  *
- * @throws SyntaxError when the text is not JSON; RangeError for a number that is too large to be one
+ * @throws SyntaxError when the text is not JSON; RangeError when a number is too large
  */
 export function parseGiven(text: string): unknown {
 	const parsed: unknown = JSON.parse(text);
@@ -94,7 +97,7 @@ export function parseGiven(text: string): unknown {
 }
 
 /**
- * Parses JSON; integers that a JavaScript number cannot hold exactly arrive as strings of their digits.
+ * Parses JSON. Integers that a JavaScript number cannot hold exactly become strings.
  *
  * @throws SyntaxError when the text is not JSON
  */
@@ -108,7 +111,7 @@ function parse(text: string, hasLong: boolean): unknown {
 }
 
 /**
- * Parses the JSON of a response as {@link parseJson} does; numbers that are not finite arrive as null.
+ * Parses the JSON of a response as {@link parseJson} does. NaN and infinite numbers become null.
  *
  * @throws NotJson
  */
@@ -124,9 +127,9 @@ export function parseResponse(text: string): unknown {
 	return parsed;
 }
 
-/** Few responses come here, so that no other pays for it. */
+/** Separate from the normal path, so that only the few responses with such values pay for the second pass. */
 function parseLeniently(given: string): unknown {
-	// No number of JSON's is as large: JSON.parse makes Infinity of it.
+	// No JSON number is as large as 1e999, which JSON.parse turns into Infinity.
 	const whole = given.replace(brokenOff, '');
 	const text = replacedOutsideStrings(whole, notFinite, () => '1e999');
 	let parsed: unknown;
@@ -135,7 +138,7 @@ function parseLeniently(given: string): unknown {
 	} catch (error) {
 		throw notJson(error as Error, text.length);
 	}
-	// The JSON was complete: the word behind it is not the beginning of a number that was cut off.
+	// The JSON was complete, so the text after it is not the beginning of a value.
 	if (whole !== given) throw new NotJson('Unexpected text after JSON', false);
 	nullNotFinite(parsed);
 	return parsed;
@@ -147,9 +150,9 @@ function notJson({ message }: Error, length: number): NotJson {
 }
 
 /**
- * Not by recursion: the text may be nested more deeply than the stack bears.
+ * Not recursive, because the JSON may be nested more deeply than the call stack allows.
  *
- * @throws NotJson for a lone number, which null would hide
+ * @throws NotJson when the whole text is one infinite number, which null would hide
  */
 function nullNotFinite(root: unknown): void {
 	if (root === Infinity || root === -Infinity) throw new NotJson('Number too large', false);
@@ -189,7 +192,7 @@ function withQuotedIntegers(text: string): string {
 function replacedOutsideStrings(text: string, pattern: RegExp, replacement: (found: string) => string): string {
 	const parts: string[] = [];
 	let copied = 0;
-	// One string at a time by indexOf: a regular expression that matches strings overflows its stack on a long one.
+	// Skips strings with indexOf: a regular expression for strings overflows its stack on a long one.
 	let string = { start: text.indexOf('"'), end: 0 };
 	for (const { 0: found, index } of text.matchAll(pattern)) {
 		while (string.start >= 0 && string.start < index && string.end <= index) {
@@ -203,7 +206,7 @@ function replacedOutsideStrings(text: string, pattern: RegExp, replacement: (fou
 	return parts.join('') + text.slice(copied);
 }
 
-/** The index after the quote that closes the string, or after the text that ends inside it. */
+/** Returns the index after the closing quote, or the end of the text if the string is not closed. */
 function endOfString(text: string, start: number): number {
 	for (let quote = start; ;) {
 		quote = text.indexOf('"', quote + 1);

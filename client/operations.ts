@@ -1,7 +1,6 @@
 /**
- * The operations of the API node's user API: the last part of the URL for one record and for several, the name
- * of a record's own part in the body, and whether sending the same request twice is harmless. SQL queries and
- * functions may write.
+ * An operation of the API node's user API: the last part of its URL for one record and for several, the key of a record
+ * in the body, and whether it may be sent twice. SQL queries and functions may write data.
  */
 export interface Operation {
 	readonly action: string;

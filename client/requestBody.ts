@@ -1,16 +1,16 @@
 import { InvalidCallError } from './errors';
 import type { DispatchOptions, ExplanationOptions } from './types';
 
-/** The parts of a body that count for all of its records. */
+/** The settings that apply to all records of a request. */
 export interface RequestSettings {
 	explanations?: { enabled?: boolean; method?: string; nExplanations?: number; nMonteCarloSteps?: number };
 	dispatch?: { forcedGeneration: string } | { dispatchKey: string };
 }
 
 /**
- * `explanations` and `dispatch` as Dataiku's Python client 14.3.3 sends them, less its nulls.
+ * Builds `explanations` and `dispatch` as Dataiku's Python client 14.3.3 does, but leaves out nulls.
  *
- * @throws InvalidCallError for a value that the API node's documentation rules out
+ * @throws InvalidCallError for a value that the API node's documentation does not allow
  */
 export function requestSettings(options: DispatchOptions & ExplanationOptions): RequestSettings {
 	const settings: RequestSettings = {};
@@ -36,7 +36,7 @@ export function requestSettings(options: DispatchOptions & ExplanationOptions): 
 	return settings;
 }
 
-/** @throws InvalidCallError for what JSON cannot hold */
+/** @throws InvalidCallError for a value that JSON cannot represent */
 export function jsonText(value: unknown): string {
 	let text: string | undefined;
 	try {
@@ -52,12 +52,12 @@ function notForJson(why: string, options?: ErrorOptions): InvalidCallError {
 	return new InvalidCallError(`The value cannot be converted to JSON: ${why}`, {}, options);
 }
 
-/** Body of a single-record action, from a record such as `{"features": {}, "context": {}}`. */
+/** Builds the body for one record, from a text such as `{"features": {}, "context": {}}`. */
 export function recordBody(record: string, settings: RequestSettings): string {
 	return withSettings(record.slice(0, -1), settings);
 }
 
-/** Body of a `-multi` action. */
+/** Builds the body of a `-multi` action. */
 export function recordsBody(records: readonly string[], settings: RequestSettings): string {
 	return withSettings(`{"items":[${records.join(',')}]`, settings);
 }

@@ -1,8 +1,8 @@
 import { emitWarning } from 'node:process';
 
 /**
- * Tells a listener of the user's. What it throws, or rejects with, must do no harm to a call and not be lost either: it
- * becomes a warning of the process.
+ * Calls a listener of the user. If it throws or rejects, the error becomes a process warning, so that it neither fails
+ * the call nor gets lost.
  */
 export function tell<Told>(listener: ((told: Told) => unknown) | undefined, told: Told): void {
 	try {

@@ -1,28 +1,27 @@
 import type { CallOptions } from './traffic/Transport';
 
-/** Any JSON object. */
 export type JsonObject = Record<string, unknown>;
 
 /** What a response contains in addition to its body. */
 export interface ResponseHead {
-	/** 200 to 299: a function may choose its own. */
+	/** 200 to 299. A function can choose its own status. */
 	status: number;
 	/**
-	 * By their names in lower case; what came several times is joined by commas. Without cookies, authentication, and headers
-	 * that echo the client's key or token.
+	 * Names are in lower case, and the values of a repeated header are joined by commas. Headers are left out if they are
+	 * cookies, if they are for authentication, or if they contain the client's key or token.
 	 */
 	headers: Record<string, string>;
 }
 
-/** Which generation of the service answers, where several are live (Dataiku: "multi-version prediction"). */
+/** Selects the generation of the service that responds, if several are live (Dataiku: "multi-version prediction"). */
 export interface DispatchOptions {
 	/** Name of the generation; takes precedence over `dispatchKey`. */
 	forcedGeneration?: string;
-	/** Calls with the same key are answered by the same generation. */
+	/** Calls with the same key go to the same generation. */
 	dispatchKey?: string;
 }
 
-/** What is left out takes the setting of the endpoint. */
+/** Options that are left out use the settings of the endpoint. */
 export interface ExplanationOptions {
 	withExplanations?: boolean;
 	explanationMethod?: 'ICE' | 'SHAPLEY';
@@ -34,17 +33,17 @@ export interface ExplanationOptions {
 
 export interface PredictOptions extends CallOptions, DispatchOptions, ExplanationOptions {}
 export interface PredictRecordOptions extends PredictOptions {
-	/** Logged by the API node, not used. */
+	/** The API node logs it and does not use it otherwise. */
 	context?: object;
 }
 export interface ForecastOptions extends CallOptions, DispatchOptions {}
 export interface EffectOptions extends CallOptions, DispatchOptions {}
 export interface LookupOptions extends CallOptions {
-	/** Logged by the API node, not used. */
+	/** The API node logs it and does not use it otherwise. */
 	context?: object;
 }
 export interface UnrepeatableOptions extends CallOptions {
-	/** The query or function may run twice: it is retried as a prediction is. Default: false. */
+	/** The query or function may run twice, so it is retried like a prediction. Default: false. */
 	repeatable?: boolean;
 }
 
@@ -57,19 +56,19 @@ export interface LookupRecord {
 	readonly context?: object;
 }
 
-/** Beside every result: durations, and which service generation answered. */
+/** Part of every response: durations, and the generation that responded. */
 export interface ResponseContext {
 	timing?: JsonObject;
 	apiContext?: { serviceId: string; endpointId: string; serviceGeneration: string } & JsonObject;
 }
 export interface PredictionResult extends JsonObject {
-	/** A class name, a number, or whatever a custom model returns; null is possible. */
+	/** A class name, a number, or any value that a custom model returns. Can be null. */
 	prediction?: unknown;
-	/** Class to probability. */
+	/** Probability by class. */
 	probas?: Record<string, number>;
-	/** Feature to signed influence. */
+	/** Signed influence by feature. */
 	explanations?: Record<string, number>;
-	/** True when the API node ignored the record, for the reason given. */
+	/** Whether the API node ignored the record. The reason is in `ignoreReason`. */
 	ignored?: boolean;
 	ignoreReason?: string;
 }
@@ -78,11 +77,11 @@ export interface LookupResult extends JsonObject {
 	ignored?: boolean;
 	ignoreReason?: string;
 }
-/** One series at one step. */
+/** Forecast of one series at one step. */
 export interface ForecastResult extends JsonObject {
 	forecast: number;
 	ignored: boolean;
-	/** Probabilities, and the value of each. */
+	/** Probabilities. `quantilesValues` has the value of each. */
 	quantiles: number[];
 	quantilesValues: number[];
 	/** ISO 8601. */
@@ -95,7 +94,7 @@ export interface RecordResponse<Result = JsonObject> extends ResponseContext {
 export interface RecordsResponse<Result = JsonObject> extends ResponseContext {
 	results: Result[];
 }
-/** Rows of texts and nulls, or the number of rows that a statement changed. Anything else is passed on as it came. */
+/** Rows of strings and nulls, or the number of rows that a statement changed. Any other response is returned as it is. */
 export type QueryResponse = ResponseContext &
 	JsonObject & { columns?: unknown[]; rows?: Array<Array<string | null>>; updatedRows?: number };
 /** The value that a function returned, in Dataiku's envelope. */

@@ -12,7 +12,7 @@ import type { ApiResponse } from '../wire/exchangeJson';
 import type { BatchOptions, BatchTarget, RecordOperation, SettledRecords, SettledResults } from './batchTarget';
 import type { Finding, Part, SearchOwner } from './RecordSearch';
 
-/** What became of one record: its result with the part of the response that its whole request shares, or its error. */
+/** The outcome of one record: its result with the part of the response that all records of the request share, or its error. */
 export type RecordOutcome<Result = JsonObject> =
 	| {
 			result: Result;
@@ -24,23 +24,22 @@ export type RecordOutcome<Result = JsonObject> =
 			result?: undefined;
 			response?: undefined;
 			error: ApiNodeError;
-			/** The record was never sent alone, since the endpoint refused all others that were. */
+			/** The record was never sent alone, because the endpoint refused all other records that were. */
 			untried?: true;
 	  };
 
-/** A record on its way. */
+/** A record that has no outcome yet. */
 export interface Item {
 	readonly target: BatchTarget;
-	/** Number of its batch among the pieces of its session's work. */
+	/** The position of its batch in the work of the session. */
 	order: number;
-	/** Its JSON, or that of what must stay together: the lines of a series, separated by commas. */
+	/** JSON of the record. For a series, the JSON of its rows, separated by commas. */
 	readonly text: string;
 	/** What tells a series from others in its batch. */
 	readonly series: string;
 	readonly onOutcome: (outcome: RecordOutcome) => void;
 }
 
-/** Records that wait for their batch to fill. */
 interface OpenBatch {
 	readonly target: BatchTarget;
 	readonly items: Item[];
@@ -52,26 +51,25 @@ interface OpenBatch {
 	counted: number;
 }
 
-/** Records that wait for their batch to fill; when each has its own target, the oldest batches go early. */
+/** Records that wait for their batches to fill. Beyond this number, the oldest batches are sent early. */
 const mostWaiting = 10_000;
 /** Characters of records without an outcome, wherever they wait: records may hold files. */
 const mostUnsettled = 32 * 1024 * 1024;
 /** What a unit of a JavaScript string takes in UTF-8. */
 const mostBytesPerUnit = 3;
 
-/** A record in the batch may be what the API node could not bear. */
+/** Statuses that a single bad record of the batch may have caused. */
 const blamesARecord = ({ status }: StatusError) => status === 400 || status === 422 || status === 500;
 
 /**
- * Records go in one by one, and outcomes come out one by one: the batcher makes batches of them, sends them, and sends those
- * that fail in parts, as the session's search says. A response that does not fit its request is never assigned.
+ * Takes records one by one and returns outcomes one by one. It builds batches, sends them, and sends failed batches again
+ * in parts, as the session's search decides. A response that does not match its request is never assigned to records.
  */
 export class RecordBatcher implements SearchOwner {
 	active = 0;
 	private readonly open = new Map<string, OpenBatch>();
 	private waiting = 0;
 	private inFlight = 0;
-	/** Records without an outcome. */
 	private unsettled = 0;
 	private unsettledLength = 0;
 	private stopped: ApiNodeError | undefined;
@@ -81,7 +79,7 @@ export class RecordBatcher implements SearchOwner {
 	constructor(
 		private readonly transport: Transport,
 		private readonly session: SessionState,
-		/** Ends all of it. */
+		/** Ends everything that the batcher does. */
 		private readonly signal?: AbortSignal,
 	) {
 		const { stopping, end } = transport.begin(session.caller, signal);
@@ -95,11 +93,11 @@ export class RecordBatcher implements SearchOwner {
 	}
 
 	/**
-	 * Takes a record. Its outcome is told once, as soon as it is known.
+	 * Takes a record. `onOutcome` is called once, as soon as the outcome is known.
 	 *
-	 * @returns what to wait for before the next one is added, so that no more is prepared than can be sent: never for an outcome
-	 *   that depends on records still to be added
-	 * @throws InvalidCallError for series that cannot be told apart, CancelledError once the batcher has stopped
+	 * @returns a promise to wait for before adding the next record, so that records are not prepared faster than they are
+	 *   sent. It never depends on a record that is still to be added.
+	 * @throws InvalidCallError for series that cannot be told apart; CancelledError once the batcher has stopped
 	 */
 	add<Name extends RecordOperation>(
 		record: SettledRecords[Name],
@@ -114,7 +112,7 @@ export class RecordBatcher implements SearchOwner {
 				checkSeries(record as readonly JsonObject[], target.options.identifierColumns);
 		} catch (error) {
 			tell(onOutcome, { error: error as InvalidCallError });
-			// Nothing may be under way that would wake the code that waits for outcomes.
+			// Without this call, the code that waits for outcomes may never wake, because no request may be in progress.
 			this.wake();
 			return undefined;
 		}
@@ -142,7 +140,7 @@ export class RecordBatcher implements SearchOwner {
 		return this.hasRoom(options) ? undefined : this.until(() => this.hasRoom(options));
 	}
 
-	/** Sends what waits for its batch to fill, and has what was set aside decided on with what is under way. */
+	/** Sends incomplete batches, and lets the search decide on the records set aside once the requests in progress have ended. */
 	flush(): void {
 		for (const [key, batch] of this.open) this.send(key, batch);
 		this.session.search.conclude(this);
@@ -151,7 +149,7 @@ export class RecordBatcher implements SearchOwner {
 	/**
 	 * Resolves when every record has its outcome.
 	 *
-	 * @throws CancelledError when some will have none
+	 * @throws CancelledError when some records will have no outcome
 	 */
 	async end(): Promise<void> {
 		this.flush();
@@ -161,7 +159,7 @@ export class RecordBatcher implements SearchOwner {
 		if (this.unsettled > 0) throw this.stopped!;
 	}
 
-	/** Sends nothing new. */
+	/** Stops sending. Requests in progress may finish. */
 	stop(reason: ApiNodeError): void {
 		this.stopped ??= reason;
 		this.open.clear();
@@ -169,7 +167,7 @@ export class RecordBatcher implements SearchOwner {
 		this.wake();
 	}
 
-	/** Sends a part, and reports what became of it. For the session's search. */
+	/** Sends a part and reports its outcome. Called by the session's search. */
 	async attempt(part: Part<Item, RecordBatcher>): Promise<void> {
 		const { search, caller } = this.session;
 		this.inFlight++;
@@ -195,7 +193,7 @@ export class RecordBatcher implements SearchOwner {
 		this.unsettled--;
 		this.unsettledLength -= text.length;
 		tell(onOutcome, outcome);
-		// Another batcher's part may have decided it.
+		// The part of another batcher may have decided this outcome.
 		this.wake();
 	}
 
@@ -213,9 +211,9 @@ export class RecordBatcher implements SearchOwner {
 	}
 
 	/**
-	 * Resolves when something holds, which is looked at after each outcome and each {@link wake}.
+	 * Resolves when the condition holds. It is checked after each outcome and each {@link wake}.
 	 *
-	 * @throws CancelledError once the batcher has stopped and nothing is under way
+	 * @throws CancelledError once the batcher has stopped and no request is in progress
 	 */
 	async until(holds: () => boolean): Promise<void> {
 		while (!holds()) {
@@ -246,11 +244,12 @@ export class RecordBatcher implements SearchOwner {
 				records: name === 'forecast' ? undefined : items.length,
 				rule: {
 					repeatable,
-					// A part of a request that may have made a worker die: finding the record should stay cheap.
+					// The part may contain the record that crashed a worker, so it gets few attempts.
 					attempts: crashedAt === undefined ? undefined : 2,
-					// The halves of a batch are its second attempt: it may have taken too long for one of its records.
+					// A batch is not repeated after a timeout, because its halves are its second attempt: one record may have taken
+					// too long.
 					repeatsTimeout: items.length === 1 && crashedAt === undefined,
-					// A 500 that came back was repeated already; its parts are not.
+					// The whole batch was already repeated after a 500, so its parts are not.
 					repeatsServerError: !line.split,
 					mayBeToBlame: items.length > 1 || crashedAt !== undefined,
 				},
@@ -260,7 +259,7 @@ export class RecordBatcher implements SearchOwner {
 		);
 	}
 
-	/** A batch may be refused for something that its records share. */
+	/** Sends the control record, because a batch may be refused for something that all its records share. */
 	private async controlled(finding: Finding, { line, items }: Part<Item, RecordBatcher>): Promise<Finding> {
 		const { operation, options } = items[0]!.target;
 		const { control } = options;
@@ -300,7 +299,7 @@ export class RecordBatcher implements SearchOwner {
 		if (error instanceof CancelledError) return { kind: 'cancelled' };
 		const { endpoint, options } = items[0]!.target;
 		if (error instanceof ResponseError && error.reason === 'misfit') return { kind: 'misfit' };
-		// Its halves may have responses that are not; the headers are as large with fewer records.
+		// Halving helps only if the body is too large. Headers (`code`) do not shrink with fewer records.
 		if (error instanceof ResponseError && error.reason === 'tooLarge' && !error.code) return { kind: 'tooLarge' };
 		if (error instanceof StatusError) {
 			if (error.status === 413) return { kind: 'tooLarge' };
@@ -308,7 +307,7 @@ export class RecordBatcher implements SearchOwner {
 			if (blamesARecord(error)) return { kind: 'refused', words: wordsOf(error) };
 		}
 		const { timeout = 30_000, deadline = Infinity } = options;
-		// A deadline shorter than an attempt tells nothing of the kind.
+		// If the deadline was shorter than an attempt, the timeout says nothing about a crash.
 		const isCrash = mayBeCausedByRequest(error) && !(error instanceof TimeoutError && deadline < timeout);
 		const now = this.transport.now();
 		if (!isCrash || endpoint.queue.hasGivenUp(this.session.caller, now)) return { kind: 'failed' };
@@ -316,10 +315,10 @@ export class RecordBatcher implements SearchOwner {
 	}
 }
 
-/** The API node tells the number that a record has in its request: in another, it has another. */
+/** The API node's message contains the index of the record, which differs from request to request. */
 const wordsOf = (error: StatusError) => (error.serverMessage ?? error.message).replace(/\bitem \d+:/i, 'item:');
 
-/** One result for each record, or its error; undefined if they do not fit. */
+/** Returns one result or error per record; undefined if the results do not match the records. */
 function distributed(results: JsonObject[], items: readonly Item[]): Array<JsonObject | ApiNodeError> | undefined {
 	const { operation, options } = items[0]!.target;
 	if (operation !== 'forecast') return results.length === items.length ? results : undefined;
@@ -347,7 +346,7 @@ function seriesIn({ target, series }: OpenBatch, [first]: readonly JsonObject[])
 	return key;
 }
 
-/** @throws InvalidCallError for lines of several series: the forecast of one would be taken for that of all */
+/** @throws InvalidCallError for rows of several series, because one forecast would be returned for all of them */
 function checkSeries(lines: readonly JsonObject[], columns: readonly string[] = []): void {
 	const key = seriesKey(columns, lines[0]!);
 	if (lines.some((line) => seriesKey(columns, line) !== key)) {
@@ -355,7 +354,6 @@ function checkSeries(lines: readonly JsonObject[], columns: readonly string[] = 
 	}
 }
 
-/** @throws InvalidCallError */
 function recordText(operation: RecordOperation, record: unknown): string {
 	if (operation === 'forecast') {
 		if (!Array.isArray(record) || record.length === 0) throw new InvalidCallError('A series must be a list of records');
@@ -369,7 +367,7 @@ function recordText(operation: RecordOperation, record: unknown): string {
 	return jsonText(record);
 }
 
-/** @throws InvalidCallError for what makes nothing of itself: inside a record, JSON leaves it out without a word */
+/** @throws InvalidCallError for an object whose toJSON returns nothing: JSON would leave it out of a record silently */
 function checkJson(value: unknown): void {
 	if (isObject(value) && typeof value.toJSON === 'function') jsonText(value);
 }

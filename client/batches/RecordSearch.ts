@@ -1,41 +1,42 @@
-/** While an endpoint has served nothing, so many records are asked about before it is taken to refuse everything. */
+/** Number of refused records after which an endpoint that has served nothing counts as refusing everything. */
 const askedToTheEnd = 200;
-/** In these words so many records must have been refused alone, the last one among them. */
+/** Number of records that must have been refused alone with the same message, the last one among them. */
 const refusalsForVerdict = 3;
-/** One would meet the one bad record of many too often. */
+/** Representatives per batch. A single one would too often be the only bad record of the batch. */
 const representativesAsked = 2;
-/** Where nothing was served yet, so many batches are searched at a time: what is open in each costs requests of its own. */
+/** Batches searched at a time while nothing was served yet, because each of them costs requests. */
 const mostSearched = 4;
-/** Records that may be set aside: what is kept must not grow with the input. */
+/** Limit on the records set aside, so that memory does not grow with the input. */
 export const mostAside = 10_000;
-/** Requests of a session that find the records of which a firewall disapproves. */
+/** Requests per session that search for the records that a firewall blocks. */
 const mostBehindFirewall = 200;
 const mostLanes = 1_000;
 const mostWords = 1_000;
 
-/** What became of a part. */
 export type Finding =
 	| { kind: 'served' }
-	/** Refused as one bad record would make the API node do it. */
+	/** Refused in a way that one bad record can cause. */
 	| { kind: 'refused'; words: string }
-	/** The request may have made a worker die at this time; when the endpoint last answered, whomever. */
+	/** The request may have crashed a worker at this time. `answeredAt` is when the endpoint last responded to any caller. */
 	| { kind: 'crashed'; at: number; answeredAt: number }
-	/** Its body is too large; its response does not fit it; a firewall refused it; all of its records failed. */
+	/**
+	 * The body is too large; the response does not match it; a firewall blocked it; or the endpoint cannot serve any of its
+	 * records.
+	 */
 	| { kind: 'tooLarge' | 'misfit' | 'blocked' | 'failed' }
-	/** Nothing became of it: its owner has stopped. */
+	/** The owner stopped before the outcome was known. */
 	| { kind: 'cancelled' };
 
-/** Whose records are searched. */
 export interface SearchOwner {
-	/** Batches of its that are asked about or wait for it; not those set aside. Kept by the search. */
+	/** Batches that are searched or waiting, without those set aside. Updated by the search. */
 	active: number;
 }
 
-/** What requests have in common that share path, settings and headers. */
+/** The common knowledge about requests with the same path, settings and headers. */
 interface Lane {
-	/** Whether anything was served: from then on, no record is given up. */
+	/** Whether any record was served. From then on, no record is given up untested. */
 	served: boolean;
-	/** Records refused alone before. */
+	/** Records that were refused alone. */
 	refused: number;
 	said: Map<string, number>;
 	lastWords?: string;
@@ -43,68 +44,68 @@ interface Lane {
 	lines: number;
 }
 
-/** One batch: the parts of it that are still to be sent, the next one last. */
+/** One batch, with the parts that are still to be sent. The next part is the last entry. */
 interface Line<Item, Owner> {
 	readonly number: number;
 	readonly lane: Lane;
 	readonly owner: Owner;
 	open: Array<Part<Item, Owner>>;
 	inFlight: number;
-	/** Whether it was ever sent in parts. */
+	/** Whether the batch was ever sent in parts. */
 	split: boolean;
-	/** Representatives that were refused as all others were. */
+	/** Representatives that were refused with a known message. */
 	represented: number;
-	/** What the firewall said of the whole. */
+	/** The firewall's refusal of the whole batch. */
 	blockedBy?: unknown;
 	dropped: boolean;
 }
 
-/** Some of a batch's records that are sent together. */
+/** Records of a batch that are sent together. */
 export interface Part<Item, Owner> {
 	readonly line: Line<Item, Owner>;
 	readonly items: readonly Item[];
-	/** The failure of the request that it is a half of, where that matters. */
+	/** The failure of the request that this part was split from, if it matters for the search. */
 	readonly after?: 'misfit' | 'blocked';
-	/** When a request that it is a part of may have made a worker die. */
+	/** When a request with these records may have crashed a worker. */
 	readonly crashedAt?: number;
 	readonly representative?: boolean;
 }
 
 /**
- * The search for the bad records of a session's batches: it says which part to send next, and is told what became of it.
- * Neither sends anything nor knows the time.
+ * The search for the bad records of a session's batches. It decides which part to send next and receives the outcome of
+ * each part. It does no I/O and reads no clock.
  *
- * A part that fails as one record can make it fail is halved, depth first and left before right, until the bad records stand
- * alone and fail alone. So every record is asked about, with one exception: where nothing with the same path, settings and
- * headers was ever served and {@link askedToTheEnd} records were refused alone, a batch is represented by two of its records,
- * chosen at random. If both are refused in words that are known by then, the rest of it is set aside: searched as any other
- * with the first success, given up when nothing under way can bring one, or when too much is set aside.
+ * A part that fails in a way that one record can cause is halved, left half first, until the bad records are alone. So
+ * every record is tested, with one exception. If nothing with the same path, settings and headers was ever served and
+ * {@link askedToTheEnd} records were refused alone, two random records represent each batch. If both are refused with a
+ * known message, the rest of the batch is set aside. It is searched like any other batch after the first success. It
+ * fails when no request in progress can bring a success, or when too many records are set aside.
  */
 export class RecordSearch<Item, Owner extends SearchOwner, Failure> {
 	private readonly lanes = new Map<string, Lane>();
-	/** Lines with parts that are open or in flight. */
+	/** Batches with parts that are open or in flight. */
 	private readonly active = new Set<Line<Item, Owner>>();
-	/** Those of them with open parts and none in flight. */
+	/** Active batches with open parts and no part in flight. */
 	private readonly ready = new Set<Line<Item, Owner>>();
 	private readonly aside = new Map<Line<Item, Owner>, Failure>();
-	/** Owners who wait for nothing but what is under way, and the first line that does not count for them. */
+	/** Owners that will add no more records for now, each with the number of the first batch that does not matter for them. */
 	private readonly decidedAfter = new Map<Owner, number>();
 	private itemsAside = 0;
 	private lineCount = 0;
 	private blockedLeft = mostBehindFirewall;
-	/** The line of which the firewall is being asked: one at a time, and to its end. */
+	/** The batch that is searched for records that the firewall blocks. Only one batch is, until its end. */
 	private probed: Line<Item, Owner> | undefined;
 
 	/**
-	 * @param fail called for each record that fails; `untried` if the record was never sent on its own
-	 * @param random from 0 to below 1
+	 * @param fail called for each record that fails; `untried` if the record was never sent alone
+	 * @param random returns a number from 0 to below 1
 	 */
 	constructor(
 		private readonly fail: (owner: Owner, item: Item, failure: Failure, untried: boolean) => void,
 		private readonly random = () => Math.random(),
 	) {}
 
-	/** @param shared what requests have in common whose successes count for each other */
+	/** @param shared key of the requests for which one success is evidence */
 	add(items: readonly Item[], shared: string, owner: Owner): void {
 		const lane = this.laneOf(shared);
 		const number = this.lineCount++;
@@ -115,14 +116,14 @@ export class RecordSearch<Item, Owner extends SearchOwner, Failure> {
 		this.activate(line);
 	}
 
-	/** The next part to send; undefined when everything else waits for a report. */
+	/** Returns the next part to send; undefined if a report must come first. */
 	next(): Part<Item, Owner> | undefined {
 		for (const line of this.ready) {
 			if (this.blockedLeft <= 0) this.failBlocked(line);
 			const part = line.open.length > 0 ? this.take(line) : undefined;
 			if (!part) continue;
 			line.inFlight++;
-			// After a crash, both halves at once: when one of them is served, the other is to blame, and not the endpoint.
+			// After a crash, both halves are sent at once: if one is served, the other is to blame and not the endpoint.
 			const pair = part.crashedAt !== undefined && line.open.at(-1)?.crashedAt === part.crashedAt;
 			if (!pair || line.inFlight > 1) this.ready.delete(line);
 			return part;
@@ -146,13 +147,13 @@ export class RecordSearch<Item, Owner extends SearchOwner, Failure> {
 		return halved;
 	}
 
-	/** The owner adds nothing more for now: what it has set aside is given up as soon as nothing older is under way. */
+	/** The owner adds nothing more for now. Its records that are set aside fail as soon as no older request is in progress. */
 	conclude(owner: Owner): void {
 		this.decidedAfter.set(owner, this.lineCount);
 		this.decide();
 	}
 
-	/** The owner has stopped: nothing more of its is sent. */
+	/** The owner has stopped, so nothing more of it is sent. */
 	drop(owner: Owner): void {
 		this.decidedAfter.delete(owner);
 		for (const line of [...this.active, ...this.aside.keys()].filter((each) => each.owner === owner)) {
@@ -198,7 +199,7 @@ export class RecordSearch<Item, Owner extends SearchOwner, Failure> {
 		return line.open.pop();
 	}
 
-	/** The firewall was asked often enough. */
+	/** Fails the blocked parts, because the firewall was tried often enough. */
 	private failBlocked(line: Line<Item, Owner>): void {
 		const blocked = line.open.filter(isBlocked);
 		line.open = line.open.filter((part) => !isBlocked(part));
@@ -211,7 +212,7 @@ export class RecordSearch<Item, Owner extends SearchOwner, Failure> {
 		this.decide();
 	}
 
-	/** Whether some of its records may stand for the rest. */
+	/** Whether two records may represent the rest of the batch. */
 	private isRepresented({ lane, open }: Line<Item, Owner>): boolean {
 		return isVerdict(lane) && open.every(({ after, crashedAt }) => after === undefined && crashedAt === undefined);
 	}
@@ -247,7 +248,7 @@ export class RecordSearch<Item, Owner extends SearchOwner, Failure> {
 		switch (finding.kind) {
 			case 'crashed':
 				if (!alone) return this.halve(part, { crashedAt: finding.at });
-				// Nobody was answered since, either: it is tried again when all else of its batch was.
+				// If the endpoint has responded to nothing since the crash, the part is tried again after the rest of its batch.
 				if (crashedAt === undefined || finding.answeredAt >= crashedAt) break;
 				if (!line.dropped) line.open.unshift(part);
 				return false;
@@ -266,7 +267,7 @@ export class RecordSearch<Item, Owner extends SearchOwner, Failure> {
 		return false;
 	}
 
-	/** @param words in which a record was refused; undefined when it failed in another way */
+	/** @param words the message of the refusal; undefined for another failure */
 	private failedAlone(lane: Lane, words: string | undefined): void {
 		if (lane.served) return;
 		lane.lastWords = words;
@@ -274,13 +275,13 @@ export class RecordSearch<Item, Owner extends SearchOwner, Failure> {
 		lane.refused++;
 		const { said } = lane;
 		const times = (said.get(words) ?? 0) + 1;
-		// The words heard last stand last, so that those forgotten are those not heard for longest.
+		// Moves the message to the end of the map, so that the oldest message is forgotten first.
 		said.delete(words);
 		said.set(words, times);
 		if (said.size > mostWords) said.delete(said.keys().next().value!);
 	}
 
-	/** The second half first, as the last part in is the first one out. */
+	/** The second half goes first, because the last part in is the first one out. */
 	private halve({ line, items }: Part<Item, Owner>, marks: Pick<Part<Item, Owner>, 'after' | 'crashedAt'>): boolean {
 		if (line.dropped) return false;
 		const middle = Math.ceil(items.length / 2);
@@ -321,7 +322,7 @@ export class RecordSearch<Item, Owner extends SearchOwner, Failure> {
 		this.itemsAside -= sizeOf(line);
 	}
 
-	/** Gives up what no line under way can bring a success to. */
+	/** Gives up records set aside that no request in progress can rescue. */
 	private decide(): void {
 		for (const [owner, last] of this.decidedAfter) {
 			const underWay = [...this.active].filter(({ number }) => number < last);
@@ -342,7 +343,7 @@ export class RecordSearch<Item, Owner extends SearchOwner, Failure> {
 	}
 }
 
-/** Whether the endpoint seems to refuse everything, in words that are known by now. */
+/** Whether the endpoint seems to refuse everything with a known message. */
 const isVerdict = ({ served, refused, said, lastWords }: Lane) =>
 	!served && refused >= askedToTheEnd && lastWords !== undefined && said.get(lastWords)! >= refusalsForVerdict;
 

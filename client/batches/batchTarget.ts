@@ -20,7 +20,7 @@ import type { SecretHeaders } from '../wire/secretHeaders';
 /** Operations on records, which have no side effects. */
 export type RecordOperation = 'predict' | 'predictEffect' | 'lookup' | 'forecast';
 
-/** What is a record of each operation; for forecast, the lines of one series. */
+/** The record type of each operation. For forecast, the rows of one series. */
 export interface SettledRecords {
 	predict: FeaturesRecord;
 	predictEffect: FeaturesRecord;
@@ -28,39 +28,38 @@ export interface SettledRecords {
 	forecast: readonly object[];
 }
 
-/** The result of one record of each operation. */
+/** The result type of one record of each operation. */
 export interface SettledResults {
 	predict: PredictionResult;
 	predictEffect: JsonObject;
 	lookup: LookupResult;
-	/** One for each step. */
+	/** One result per step. */
 	forecast: { results: ForecastResult[] };
 }
 
 export interface BatchOptions extends Omit<CallOptions, 'onResponse'>, DispatchOptions, ExplanationOptions {
-	/** Records in one request; 1 calls the action for one record. Default: 100. */
+	/** Records per request. 1 uses the action for a single record. Default: 100. */
 	batchSize?: number;
-	/** Bytes of the records in one request. Default: 512 KiB, half of what proxies commonly allow. */
+	/** Bytes of the records in one request. Default: 512 KiB, half of the usual limit of proxies. */
 	maxBodyBytes?: number;
-	/** Forecast: the columns that identify a series. Needed for more than one. */
+	/** Forecast: the columns that identify a series. Required for more than one series. */
 	identifierColumns?: readonly string[];
 	/**
-	 * A record that the endpoint has served: a batch that is refused is not sent again in parts if this is refused, too. Default:
-	 * none.
+	 * A record that the endpoint serves. If a batch and this record are refused, the batch is not sent again in parts.
+	 * Default: none.
 	 */
 	control?: FeaturesRecord;
-	/** Puts the headers of the response that a result came in into its outcome, as `response.headers`. Default: false. */
+	/** Adds the response headers to the outcome of each record, as `response.headers`. Default: false. */
 	responseHeaders?: boolean;
 }
 
-/** Where a record goes and how: records whose targets agree share requests. */
+/** Destination and settings of a record. Records whose targets have the same key share requests. */
 export interface BatchTarget<Name extends RecordOperation = RecordOperation> {
-	/** What targets that agree have in common, as a text. */
 	readonly key: string;
-	/** Of it, what requests share whose successes count for each other. */
+	/** Key of the requests for which one success is evidence that the endpoint works. */
 	readonly shared: string;
 	readonly operation: Name;
-	/** The endpoint's. */
+	/** Path of the endpoint. */
 	readonly path: string;
 	readonly endpoint: EndpointMemory;
 	readonly settings: RequestSettings;
@@ -72,13 +71,13 @@ export interface BatchTarget<Name extends RecordOperation = RecordOperation> {
 
 const numbers = new WeakMap<object, number>();
 let numbered = 0;
-/** Tells an object from others. */
+/** Identifies an object by a number, for keys. */
 function numberOf(object: object): number {
 	if (!numbers.has(object)) numbers.set(object, numbered++);
 	return numbers.get(object)!;
 }
 
-/** @throws InvalidCallError for what is wrong whatever the record */
+/** @throws InvalidCallError when the options are invalid for every record */
 export function batchTarget<Name extends RecordOperation>(
 	transport: Transport,
 	serviceId: string,

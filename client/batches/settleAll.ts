@@ -4,30 +4,29 @@ import { InvalidCallError } from '../errors';
 import type { BatchTarget, RecordOperation, SettledRecords, SettledResults } from './batchTarget';
 import type { RecordBatcher, RecordOutcome } from './RecordBatcher';
 
-/** No more records are read while so many outcomes are known that nobody has taken yet. */
+/** Outcomes that may wait for the caller before reading pauses. */
 const mostUntaken = 1_000;
-/** In order, these include outcomes of records behind one that is still under way. */
+/** In order, these include outcomes that wait for an earlier record. */
 const mostUntakenInOrder = 10_000;
-/** Milliseconds of silence of the source after which a batch goes out that is not full. */
+/** Milliseconds without a new record after which an incomplete batch is sent. */
 const silenceMs = 1_000;
-/** Records that are read without a turn for the event loop: neither source nor consumer may ever wait. */
+/** Records read before the event loop gets a turn, because neither the source nor the caller may ever wait. */
 const readAtOnce = 100;
 
-/** Records that are read one by one. */
 export type RecordSource<Name extends RecordOperation> =
 	Iterable<SettledRecords[Name]> | AsyncIterable<SettledRecords[Name]>;
 
-/** One of many records, its number in the source, from 0, and what became of it. */
+/** A record with its outcome and its position in the source, starting at 0. */
 export type SettledRecord<Name extends RecordOperation> = RecordOutcome<SettledResults[Name]> & {
 	index: number;
 	record: SettledRecords[Name];
 };
 
 /**
- * Reads records while their outcomes are taken, so that neither pile up.
+ * Reads records while the caller takes their outcomes, so that neither pile up.
  *
- * @param batcher of these records alone
- * @param cancel ends what the batcher has under way
+ * @param batcher used for these records alone
+ * @param cancel ends the batcher's requests
  */
 export async function* settleAll<Name extends RecordOperation>(
 	batcher: RecordBatcher,
@@ -53,14 +52,14 @@ export async function* settleAll<Name extends RecordOperation>(
 		};
 		coming.then(arrived, () => arrived());
 		const timer = setTimeout(() => batcher.flush(), silenceMs);
-		// Once the batcher has stopped, a source that stays silent is not waited for.
+		// Stop waiting for a silent source once the batcher has stopped.
 		await batcher.until(() => !reading).finally(() => clearTimeout(timer));
 		return await coming;
 	};
 
 	let known: Array<SettledRecord<Name>> = [];
 	let untaken = 0;
-	/** Known before one that is due earlier. */
+	/** Outcomes that are known before that of an earlier record. */
 	const early = new Map<number, SettledRecord<Name>>();
 	let due = 0;
 	const learn = (settled: SettledRecord<Name>): void => {
@@ -80,7 +79,7 @@ export async function* settleAll<Name extends RecordOperation>(
 		const most = inOrder ? mostUntakenInOrder : mostUntaken;
 		for (let index = 0; ; index++) {
 			if (untaken >= most) {
-				// The one that is due may wait in a batch for records that are not read.
+				// The next record in order may wait in an incomplete batch that nothing would fill while reading pauses.
 				if (inOrder) batcher.flush();
 				await batcher.until(() => untaken < most);
 			}
@@ -117,14 +116,14 @@ export async function* settleAll<Name extends RecordOperation>(
 		await fed;
 		if (open || reading) {
 			const closed = Promise.resolve(source.return?.());
-			// Behind a read that stays silent, it may never come to an end.
+			// A pending read of a silent source may block `return()` forever.
 			if (reading) closed.catch(() => {});
 			else await closed;
 		}
 	}
 }
 
-/** @throws InvalidCallError for what gives no records */
+/** @throws InvalidCallError when the value is not iterable */
 export function iteratorOf<Value>(
 	values: Iterable<Value> | AsyncIterable<Value>,
 ): Iterator<Value> | AsyncIterator<Value> {

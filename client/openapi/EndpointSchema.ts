@@ -7,7 +7,7 @@ import { shortened } from '../shortened';
 const fieldTypes = ['number', 'integer', 'string', 'boolean', 'array', 'object'] as const;
 export type FieldType = (typeof fieldTypes)[number];
 
-/** A feature, lookup key, column of a history, named parameter or argument. What is left out, the document does not say. */
+/** A feature, lookup key, history column, named parameter or argument. Missing properties are not in the document. */
 export interface FieldSchema {
 	readonly name: string;
 	readonly type?: FieldType;
@@ -17,7 +17,7 @@ export interface FieldSchema {
 	readonly enum?: readonly unknown[];
 	readonly example?: unknown;
 	readonly default?: unknown;
-	/** Of a number. */
+	/** Bounds of a number. */
 	readonly minimum?: number;
 	readonly maximum?: number;
 	/** The bound itself is not allowed. */
@@ -25,21 +25,21 @@ export interface FieldSchema {
 	readonly exclusiveMaximum?: true;
 	readonly multipleOf?: number;
 	readonly required: boolean;
-	/** The document itself allows null. */
+	/** Whether the document itself allows null. */
 	readonly nullable: boolean;
 }
 
-/** What a service's document says of the records of an endpoint. */
+/** The document's description of an endpoint's records. */
 export interface EndpointSchema {
 	readonly id: string;
 	readonly operation: OperationName;
 	/** In the order of the document; at most 5,000. */
 	readonly fields: readonly FieldSchema[];
-	/** The document says which fields are required, be it none. */
+	/** Whether the document says which fields are required, even if none are. */
 	readonly requiredKnown: boolean;
-	/** There are no other fields. False where a part of the document could not be read. */
+	/** Whether there are no other fields. False if a part of the document could not be read. */
 	readonly complete: boolean;
-	/** A whole record, or what examples there are of its fields. */
+	/** A whole record, or examples of some fields. */
 	readonly example?: JsonObject;
 }
 
@@ -97,7 +97,7 @@ function fieldSchema(name: string, parts: JsonObject[], required: boolean, docum
 
 const finite = (value: unknown) => (typeof value === 'number' && Number.isFinite(value) ? value : undefined);
 
-/** Bounds of a number. An excluded one is a number in OpenAPI 3.1, and a flag beside the bound in earlier versions. */
+/** Bounds of a number. An exclusive bound is a number in OpenAPI 3.1, and a flag next to the bound in earlier versions. */
 function rangeIn(parts: readonly JsonObject[]) {
 	const bound = (key: string, excluding: string, sign: number) => {
 		const excluded = last(parts, excluding);
@@ -114,7 +114,7 @@ function rangeIn(parts: readonly JsonObject[]) {
 	};
 }
 
-/** Lists may be long, and fields may share one. */
+/** Cached, because lists may be long and fields may share one. */
 const valuesOf = new WeakMap<unknown[], unknown[]>();
 function withoutNull(list: unknown[]): unknown[] {
 	let values = valuesOf.get(list);
@@ -122,7 +122,7 @@ function withoutNull(list: unknown[]): unknown[] {
 	return values;
 }
 
-/** The last part is a schema's own, the others are what it builds on. */
+/** Returns the value of the last part that has one, because the last part is the schema itself and the others are its bases. */
 function last(parts: readonly JsonObject[], key: string): unknown {
 	return parts.map((part) => own(part, key)).findLast((value) => value !== undefined);
 }

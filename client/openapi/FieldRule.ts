@@ -3,7 +3,7 @@ import type { JsonObject } from '../types';
 import type { FieldSchema, FieldType } from './EndpointSchema';
 import { own } from './SchemaParts';
 
-/** Numbers that JavaScript's cannot hold, which are read as text. */
+/** Numbers with too many digits for JavaScript, which are read as text. */
 const longNumber = /^-?(?=[\d.]{16})\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i;
 
 const fits: Record<FieldType, (value: unknown) => boolean> = {
@@ -20,12 +20,11 @@ const booleans = new Map<string, unknown>([
 	['false', false],
 ]);
 
-/** A text without a character to see. */
 export function isBlank(value: unknown): boolean {
 	return typeof value === 'string' && value.trim() === '';
 }
 
-/** Makes the texts of a list of values; lists may be long, and fields may share one. */
+/** Converts lists of values to texts. Cached, because lists may be long and fields may share one. */
 export function listedTexts() {
 	const known = new Map<readonly unknown[], ReadonlySet<string> | undefined>();
 	return (values: readonly unknown[] | undefined): ReadonlySet<string> | undefined => {
@@ -35,7 +34,7 @@ export function listedTexts() {
 	};
 }
 
-/** A date, for one, which JSON has as text. */
+/** Whether JSON represents the value in another way, for example a date as text. */
 function isWrittenOtherwise(value: unknown): boolean {
 	return isObject(value) && typeof value.toJSON === 'function';
 }
@@ -44,21 +43,21 @@ function isCompound(value: unknown): value is object {
 	return typeof value === 'object' && value !== null;
 }
 
-/** What a document says of the values of a field, made ready to judge many of them. */
+/** What the document says about the values of a field, prepared for checking many values. */
 export class FieldRule {
-	/** A record has these names from its prototype. */
+	/** Whether records inherit a property of this name from their prototype. */
 	readonly #inherited: boolean;
 	readonly #isBlankMissing: boolean;
 	readonly #fits: (value: unknown) => boolean;
-	/** A text may stand for a value of the type. */
+	/** Whether a text may represent a value of the type. */
 	readonly #mayRead: boolean;
-	/** A number or a boolean may stand for a text. */
+	/** Whether a text may be given as a number or a boolean. */
 	readonly #mayWrite: boolean;
 
 	/**
-	 * @param listed the values of the field's `enum`, as texts
-	 * @param readsTexts a text that reads as a number or a boolean counts as such, a number as its text where texts are listed, and
-	 *   a blank as missing where it is no value
+	 * @param listed the values of the field's `enum` as texts
+	 * @param readsTexts whether a text that reads as a number or a boolean counts as one, a number counts as its text if
+	 *   the enum has texts, and a blank counts as missing unless it is an allowed value
 	 */
 	constructor(
 		readonly field: FieldSchema,
@@ -73,7 +72,7 @@ export class FieldRule {
 		this.#mayWrite = readsTexts && type === 'string' && listed !== undefined;
 	}
 
-	/** Undefined where the record has no such field. */
+	/** undefined if the record has no such field. */
 	valueIn(record: JsonObject): unknown {
 		return this.#inherited ? own(record, this.field.name) : record[this.field.name];
 	}

@@ -2,13 +2,13 @@ import { isObject } from '../json';
 import { decoded } from '../decoded';
 import type { JsonObject } from '../types';
 
-/** Bounds on what a hostile document costs: no schema that someone wrote comes near them. */
+/** Limits for hostile documents, far above any schema that people write. */
 const mostParts = 100;
-/** Nodes that are looked at for one endpoint, however its fields share them. */
+/** Nodes visited per endpoint, however its fields share them. */
 const mostVisits = 200_000;
 const longestReference = 1_000;
 
-/** An own property, whatever the holder: a document may well call a feature `constructor`. */
+/** Returns an own property, because a document may have a feature named `constructor`. */
 export function own(holder: unknown, key: string): unknown {
 	return typeof holder === 'object' && holder !== null && Object.hasOwn(holder, key)
 		? (holder as JsonObject)[key]
@@ -19,7 +19,7 @@ export function listOf(value: unknown): unknown[] {
 	return Array.isArray(value) ? value : [];
 }
 
-/** The values that a schema lists, be it one. */
+/** The values that a schema lists, or its single constant. */
 export function valuesIn(schema: unknown): unknown {
 	const constant = own(schema, 'const');
 	return constant === undefined ? own(schema, 'enum') : [constant];
@@ -32,7 +32,7 @@ function alternatives(schema: unknown, choice: (typeof choices)[number]): unknow
 	return all.length > mostParts ? [] : all;
 }
 
-/** The types and the values that a schema names, with null for the type `null`. */
+/** The types and the values that a schema names. The type `null` counts as the value null. */
 function namesIn(schema: unknown): unknown[][] {
 	const types = [own(schema, 'type')].flat();
 	return [types.map((type) => (type === 'null' ? null : type)), listOf(valuesIn(schema))];
@@ -42,22 +42,22 @@ const isNull = (schema: unknown) => namesIn(schema).some(([first, ...others]) =>
 const takesNull = (schema: unknown) => own(schema, 'nullable') === true || namesIn(schema).flat().includes(null);
 
 /**
- * Walks a document whose parts may be spread over `$ref`, `allOf` and unions with null. A place in it is a list of nodes, which
- * count together; what leads nowhere is an empty list. References to other documents are not followed.
+ * Walks a document whose parts may be spread over `$ref`, `allOf` and unions with null. A place in it is a list of nodes
+ * that apply together. A place that does not exist is an empty list. References to other documents are not followed.
  */
 export class SchemaParts {
 	private visits = 0;
 
 	constructor(private readonly document: JsonObject) {}
 
-	/** Starts another endpoint, with its own allowance of nodes. */
+	/** Starts another endpoint with a new limit of visits. */
 	begin(): void {
 		this.visits = 0;
 	}
 
 	/**
-	 * The objects that make up the nodes: what a node refers to, the members of its `allOf` and the schema beside null in a
-	 * union first, then itself.
+	 * Returns the objects that make up the nodes. For each node: first the target of its reference, the members of its
+	 * `allOf`, and the schema next to null in a union; then the node itself.
 	 */
 	of(nodes: readonly unknown[]): JsonObject[] {
 		const parts: JsonObject[] = [];
@@ -75,14 +75,14 @@ export class SchemaParts {
 		return parts;
 	}
 
-	/** What the nodes have under a key. */
+	/** The values that the nodes have under a key. */
 	under(nodes: readonly unknown[], key: string): unknown[] {
 		return this.of(nodes)
 			.map((part) => own(part, key))
 			.filter((value) => value !== undefined);
 	}
 
-	/** Whether the parts say all that is to be known: no reference that leads nowhere, no choice between schemas but with null. */
+	/** Whether the parts are the complete schema: all references can be resolved, and the only choices are those with null. */
 	areComplete(parts: readonly JsonObject[]): boolean {
 		if (parts.length >= mostParts || this.visits >= mostVisits) return false;
 		return parts.every((part) => {
@@ -92,14 +92,14 @@ export class SchemaParts {
 		});
 	}
 
-	/** Whether null is an alternative in a choice between schemas. */
+	/** Whether a choice between schemas includes null. */
 	offerNull(parts: readonly JsonObject[]): boolean {
 		return parts.some((part) =>
 			choices.some((key) => alternatives(part, key).some((schema) => takesNull(this.behind(schema)))),
 		);
 	}
 
-	/** The one schema of a choice whose others are null; empty where there is no such. */
+	/** The single schema of a choice whose other schemas are null. Empty if the choice is not of this kind. */
 	private besideNull(part: JsonObject, key: (typeof choices)[number]): unknown[] {
 		const all = alternatives(part, key);
 		const others = all.filter((schema) => !isNull(this.behind(schema)));
@@ -110,7 +110,7 @@ export class SchemaParts {
 		return this.target(own(schema, '$ref')) ?? schema;
 	}
 
-	/** What a JSON pointer such as `#/definitions/a~1b` leads to. */
+	/** The target of a JSON pointer such as `#/definitions/a~1b`. */
 	private target(reference: unknown): unknown {
 		if (typeof reference !== 'string' || reference.length > longestReference) return undefined;
 		const [base, ...keys] = decoded(reference).split('/');

@@ -7,7 +7,7 @@ import { type EndpointSchema, recordSchema } from './EndpointSchema';
 import { listOf, own, SchemaParts } from './SchemaParts';
 import { shortened } from '../shortened';
 
-/** An endpoint as one of the operations calls it. */
+/** An endpoint under one of the operations that can call it. */
 export interface DocumentedEndpoint {
 	readonly id: string;
 	readonly operation: OperationName;
@@ -27,7 +27,7 @@ for (const name of Object.keys(operations) as OperationName[]) {
 	operationOf.set(action, name).set(batchAction, name);
 }
 
-/** Where the record lies in the body of an action: under these keys, and for `items` in each of the list. */
+/** The path to the record in the body of an action. `items` stands for each entry of that list. */
 function placeOf(operation: OperationName, action: string): readonly string[] {
 	const { batchAction, recordKey }: Operation = operations[operation];
 	const keys = recordKey ? [recordKey] : [];
@@ -45,20 +45,16 @@ interface Entry {
 const keyOf = (id: string, operation: OperationName) => `${operation}/${id}`;
 
 /**
- * A service's OpenAPI document (2, 3.0 or 3.1): its endpoints, and what it says of their records. Paths end in
- * `/<endpoint>/<action>`, with or without a slash at the end. A part that is missing or odd costs what it would have told, and
- * nothing else.
+ * A service's OpenAPI document (2, 3.0 or 3.1), with its endpoints and the schemas of their records. Paths end in
+ * `/<endpoint>/<action>`, with or without a trailing slash. Missing and malformed parts are ignored.
  */
 export class ServiceDocument {
-	/** Sorted by id; at most 2,000. */
+	/** Sorted by ID; at most 2,000. */
 	readonly endpoints: readonly DocumentedEndpoint[];
 	readonly #parts: SchemaParts;
 	readonly #entries: ReadonlyMap<string, Entry>;
 
-	/**
-	 * @param json the parsed document
-	 * @throws InvalidCallError when it is no OpenAPI document
-	 */
+	/** @throws InvalidCallError when the JSON is not an OpenAPI document */
 	constructor(json: unknown) {
 		const version = own(json, 'swagger') ?? own(json, 'openapi');
 		if (!isObject(json) || typeof version !== 'string' || !/^[23]\b/.test(version)) {
@@ -75,7 +71,7 @@ export class ServiceDocument {
 			.sort((a, b) => a.id.localeCompare(b.id));
 	}
 
-	/** What the document says of an endpoint's records; undefined if it has no such endpoint for the operation. */
+	/** The schema of an endpoint's records; undefined if the document has no such endpoint for the operation. */
 	schemaOf(id: string, operation: OperationName): EndpointSchema | undefined {
 		const entry = this.#entries.get(keyOf(id, operation));
 		return entry && (entry.schema ??= this.#schema(entry));
@@ -90,7 +86,7 @@ export class ServiceDocument {
 		return { id, operation, summary: text('summary', 200), description: text('description', 1_000) };
 	}
 
-	/** From the first action that tells the fields. */
+	/** Uses the first action whose body has fields. */
 	#schema({ id, operation, paths }: Entry): EndpointSchema {
 		const schemas = [...paths].map(([action, item]) => {
 			this.#parts.begin();
@@ -106,7 +102,7 @@ export class ServiceDocument {
 		return key === 'items' ? this.#parts.under(values, 'items') : values;
 	}
 
-	/** Schemas of the body: of the parameter `body` in OpenAPI 2, of the JSON content in OpenAPI 3. */
+	/** Schemas of the body: the parameter `body` in OpenAPI 2, the JSON content in OpenAPI 3. */
 	#bodiesOf(item: unknown): unknown[] {
 		const posts = this.#parts.under([item], 'post');
 		const parameters = this.#parts.under([...posts, item], 'parameters').flatMap(listOf);
@@ -128,7 +124,7 @@ function entriesOf(paths: JsonObject): Map<string, Entry> {
 	for (const [path, item] of Object.entries(paths)) {
 		const [action = '', segment = ''] = path.replace(/\/$/, '').split('/').reverse();
 		const operation = operationOf.get(action);
-		// A template in place of an id tells no endpoint.
+		// A template in place of an ID does not name an endpoint.
 		if (operation === undefined || segment === '' || segment.includes('{')) continue;
 		const id = decoded(segment);
 		const key = keyOf(id, operation);

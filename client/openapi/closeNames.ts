@@ -1,16 +1,17 @@
-/** Names compared with each other for one document: seconds of work. Beyond these, no name is taken for another. */
+/** Comparisons for one document, which take seconds. Beyond these, no more misspellings are found. */
 const mostComparisons = 5_000_000;
 const mostRemembered = 50_000;
-/** Of one name. */
+/** Suggestions for one name. */
 const mostSuggestions = 20;
 const none: readonly string[] = [];
 const nothing = { same: none, all: none };
 
 /**
- * Finds which of some names another name may be meant for: the same but for case and separators first, then the misspelt. Names
- * that differ in a number or a short word (`lag_1`, `lag_2`; `min_price`, `max_price`) are different names.
+ * Finds the names that another name may be meant for: first those that differ only in case and separators, then those
+ * with typos. Names that differ in a number or a short word (`lag_1`, `lag_2`; `min_price`, `max_price`) are different
+ * names.
  *
- * @returns a search that can do without the misspelt, which takes a comparison with each of the names
+ * @returns a search that can skip typos, which require a comparison with every name
  */
 export function closeNames(names: readonly string[]): (name: string, compares?: boolean) => readonly string[] {
 	const candidates = names.map((name) => ({ name, words: wordsOf(name) }));
@@ -56,7 +57,7 @@ function isMisspelt(word: string, other: string): boolean {
 	return Math.abs(word.length - other.length) <= tolerated && areWithin(tolerated, word, other);
 }
 
-/** Whether so many letters at most were added, left out, replaced or swapped with the next. */
+/** Whether at most `edits` letters were added, left out, replaced, or swapped with the next one. */
 function areWithin(edits: number, word: string, other: string): boolean {
 	let same = 0;
 	while (same < word.length && word[same] === other[same]) same++;

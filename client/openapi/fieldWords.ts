@@ -5,11 +5,11 @@ const mostFields = 40;
 const mostValues = 20;
 
 /**
- * The fields of an endpoint for a language model to call it by, the required ones first: "amount (number, required; in EUR),
- * country (one of FR | DE | ES)". At most 40, and about 2,000 characters.
+ * Describes the fields of an endpoint for a language model, the required ones first: "amount (number, required; in EUR),
+ * country (one of FR | DE | ES)". At most 40 fields and about 2,000 characters.
  */
 export function fieldWords({ fields }: Pick<EndpointSchema, 'fields'>): string {
-	// Of many, those that a record cannot go without.
+	// If there are too many fields, the required ones matter most.
 	const [first, others] = [fields.filter(({ required }) => required), fields.filter(({ required }) => !required)];
 	const told = [...first, ...others].slice(0, mostFields).map(wordsOf);
 	let length = 0;

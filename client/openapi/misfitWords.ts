@@ -3,7 +3,6 @@ import type { EndpointSchema, FieldType } from './EndpointSchema';
 import type { Misfit } from './misfits';
 import { shortened } from '../shortened';
 
-/** What a field of a record is called. */
 export const fieldNouns: Record<OperationName, string> = {
 	predict: 'feature',
 	predictEffect: 'feature',
@@ -24,7 +23,7 @@ const dueTypes: Record<FieldType, string> = {
 
 const mostListed = 6;
 
-/** A misfit as a sentence without its full stop: "`amount` must be a number, not the text 'a lot'". */
+/** Describes a misfit in a sentence without a period: "`amount` must be a number, not the text 'a lot'". */
 export function misfitWords(misfit: Misfit, { id, operation }: Pick<EndpointSchema, 'id' | 'operation'>): string {
 	const noun = fieldNouns[operation];
 	switch (misfit.kind) {
@@ -49,7 +48,7 @@ export function misfitWords(misfit: Misfit, { id, operation }: Pick<EndpointSche
 	}
 }
 
-/** As names of files on a Mac and what people type do: an accent may be its own character. */
+/** Equal on screen: macOS writes the accent of a letter as a separate character. */
 const looksSame = (name: string, other: string) => name.normalize() === other.normalize();
 
 function nameIn(field: string): string {
@@ -66,14 +65,14 @@ function shown(value: unknown): string {
 	return typeof value === 'object' && value !== null ? 'an object' : plain(String(value));
 }
 
-/** A few values of many. */
+/** Lists some of the values. */
 export function listed(values: readonly unknown[]): string {
 	const texts = values.slice(0, mostListed).map((value) => (typeof value === 'string' ? plain(value) : shown(value)));
 	const others = values.length - texts.length;
 	return others > 0 ? `${texts.join(', ')} and ${others} more` : texts.join(', ');
 }
 
-/** On one line, at most 60 characters. */
+/** Puts a text on one line of at most 60 characters. */
 function plain(text: string): string {
 	return shortened(text.slice(0, 200).replace(/\s+/g, ' '), 60);
 }

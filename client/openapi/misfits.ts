@@ -4,36 +4,37 @@ import type { EndpointSchema, FieldType } from './EndpointSchema';
 import { FieldRule, listedTexts } from './FieldRule';
 import { own } from './SchemaParts';
 
-/** What of a record does not fit the document. */
+/** A way in which a record does not match the document. */
 export type Misfit =
-	/** A required field without a value. */
+	/** A required field has no value. */
 	| { readonly kind: 'missing'; readonly field: string }
 	| { readonly kind: 'type'; readonly field: string; readonly value: unknown; readonly type: FieldType }
-	/** A value that is not one of those listed. */
+	/** The value is not one of those listed. */
 	| { readonly kind: 'enum'; readonly field: string; readonly value: unknown; readonly enum: readonly unknown[] }
-	/** A value that is null once it is sent; no check finds that either. */
+	/** The value becomes null when it is sent. Found outside of {@link misfitCheck}. */
 	| { readonly kind: 'lost'; readonly field: string }
-	/** The record holds nothing but nulls and blanks; no check finds that, which takes no document. */
+	/** All values of the record are null or blank. Found outside of {@link misfitCheck}, because it needs no document. */
 	| { readonly kind: 'empty' }
 	/** The record has none of the documented fields. */
 	| { readonly kind: 'none'; readonly fields: readonly string[] }
-	/** An unknown field that is likely meant for one without a value. */
+	/** The field is unknown, and was probably meant for a field without a value. */
 	| { readonly kind: 'unknown'; readonly field: string; readonly suggestion: string };
 
 const none: readonly Misfit[] = Object.freeze([]);
-/** Comparisons of a record's unknown names with those of the document: some milliseconds, once for each name. */
+/** Comparisons of a record's unknown names with those of the document. They take some milliseconds, once per name. */
 const mostComparisons = 60_000;
-/** Where more fields have no value, the record is another one rather than misspelt. */
+/** If more fields than this have no value, it is a different record rather than a misspelled one. */
 const mostMissing = 200;
 
 /**
- * Makes a check of records out of what a document says of them. A null is a missing value, unless the document itself allows
- * null. Where the document is not `complete`, no name is taken for unknown.
+ * Builds a check of records from their schema. Null is a missing value, unless the document allows null. If the schema is
+ * not `complete`, no name counts as unknown.
  *
- * Data from files and forms are texts: one that reads as a number or a boolean counts as such, and a blank as missing where it is
- * no value. Not for functions, whose code may add or compare.
+ * Files and forms contain texts. Therefore, a text that reads as a number or a boolean counts as one, and a blank counts
+ * as missing unless it is an allowed value. This does not apply to functions, whose code may add or compare values.
  *
- * @returns a check that also takes what the record was made from, in which names may be misspelt that the record leaves out
+ * @returns a check that also receives the item from which the record was made, to find misspelled names that the record
+ *   lacks
  */
 export function misfitCheck(schema: EndpointSchema): (record: JsonObject, origin?: JsonObject) => readonly Misfit[] {
 	const { fields, operation, complete } = schema;
@@ -42,7 +43,7 @@ export function misfitCheck(schema: EndpointSchema): (record: JsonObject, origin
 	const names = fields.map(({ name }) => name);
 	const known = new Set(names);
 	const closeTo = closeNames(names);
-	/** Unknown names of a record that are compared with all of the document's; the others may be the same but for case. */
+	/** Unknown names of a record that are compared with all documented names. The other names are compared only without case. */
 	const mostCompared = Math.max(1, Math.floor(mostComparisons / names.length));
 	const textsOf = listedTexts();
 	const rules = fields.map((field) => new FieldRule(field, textsOf(field.enum), operation !== 'runFunction'));
@@ -50,7 +51,6 @@ export function misfitCheck(schema: EndpointSchema): (record: JsonObject, origin
 	const ruleOf = new Map(rules.map((rule) => [rule.field.name, rule]));
 	const required = fields.filter((field) => field.required).length;
 
-	/** In detail, for a record that may have misfits. */
 	function misfitsOf(record: JsonObject, origin: JsonObject): readonly Misfit[] {
 		const keys = Object.keys(record).filter((key) => record[key] !== undefined);
 		const missing = new Set<string>();
@@ -63,7 +63,7 @@ export function misfitCheck(schema: EndpointSchema): (record: JsonObject, origin
 			if (kind === 'type') wrong.push({ kind, field, value, type: type! });
 			if (kind === 'enum') wrong.push({ kind, field, value, enum: listed! });
 		}
-		// What is left out of a record under its right name is no misspelling.
+		// A field that the record leaves out under its correct name is not misspelled.
 		const isMeant = (name: string) => missing.has(name) && (record === origin || (own(origin, name) ?? null) === null);
 		const named = origin === record ? keys : [...new Set([...keys, ...Object.keys(origin)])];
 		const strange = complete && missing.size <= mostMissing ? named.filter((key) => !known.has(key)) : [];
@@ -78,7 +78,7 @@ export function misfitCheck(schema: EndpointSchema): (record: JsonObject, origin
 		return [...lacking.map(({ name: field }) => ({ kind: 'missing' as const, field })), ...wrong, ...unknown];
 	}
 
-	/** Most records fit. Walking their own fields is several times as fast as asking for each of the document's. */
+	/** Most records match. Walking their own fields is several times faster than looking up each documented field. */
 	function mayHaveMisfits(record: JsonObject, origin: JsonObject): boolean {
 		let [filled, filledRequired, others] = [0, 0, 0];
 		for (const key in record) {

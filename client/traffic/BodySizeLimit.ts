@@ -1,9 +1,9 @@
-/** A smaller body that is refused with 413 does not show a limit on the way: proxies commonly allow 1 MB. */
+/** Proxies commonly allow 1 MB, so a 413 for a smaller body than this does not show a limit on the way. */
 const leastLearntFrom = 64 * 1024;
-/** A success: 35 of them double the limit, so that a limit that still holds costs a refusal in so many requests. */
+/** Growth per success. 35 successes double the limit, so a limit that still exists costs one refusal in about 35 requests. */
 const growth = 1.02;
 
-/** Bytes that a body to an endpoint may have, learnt from 413; grows back, as what refused one may be gone. */
+/** Learns from 413 how many bytes a body may have. The limit grows back, because what refused the body may be gone. */
 export class BodySizeLimit {
 	private limit = Infinity;
 	private refusedSize = Infinity;
@@ -19,7 +19,6 @@ export class BodySizeLimit {
 	}
 
 	accepted(size: number): void {
-		// A small body proves nothing about larger ones.
 		if (size < this.limit / 2) return;
 		this.limit *= growth;
 		if (this.limit >= this.refusedSize) this.limit = Infinity;

@@ -18,30 +18,29 @@ import {
 interface CallLimits {
 	maxAttempts: number;
 	maxConcurrency: number;
-	/** Milliseconds for all attempts, the pauses between them, and waiting for an endpoint that does not answer. */
+	/** Milliseconds for all attempts, the pauses between them, and the wait for an endpoint that does not respond. */
 	deadline: number;
 }
 
 export interface CallRequest {
 	rule: RetryRule;
-	/** Number of the piece of its caller's work that it belongs to. */
+	/** The position of its batch or call in the work of the caller. */
 	order: number;
 }
 
-/** One call through all of its attempts: what it has been through, and whether it is made again. */
+/** One call with all of its attempts. Decides whether it is attempted again. */
 export class Call implements QueuedCall {
 	readonly maxConcurrency: number;
 	readonly order: number;
 	readonly tried = new Set<Instance>();
 	readonly stopping: Cancellation;
-	/** Where its tokens come from. */
 	readonly tokens?: TokenSource;
 	attempts = 0;
 	left: number;
 	private readonly rule: RetryRule;
 	private maxAttempts: number;
 	private readonly history: CallHistory;
-	/** Failures while others were served: those of the call's own. */
+	/** Failures for which this call, and not the endpoint, is to blame. */
 	private ownFailures = 0;
 	private failedAt = Infinity;
 	private isLast = false;
@@ -67,24 +66,24 @@ export class Call implements QueuedCall {
 		this.stopping = scope.stopping;
 	}
 
-	/** The last attempt was refused for its token: the one with a new token does not count among `maxAttempts`. */
+	/** The last attempt was refused because of its token. An attempt with a new token does not count against `maxAttempts`. */
 	renewed(): void {
 		this.maxAttempts++;
 	}
 
-	/** Milliseconds for the attempt that is about to start. */
+	/** @returns milliseconds for the attempt that is about to start */
 	start(slot: Slot, timeout: number): number {
 		this.attempts++;
 		this.left -= slot.silentMs;
 		return Math.max(1, Math.min(timeout, Math.ceil(this.left)));
 	}
 
-	/** Room was taken and given back: the token had expired in the queue. */
+	/** The call took a slot and gave it back, because its token expired in the queue. */
 	waitedInVain(slot: Slot): void {
 		this.left -= slot.silentMs;
 	}
 
-	/** A token, waited for without room at the endpoint: the wait counts against the call's own deadline alone. */
+	/** Waits for a token without a slot. The wait counts only against the call's own deadline. */
 	async waitForToken<Token>(coming: Promise<Token>): Promise<Token> {
 		const since = this.clock.now();
 		const { left, attempts, tokens } = this;
@@ -112,10 +111,10 @@ export class Call implements QueuedCall {
 	}
 
 	/**
-	 * What follows on an attempt that failed and was reported.
+	 * Decides what follows after an attempt that failed and was reported.
 	 *
 	 * @returns milliseconds to wait before the next attempt
-	 * @throws the failure, if that was the last
+	 * @throws the failure if there is no next attempt
 	 */
 	pauseBeforeRetry(failure: ApiNodeError, slot: Slot): number {
 		const now = this.clock.now();
@@ -126,7 +125,7 @@ export class Call implements QueuedCall {
 		this.left -= now - slot.startedAt;
 		if (this.isOwn(failure)) this.ownFailures++;
 		this.failedAt = now;
-		// An attempt that the deadline cut short says less than what came before it.
+		// An attempt that the deadline cut short is less informative than the failure before it.
 		if (this.left <= 0 && failure instanceof TimeoutError && this.failure)
 			throw this.failure.withAdvice('No time was left for another attempt.', this.attempts);
 		this.failure = failure;
@@ -143,7 +142,8 @@ export class Call implements QueuedCall {
 		const asked = failure instanceof StatusError ? (failure.retryAfter ?? 0) : 0;
 		if (this.isLast || asked >= this.left) throw tooLate(failure, asked, this.left);
 		let pause = atOnce ? 0 : Math.max(asked, backoff(this.attempts));
-		// A random pause longer than what is left leaves half of that to a last attempt.
+		// If the random pause does not fit into the remaining time, pause for half of it, so that a last attempt has the
+		// rest.
 		this.isLast = pause >= this.left;
 		if (this.isLast) pause = Math.max(asked, this.left / 2);
 		if (pause >= patience) throw asked >= patience ? tooLate(failure, asked, patience) : this.notAnswered(patienceMs);
@@ -154,18 +154,17 @@ export class Call implements QueuedCall {
 	}
 
 	/**
-	 * Whether a failure is to be put down to this call, which has so many of those, and not to an endpoint that answers
-	 * nobody, which is waited for. A host name that does not exist will not be there in a while.
+	 * Whether the failure counts against this call's `maxAttempts`. The alternative is that the endpoint responds to no
+	 * request, in which case the call waits for it. A host name that does not exist will not appear meanwhile.
 	 */
 	private isOwn(failure: ApiNodeError): boolean {
 		if (this.rule.mayBeToBlame && mayBeCausedByRequest(failure)) return true;
 		return this.ownFailures === 0 || failure.code === 'ENOTFOUND' || this.endpoint.queue.answeredAt > this.failedAt;
 	}
 
-	/** Whether a retry may be added to the endpoint's load. */
 	private mayAdd(failure: ApiNodeError, { pool, turn }: Slot, atOnce: boolean, now: number): boolean {
-		// Neither adds to it: a failing pool lets through single probes, which end the outage, and a request that was never
-		// sent only moves on to another instance.
+		// These retries add no load: a failing pool admits only single probes, and a request that was never sent only moves
+		// to another instance.
 		const unsent = (failure instanceof ConnectionError || failure instanceof TimeoutError) && !failure.sent;
 		if (pool.failing || (atOnce && unsent)) return true;
 		if (this.endpoint.budget.take(failure, now)) return true;
@@ -178,7 +177,7 @@ export class Call implements QueuedCall {
 	}
 }
 
-/** Waiting for a token took as long as the call had left. */
+/** The error when waiting for a token took all the time that the call had. */
 export function noToken(tokens: TokenSource | undefined, ms: number, attempts: number): TimeoutError {
 	const { provider = 'of this session' } = tokens ?? {};
 	const advice = 'Check that the identity provider is running and that this machine can reach it.';
@@ -198,7 +197,7 @@ function tooLate(failure: ApiNodeError, asked: number, left: number): ApiNodeErr
 	);
 }
 
-/** What to do about a connection or a time-out holds beside how long it was tried. */
+/** Adds advice. Connection errors and timeouts keep their own advice in front of it. */
 function advised(failure: ApiNodeError, advice: string): ApiNodeError {
 	const first = failure instanceof StatusError ? undefined : failure.advice;
 	return failure.withAdvice([first, advice].filter(Boolean).join(' '));

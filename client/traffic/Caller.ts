@@ -2,37 +2,40 @@ import { type ApiNodeError, CancelledError } from '../errors';
 import { tell } from '../tell';
 import { Cancellation, onAbort } from './cancellation';
 
-/** A bearer token that can be renewed, as OAuth2 access tokens can. */
+/** A source of bearer tokens that expire, such as OAuth2 access tokens. */
 export interface TokenSource {
-	/** Host of the identity provider, for errors. */
+	/** Host of the identity provider, for error messages. */
 	readonly provider?: string;
 	/**
-	 * The token to send. Asked for before an attempt waits for its turn, and again when its turn has come: a token may have
-	 * expired meanwhile. One that is at hand is best given as it is, without a promise.
+	 * Returns the token to send. It is called before an attempt waits for its turn and again afterwards, because a token
+	 * may expire meanwhile. Return a token that is available as a string, not as a promise.
 	 */
 	get(): string | Promise<string>;
 	/**
-	 * Called after the API node refused a token with 401. Resolves when `get` has another one, or with the refused one where
-	 * there is no other: then nothing is sent again.
+	 * Called after the API node refused a token with 401. Resolves when `get` returns another token. If there is no other
+	 * token, it resolves with the refused one, and the request is not sent again.
 	 */
 	renew(refused: string): Promise<unknown>;
 	/** Called when a request with this token succeeded. */
 	accepted?(token: string): void;
 }
 
-/** Who calls: one of these, or none for an open service. `tokens` wins over `apiKey`, which wins over `bearerToken`. */
+/**
+ * How a caller authenticates; empty for an open service. `tokens` takes precedence over `apiKey`, and `apiKey` over
+ * `bearerToken`.
+ */
 export interface Credential {
-	/** API key of the service: HTTP Basic, user name the key, password empty. */
+	/** API key of the service, sent as HTTP Basic with the key as user name and an empty password. */
 	apiKey?: string;
-	/** Token of a service secured by JWT/OAuth2. */
+	/** Token of a service that uses JWT/OAuth2. */
 	bearerToken?: string;
-	/** Where bearer tokens come from that expire. */
+	/** Source of bearer tokens that expire. */
 	tokens?: TokenSource;
 }
 
-/** What the client does, to log it or measure it. */
+/** Events for logs and metrics. */
 export type ClientEvent =
-	/** A request to an endpoint has ended, after its wait for its turn. `error` where it failed. */
+	/** A request to an endpoint has ended. `error` is set if it failed. The time does not include the wait for its turn. */
 	| {
 			type: 'request';
 			endpoint: string;
@@ -43,47 +46,50 @@ export type ClientEvent =
 	  }
 	/** A request is sent again after a pause. */
 	| { type: 'retry'; endpoint: string; instance: string; attempt: number; pauseMs: number; error: ApiNodeError }
-	/** A batch is sent again in two parts, to find the records that fail. */
+	/** A batch is sent again in two parts to find the records that fail. */
 	| { type: 'split'; endpoint: string; records: number; error: ApiNodeError }
-	/** An instance is given no more requests: it failed three times in a row, or isAlive asked for it. */
+	/** An instance gets no more requests, because it failed three times in a row or because isAlive asked for it. */
 	| { type: 'instanceOut'; instance: string; breakMs: number }
-	/** An instance is given requests again. */
+	/** An instance gets requests again. */
 	| { type: 'instanceBack'; instance: string }
-	/** An endpoint is not asked on an instance for a while: it failed three times in a row, or asked for the pause. */
+	/**
+	 * An endpoint on one instance gets no requests for a while, because it failed three times in a row or asked for the
+	 * pause.
+	 */
 	| { type: 'pause'; endpoint: string; instance: string; pauseMs: number };
 
 type Listener = (event: ClientEvent) => void;
 
-/** A credential given here takes the place of the client's. */
+/** A credential given here replaces the client's. */
 export interface CallerOptions extends Credential {
-	/** Ends everything with a CancelledError, wherever it is. */
+	/** Ends all calls with a CancelledError, including requests on the wire. */
 	signal?: AbortSignal;
-	/** Told what is done on behalf of the caller. */
+	/** Receives the events of the caller. */
 	onEvent?: Listener;
 }
 
-/** What ends a call before it completes. */
+/** The cancellations that can end a call. */
 export interface CallScope {
-	/** Ends what is not on the wire. */
+	/** Ends everything that is not on the wire. */
 	readonly stopping: Cancellation;
-	/** Ends the request on the wire, too. */
+	/** Also ends the request on the wire. */
 	readonly cancellation: Cancellation;
 	readonly end: () => void;
 }
 
-/** Who calls: a session, as the traffic code sees it. */
+/** A session as the traffic code sees it. */
 export class Caller {
 	readonly credential: Credential;
-	/** Ends everything, requests on the wire included. */
+	/** Ends everything, including requests on the wire. */
 	readonly cancellation = new Cancellation();
-	/** Ends what is not on the wire. */
+	/** Ends everything that is not on the wire. */
 	readonly stopping = new Cancellation();
 	private readonly signal?: AbortSignal;
 	private readonly onEvent?: Listener;
 	private calls = 0;
 	private leave = () => {};
 
-	/** @param clientListener told, too */
+	/** @param clientListener also receives the events */
 	constructor(
 		options: CallerOptions,
 		private readonly clientListener?: Listener,
@@ -93,7 +99,7 @@ export class Caller {
 	}
 
 	/**
-	 * A call begins. While there are any, the caller is among `present`, through which a client that is destroyed reaches it.
+	 * Begins a call. While it has calls, the caller is in `present`, so that a client that is destroyed can end them.
 	 *
 	 * @param signal ends this call alone
 	 * @throws CancelledError when nothing may be sent any more
@@ -117,7 +123,7 @@ export class Caller {
 		return { ...scope, end };
 	}
 
-	/** What ends something that the caller does: the caller itself, and a signal if it has one of its own. */
+	/** The cancellations for one action of the caller, which the caller or the given signal may end. */
 	scope(signal?: AbortSignal): CallScope {
 		const { stopping, cancellation } = this;
 		if (!signal) return { stopping, cancellation, end: () => {} };
@@ -141,13 +147,13 @@ export class Caller {
 		this.stopping.cancel(reason);
 	}
 
-	/** For what concerns the caller alone. */
+	/** Emits an event that only concerns the caller. */
 	emit(event: ClientEvent): void {
 		this.tell(event);
 		tell(this.clientListener, event);
 	}
 
-	/** For what concerns others, too. */
+	/** Emits an event that concerns several callers. */
 	tell(event: ClientEvent): void {
 		tell(this.onEvent, event);
 	}

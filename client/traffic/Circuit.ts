@@ -2,22 +2,22 @@ import { backoff, patienceMs } from './retryPolicy';
 
 const failuresToOpen = 3;
 const longestRetryAfterMs = 60_000;
-/** A 503 tells of the moment: the pause that it asks for goes on from probe to probe. */
+/** A 503 describes the moment, so the pause that it asks for is interrupted by probes. */
 const longestUnprobedMs = 10_000;
 
 /**
  * `closed`: requests pass. Ends with the third failure in a row, or with a failure whose response asks for a pause.
- * `open`: no request passes, so that a restart of the API node does not burn through a batch. Ends when its time is over.
- * `halfOpen`: one request at a time, the probe. Ends with its outcome: closed, or open for longer.
+ * `open`: no request passes, so that a restart of the API node does not fail a whole batch. Ends after a time.
+ * `halfOpen`: one request at a time passes, the probe. Ends with its outcome: closed, or open for longer.
  */
 type CircuitState =
 	| { name: 'closed'; failures: number; failingSince: number }
 	| { name: 'open'; until: number; openedAt: number; openings: number; failingSince: number }
 	| { name: 'halfOpen'; probing: boolean; openedAt: number; openings: number; failingSince: number };
 
-/** Whether an endpoint on one instance may be asked, and when again after it failed. */
+/** Decides whether requests may be sent to an endpoint on one instance, and when it is tried again after failures. */
 export class Circuit {
-	/** End of the pause that responses asked for, whether or not probes pass meanwhile. */
+	/** End of the pause that responses asked for. Probes may pass before it. */
 	askedUntil = -Infinity;
 	/** End of a pause without probes, which a 429 asked for. */
 	keptUntil = -Infinity;
@@ -27,7 +27,7 @@ export class Circuit {
 		return this.state.name === 'closed';
 	}
 
-	/** When an open circuit lets a probe through; undefined when it is not open. */
+	/** When an open circuit admits a probe; undefined unless it is open. */
 	get resumesAt(): number | undefined {
 		return this.state.name === 'open' ? this.state.until : undefined;
 	}
@@ -41,7 +41,7 @@ export class Circuit {
 		return this.state.name === 'halfOpen' && !this.state.probing;
 	}
 
-	/** A request passes. @returns whether it is the probe */
+	/** A request is sent. @returns whether it is the probe */
 	pass(): boolean {
 		if (this.state.name !== 'halfOpen') return false;
 		return (this.state.probing = true);
@@ -52,7 +52,7 @@ export class Circuit {
 		this.state = { name: 'closed', failures: 0, failingSince: Infinity };
 	}
 
-	/** The request came to nothing that says anything about the endpoint. */
+	/** A request ended without evidence about the endpoint. */
 	passedWithoutWord(probe: boolean): void {
 		if (probe && this.state.name === 'halfOpen') this.state.probing = false;
 	}
@@ -61,8 +61,8 @@ export class Circuit {
 	 * A request sent at `startedAt` found the endpoint out of service.
 	 *
 	 * @param retryAfter milliseconds that the response asked for
-	 * @param kept whether the whole pause is kept: the endpoint is well, and bounds how often it is asked
-	 * @returns milliseconds for which the circuit was opened, if this opened it
+	 * @param kept whether the whole pause is kept, because the endpoint works and limits its request rate
+	 * @returns milliseconds for which the circuit was opened, if this failure opened it
 	 */
 	failed(startedAt: number, now: number, retryAfter = 0, kept = false): number | undefined {
 		const { state } = this;
@@ -70,7 +70,7 @@ export class Circuit {
 		const asked = retryAfter <= longestRetryAfterMs ? retryAfter : 0;
 		this.askedUntil = Math.max(this.askedUntil, now + asked);
 		if (kept) this.keptUntil = Math.max(this.keptUntil, now + asked);
-		// An endpoint that has been down for longer than anybody waits would hold up those who come by asking for more.
+		// If an endpoint has been down for longer than any caller waits, a long pause would only delay new callers.
 		const bearable = Math.min(longestUnprobedMs, Math.max(0, failingSince + patienceMs - now));
 		const respected = Math.min(asked, kept ? asked : bearable);
 		if (state.name === 'closed') {
@@ -84,7 +84,7 @@ export class Circuit {
 			state.until = Math.max(state.until, now + respected);
 			return undefined;
 		}
-		// One that was under way when the circuit opened is no news.
+		// A request from before the circuit opened is no evidence about its present state.
 		if (startedAt < state.openedAt) return undefined;
 		const openings = state.openings + 1;
 		return this.open(now, Math.max(backoff(openings), respected), openings, failingSince);

@@ -1,62 +1,64 @@
 import { MeanWait } from './MeanWait';
 
-/** Parts of a request's time that it waited for a pipeline. From here on, others want the pool, too. */
+/** Share of the response time spent waiting for a pipeline above which other callers count as waiting, too. */
 const crowded = 0.3;
-/** From here on, one request in flight and two take turns. */
+/** Above this share, the limit alternates between one and two requests in flight. */
 const crammed = 0.56;
-/** Up to here, a second request is added again. */
+/** Up to this share, a second request is added again. */
 const admitting = 0.58;
-/** From here on, a pool as an API node has it by default is about to refuse requests. */
+/** Above this share, an API node's default pool is about to refuse requests. */
 const full = 0.62;
-/** From here on, the queue is longer than such a pool has it, or the wait has nothing to do with one. */
+/** Above this share, the queue is longer than that of a default pool, or something else causes the wait. */
 const beyondFull = 0.7;
-/** A shorter wait is noise. */
+/** A shorter wait counts as noise. */
 const leastWaitMs = 5;
 const lowest = 0.1;
 const longestPauseMs = 5_000;
-/** Refusals within this time are one trouble. */
+/** Refusals within this time count as one incident. */
 const troubleMs = 2_000;
 
-/** Lengths of a turn with two requests in flight, with one, and with one after a refusal, in windows of responses. */
+/** Length of a turn, in windows of responses: with two requests in flight, with one, and with one after a refusal. */
 const turns = { two: 20, one: 6, refused: 40 };
-/** Windows before the first trial, before a later one at most, and until a trial is repeated that succeeded. */
+/** Windows before the first trial; at most before a later one; and before a successful trial is repeated. */
 const trials = { first: 4, longest: 512, success: 200 };
 
-/** More requests than the wait seems to allow, as long as it is the same with them and without them. */
+/** A trial sends more requests than the wait seems to allow, to see whether the wait depends on their number. */
 interface Trial {
 	from: number;
 	waitMs: number;
 	ends: number;
 }
 
-/** From half to one and a half times as much: processes that began together do not act together for ever. */
+/** A random factor from 0.5 to 1.5 keeps processes that started together from acting in step forever. */
 const about = (count: number) => count * (0.5 + Math.random());
 
 /**
- * How many requests an endpoint takes at a time on one instance. Starts at 2, the pool size at which an API node endpoint
- * cruises, and goes up by one after a full window of responses. It goes down at most once per round trip: by half when a
- * request was refused, and to what the pool serves at once when one waited there, but for that to two at least.
- * So processes that do not know of each other settle on equal parts of a pool before it refuses any, and a caller
- * without such a rule does not displace them. With two in flight each, twelve processes fill a pool. Near that, one and two take turns.
+ * How many requests an endpoint on one instance takes at a time. The limit starts at 2, the default `cruise` of an
+ * endpoint's pool, and grows by one after a full window of responses. It shrinks at most once per round trip: by half
+ * after a refusal, and to the number that the pool serves without waiting after a wait, but then not below two. So
+ * processes that do not know of each other settle on equal shares of a pool before it refuses requests, and callers
+ * without such a rule do not displace them. Twelve processes with two requests in flight each fill a pool. Near that,
+ * they alternate between one and two.
  *
- * A wait that stays the same whatever the limit is says nothing about the pool: from time to time, more requests are tried.
+ * A wait that is the same at every limit says nothing about the pool. Therefore, more requests are tried from time to
+ * time.
  *
- * Below one, the limit is a pause between requests. Only refusals take it there; while they go on, waits do, too.
+ * A limit below one is a pause between requests. Only refusals reduce it that far; while they continue, waits do, too.
  *
- * test/client/traffic/fairShare.test.ts shows what the rule does, and compares it with others.
+ * test/client/traffic/fairShare.test.ts shows the effect of the rule and compares it with others.
  */
 export class ConcurrencyLimit {
-	/** When the next request may be sent, where there is a pause between requests. */
+	/** When the next request may be sent, if there is a pause between requests. */
 	resumesAt: number | undefined;
 	private current = 2;
 	private step = 1;
-	/** What the limit was before the last trouble: it goes back there by full steps. */
+	/** The limit before the last incident. Until there, it grows by full steps. */
 	private goal = 0;
 	private windows = 0;
 	private answeredInWindow = 0;
 	private tookMs = 0;
 	private readonly lately = new MeanWait(8);
-	/** Of requests sent since the limit changed. */
+	/** Waits of requests sent since the limit changed. */
 	private sinceChange = new MeanWait(32);
 	private changedAt = -Infinity;
 	private turnEnds = about(turns.two);
@@ -64,20 +66,19 @@ export class ConcurrencyLimit {
 	private nextTrial = 0;
 	private trialPause = trials.first;
 	private refusedAt = -Infinity;
-	/** Refusals with one request in flight, of which old ones count less. */
+	/** Refusals with a single request in flight. Old ones count less. */
 	private refusals = 0;
 	private refusingUntil = -Infinity;
 
-	/** Requests that may be in flight. */
 	get value(): number {
 		return Math.max(1, Math.floor(this.current));
 	}
 
 	/**
-	 * A request sent at `startedAt` was answered.
+	 * A request sent at `startedAt` got a response.
 	 *
-	 * @param inFlight requests in flight then, itself included
-	 * @param waitedMs for a pipeline, as far as the API node says
+	 * @param inFlight requests in flight at that time, itself included
+	 * @param waitedMs its wait for a pipeline, if the API node reports it
 	 */
 	answered(inFlight: number, startedAt: number, now: number, waitedMs = 0): void {
 		this.tookMs = now - startedAt;
@@ -85,7 +86,7 @@ export class ConcurrencyLimit {
 		const waited = waitedMs >= leastWaitMs && waitedMs <= this.tookMs ? waitedMs : 0;
 		this.lately.note(waited, this.tookMs);
 		if (startedAt >= this.changedAt) this.sinceChange.note(waited, this.tookMs);
-		// A window that was not full proves nothing about a larger one.
+		// A window that was not full is no evidence for a larger one.
 		const windowEnds = inFlight >= this.value && ++this.answeredInWindow >= this.current;
 		if (windowEnds) {
 			this.answeredInWindow = 0;
@@ -99,7 +100,6 @@ export class ConcurrencyLimit {
 		this.pause(now);
 	}
 
-	/** A request sent at `startedAt` found the endpoint overloaded. */
 	overloaded(startedAt: number, now: number): void {
 		if (startedAt >= this.changedAt || this.trial) {
 			if (now - this.refusedAt > troubleMs) this.goal = this.current;
@@ -119,7 +119,7 @@ export class ConcurrencyLimit {
 		return now < this.refusingUntil ? lowest : otherwise;
 	}
 
-	/** @param part of its time that a request waited */
+	/** @param part share of its time that a request waited */
 	private giveWay(part: number, startedAt: number, windowEnds: boolean, now: number): void {
 		const least = this.least(now, 2);
 		this.goal = 0;
@@ -130,7 +130,7 @@ export class ConcurrencyLimit {
 		else if (windowEnds) this.takeTurn(now);
 	}
 
-	/** One or two requests are in flight, and they wait. */
+	/** Alternates between one and two requests in flight when the pool is crowded. */
 	private takeTurn(now: number): void {
 		const { part } = this.lately;
 		const { waitMs, isCertain } = this.sinceChange;
@@ -147,7 +147,7 @@ export class ConcurrencyLimit {
 	private goOn(trial: Trial, windowEnds: boolean, now: number): void {
 		const { responses, waitMs, workMs, isCertain } = this.sinceChange;
 		if (responses < 8) return;
-		// In a full pool of eight pipelines, each request more lets all wait for an eighth of the work longer.
+		// In a full pool of eight pipelines, each additional request makes all others wait for another eighth of the work.
 		const failed = waitMs - trial.waitMs > Math.max(2, 0.03 * (this.value - trial.from) * workMs);
 		if (failed || this.windows >= trial.ends) {
 			this.trialPause = failed ? Math.min(trials.longest, 4 * this.trialPause) : trials.first;
@@ -158,7 +158,7 @@ export class ConcurrencyLimit {
 	}
 
 	private change(limit: number, now: number, turn: number): void {
-		// Once the pool is known to be shared, a full step of each process would overrun it.
+		// Once the pool is known to be shared, full steps of all processes together would overload it.
 		if (limit < this.current) this.step = 0.25;
 		this.current = limit;
 		this.turnEnds = this.windows + about(turn);
@@ -167,7 +167,7 @@ export class ConcurrencyLimit {
 		this.sinceChange = new MeanWait(32);
 	}
 
-	/** Where the pool is full, one that sends whenever a response comes would never be refused, and others always. */
+	/** Without a pause, a caller that sends on every response would never be refused in a full pool, and all others always. */
 	private pause(now: number): void {
 		const { current, tookMs } = this;
 		const times = current >= 1 && current <= 2 && this.isFull ? Math.random() / 2 : 1 / current - 1;

@@ -6,24 +6,22 @@ import type { Instances } from './Instances';
 import { RetryBudget } from './RetryBudget';
 import { signOf, tellingTimeoutMs } from './retryPolicy';
 
-/** The end of one attempt. */
 interface Outcome {
 	/** undefined for a success. */
 	failure?: ApiNodeError;
-	/** Milliseconds that the attempt had. */
+	/** Milliseconds that the attempt was allowed. */
 	timeout: number;
 	/** Bytes of the request's body. */
 	bodySize: number;
-	/** What it waited for a pipeline, as far as the API node says. */
+	/** Its wait for a pipeline, if the API node reports it. */
 	waitedMs?: number;
-	/** The status may be a function's own choice, and then says nothing about the endpoint. */
+	/** A function may have chosen the status, which then says nothing about the endpoint. */
 	ofFunction: boolean;
 }
 
 /**
- * What is remembered of one endpoint across calls and callers: its queue, the limit and circuit of its pool on each
- * instance, the retry budget, the body size that the way to it bears. All of it is learnt from outcomes, in
- * {@link report}.
+ * Everything that is remembered of one endpoint across calls and callers: its queue, the limit and circuit of its pool on
+ * each instance, the retry budget, and the accepted body size. All of it is learned from outcomes in {@link report}.
  */
 export class EndpointMemory {
 	readonly budget = new RetryBudget();
@@ -39,13 +37,13 @@ export class EndpointMemory {
 		this.queue = new EndpointQueue(instances, clock);
 	}
 
-	/** Gives back room in which nothing was sent. */
+	/** Gives back a slot in which nothing was sent. */
 	release(call: QueuedCall, slot: Slot): void {
 		slot.pool.leave('none', { ...slot, reduce: false }, this.clock.now());
 		this.queue.leave(call, slot);
 	}
 
-	/** Learns from an attempt's outcome and gives its room back. Each attempt is reported once. */
+	/** Learns from the outcome of an attempt and gives its slot back. Must be called once per attempt. */
 	report(call: QueuedCall, slot: Slot, outcome: Outcome): void {
 		const { failure, timeout, bodySize, waitedMs, ofFunction } = outcome;
 		const { pool, turn, startedAt } = slot;

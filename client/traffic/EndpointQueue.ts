@@ -11,18 +11,18 @@ export interface QueuedCall {
 	readonly caller: Caller;
 	/** Ends the wait. */
 	readonly stopping: Cancellation;
-	/** The caller's own requests in flight per instance. */
+	/** The caller's requests in flight per instance. */
 	readonly maxConcurrency: number;
-	/** Instances that failed this call already: asked again only when no other has room. */
+	/** Instances that already failed this call. They are used again only when no other instance has room. */
 	readonly tried: ReadonlySet<Instance>;
-	/** Milliseconds that are left of its deadline. */
+	/** Milliseconds left of the call's deadline. */
 	readonly left: number;
-	/** Number of the piece of its caller's work that it belongs to. */
+	/** The position of its batch or call in the work of the caller. */
 	readonly order: number;
 	/**
-	 * The error with which it gives up waiting for an endpoint that does not answer.
+	 * The error when it gives up waiting for an endpoint that does not respond.
 	 *
-	 * @param pauseMs milliseconds that are left of a pause that the endpoint asked for
+	 * @param pauseMs milliseconds left of a pause that the endpoint asked for
 	 */
 	notAnswered(silentMs: number, pauseMs: number): Error;
 }
@@ -32,9 +32,9 @@ export interface Slot {
 	readonly pool: PipelinePool;
 	readonly turn: Turn;
 	readonly startedAt: number;
-	/** The one request that a failing pool lets through. */
+	/** Whether it is the single request that a failing pool admits. */
 	readonly probe: boolean;
-	/** Milliseconds that the call waited for an endpoint that responded to no request meanwhile. */
+	/** Milliseconds that the call waited while the endpoint responded to no request. */
 	readonly silentMs: number;
 }
 
@@ -42,26 +42,26 @@ interface Waiter {
 	readonly call: QueuedCall;
 	readonly since: number;
 	readonly enter: (slot: Slot) => void;
-	/** Gives up if the call cannot wait for as long as it would have to. */
+	/** Gives up if the call cannot wait as long as it would have to. */
 	readonly check: () => void;
 }
 
-/** One caller at one endpoint: its calls that wait, those in flight, and since when nothing it asks for is answered. */
+/** One caller at one endpoint: its waiting calls, its requests in flight, and since when all of its requests have failed. */
 class Turn {
 	readonly waiting = new LinkedList<Waiter>();
 	readonly inFlight = new Map<PipelinePool, number>();
 	place: Place<Turn> | undefined;
-	/** When a request of the caller's last ended, however it did. */
+	/** When a request of the caller last ended, with any outcome. */
 	leftAt = -Infinity;
-	/** Retries that an empty budget does not take from a caller that has just begun. */
+	/** Retries that a new caller has even if the budget is empty. */
 	ownRetries = 3;
-	/** Failures that the caller does not know of yet: it may want to send nothing more. */
+	/** Failures that the caller has not seen yet. After seeing them, it may not want to send more. */
 	unheard = 0;
 	private failing: { since: number; last: number; longest: number } | undefined;
 
 	/**
-	 * Puts a call in line: behind older work, and before younger. So a batch that is taken apart, or sent again, is settled
-	 * before others are begun, and what it shows of the endpoint counts for them.
+	 * Queues a call behind older work and in front of newer work. So a batch that is split or retried is finished before
+	 * new batches start, and what it reveals about the endpoint helps them.
 	 */
 	line(waiter: Waiter): Place<Waiter> {
 		const { order } = waiter.call;
@@ -72,9 +72,9 @@ class Turn {
 	}
 
 	/**
-	 * A request sent at `startedAt` failed because the endpoint did not answer.
+	 * A request sent at `startedAt` failed because the endpoint did not respond.
 	 *
-	 * @param pauseMs a pause that has to be waited for
+	 * @param pauseMs a pause that must be waited for
 	 */
 	failed(startedAt: number, now: number, answeredAt: number, pauseMs = 0): void {
 		const goesOn = this.failing && answeredAt < this.failing.since && startedAt - this.failing.last < patienceMs;
@@ -82,20 +82,21 @@ class Turn {
 		this.failing = { since, last: now, longest: Math.max(longest, now - startedAt + pauseMs) };
 	}
 
-	/** One of the caller's calls was not waited for any longer. */
+	/** One of the caller's calls stopped waiting. */
 	gaveUp(silentMs: number, now: number): void {
 		if (this.failing) this.failing.last = now;
 		else if (silentMs >= patienceMs) this.failing = { since: now - silentMs, last: now, longest: 0 };
 	}
 
-	/** When the caller stops waiting for the endpoint; undefined while that answers, to whomever. */
+	/** When the caller stops waiting for the endpoint; undefined while the endpoint responds to any caller. */
 	patienceEnds(answeredAt: number): number | undefined {
 		if (!this.failing || answeredAt >= this.failing.since) return undefined;
-		// An attempt that hangs as long as that leaves time for another, as a pause does: one record may be to blame.
+		// The longest attempt or pause is added: after a timeout that one record may have caused, there must be time for
+		// another attempt.
 		return this.failing.since + patienceMs + this.failing.longest;
 	}
 
-	/** A failure of long ago says nothing about a call that comes now. */
+	/** A failure of long ago says nothing about a new call. */
 	forgetOldFailure(now: number): void {
 		const idle = this.waiting.first === undefined && [...this.inFlight.values()].every((count) => count === 0);
 		if (idle && this.failing && now - this.failing.last >= patienceMs) this.failing = undefined;
@@ -103,19 +104,19 @@ class Turn {
 }
 
 /**
- * Where the calls to one endpoint wait for room. Callers take turns, one request each, however many calls each of them has
- * waiting; the calls of one caller are served in the order of its work. A caller that has as many requests in
- * flight as it allows keeps its place and is skipped.
+ * The queue of the calls to one endpoint. Callers take turns with one request each, no matter how many calls each of them
+ * has waiting. The calls of one caller are served in the order of its work. A caller with as many requests in flight as
+ * it allows keeps its place and is skipped.
  */
 export class EndpointQueue {
 	readonly pools: readonly PipelinePool[];
-	/** When a request to the endpoint last got a response, for any session. */
+	/** When the endpoint last responded to any session. */
 	answeredAt = -Infinity;
 	private readonly poolOf = new Map<Instance, PipelinePool>();
 	private readonly turns = new WeakMap<Caller, Turn>();
-	/** Callers with calls that wait, in the order of their turns. */
+	/** Callers with waiting calls, in the order of their turns. */
 	private readonly ring = new LinkedList<Turn>();
-	/** How many calls present, waiting or in flight, allow so many requests at a time. */
+	/** Number of present calls by the number of requests that each allows at a time. */
 	private readonly allowances = new Map<number, number>();
 	private most = 0;
 	private stopTimer: (() => void) | undefined;
@@ -129,9 +130,9 @@ export class EndpointQueue {
 	}
 
 	/**
-	 * Waits for the caller's turn and for room, and takes it.
+	 * Waits for the caller's turn and for room, and takes the room.
 	 *
-	 * @throws what the call makes of an endpoint that does not answer; CancelledError when its caller stops
+	 * @throws the error of the call when the endpoint does not respond for too long; CancelledError when its caller stops
 	 */
 	enter(call: QueuedCall): Slot | Promise<Slot> {
 		const { reason } = call.stopping;
@@ -151,7 +152,7 @@ export class EndpointQueue {
 	/**
 	 * Gives the room back.
 	 *
-	 * @param failed the caller's next request is let in a moment later, when the failure has come through to him
+	 * @param failed whether the caller's next request waits until the caller has seen the failure
 	 */
 	leave(call: QueuedCall, { pool, turn }: Slot, failed = false): void {
 		turn.inFlight.set(pool, turn.inFlight.get(pool)! - 1);
@@ -167,7 +168,7 @@ export class EndpointQueue {
 		this.admit();
 	}
 
-	/** Those who cannot wait for the end of a pause that is kept need not wait at all. */
+	/** Calls that cannot wait until the end of a full pause give up at once. */
 	pauseBegan(): void {
 		const waiters: Waiter[] = [];
 		for (let turn = this.ring.first; turn; turn = turn.behind) {
@@ -182,15 +183,15 @@ export class EndpointQueue {
 		return turn;
 	}
 
-	/** Whether a caller no longer waits for the endpoint, which responds to no request. */
 	hasGivenUp(caller: Caller, now: number): boolean {
 		return (this.turnOf(caller).patienceEnds(this.answeredAt) ?? Infinity) <= now;
 	}
 
-	/** Lets in whom there is room for. */
+	/** Admits every call for which there is room. */
 	readonly admit = (): void => {
 		while (this.ring.first) {
-			// One time for both: a pause that ended in between would leave nobody to wake those who wait.
+			// One time for both calls: if a pause ended between two readings of the clock, nothing would wake the waiting
+			// calls.
 			const now = this.clock.now();
 			if (!this.admitOne(now)) return this.admitLater(now);
 		}
@@ -255,8 +256,9 @@ export class EndpointQueue {
 	}
 
 	/**
-	 * A wait behind others that are served has no end but its turn. It counts against the deadline while nobody is answered
-	 * and the caller's own requests do not come to an end either; and against the patience while the endpoint fails.
+	 * A call that waits behind others that are served may wait for as long as it takes. The wait counts against its
+	 * deadline while the endpoint responds to no request and none of the caller's own requests end. It counts against the
+	 * caller's patience while the endpoint fails.
 	 */
 	private givesUpAt({ call, since }: Waiter, turn: Turn): number {
 		const answered = Math.max(since, this.answeredAt);
@@ -296,7 +298,10 @@ export class EndpointQueue {
 		return open;
 	}
 
-	/** The least loaded pool that the caller may use now, of instances not yet tried if there are any; ties at random. */
+	/**
+	 * Returns the least loaded pool that the caller may use now, if possible of an instance that was not tried yet. Ties
+	 * are decided at random.
+	 */
 	private choose(call: QueuedCall, turn: Turn, open: readonly PipelinePool[]): PipelinePool | undefined {
 		if (turn.unheard > 0) return undefined;
 		const { maxConcurrency, tried } = call;
@@ -309,7 +314,7 @@ export class EndpointQueue {
 		return idlest[Math.floor(Math.random() * idlest.length)];
 	}
 
-	/** Nobody leaves a pool that is empty and paused: a timer has to. */
+	/** A timer must wake the queue, because no request will leave a pool that is empty and paused. */
 	private admitLater(now: number): void {
 		this.stopTimer?.();
 		const pauses = this.pools.map(({ resumesAt }) => (resumesAt ?? 0) - now).filter((pause) => pause > 0);

@@ -1,38 +1,38 @@
 import type { Connections } from '../wire/Connections';
 import type { Clock } from './clock';
 
-/** An instance is put out after this many connection errors, time-outs, 502 or 504 in a row. */
+/** An instance is taken out after this many connection errors, timeouts, 502 or 504 in a row. */
 const failuresToPutOut = 3;
 const checkEveryMs = 5_000;
 const firstBreakMs = 5_000;
 const longestBreakMs = 60_000;
 
 /**
- * `in`: takes requests. Ends with the third failure in a row, or when isAlive asks for no more requests.
- * `out`: takes none. Ends when its break is over and isAlive responds, or when a request that it still has succeeds.
- * `draining`: takes none, although it may serve: isAlive asked for that. Ends when isAlive no longer does.
- * `onTrial`: takes one request at a time. Ends with the first outcome: in, or out for longer.
+ * `in`: gets requests. Ends with the third failure in a row, or when isAlive asks for no more requests.
+ * `out`: gets none. Ends when its break is over and isAlive responds, or when one of its remaining requests succeeds.
+ * `draining`: gets none because isAlive asked for that, although it may still serve. Ends when isAlive no longer asks for
+ * it.
+ * `onTrial`: gets one request at a time. Ends with the first outcome: in, or out for longer.
  */
 type Health =
 	| { name: 'in'; failures: number }
 	| { name: 'out' | 'draining'; until: number; breaks: number }
 	| { name: 'onTrial'; breaks: number };
 
-/** What `GET /isAlive/` showed: 5xx asks for no more requests; 401, 403 and 404 say nothing. */
+/** Result of `GET /isAlive/`. 5xx asks for no more requests. 401, 403 and 404 are no evidence. */
 export type Liveness = 'alive' | 'draining' | 'unreachable';
 
-/** One instance of the API node, over all of its endpoints. */
+/** One instance of the API node, for all of its endpoints. */
 export class Instance {
-	/** Requests that were let in and have not left. */
 	inFlight = 0;
 	health: Health = { name: 'in', failures: 0 };
-	/** When a request last succeeded, at whichever endpoint. */
+	/** When a request to any of its endpoints last succeeded. */
 	answeredAt = -Infinity;
 	checking = false;
 
 	constructor(
 		readonly connections: Connections,
-		/** The first check comes while the first responses do, not before them. */
+		/** Initially the current time, so that the first check does not come before the first requests. */
 		public checkedAt: number,
 	) {}
 
@@ -52,8 +52,8 @@ interface Callbacks {
 }
 
 /**
- * The instances of one API node and their health. Client-side dispatch as Dataiku documents it: every instance serves the
- * same services, and the client spreads its requests and leaves out the dead.
+ * The instances of one API node and their health. This is client-side dispatch as Dataiku documents it: every instance
+ * serves the same services, and the client spreads its requests and avoids dead instances.
  */
 export class Instances {
 	readonly all: readonly Instance[];
@@ -66,7 +66,7 @@ export class Instances {
 		this.all = connections.map((each) => new Instance(each, clock.now()));
 	}
 
-	/** The instances that may be given a request now; never none. */
+	/** The instances that may get a request now. Never empty. */
 	available(): readonly Instance[] {
 		if (this.all.length === 1) return this.all;
 		this.checkDue(this.clock.now());
@@ -86,7 +86,7 @@ export class Instances {
 	/**
 	 * A request sent at `startedAt` got no response.
 	 *
-	 * @returns whether the instance was put out for it
+	 * @returns whether the instance was taken out because of it
 	 */
 	failed(instance: Instance, startedAt = this.clock.now()): boolean {
 		const { health } = instance;

@@ -1,4 +1,4 @@
-/** A place in a list, which can be given up wherever it is. */
+/** An entry of a list, which can be removed from any position. */
 export interface Place<Value> {
 	readonly value: Value;
 	before?: Place<Value>;
@@ -6,12 +6,12 @@ export interface Place<Value> {
 	listed: boolean;
 }
 
-/** A queue from whose middle an entry is taken at the same cost however many wait: 100,000 calls may be cancelled at once. */
+/** A queue that removes an entry from the middle in constant time, because 100,000 calls may be cancelled at once. */
 export class LinkedList<Value> {
 	first: Place<Value> | undefined;
 	last: Place<Value> | undefined;
 
-	/** @param behind the place to stand before; without one, the end of the list */
+	/** @param behind the entry to insert before; by default, the end of the list */
 	append(value: Value, behind?: Place<Value>): Place<Value> {
 		const before = behind ? behind.before : this.last;
 		const place: Place<Value> = { value, before, behind, listed: true };

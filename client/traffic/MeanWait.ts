@@ -1,11 +1,11 @@
-/** How long requests waited for a pipeline, and how long they took: means in which old ones fade. */
+/** Mean wait for a pipeline and mean duration of requests. Old responses fade. */
 export class MeanWait {
 	responses = 0;
 	waitMs = 0;
 	private tookMs = 0;
 	private spreadMs = 0;
 
-	/** @param most responses that count */
+	/** @param most number of responses that count */
 	constructor(private readonly most: number) {}
 
 	note(waitMs: number, tookMs: number): void {
@@ -15,7 +15,7 @@ export class MeanWait {
 		this.tookMs += weight * (tookMs - this.tookMs);
 	}
 
-	/** Of the time that requests took. */
+	/** The wait as a share of the duration. */
 	get part(): number {
 		return this.waitMs / this.tookMs;
 	}
@@ -24,7 +24,7 @@ export class MeanWait {
 		return this.tookMs - this.waitMs;
 	}
 
-	/** Whether there are so many responses, and so alike, that a small difference to another mean shows. */
+	/** Whether there are enough responses, and similar enough ones, to show a small difference from another mean. */
 	get isCertain(): boolean {
 		const responses = Math.min(this.responses, this.most);
 		return responses >= 8 && this.spreadMs < 0.02 * Math.sqrt(responses) * this.workMs;

@@ -7,17 +7,17 @@ interface LeavingRequest {
 	startedAt: number;
 	probe: boolean;
 	retryAfter?: number;
-	/** Whether the pause of `retryAfter` is kept whole. */
+	/** Whether the pause of `retryAfter` is kept as a whole, without probes. */
 	keepPause?: boolean;
-	/** Whether it found the endpoint overloaded. */
+	/** Whether the endpoint was overloaded. */
 	reduce: boolean;
-	/** For a pipeline, as far as the API node says. */
+	/** Its wait for a pipeline, if the API node reports it. */
 	waitedMs?: number;
 }
 
 /**
- * One endpoint on one instance, where the API node keeps a pool of pipelines for it: how many requests it takes at a time,
- * and whether it may be asked at all.
+ * One endpoint on one instance, where the API node keeps a pool of pipelines for it. Decides how many requests it gets at
+ * a time, and whether it gets any.
  */
 export class PipelinePool {
 	inFlight = 0;
@@ -26,30 +26,29 @@ export class PipelinePool {
 
 	constructor(readonly instance: Instance) {}
 
-	/** @param most requests in flight that any of the callers present allows */
+	/** @param most requests in flight that any of the present callers allows */
 	hasRoom(most: number, now: number): boolean {
 		if (!this.circuit.admits(now)) return false;
-		// A probe does not wait for requests that hang since before the circuit opened.
+		// A probe does not wait for requests that have been hanging since before the circuit opened.
 		if (!this.circuit.closed) return this.inFlight < most;
 		return this.inFlight < Math.min(this.limit.value, most) && now >= (this.limit.resumesAt ?? now);
 	}
 
-	/** When the pool may be asked again; undefined when that is not a question of time. */
+	/** When the pool may get requests again; undefined when that does not depend on time. */
 	get resumesAt(): number | undefined {
 		return this.circuit.closed ? this.limit.resumesAt : this.circuit.resumesAt;
 	}
 
-	/** Whether it is paused, or lets through single probes only. */
+	/** Whether the pool is paused, or admits only single probes. */
 	get failing(): boolean {
 		return !this.circuit.closed;
 	}
 
-	/** Until when responses asked for a pause. */
 	get askedUntil(): number {
 		return this.circuit.askedUntil;
 	}
 
-	/** Until when nothing is sent at all, as a response asked for it. */
+	/** Until when not even probes are sent, because a response asked for it. */
 	get keptUntil(): number {
 		return this.circuit.keptUntil;
 	}
@@ -64,7 +63,7 @@ export class PipelinePool {
 	/**
 	 * A request that entered at `startedAt` leaves.
 	 *
-	 * @returns milliseconds for which the pool was paused, if it was for this
+	 * @returns milliseconds for which the pool was paused, if this request caused a pause
 	 */
 	leave(sign: Sign, request: LeavingRequest, now: number): number | undefined {
 		const { startedAt, probe, retryAfter, keepPause, reduce, waitedMs } = request;

@@ -4,14 +4,14 @@ const mostTokens = 50;
 const tokensPerSecond = 1;
 
 /**
- * Bounds what retries add to the load of an endpoint that keeps failing to some 20 % of the requests that succeed. What time
- * gives back keeps an old outage from costing a record days later.
+ * Limits retries to an endpoint that keeps failing to some 20% of its successful requests. It refills over time, so that
+ * an old outage does not cost a record its retries days later.
  */
 export class RetryBudget {
 	private tokens = mostTokens;
 	private refilledAt = 0;
 
-	/** Takes what a retry costs; false when too little is left. */
+	/** Takes the cost of a retry from the budget. Returns false if too little is left. */
 	take(failure: ApiNodeError, now: number): boolean {
 		const refill = ((now - this.refilledAt) / 1_000) * tokensPerSecond;
 		this.tokens = Math.min(mostTokens, this.tokens + refill);

@@ -18,83 +18,86 @@ import type { Slot } from './EndpointQueue';
 import { type Instance, Instances, type Liveness } from './Instances';
 
 export interface TransportOptions extends ConnectionOptions, Credential {
-	/** URL of the API node, with a path prefix or not; several instances as a list, or separated by commas. */
+	/** URL of the API node, with or without a path prefix. Several instances are given as a list, or separated by commas. */
 	url: string | readonly string[];
-	/** Receives what the client decides without being asked, such as a retry, for every session. */
+	/** Receives the events of all sessions, such as retries. */
 	onEvent?: (event: ClientEvent) => void;
 }
 
 /**
- * How one call behaves; every value has a default that suits an API node as it comes. A credential given here takes the place
- * of the session's and the client's, as another service needs one of its own.
+ * Settings of one call. The defaults suit an API node with default settings. A credential given here replaces those of
+ * session and client, because another service needs another key.
  */
 export interface CallOptions extends Credential {
-	/** Milliseconds for one attempt. Default: 30,000; it should exceed the API node's 10 s in queue. */
+	/**
+	 * Milliseconds for one attempt. Default: 30,000. It should be longer than the 10 s that a request may spend in the API
+	 * node's queue.
+	 */
 	timeout?: number;
 	/**
-	 * Milliseconds for all attempts, the pauses between them and waiting for an endpoint that does not answer; waiting behind
-	 * calls that are served does not count. Default: four times `timeout`.
+	 * Milliseconds for all attempts, the pauses between them, and the wait for an endpoint that does not respond. Waiting
+	 * behind calls that are served does not count. Default: four times `timeout`.
 	 */
 	deadline?: number;
-	/** The caller's requests in flight per endpoint and instance. Default: 8, an API node's default pool. */
+	/** The caller's requests in flight per endpoint and instance. Default: 8, the size of an API node's default pool. */
 	maxConcurrency?: number;
 	/**
-	 * Attempts of one request; 1 for none but the first. One after a 401 with a new token does not count. Default: 4 while the
-	 * endpoint serves others, and as many as patience and deadline allow while it serves nobody.
+	 * Attempts per request. 1 disables retries. An attempt with a new token after a 401 does not count. Default: 4 while
+	 * the endpoint responds to other requests. While it responds to none, time limits the attempts.
 	 */
 	maxAttempts?: number;
 	/**
-	 * Bytes of a decoded response. Default: 64 MiB; of a prediction, an effect or a lookup 4 MiB and 256 KiB for each record, if
+	 * Bytes of a decoded response. Default: 64 MiB. For predictions, effects and lookups, 4 MiB plus 256 KiB per record if
 	 * that is less.
 	 */
 	maxResponseBytes?: number;
-	/** Ends the call with a CancelledError, wherever it is. */
+	/** Ends the call with a CancelledError, at any stage. */
 	signal?: AbortSignal;
-	/** Another service of the same API node. */
+	/** ID of another service of the same API node. */
 	serviceId?: string;
 	/**
-	 * Further request headers, for functions and custom models that read them. Not those that carry the key (`authorization`,
-	 * `cookie`) nor those that the client and its connection need (`content-type`, `host`, …).
+	 * Additional request headers, for functions and custom models that read them. Credentials (`authorization`, `cookie`)
+	 * and headers that the client sets (`content-type`, `host`, …) are refused.
 	 */
 	headers?: Readonly<Record<string, string>>;
-	/** Called with the head of the response that the call resolves with. */
+	/** Receives status and headers of the response that the call resolves with. */
 	onResponse?: (head: ResponseHead) => void;
 }
 
 export interface ApiRequest extends CallRequest {
 	path: string;
-	/** The endpoint, whose queue and limits the request shares with all others to it. */
+	/** The endpoint whose queue and limits the request uses. */
 	endpoint: EndpointMemory;
 	body: string;
-	/** The call's own. */
+	/** Headers from the call's options. */
 	headers: SecretHeaders;
-	/** Whether a response that is not JSON is one, too: functions choose theirs, and their status. */
+	/** Whether responses that are not JSON and any status are valid, because a function can choose both. */
 	ofFunction?: boolean;
-	/** How many there are, where the response has one result for each: it is limited by that. */
+	/** Number of records, if the response has one result for each. Limits the size of the response. */
 	records?: number;
 }
 
-/** Endpoints remembered although nothing goes to them; ids can come from expressions, so their number has an end. */
+/** Idle endpoints that are remembered. There must be a limit, because IDs can come from expressions. */
 const mostEndpoints = 1_000;
 
-/** Brings one request to the API node and its response back. Every request of the client passes here. */
+/** Sends one request to the API node and returns its response. All requests of the client go through this class. */
 export class Transport {
 	readonly locations: readonly Location[];
 	private readonly instances: Instances;
-	/** By their paths, as long as anybody holds them. */
+	/** Endpoints by path, as long as something refers to them. */
 	private readonly endpoints = new Map<string, WeakRef<EndpointMemory>>();
 	private readonly forgotten = new FinalizationRegistry((path: string) => {
 		if (!this.endpoints.get(path)?.deref()) this.endpoints.delete(path);
 	});
-	/** Those asked for last, the latest at the end: held here. */
+	/** The endpoints used last, the latest at the end. This set keeps them in memory. */
 	private readonly recent = new Set<EndpointMemory>();
-	/** By the client's own credential. */
+	/** The client's own credential. */
 	private readonly access: Access;
 	private readonly onEvent?: (event: ClientEvent) => void;
 	private readonly clock = systemClock;
-	/** Callers with calls under way. */
+	/** Callers with calls in progress. */
 	private readonly callers = new Set<Caller>();
-	/** Set once the client takes no new calls. */
+	/** Set once the client accepts no new calls. */
 	private ended: CancelledError | undefined;
 	private readonly onDrained: Array<() => void> = [];
 
@@ -119,12 +122,12 @@ export class Transport {
 		return this.callers.size > 0;
 	}
 
-	/** Requests that may be in flight in all, if each instance takes so many. */
+	/** The most requests that may be in flight over all instances. */
 	mostInFlight(maxConcurrency = 8): number {
 		return maxConcurrency * this.instances.all.length;
 	}
 
-	/** @throws ApiNodeError telling what happened to the last attempt */
+	/** @throws ApiNodeError describing the last attempt */
 	async send(request: ApiRequest, options: CallOptions, caller: Caller): Promise<ApiResponse> {
 		const limits = limitsOf(options, request.records);
 		const { tokens, authorization } = accessOf(options) ?? accessOf(caller.credential) ?? this.access;
@@ -166,7 +169,7 @@ export class Transport {
 				if (token !== undefined && !renewed && failure instanceof StatusError && failure.status === 401) {
 					renewed = true;
 					const next = await call.waitForToken(tokens!.renew(token));
-					// A function may have chosen the 401 after acting: then the new token is for the next call.
+					// A function may have chosen the 401 after acting, so it is not called again. The next call uses the new token.
 					if (request.rule.repeatable && next !== token) {
 						call.renewed();
 						continue;
@@ -180,7 +183,7 @@ export class Transport {
 		}
 	}
 
-	/** A GET to the first instance that responds to it. */
+	/** Sends a GET to one instance after the other until one responds. */
 	async get(
 		request: Pick<ExchangedRequest, 'path' | 'headers' | 'acceptAny'>,
 		options: CallOptions,
@@ -217,7 +220,7 @@ export class Transport {
 		return this.clock.now();
 	}
 
-	/** What is remembered of an endpoint: the same for all who hold it at a time. @param path of the endpoint */
+	/** Returns the memory of an endpoint, which all of its users share. @param path of the endpoint */
 	endpoint(path: string): EndpointMemory {
 		let memory = this.endpoints.get(path)?.deref();
 		if (!memory) {
@@ -231,14 +234,14 @@ export class Transport {
 		return memory;
 	}
 
-	/** Final for new callers; waits for those present. */
+	/** Refuses new callers, and waits until the present ones have finished. */
 	async close(): Promise<void> {
 		this.ended ??= new CancelledError('The client was closed');
 		if (this.callers.size > 0) await new Promise<void>((resolve) => this.onDrained.push(resolve));
 		await this.destroy();
 	}
 
-	/** Final for all calls at once, those that wait included. */
+	/** Ends all calls at once, also those that wait. */
 	async destroy(): Promise<void> {
 		const reason = new CancelledError('The client was destroyed');
 		this.ended ??= reason;
@@ -246,7 +249,7 @@ export class Transport {
 		await Promise.all(this.instances.all.map(async ({ connections }) => await connections.destroy()));
 	}
 
-	/** Work for a caller begins. Until it ends, the caller gets the events of instances. */
+	/** Begins work for a caller. Until its end, the caller receives events about instances. */
 	begin(caller: Caller, signal: AbortSignal | undefined): CallScope {
 		if (this.ended && !this.callers.has(caller)) throw this.ended;
 		const scope = caller.begin(this.callers, signal);
@@ -257,7 +260,10 @@ export class Transport {
 		return { ...scope, end };
 	}
 
-	/** Takes room for an attempt, with a token that has not expired in the queue. One that has to be waited for holds no room. */
+	/**
+	 * Takes a slot for an attempt, with a token that has not expired in the queue. While it waits for a token, it holds no
+	 * slot.
+	 */
 	private async enter(call: Call, endpoint: EndpointMemory): Promise<{ slot: Slot; token?: string }> {
 		const { tokens } = call;
 		if (!tokens) return { slot: await endpoint.queue.enter(call) };
@@ -269,26 +275,26 @@ export class Transport {
 			const slot = await endpoint.queue.enter(call);
 			const token = await this.atHand(tokens);
 			if (token !== undefined) return { slot, token };
-			// A source that always takes a while is asked no more often than this.
+			// Limits how often a token source that always takes time is called.
 			if (!prompt && looks > 1) return { slot, token: given };
 			endpoint.release(call, slot);
 			call.waitedInVain(slot);
 		}
 	}
 
-	/** The token, unless it has to be waited for. */
+	/** The token if it is available without waiting. */
 	private async atHand(tokens: TokenSource): Promise<string | undefined> {
 		const token = tokens.get();
 		if (typeof token === 'string') return token;
 		const soon = new Promise<undefined>((resolve) => this.clock.soon(() => resolve(undefined)));
-		// The next call gets the reason why there is none.
+		// The next call reports why there is no token.
 		return await Promise.race([token.catch(() => undefined), soon]);
 	}
 
 	/**
-	 * Never throws: an outcome is reported whatever it is.
+	 * Never throws, because every outcome must be reported.
 	 *
-	 * @param access a token, or headers
+	 * @param access a token or headers
 	 */
 	private async attempt(
 		{ connections }: Instance,
@@ -323,25 +329,25 @@ export class Transport {
 	}
 }
 
-/** How a call shows who it is: by tokens, of which each attempt takes one, or by the same headers every time. */
+/** How a call authenticates: with tokens, which each attempt asks for, or with fixed headers. */
 interface Access {
 	tokens?: TokenSource;
 	authorization: SecretHeaders;
 }
 
-/** @throws InvalidCallError for a token that cannot be sent */
+/** @throws InvalidCallError for a token that cannot be sent in a header */
 function accessOf({ tokens, apiKey, bearerToken }: Credential): Access | undefined {
 	if (tokens) return { tokens: withErrors(tokens), authorization: noAuthorization };
 	if (apiKey) return { authorization: keyAuthorization(apiKey) };
 	return bearerToken ? { authorization: tokenAuthorization(bearerToken) } : undefined;
 }
 
-/** @throws InvalidCallError for a token that cannot be sent */
+/** @throws InvalidCallError for a token that cannot be sent in a header */
 export function checkCredential(credential: Credential): void {
 	accessOf(credential);
 }
 
-/** A token source whose errors are the client's. */
+/** Turns the errors of a token source into errors of the client. */
 function withErrors(tokens: TokenSource): TokenSource {
 	const failed = (cause: unknown): never => {
 		if (cause instanceof ApiNodeError) throw cause;
@@ -372,8 +378,8 @@ function withErrors(tokens: TokenSource): TokenSource {
 type AttemptLimits = Pick<AttemptContext, 'timeout' | 'maxResponseBytes' | 'attempts'>;
 
 /**
- * How long a request waited for a pipeline: API nodes say so in microseconds, in no public document. 0 where they do not, as
- * where a function builds its own response.
+ * How long a request waited for a pipeline, which API nodes report in microseconds (undocumented). 0 if the response does
+ * not tell, for example because a function built its own response.
  */
 function waitedMs(response: unknown, ofFunction: boolean): number {
 	const enveloped = isObject(response) && (!ofFunction || 'response' in response);
@@ -391,7 +397,7 @@ async function checkAlive(connections: Connections): Promise<Liveness> {
 	}
 }
 
-/** @throws InvalidCallError for a value with which no call could succeed */
+/** @throws InvalidCallError for a value with which no call can succeed */
 export function limitsOf(options: CallOptions, records = Infinity) {
 	const ofRecords = Math.min(64 * 2 ** 20, 4 * 2 ** 20 + records * 256 * 1024);
 	const { timeout = 30_000, maxConcurrency = 8, maxResponseBytes = ofRecords } = options;

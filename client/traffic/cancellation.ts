@@ -4,7 +4,7 @@ import type { Clock } from './clock';
 
 /** Ends work once and permanently, and notifies its listeners. */
 export class Cancellation {
-	/** Why the work ended; undefined while it goes on. */
+	/** Why the work ended; undefined while it continues. */
 	reason: CancelledError | undefined;
 	private readonly callbacks = new Set<(reason: CancelledError) => void>();
 
@@ -15,7 +15,10 @@ export class Cancellation {
 		this.callbacks.clear();
 	}
 
-	/** Calls back when the work is cancelled; the returned function takes that back. Not called when it was already. */
+	/**
+	 * Registers a callback for the cancellation; the returned function removes it. If the work was already cancelled, the
+	 * callback is not called.
+	 */
 	readonly onCancel = (callback: (reason: CancelledError) => void): (() => void) => {
 		this.callbacks.add(callback);
 		return () => this.callbacks.delete(callback);
@@ -37,9 +40,9 @@ export class Cancellation {
 	}
 
 	/**
-	 * Waits for what cannot be stopped itself.
+	 * Waits for something that cannot be stopped itself.
 	 *
-	 * @throws CancelledError as soon as the work is cancelled; what `late` makes after so many milliseconds
+	 * @throws CancelledError as soon as the work is cancelled; the error of `late` after `ms` milliseconds
 	 */
 	async wait<Value>(promise: Promise<Value>, ms: number, clock: Clock, late: () => Error): Promise<Value> {
 		let forget = () => {};
@@ -59,8 +62,8 @@ export class Cancellation {
 const callbacksOf = new WeakMap<AbortSignal, Set<() => void>>();
 
 /**
- * Calls back when the signal aborts; the returned function takes that back. However many calls share a signal, it gets one
- * listener: Node warns at the eleventh, and AbortSignal.any() retains memory per call
+ * Registers a callback for the abort of a signal; the returned function removes it. All calls share one listener per
+ * signal, because Node.js warns at the eleventh, and AbortSignal.any() leaks memory per call
  * (https://github.com/nodejs/node/issues/54614).
  */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {

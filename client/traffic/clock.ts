@@ -1,12 +1,12 @@
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 
-/** Time as the traffic code sees it; a simulation brings its own clock. */
+/** Time as the traffic code sees it. Simulations use their own clock. */
 export interface Clock {
-	/** Milliseconds on a clock that is never set back: the wall clock jumps, and durations must not. */
+	/** Milliseconds of a monotonic clock. The wall clock may jump. */
 	now(): number;
-	/** Calls back after some milliseconds; the returned function takes that back. */
+	/** Calls back after `ms` milliseconds; the returned function cancels that. */
 	after(ms: number, callback: () => void): () => void;
-	/** Calls back when all that follows from what is going on now has happened. */
+	/** Calls back after the current work and everything that it triggers directly. */
 	soon(callback: () => void): void;
 }
 

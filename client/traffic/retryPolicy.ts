@@ -1,39 +1,38 @@
 import { type ApiNodeError, ConnectionError, ResponseError, StatusError, TimeoutError } from '../errors';
 
-/** Attempts of a call whose endpoint serves others meanwhile. */
+/** Attempts of a call while its endpoint responds to other requests. */
 export const maxAttempts = 4;
 
-/** How long a session waits for an endpoint that does not answer anybody, from its first failure there. */
+/** How long a session waits for an endpoint that responds to no request, from its first failure there. */
 export const patienceMs = 30_000;
 
-/** An attempt with less time than this says nothing about the API node, whose own queue holds a request for up to 10 s. */
+/** The API node may queue a request for up to 10 s, so a shorter timeout than this says nothing about it. */
 export const tellingTimeoutMs = 5_000;
 
-/** What a call may do without being asked, such as a retry. */
+/** What a call may do automatically. */
 export interface RetryRule {
-	/** Whether the API node may get the request twice. */
+	/** Whether the API node may receive the request twice. */
 	repeatable: boolean;
-	/** Attempts while its endpoint serves others. Default: {@link maxAttempts}. */
+	/** Attempts while its endpoint responds to other requests. Default: {@link maxAttempts}. */
 	attempts?: number;
-	/** Whether it is sent again after a time-out, once. Default: true. */
+	/** Whether the request is repeated once after a timeout. Default: true. */
 	repeatsTimeout?: boolean;
-	/** Whether it is sent again after a 500, once. Default: true. */
+	/** Whether the request is repeated once after a 500. Default: true. */
 	repeatsServerError?: boolean;
-	/** Whether a connection that breaks, a time-out, a 502 and a 504 may be due to the very request. Default: false. */
+	/** Whether the request itself may cause a broken connection, a timeout, a 502 or a 504. Default: false. */
 	mayBeToBlame?: boolean;
 }
 
-/** What one call has been through when its next attempt is considered. */
 export interface CallHistory {
 	timeouts: number;
-	/** Times that the API node responded 500. */
+	/** Number of responses with status 500. */
 	serverErrors: number;
 }
 
 /**
- * Whether a failure is of a kind after which the same request may be made again.
+ * Whether a request may be sent again after such a failure.
  *
- * @param repeatable the operation has no side effect, or its user said that it may run twice
+ * @param repeatable the operation has no side effects, or its user allowed to run it twice
  */
 export function isRetryable(failure: ApiNodeError, repeatable: boolean, history: CallHistory): boolean {
 	if (failure instanceof ConnectionError) return !failure.permanent && (repeatable || !failure.sent);
@@ -45,26 +44,26 @@ export function isRetryable(failure: ApiNodeError, repeatable: boolean, history:
 	return [408, 429, 502, 503, 504].includes(failure.status);
 }
 
-/** Milliseconds before the attempt after `attempts`: full jitter, so that clients do not return in step. */
+/** Milliseconds before the next attempt. Full jitter keeps clients from retrying in step. */
 export function backoff(attempts: number, random = Math.random()): number {
 	return random * Math.min(5_000, 250 * 2 ** (attempts - 1));
 }
 
-/** What the end of an attempt says about the endpoint and the instance. */
+/** What the end of an attempt says about endpoint and instance. */
 export type Sign =
-	/** A response that shows both at work, whatever it says of the request. */
+	/** Both work: a response arrived, whatever it says about the request. */
 	| 'answered'
-	/** Alive, but with too much to do: 408, 429, 503. */
+	/** The endpoint is alive but overloaded: 408, 429, 503. */
 	| 'busy'
-	/** Out of service: no connection, a broken one, 502, 504, silence for some seconds. */
+	/** Out of service: no connection, a broken connection, 502, 504, or a timeout of some seconds. */
 	| 'down'
-	/** Nothing: cancelled, a time-out too short to tell, a certificate, a function's own choice of status. */
+	/** No evidence: a cancellation, a very short timeout, a certificate error, or a status that a function chose. */
 	| 'none';
 
 /**
  * @param failure undefined for a success
- * @param timeout milliseconds that the attempt had
- * @param ofFunction a status may be the function's own
+ * @param timeout milliseconds that the attempt was allowed
+ * @param ofFunction whether a function may have chosen the status
  */
 export function signOf(failure: ApiNodeError | undefined, timeout: number, ofFunction: boolean): Sign {
 	if (!failure || failure instanceof ResponseError) return 'answered';
@@ -78,7 +77,7 @@ export function signOf(failure: ApiNodeError | undefined, timeout: number, ofFun
 	return busy ? 'busy' : 'down';
 }
 
-/** A failure that the very request may have caused, by making the worker die or hang. */
+/** Whether the request itself may have caused the failure, by crashing or blocking a worker. */
 export function mayBeCausedByRequest(failure: ApiNodeError): boolean {
 	if (failure instanceof ConnectionError) return failure.sent && !failure.permanent;
 	if (failure instanceof TimeoutError) return failure.sent;

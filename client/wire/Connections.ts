@@ -16,41 +16,42 @@ import { type TlsOptions, tlsSocketOptions } from './tls';
 import { loadBuildConnector, loadPool, loadProxyAgent } from './undici';
 
 export interface ConnectionOptions {
-	/** Milliseconds to open a connection, TLS and proxy included. Default: 5,000. */
+	/** Milliseconds to open a connection, including TLS and proxy. Default: 5,000. */
 	connectTimeout?: number;
 	tls?: TlsOptions;
-	/** Replaces Node's name look-up, to filter addresses. */
+	/** Replaces Node.js's name lookup, for example to filter addresses. */
 	lookup?: LookupFunction;
 }
 
-/** Idle connections are kept this long: a webhook's next call finds one; most servers keep them longer. */
+/** How long idle connections are kept, so that a webhook's next call finds one. Most servers keep them longer. */
 const keepAliveMs = 30_000;
 
 const poolOptions = {
 	maxHeaderSize: maxHeaderBytes,
-	// No limit on connections: the limit on requests lies above, and one that waits inside a pool cannot be aborted.
+	// No limit on connections: requests are limited elsewhere, and undici cannot abort a request that waits inside its
+	// pool.
 	keepAliveTimeout: keepAliveMs,
 	keepAliveMaxTimeout: keepAliveMs,
-	// The exchange has its own clock; undici's would only add timers.
+	// The exchange has its own timer, so those of undici would only cost time.
 	headersTimeout: 0,
 	bodyTimeout: 0,
 };
 
-/** Idle connections of all clients in this process. Beyond them, those idle longest are closed. */
+/** Idle connections of all clients in this process. Beyond this number, the longest idle are closed. */
 const mostIdle = 256;
-/** Whose connections are all idle, the longest first. */
+/** Instances without requests, the longest idle first. */
 const idle = new Map<Connections, { count: number; since: number }>();
 let idleCount = 0;
 
-/** Tells the logs of servers and proxies who calls. The version is that of package.json, which is not compiled in. */
+/** Identifies this client in the logs of servers and proxies. The version is that of package.json, which is not compiled in. */
 const userAgent = 'n8n-nodes-dataiku/0.1.0';
 
 const proxyVariables = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'];
 
-/** A shorter user name occurs in any text by chance. */
+/** A shorter user name may occur in any text by chance. */
 const shortestName = 8;
 
-/** The user info of a proxy's URL as it stands there, as it is meant, and as it is sent: who is behind the proxy may echo it. */
+/** The credentials of a proxy URL, in all forms that a server may echo: encoded, decoded, and as sent. */
 function userInfo(proxy: string): string[] {
 	const { username, password } = URL.canParse(proxy) ? new URL(proxy) : { username: '', password: '' };
 	const written = [password, `${username}:${password}`, ...(username.length < shortestName ? [] : [username])];
@@ -61,17 +62,16 @@ function userInfo(proxy: string): string[] {
 /** The connections to one instance of the API node, directly or through a proxy. */
 export class Connections {
 	readonly host: string;
-	/** A proxy is set in the environment. NO_PROXY may still exempt this host. */
+	/** Whether the environment configures a proxy. NO_PROXY may still exempt this host. */
 	readonly proxied = proxyVariables.some((name) => env[name]);
-	/** Secrets of the proxies in the environment. */
 	readonly secrets: readonly string[] = proxyVariables.flatMap((name) => userInfo(env[name] ?? ''));
-	/** Whether the instance ever responded, with whatever status. */
+	/** Whether the instance ever responded, with any status. */
 	responded = false;
 	private readonly socketOptions: buildConnector.BuildOptions;
 	private dispatcher: Dispatcher | undefined;
 	private readonly connecting = new Set<Socket>();
 	private exchanges = 0;
-	/** The most exchanges at a time within the last {@link keepAliveMs} or so: as many connections are open. */
+	/** The most simultaneous exchanges within about {@link keepAliveMs}, which is the number of open connections. */
 	private sockets = 0;
 	private countedAt = -Infinity;
 	private destroyed = false;
@@ -103,7 +103,7 @@ export class Connections {
 		let failed = true;
 		try {
 			const { origin, prefix } = this.location;
-			// A copy of the headers: undici writes the host into those of a request through a proxy.
+			// A copy, because undici adds the host to the headers of a request through a proxy.
 			const headers = { ...request.headers };
 			if (!Object.keys(headers).some((name) => name.toLowerCase() === 'user-agent')) headers['user-agent'] = userAgent;
 			const wireRequest = { ...request, origin, path: prefix + request.path, headers };
@@ -121,12 +121,12 @@ export class Connections {
 		}
 	}
 
-	/** Closes every connection, those in use too. */
+	/** Closes all connections, also those in use. */
 	async destroy(): Promise<void> {
 		this.destroyed = true;
 		this.leaveIdle();
 		for (const socket of this.connecting) socket.destroy();
-		// Opened if need be: what comes later must fail.
+		// Opens a dispatcher if necessary, so that later requests fail.
 		await (this.dispatcher ??= this.open()).destroy();
 	}
 
@@ -135,7 +135,7 @@ export class Connections {
 		idle.set(this, { count: this.sockets, since });
 		idleCount += this.sockets;
 		for (const [connections, each] of idle) {
-			// The others have already closed.
+			// The entries behind this one went idle later, so they are kept.
 			if (idleCount <= mostIdle && since - each.since < keepAliveMs) return;
 			connections.close();
 		}
@@ -147,9 +147,9 @@ export class Connections {
 	}
 
 	/**
-	 * Nothing is under way. Yet for a request that was given up, undici goes on connecting, directly or through a proxy, and
-	 * connects once more when the request was on a connection already (https://github.com/nodejs/undici/issues/386). While
-	 * other requests are under way, that connection is theirs.
+	 * Closes idle connections. undici keeps connecting for requests that were given up, and reconnects if such a request
+	 * was already on a connection (https://github.com/nodejs/undici/issues/386). While other requests are in progress, they
+	 * use that connection.
 	 */
 	private close(): void {
 		this.leaveIdle();
@@ -180,7 +180,7 @@ export class Connections {
 					callback(...result);
 				});
 				this.connecting.add(socket);
-				// One that is given up while it connects never calls back: 26 KiB of heap each.
+				// A socket that is destroyed while it connects never calls back, and would leak 26 KiB.
 				socket.once('close', () => this.connecting.delete(socket));
 			},
 		});
@@ -192,13 +192,13 @@ export class Connections {
 			connect: this.socketOptions,
 			requestTls: this.socketOptions,
 			proxyTls: { timeout: this.options.connectTimeout },
-			// As curl does: CONNECT for https alone, plain forwarding for http.
+			// Like curl: CONNECT only for https, plain forwarding for http.
 			proxyTunnel: false,
 		});
 	}
 }
 
-/** Tells a look-up that refuses an address from one that finds none. */
+/** Marks errors of the caller's lookup, to tell a refused address from one that was not found. */
 function refusing(lookup: LookupFunction): LookupFunction {
 	return (hostname, options, callback) =>
 		lookup(hostname, options, (error, ...result) =>
@@ -206,7 +206,7 @@ function refusing(lookup: LookupFunction): LookupFunction {
 		);
 }
 
-/** Without what was thrown: that repeats the URL, password included. */
+/** The original error is not the cause, because its message contains the URL with its password. */
 function unusableProxy(): InvalidCallError {
 	return new InvalidCallError(
 		'A proxy in the environment of this process (HTTP_PROXY, HTTPS_PROXY) cannot be used: it must look like http://host:port',

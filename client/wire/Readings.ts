@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
 
-/** Of bodies of responses, in a process: four of the largest that are allowed by default. */
+/** Bytes of response bodies in the process: four responses of the largest size allowed by default. */
 const mostBytes = 256 * 2 ** 20;
 
 type Flow = Pick<Dispatcher.DispatchController, 'pause' | 'resume'>;
@@ -14,17 +14,17 @@ export class Reading {
 
 	constructor(private readonly readings: Readings) {}
 
-	/** It waits for others to be parsed: the server is not to blame. */
+	/** Whether it waits until other responses are parsed, which the server is not to blame for. */
 	get waits(): boolean {
 		return this.paused !== undefined;
 	}
 
-	/** Milliseconds in which it waited. The server is not to blame for them. */
+	/** Milliseconds for which it waited, which the server is not to blame for. */
 	get waitedMs(): number {
 		return this.pausedMs + (this.paused ? performance.now() - this.pausedAt : 0);
 	}
 
-	/** @param flow where the bytes come from, unless they are here already */
+	/** @param flow the source of the bytes, if more may come */
 	took(bytes: number, flow?: Flow): void {
 		this.bytes += bytes;
 		const hasRoom = this.readings.hold(this, bytes) || this.bytes <= this.readings.always;
@@ -36,7 +36,7 @@ export class Reading {
 	resume(): void {
 		const flow = this.paused;
 		this.pausedMs = this.waitedMs;
-		// It may bring bytes at once, for which there is no room.
+		// Resuming may deliver bytes at once, before there is room for them.
 		this.paused = undefined;
 		flow?.resume();
 	}
@@ -47,12 +47,12 @@ export class Reading {
 	}
 }
 
-/** The responses that are being read: where they are too large together, all but the oldest wait. */
+/** The responses that are being read. When they are too large together, all but the oldest wait. */
 export class Readings {
 	private held = 0;
 	private readonly open = new Set<Reading>();
 
-	/** @param always bytes of each response that always have room, so that a small one waits for no other: 64 KiB by default */
+	/** @param always bytes of each response that always have room, so that small responses never wait. Default: 64 KiB */
 	constructor(
 		private readonly most = mostBytes,
 		readonly always = most / 4096,
@@ -75,5 +75,5 @@ export class Readings {
 	}
 }
 
-/** Of this process, whatever the client. */
+/** Shared by all clients of the process. */
 export const readings = new Readings();

@@ -4,13 +4,13 @@ import type { SecretHeaders } from './secretHeaders';
 
 const commonHeaders = {
 	'content-type': 'application/json',
-	// The cap on a response's size counts decoded bytes; compression would only hide them.
+	// The size limit counts decoded bytes, so compression would only hide the size.
 	'accept-encoding': 'identity',
 };
 
 export const noAuthorization: SecretHeaders = { headers: commonHeaders, secrets: [] };
 
-/** HTTP Basic with the key as the user name and an empty password, as Dataiku documents it. */
+/** HTTP Basic with the key as user name and an empty password, as Dataiku documents it. */
 export function keyAuthorization(given: string): SecretHeaders {
 	const apiKey = pastedSecret(given);
 	return authorization('Basic', Buffer.from(`${apiKey}:`).toString('base64'), apiKey);

@@ -5,7 +5,7 @@ const ofCredential = 'authentication is set in the credential';
 const ofClient = 'the client sets this header';
 const ofConnection = 'it applies to the connection, not to the endpoint';
 
-/** Headers that a call may not set, in lower case, and why. */
+/** Headers that a call may not set, in lower case, with the reason. */
 const refused = new Map([
 	['authorization', ofCredential],
 	['proxy-authorization', ofCredential],
@@ -26,19 +26,19 @@ const refused = new Map([
 	['expect', ofConnection],
 ]);
 
-/** A shorter value is likely to be none, and to occur in any text by chance. */
+/** A shorter value is probably not a secret, and may occur in any text by chance. */
 const shortestSecret = 8;
 
 const none: SecretHeaders = { headers: {}, secrets: [] };
 
 /**
- * The headers of one call, copied: no later change of the caller's gets past the check.
+ * Checks and copies the headers of one call. The copy keeps later changes by the caller from bypassing the checks.
  *
- * @throws InvalidCallError naming the header that cannot be sent; no message holds a value
+ * @throws InvalidCallError naming the invalid header; messages never contain values
  */
 export function callHeaders(given: Readonly<Record<string, string>> | undefined): SecretHeaders {
 	if (given === undefined) return none;
-	// A list, a Map and fetch's Headers would be taken for something without headers.
+	// Lists, Maps and fetch's Headers would look like an object without headers.
 	if (typeof given !== 'object' || given === null || Symbol.iterator in given) {
 		throw new InvalidCallError("'headers' must be an object of names and strings");
 	}
@@ -63,7 +63,7 @@ function reasonAgainst(name: string, value: unknown, others: ReadonlySet<string>
 	return undefined;
 }
 
-/** The value, and what follows a scheme such as `Token`: a server may echo either. */
+/** The value, and the part behind a scheme such as `Token`. A server may echo either. */
 function secretsIn(value: string): string[] {
 	const text = value.trim();
 	const credentials = /^\S+ +(\S+)$/.exec(text)?.[1] ?? '';

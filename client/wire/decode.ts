@@ -5,7 +5,7 @@ import * as zlib from 'node:zlib';
 import { ExchangeTooLarge, type WireResponse } from './exchange';
 import { joined, ownTurn, sliceBytes } from './slices';
 
-/** A header's value, the first where it comes twice; empty without one. */
+/** The first value of a header; an empty string if it is missing. */
 export function firstOf(headers: IncomingHttpHeaders, name: string): string {
 	const value = headers[name];
 	return (Array.isArray(value) ? value[0] : value) ?? '';
@@ -16,7 +16,7 @@ const options = { chunkSize: sliceBytes };
 const decoders: Record<string, (data: Buffer) => Transform> = {
 	gzip: () => zlib.createGunzip(options),
 	'x-gzip': () => zlib.createGunzip(options),
-	// Some servers leave out the two bytes that RFC 9110 wants in front: they say method 8 and are a multiple of 31.
+	// Some servers omit the two bytes that RFC 9110 requires in front: method 8, and a multiple of 31.
 	deflate: (data) =>
 		(data[0]! & 15) === 8 && data.readUInt16BE(0) % 31 === 0
 			? zlib.createInflate(options)
@@ -29,11 +29,11 @@ if (createZstdDecompress) decoders.zstd = () => createZstdDecompress(options);
 
 const gzipMagic = Buffer.from([0x1f, 0x8b]);
 
-/** A body that cannot be decoded, told in words that go on after "The response of <host>". */
+/** A body that cannot be decoded. The message continues the sentence "The response of <host>". */
 export class DecodeError extends Error {
 	constructor(
 		message: string,
-		/** It may be whole the next time. */
+		/** The body is incomplete, so another attempt may succeed. */
 		readonly cutOff = false,
 	) {
 		super(message);
@@ -41,13 +41,13 @@ export class DecodeError extends Error {
 }
 
 /**
- * The body without the compression that was not asked for, since some servers and proxies compress all the same. A body that is
- * text is taken as it is, whatever `content-encoding` says, and JSON that is gzip is unpacked without any such header.
+ * Decodes a body that a server or a proxy compressed although the client did not ask for it. A body that is already text
+ * stays unchanged, whatever `content-encoding` says. JSON in gzip is decoded even without that header.
  *
  * @throws DecodeError, ExchangeTooLarge
  */
 export async function decodedBody({ headers, body }: WireResponse, isJson: boolean, most: number): Promise<Buffer> {
-	// A header that comes twice is a list.
+	// A repeated header is a list.
 	const named = headers['content-encoding']?.toString().toLowerCase().split(',') ?? [];
 	let encodings = named.map((each) => each.trim()).filter((each) => each !== '' && each !== 'identity');
 	if (encodings.length === 0 && isJson && body.subarray(0, 2).equals(gzipMagic)) encodings = ['gzip'];
@@ -76,7 +76,7 @@ async function decompressed(decoder: Transform, data: Buffer, most: number): Pro
 	return await joined(chunks, bytes);
 }
 
-/** Whether it begins as text does and no compressed data do: UTF-8 without control characters. */
+/** Whether the data begin like text: valid UTF-8 without control characters. Compressed data never do. */
 function isText(data: Buffer): boolean {
 	try {
 		const beginning = new TextDecoder('utf-8', { fatal: true }).decode(data.subarray(0, 512), { stream: true });
@@ -100,22 +100,25 @@ function failureOf(error: NodeJS.ErrnoException, encoding: string): Error {
 
 const charsetIn = /;\s*charset\s*=\s*["']?([^"';,\s]{1,40})/i;
 
-/** Windows-1252 from 0x80 to 0x9f, which Node.js reads as control characters (https://github.com/nodejs/node/issues/56542). */
+/**
+ * Windows-1252 from 0x80 to 0x9f. Node.js decodes these bytes as control characters
+ * (https://github.com/nodejs/node/issues/56542).
+ */
 const windows1252 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
 
-/** The name of a body's character set: a byte order mark goes before what `content-type` says, which goes before UTF-8. */
+/** Name of a body's charset. A byte order mark takes precedence over `content-type`. The default is UTF-8. */
 export function charsetOf({ body, headers }: Pick<WireResponse, 'body' | 'headers'>): string {
 	const [first, second] = body;
 	if (first === 0xfe && second === 0xff) return 'utf-16be';
 	if (first === 0xff && second === 0xfe) return 'utf-16le';
 	if (first === 0xef && second === 0xbb) return 'utf-8';
-	// JSON begins with an ASCII character, whose other half is zero.
+	// JSON begins with an ASCII character, so in UTF-16 one of its two bytes is zero.
 	if (first === 0 && second !== undefined) return 'utf-16be';
 	if (second === 0) return 'utf-16le';
 	return charsetIn.exec(firstOf(headers, 'content-type'))?.[1]?.toLowerCase() ?? 'utf-8';
 }
 
-/** Text without its byte order mark. @throws RangeError for a character set that does not exist */
+/** Returns the text without its byte order mark. @throws RangeError when the charset does not exist */
 export function decodedText(body: Buffer, charset: string): string {
 	if (charset === 'utf-8') {
 		const text = body.toString('utf8');
@@ -124,7 +127,7 @@ export function decodedText(body: Buffer, charset: string): string {
 	return decoderOf(charset)(body);
 }
 
-/** @returns decodes a text, or its parts one after the other */
+/** @returns a function that decodes a text as a whole, or part by part */
 function decoderOf(charset: string): (part: Buffer, stream?: boolean) => string {
 	const decoder = new TextDecoder(charset);
 	if (decoder.encoding !== 'windows-1252') return (part, stream) => decoder.decode(part, { stream });
@@ -132,7 +135,6 @@ function decoderOf(charset: string): (part: Buffer, stream?: boolean) => string 
 		part.toString('latin1').replace(/[\x80-\x9f]/g, (character) => windows1252[character.charCodeAt(0) - 0x80]!);
 }
 
-/** A body in UTF-8, which it may be already. */
 export async function inUtf8(response: Pick<WireResponse, 'body' | 'headers'>): Promise<Buffer> {
 	const { body } = response;
 	let decode: ReturnType<typeof decoderOf>;
@@ -154,7 +156,7 @@ export async function inUtf8(response: Pick<WireResponse, 'body' | 'headers'>): 
 	return await joined(parts, bytes);
 }
 
-/** A body as text; in UTF-8, as JSON is, where its character set does not exist. */
+/** Decodes a body. If its charset does not exist, decodes it as UTF-8, which JSON requires. */
 export function bodyText(response: Pick<WireResponse, 'body' | 'headers'>): string {
 	try {
 		return decodedText(response.body, charsetOf(response));

@@ -1,6 +1,9 @@
 import { isObject } from '../json';
 
-/** Where APIs and gateways put the sentence of an error, the API node first; a list or an object may hold it in turn. */
+/**
+ * Keys under which APIs and gateways put the sentence of an error, the API node's first. The value may be a list or an
+ * object.
+ */
 const places = [
 	...['detailedMessage', 'message', 'Message', 'errorMessage', 'error_description'],
 	...['detail', 'faultstring', 'msg', 'fault', 'errors', 'error', 'title'],
@@ -8,7 +11,7 @@ const places = [
 const deepest = 4;
 const mostListed = 3;
 
-/** An error's own sentence: of the API node, FastAPI (`detail`), RFC 9457, Apigee, AWS, OAuth2 and their like. */
+/** The sentence of an error in the formats of the API node, FastAPI (`detail`), RFC 9457, Apigee, AWS and OAuth2. */
 export function errorSentence(value: unknown, depth = 0): string | undefined {
 	if (typeof value === 'string') return value.trim() || undefined;
 	if (depth > deepest) return undefined;
@@ -21,25 +24,25 @@ export function errorSentence(value: unknown, depth = 0): string | undefined {
 		const sentence = Object.hasOwn(value, place) && errorSentence(value[place], depth + 1);
 		if (sentence) return located(sentence, value.loc);
 	}
-	// Of a field or several: `{ "amount": ["is missing"] }`.
+	// Errors by field: `{ "amount": ["is missing"] }`.
 	const entries = depth > 0 ? Object.entries(value).slice(0, mostListed) : [];
 	const lists = entries.filter(([, list]) => Array.isArray(list));
 	return lists.map(([field, list]) => `${field}: ${errorSentence(list, depth + 1)}`).join('; ') || undefined;
 }
 
-/** FastAPI says in which field of the body it was. */
+/** Adds the field of the body that FastAPI names. */
 function located(sentence: string, loc: unknown): string {
 	const place = Array.isArray(loc) ? loc.filter((key) => key !== 'body').join('.') : '';
 	return place ? `${place}: ${sentence}` : sentence;
 }
 
-/** Keys of what the API node responds, and of an OpenAPI document. */
+/** Keys of an API node's response or of an OpenAPI document. */
 const payload = ['result', 'results', 'columns', 'rows', 'updatedRows', 'swagger', 'openapi'];
 const ofErrors = ['errorType', 'error', 'errors', 'fault', 'detail', 'error_description', 'errorMessage'];
 
 const holdsAny = (value: unknown) => (Array.isArray(value) ? value.length > 0 : (value ?? null) !== null);
 
-/** Whether a response that claims success says that something failed. */
+/** Whether a response with a success status contains an error. */
 export function isErrorInside(value: unknown): boolean {
 	if (!isObject(value) || payload.some((key) => holdsAny(value[key]))) return false;
 	return ofErrors.some((key) => Object.hasOwn(value, key)) && errorSentence(value) !== undefined;

@@ -19,27 +19,27 @@ export interface WireResponse {
 }
 
 export interface ExchangeLimits {
-	/** Milliseconds until the request must be on a connection: name look-up, TCP, TLS and proxy together. */
+	/** Milliseconds until the request must be on a connection. Includes name lookup, TCP, TLS and proxy. */
 	connectTimeout: number;
-	/** Milliseconds until the complete response must be here, connecting included. */
+	/** Milliseconds until the complete response must have arrived, including the time to connect. */
 	timeout: number;
-	/** Bytes of the body on the wire. */
+	/** Limit on the bytes of the body as sent by the server. */
 	maxResponseBytes: number;
-	/** Calls back with the reason when the call is cancelled; the returned function takes that back. */
+	/** Registers a callback for the cancellation of the call; the returned function removes it. */
 	onCancel?: (callback: (reason: Error) => void) => () => void;
-	/** Holds back what there is no room for. */
+	/** Pauses the response while there is no room for it. */
 	reading?: Reading;
 }
 
-/** Of a response's headers: gateways add policies and traces to them, beyond the 16 KiB that Node.js and undici allow. */
+/** Gateways add policies and traces to the headers, which then exceed the 16 KiB that Node.js and undici allow. */
 export const maxHeaderBytes = 256 * 1024;
 
 export class ExchangeTimeout extends Error {}
 export class ExchangeTooLarge extends Error {}
-/** A look-up of the caller's refused the address, as a policy does; name servers fail with a system error. */
+/** The caller's lookup refused the address, as a policy does. A failed name lookup is a system error instead. */
 export class LookupRefused extends Error {}
 
-/** What ended an exchange without a response; `sent` tells whether a connection had been given the request. */
+/** An exchange ended without a response. `sent` says whether the request had been given to a connection. */
 export class ExchangeFailure extends Error {
 	constructor(
 		override readonly cause: Error,
@@ -50,8 +50,8 @@ export class ExchangeFailure extends Error {
 }
 
 /**
- * Whether the connection must go on for the response to be complete. Where one ends while its response is paused, undici takes a
- * complete response for a broken one, and after `connection: close` it throws where nobody can catch it.
+ * Whether reading may pause. If the connection ends while its response is paused, undici reports a complete response as
+ * broken, and after `connection: close` it throws an error that cannot be caught.
  */
 function mayPause(headers: IncomingHttpHeaders, bytes: number): boolean {
 	if (/\bclose\b/i.test(String(headers.connection))) return false;
@@ -59,9 +59,9 @@ function mayPause(headers: IncomingHttpHeaders, bytes: number): boolean {
 }
 
 /**
- * Sends one request and collects its response. Written on undici's `dispatch`, because its `request` ignores a signal
- * while the request is queued or connecting (https://github.com/nodejs/undici/issues/386), and because the size is best
- * watched where the bytes arrive. Every end but a complete response destroys the connection: an unread body would stall it.
+ * Sends one request and collects its response. It uses undici's `dispatch`, because `request` ignores a signal while the
+ * request is queued or connecting (https://github.com/nodejs/undici/issues/386), and because the size must be checked as
+ * bytes arrive. Every end other than a complete response destroys the connection, which an unread body would block.
  *
  * @throws ExchangeFailure
  */
@@ -86,12 +86,12 @@ export function exchange(dispatcher: Dispatcher, request: WireRequest, limits: E
 			reject(new ExchangeFailure(error, controller !== undefined));
 			controller?.abort(error);
 		};
-		// One timer for both limits: an exchange nearly always ends before it fires. No request waits for a free connection (the
-		// pool opens one), so one that has not started is connecting.
+		// One timer serves both limits, because nearly every exchange ends before it fires. A request that has not started is
+		// still connecting: it never waits for a free connection, because the pool opens new ones.
 		const onTime = () => {
 			const { waits = false, waitedMs = 0 } = limits.reading ?? {};
 			const left = limits.timeout - (performance.now() - startedAt - waitedMs);
-			// The time allowed does not run while the response waits for others.
+			// The timeout does not run while the response waits for others.
 			if (controller && left > 0) timer = setTimeout(onTime, waits ? Math.max(left, 1_000) : left);
 			else fail(new ExchangeTimeout());
 		};
@@ -100,7 +100,7 @@ export function exchange(dispatcher: Dispatcher, request: WireRequest, limits: E
 
 		dispatcher.dispatch(request, {
 			onRequestStart(started) {
-				// Given up while queued or connecting: stop undici from writing it after all.
+				// The call ended while the request was queued or connecting, so undici must not send it.
 				if (ended) return started.abort(ended);
 				controller = started;
 			},
@@ -117,8 +117,8 @@ export function exchange(dispatcher: Dispatcher, request: WireRequest, limits: E
 			onResponseEnd() {
 				if (ended) return;
 				release();
-				// undici frees the connection in an immediate that it has yet to set. A request sent before that opens
-				// another connection: measured, twice as many as requests at a time.
+				// undici frees the connection in a later immediate. A request sent before that would open another connection:
+				// measured, up to twice as many connections as simultaneous requests.
 				queueMicrotask(() =>
 					setImmediate(() => resolve(joined(chunks, bytes).then((body) => ({ status, headers, body })))),
 				);

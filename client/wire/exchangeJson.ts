@@ -20,30 +20,33 @@ import {
 
 export interface ExchangedRequest {
 	path: string;
-	/** A GET without one. */
+	/** Without a body, the request is a GET. */
 	body?: string;
-	/** The call's own. */
+	/** Headers from the call's options. */
 	headers: SecretHeaders;
-	/** A function's: its response may be anything, and its status its own. */
+	/** Whether a function responds, which can choose any body and status. */
 	ofFunction?: boolean;
-	/** Whether the response may be anything. */
+	/** Whether the response may be something other than JSON. */
 	acceptAny?: boolean;
-	/** How many the `results` of the response may be. */
+	/** Number of records sent, which limits the `results` of the response. */
 	records?: number;
 }
 
 export interface ApiResponse {
-	/** The JSON; a RawResponse, or null for an empty body, where these are responses. */
+	/** The JSON. With `acceptAny`, also a RawResponse, or null for an empty body. */
 	value: unknown;
-	/** Worked out when it is asked for. */
+	/** Computed only when called. */
 	head: () => ResponseHead;
 }
 
-/** One JSON document: lines of JSON (`application/x-ndjson`, `application/jsonl`, `application/json-seq`) are text. */
+/**
+ * Types that contain a single JSON document. Streams of JSON lines (`application/x-ndjson`, `application/jsonl`,
+ * `application/json-seq`) are returned as text.
+ */
 const jsonType = /(^|[/+-])json$/;
 
 /**
- * Sends one request, and reads the response as JSON.
+ * Sends one request and reads the response as JSON.
  *
  * @throws ApiNodeError
  */
@@ -80,18 +83,18 @@ async function exchanged(
 		response.body = await decodedBody(response, mustBeJson || failed, limits.maxResponseBytes);
 		limits.reading?.took(response.body.length - length);
 	} catch (error) {
-		// A status says what happened without a body, too.
+		// The status of a failed response matters even if its body cannot be decoded.
 		if (failed) response.body = Buffer.alloc(0);
 		else if (error instanceof DecodeError) throw undecodable(error, response, context);
 		else throw fromExchangeFailure(new ExchangeFailure(error as Error, true), context);
 	}
 	if (failed) throw fromStatus(response, context, { ofFunction, ofRecords: records !== undefined });
-	// What the caller sent itself may come back, a correlation id for one.
+	// The response may echo headers of the call, such as a correlation ID. Only the credential's secrets are removed.
 	const head = () => responseHead(response, redactor([...authorization.secrets, ...context.connections.secrets]));
 	const raw = () => ({ value: new RawResponse(type, response.body, charsetOf(response)), head });
 	if (acceptAny) {
 		if (!jsonType.test(type)) return raw();
-		// The function has run: an empty response is one.
+		// The function has run, so an empty response is valid.
 		if (response.body.length === 0) return { value: null, head };
 	}
 	let value: unknown;
@@ -100,11 +103,10 @@ async function exchanged(
 	} catch (error) {
 		if (error instanceof TooMuchError) throw tooMuch(error, response, context);
 		const { cutOff } = error as NotJson;
-		// It has run, whatever it calls JSON; what was cut off is not all that it said.
+		// The function has run, so text with a JSON content type is returned as it is. An incomplete response is an error.
 		if (acceptAny && !cutOff) return raw();
 		throw notJson(response, cutOff, context);
 	}
-	// A function may return what it likes.
 	if (!acceptAny && isErrorInside(value)) throw errorInside(response, context);
 	return { value, head };
 }

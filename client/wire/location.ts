@@ -2,20 +2,20 @@ import { decoded } from '../decoded';
 import { InvalidCallError } from '../errors';
 import { pasted } from './pasted';
 
-/** One instance's address: the origin to connect to, the path prefix before `/public` and host:port for people. */
+/** The address of one instance: the origin to connect to, the path prefix before `/public`, and host:port for messages. */
 export interface Location {
 	origin: string;
 	prefix: string;
 	host: string;
-	/** What a pasted URL names: `…/public/api/v1/<service>/<endpoint>/predict`. It is told, not used. */
+	/** The IDs in a pasted URL `…/public/api/v1/<service>/<endpoint>/predict`. They are used only for messages. */
 	serviceId?: string;
 	endpointId?: string;
 }
 
 /**
- * @param urls URLs of the instances: one text with commas, or a list; each with a path prefix or not. What follows the
+ * @param urls URLs of the instances, as a text with commas or as a list, with or without a path prefix. What follows the
  *   prefix in the URL of an endpoint, as Dataiku shows it for copying, is ignored.
- * @throws InvalidCallError naming the text that is not an http or https URL
+ * @throws InvalidCallError for a text that is not an http or https URL
  */
 export function parseLocations(urls: string | readonly string[]): Location[] {
 	const texts = (typeof urls === 'string' ? urls.split(',') : urls).map(pasted).filter(Boolean);
@@ -25,7 +25,7 @@ export function parseLocations(urls: string | readonly string[]): Location[] {
 	);
 }
 
-/** @param which URL it is; the text itself stays out of the message, as people paste URLs with a password in them */
+/** @param which name of the URL for messages, which do not show the text itself, because people paste URLs with passwords */
 export function parseLocation(text: string, which: string): Location {
 	const url = URL.canParse(text) ? new URL(text) : undefined;
 	if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash) {
@@ -42,9 +42,9 @@ export function parseLocation(text: string, which: string): Location {
 }
 
 /**
- * The endpoint that a URL names, as the API Deployer shows it for copying.
+ * Parses the URL of an endpoint as the API Deployer shows it for copying.
  *
- * @throws InvalidCallError when it names none, or one of an API node that is none of the instances: no key goes there
+ * @throws InvalidCallError when it names no endpoint, or belongs to none of the instances, to which no key must be sent
  */
 export function parseEndpointUrl(
 	text: string,
@@ -65,7 +65,7 @@ export function parseEndpointUrl(
 
 const idOf = (segment: string) => (segment === '' ? undefined : decoded(segment));
 
-/** Longer than any that DSS takes: a whole text that an expression gave. */
+/** Longer than any ID that DSS allows. Such a text usually comes from an expression that returned the wrong value. */
 const longestId = 500;
 
 function pathSegment(id: unknown, what: string): string {
@@ -79,22 +79,19 @@ function pathSegment(id: unknown, what: string): string {
 			`The ${what} '${trimmed}' is not a valid ID: it cannot contain a slash, and cannot be '.' or '..'`,
 		);
 	}
-	// Half of a pair of UTF-16 code units has no URL encoding.
+	// A lone surrogate cannot be URL-encoded.
 	if (/\p{Surrogate}/u.test(trimmed)) throw new InvalidCallError(`The ${what} '${trimmed}' is not a valid ID`);
 	return encodeURIComponent(trimmed);
 }
 
-/** Path of a service, relative to the instance's prefix. */
 export function servicePath(serviceId: string): string {
 	return `/public/api/v1/${pathSegment(serviceId, 'service ID')}`;
 }
 
-/** Path of an endpoint of a service, relative to the instance's prefix. */
 export function endpointPath(serviceId: string, endpointId: string): string {
 	return `${servicePath(serviceId)}/${pathSegment(endpointId, 'endpoint ID')}`;
 }
 
-/** Path of a deployment in the public API of DSS, relative to its prefix. */
 export function deploymentPath(deploymentId: string): string {
 	return `/public/api/api-deployer/deployments/${pathSegment(deploymentId, 'deployment ID')}`;
 }

@@ -4,12 +4,12 @@ import { bodyText, inUtf8 } from './decode';
 import type { WireResponse } from './exchange';
 import { ownTurn, sliceBytes } from './slices';
 
-/** Objects and lists in one response: 60 MiB of empty ones would take 1.4 GiB of memory. */
+/** Objects and lists in one response. 60 MiB of empty ones would take 1.4 GiB of memory. */
 const mostObjects = 1_000_000;
 /** Each level costs time at the end of a slice. */
 const deepest = 10_000;
 
-/** A response with more in it than there can be, told in words that go on after "The response of <host>". */
+/** A response with more values or levels than allowed. The message continues the sentence "The response of <host>". */
 export class TooMuchError extends Error {
 	constructor(
 		message: string,
@@ -19,18 +19,18 @@ export class TooMuchError extends Error {
 	}
 }
 
-/** An object or a list whose end has not been reached. */
+/** An object or a list that is not complete yet. */
 interface Open {
 	readonly isList: boolean;
 	readonly at: number;
 	/** Set once a slice ends inside of it. */
 	value?: JsonObject | unknown[];
-	/** Where the part begins that is not parsed yet, and what comes before that. */
+	/** Where the unparsed part begins, and what precedes it. */
 	from: number;
 	after: 'bracket' | 'comma' | 'parsed';
 	/** Where the latest entry begins. */
 	entry: number;
-	/** Entries that it may have. */
+	/** The number of entries that it may have. */
 	most: number;
 }
 
@@ -41,9 +41,10 @@ const byteOrderMark = Buffer.from('\uFEFF');
 const isSpace = (byte: number) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
 /**
- * Parses the JSON of a response as {@link parseResponse} does, a large one in slices between which other work goes on.
+ * Parses the JSON of a response as {@link parseResponse} does. A large response is parsed in slices, so that other work
+ * goes on in between.
  *
- * @param mostResults entries that a list `results` may have
+ * @param mostResults limit on the length of a list `results`
  * @throws NotJson, TooMuchError
  */
 export async function parseBody(response: WireResponse, mostResults = Infinity): Promise<unknown> {
@@ -95,7 +96,7 @@ const wrong = () => new NotJson('Not valid JSON', false);
 
 const emptied = ({ isList }: Open): JsonObject | unknown[] => (isList ? [] : {});
 
-/** Parses the entries before a comma of the innermost object or list, and those before it in the ones around. */
+/** Parses the entries before a comma of the innermost object or list, and the entries of the outer ones before that. */
 function parseOpen(body: Buffer, open: readonly Open[], at: number, mostResults: number): void {
 	for (const [depth, each] of open.entries()) {
 		each.value ??= emptied(each);
@@ -108,7 +109,7 @@ function parseOpen(body: Buffer, open: readonly Open[], at: number, mostResults:
 		if (!inner || inner.value) continue;
 		if (each.after === 'parsed') throw wrong();
 		inner.value = emptied(inner);
-		// A zero stands for it.
+		// A zero stands in for the inner value.
 		const entries = parsed(each, `${body.toString('utf8', each.from, inner.at)} 0`, open);
 		const [key = ''] = Object.keys(entries);
 		if (depth === 0 && key === 'results') inner.most = mostResults;
@@ -142,7 +143,7 @@ function add({ value, most }: Open, entries: object): void {
 	if (value.length > most) throw new TooMuchError(`has more than ${most.toLocaleString('en')} results`, 'misfit');
 }
 
-/** Some entries of an object or a list, as one of their own. */
+/** Parses some entries of an object or a list as a separate object or list. */
 function parsed({ isList }: Open, text: string, open: readonly Open[]): object {
 	let entries: object;
 	try {

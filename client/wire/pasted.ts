@@ -1,6 +1,6 @@
-/** A text without the white space and the invisible characters that copying leaves at its ends. */
+/** Removes the white space and the invisible characters that copying leaves at the ends of a text. */
 export const pasted = (text: string): string => text.replace(/^[\s\p{Cf}]+|[\s\p{Cf}]+$/gu, '');
 
-/** A key or token, also where it was copied out of a request's header. */
+/** Accepts a key or a token that was copied together with its header name or scheme. */
 export const pastedSecret = (text: string): string =>
 	pasted(pasted(text).replace(/^(?:authorization\s*:\s*)?bearer\s+/i, ''));

@@ -2,7 +2,7 @@ import type { ResponseHead } from '../types';
 import type { WireResponse } from './exchange';
 import type { Redact } from './secretHeaders';
 
-/** What opens a session, or says how to. */
+/** Response headers that contain or describe credentials. */
 const secret = new Set([
 	'set-cookie',
 	'set-cookie2',
@@ -15,7 +15,7 @@ const secret = new Set([
 	'proxy-authentication-info',
 ]);
 
-/** @param redact finds the credential's secrets: a header that echoes one is left out, too */
+/** @param redact finds the credential's secrets; a header that echoes one is left out, too */
 export function responseHead({ status, headers }: WireResponse, redact: Redact): ResponseHead {
 	const shown = Object.entries(headers).flatMap(([name, value = '']): Array<[string, string]> => {
 		const text = Array.isArray(value) ? value.join(', ') : value;

@@ -1,5 +1,6 @@
 /**
- * `Retry-After`, seconds or a date (RFC 9110, 10.2.3), in milliseconds from `now`; undefined for junk and for the past.
+ * Parses `Retry-After`, seconds or a date (RFC 9110, 10.2.3). Returns milliseconds from `now`; undefined if the value is
+ * invalid or in the past.
  *
  * @param now milliseconds since 1970
  */
@@ -11,8 +12,8 @@ export function parseRetryAfter(value: string | undefined, now = Date.now()): nu
 	return date >= now ? date - now : undefined;
 }
 
-/** Milliseconds since 1970. */
+/** Returns milliseconds since 1970. */
 export function parseHttpDate(text = ''): number | undefined {
-	// Date.parse takes much that is no HTTP date: '-1' is a year to it.
+	// Date.parse accepts many texts that are not HTTP dates: it reads '-1' as a year.
 	return /^[A-Za-z]{3,9},? /.test(text) ? Date.parse(text) || undefined : undefined;
 }

@@ -1,32 +1,32 @@
-/** Headers to send, and the secrets in them, which stay out of texts that people read. */
+/** Headers to send, and the secrets in them, which must not appear in any text that people read. */
 export interface SecretHeaders {
 	readonly headers: Readonly<Record<string, string>>;
 	readonly secrets: readonly string[];
 }
 
-/** Takes secrets out of a text that came from outside. */
+/** Removes secrets from a text that came from outside. */
 export type Redact = (
 	text: string,
-	/** The text is the beginning of a longer one: a secret may have lost its end. */
+	/** Whether the text is the beginning of a longer one, so that a secret may lack its end. */
 	cut?: boolean,
 ) => string;
 
-/** Works only when there is such a text: few requests have one. */
+/** Prepares the secrets on the first call, because few requests need it. */
 export function redactor(secrets: readonly string[]): Redact {
 	let hidden: string[] | undefined;
 	return (text, cut = false) => {
 		hidden ??= secrets
 			.flatMap(spellings)
-			// A shorter secret occurs in any text by chance.
+			// A shorter secret may occur in any text by chance.
 			.filter(({ length }) => length >= 4)
-			// The longer ones first: one may be part of another.
+			// Longer secrets first, because a shorter one may be part of a longer one.
 			.sort((a, b) => b.length - a.length);
 		const clean = hidden.reduce((rest, each) => rest.replaceAll(each, '***'), text);
 		return cut ? withoutBeginning(clean, hidden) : clean;
 	};
 }
 
-/** Without the beginning of a secret at the end, however short. */
+/** Removes the beginning of a secret at the end of the text, however short it is. */
 function withoutBeginning(text: string, secrets: readonly string[]): string {
 	const shared = secrets.map((secret) => {
 		let length = Math.min(secret.length, text.length);
@@ -36,10 +36,13 @@ function withoutBeginning(text: string, secrets: readonly string[]): string {
 	return text.slice(0, text.length - Math.max(0, ...shared));
 }
 
-/** How a server may echo what it was sent: as it is or in base64, and that verbatim, in a URL, in JSON, in HTML. */
+/**
+ * All forms in which a server may echo a secret: as it is or in base64, and either of them verbatim, in a URL, in JSON or
+ * in HTML.
+ */
 function spellings(secret: string): string[] {
 	const bytes = Buffer.from(secret);
-	// Base64 says the same without its padding.
+	// Base64 may be echoed with or without its padding.
 	const texts = [secret, bytes.toString('base64'), bytes.toString('base64url')];
 	return texts.flatMap((text) => spelt(text.replace(/=+$/, '')));
 }

@@ -1,13 +1,13 @@
 import { setImmediate } from 'node:timers';
 
-/** Bytes that are worked on without a break: 20 ms where they are JSON of nothing but empty objects. */
+/** Bytes processed without a break. JSON of empty objects alone takes 20 ms. */
 export const sliceBytes = 64 * 1024;
-/** Bytes that are copied without a break. */
+/** Bytes copied without a break. */
 const copiedBytes = 2 ** 20;
 
 const waiting: Array<() => void> = [];
 
-/** A turn of the event loop for one slice alone: of all responses, no other is worked on in it. */
+/** Waits for a turn of the event loop in which no other response is processed. */
 export async function ownTurn(): Promise<void> {
 	await new Promise<void>((resolve) => {
 		if (waiting.push(resolve) === 1) setImmediate(giveTurn);
@@ -19,7 +19,7 @@ function giveTurn(): void {
 	if (waiting.length > 0) setImmediate(giveTurn);
 }
 
-/** Like Buffer.concat, which takes 0.4 s for 64 MiB where memory is slow to come by. */
+/** Like Buffer.concat, which can block for 0.4 s to join 64 MiB. */
 export async function joined(chunks: readonly Buffer[], bytes: number): Promise<Buffer> {
 	if (chunks.length === 1) return chunks[0]!;
 	if (bytes <= copiedBytes) return Buffer.concat(chunks);

@@ -2,11 +2,11 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import tls, { createSecureContext, rootCertificates } from 'node:tls';
 import { InvalidCallError } from '../errors';
 
-/** How to trust the API node and how to be trusted by it; all PEM. */
+/** TLS settings. All texts are PEM. */
 export interface TlsOptions {
-	/** Certificates of a private authority, trusted beside Node's own. */
+	/** Certificates of private authorities, trusted in addition to Node.js's own. */
 	ca?: string;
-	/** Client certificate, with its chain (mutual TLS). */
+	/** Client certificate with its chain, for mutual TLS. */
 	cert?: string;
 	/** Private key of the client certificate. */
 	key?: string;
@@ -15,7 +15,7 @@ export interface TlsOptions {
 	rejectUnauthorized?: boolean;
 }
 
-/** Restores what one-line input fields and JSON make of line breaks: spaces, nothing, or a backslash with an n. */
+/** Restores line breaks, which one-line input fields and JSON turn into spaces, nothing, or a backslash with an n. */
 function pem(text: string | undefined): string | undefined {
 	return text
 		?.trim()
@@ -35,7 +35,7 @@ function check(what: string, read: () => unknown) {
 	}
 }
 
-/** All of them: X509Certificate reads the first of a text and passes over the others. */
+/** All certificates of a text: X509Certificate reads only the first one. */
 function certificatesIn(text: string): X509Certificate[] {
 	const blocks = text.match(/-----BEGIN ([A-Z0-9]+ )?CERTIFICATE-----[^-]*-----END [^-]+-----/g) ?? [text];
 	return blocks.map((block) => new X509Certificate(block));
@@ -47,16 +47,17 @@ function unreadable(what: string): InvalidCallError {
 	);
 }
 
-/** What Node trusts by default. Before Node 22.15, it does not include NODE_EXTRA_CA_CERTS. */
+/** Certificates that Node.js trusts by default. Before Node.js 22.15, NODE_EXTRA_CA_CERTS is missing. */
 function trusted(): readonly string[] {
 	const { getCACertificates } = tls as { getCACertificates?: (type: 'default') => string[] };
 	return getCACertificates?.('default') ?? rootCertificates;
 }
 
 /**
- * Options for Node's TLS sockets, with a context that all connections share: Node would read the certificates anew for each.
+ * Options for Node.js's TLS sockets. All connections share one context, because Node.js would parse the certificates for
+ * each.
  *
- * @throws InvalidCallError naming the text that is not PEM, or what the client certificate lacks
+ * @throws InvalidCallError when a text is not PEM, or the client certificate is incomplete
  */
 export function tlsSocketOptions(options: TlsOptions) {
 	const [ca, cert, key] = [pem(options.ca), pem(options.cert), pem(options.key)];

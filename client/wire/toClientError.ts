@@ -26,14 +26,12 @@ import type { Redact } from './secretHeaders';
 
 const longestDetail = 500;
 
-/** What an error contains in addition to the failure itself. */
 export interface AttemptContext {
 	connections: Connections;
 	/** Requests sent for this call, this one included. */
 	attempts: number;
 	timeout: number;
 	maxResponseBytes: number;
-	/** Takes the secrets out of a text that came from outside. */
 	redact: Redact;
 }
 
@@ -57,7 +55,7 @@ const certificateAdvice: Record<string, string> = {
 	CERT_NOT_YET_VALID: 'Check the clocks of this machine and of the API node.',
 };
 
-/** Turns what undici and Node throw into the client's few errors. */
+/** Turns errors of undici and Node.js into errors of the client. */
 export function fromExchangeFailure({ cause: error, sent }: ExchangeFailure, context: AttemptContext): ApiNodeError {
 	const { timeout, maxResponseBytes } = context;
 	const { host, proxied, responded } = context.connections;
@@ -103,7 +101,7 @@ export function fromExchangeFailure({ cause: error, sent }: ExchangeFailure, con
 	}
 	if (code && certificateCodes.test(code)) {
 		const detail = shortened(context.redact(error.message), longestDetail);
-		// An alert is what the other side says.
+		// The server sent an alert, so it refused this client.
 		const refused = code.includes('ALERT');
 		const message = refused ? `${host} refused the TLS connection` : `The certificate of ${host} was not accepted`;
 		const advice = refused
@@ -125,28 +123,28 @@ export function fromExchangeFailure({ cause: error, sent }: ExchangeFailure, con
 			cause,
 		);
 	}
-	// TLS 1.3 without the client certificate that is wanted, and http to a TLS port, look just the same.
+	// A missing client certificate in TLS 1.3 and http to a TLS port look exactly the same.
 	const advice = responded
 		? undefined
 		: 'The host has never responded. Check whether the URL must begin with http or https, and whether the host requires a client certificate.';
 	const message = `${host} closed the connection without a complete response`;
-	// https to a port without TLS will not work in a while, either.
+	// https to a port without TLS cannot succeed later, either.
 	const noTls = !responded && /^(EPROTO|ERR_SSL_)/.test(code ?? '');
 	return new ConnectionError(message, { ...details, advice }, sent, noTls, cause);
 }
 
-/** What Node.js or undici threw; another error in its place where its words hold a secret. */
+/** Replaces an error of Node.js or undici whose message contains a secret. */
 function withoutSecrets(error: Error, redact: (text: string) => string): Error {
 	const message = redact(error.message);
 	return message === error.message ? error : new Error(message);
 }
 
-/** Bytes of a failed response that are looked at. */
+/** Bytes of a failed response that are inspected. */
 const longestBody = 64 * 1024;
-/** Characters of an error page that are looked at: enough for its title and first sentences. */
+/** Characters of an error page that are inspected, enough for its title and first sentences. */
 const longestPage = 4 * 1024;
 
-/** The text of a page without its tags, in one pass. An expression such as `<[^>]*>` takes 7 s for 64 KiB of `<`. */
+/** Returns the text of a page without its tags. A regular expression such as `<[^>]*>` takes 7 s for 64 KiB of `<`. */
 function textOf(page: string): string {
 	const title = page.toLowerCase().indexOf('<title>');
 	const from = title < 0 ? 0 : title + '<title>'.length;
@@ -163,8 +161,8 @@ function textOf(page: string): string {
 }
 
 /**
- * What a failed response says of itself: the sentence of a JSON error, the beginning of a text, or a page's title. Secrets are
- * taken out before anything is cut: of one across a cut, the rest would not be known any more.
+ * Describes a failed response: the sentence of a JSON error, the beginning of a text, or the title of a page. Secrets are
+ * removed before the text is cut, because a cut secret could not be found.
  */
 function wordsOf(response: WireResponse, redact: Redact): { errorType?: string; detail?: string } {
 	let text = bodyText({ ...response, body: response.body.subarray(0, longestBody) }).trim();
@@ -175,11 +173,11 @@ function wordsOf(response: WireResponse, redact: Redact): { errorType?: string; 
 			const errorType = shown(isObject(json) ? json.errorType : undefined);
 			const detail = shown(errorSentence(json));
 			if (detail !== undefined || errorType !== undefined) return { errorType, detail };
-			// In one spelling, whatever it escaped.
+			// Escapes may hide a secret, so the JSON is spelled in one way.
 			text = JSON.stringify(json);
 		}
 	} catch {
-		// Not JSON: a proxy's page, or a function's own text.
+		// Not JSON, but a page of a proxy or a function's text.
 	}
 	const clean = redact(text, response.body.length > longestBody);
 	if (!clean.startsWith('<')) return { detail: clean || undefined };
@@ -189,7 +187,7 @@ function wordsOf(response: WireResponse, redact: Redact): { errorType?: string; 
 function meaningOf(response: WireResponse, host: string, redact: Redact): { message: string; advice?: string } {
 	const { status } = response;
 	if (status >= 300 && status < 400) {
-		// Redacted before it is parsed: that would spell a secret in yet another way.
+		// Redacted before parsing, which would encode a secret in yet another way.
 		const to = redact(firstOf(response.headers, 'location'));
 		const target = to && URL.canParse(to, 'http://relative') ? new URL(to, 'http://relative') : undefined;
 		const shown = target && (target.host === 'relative' ? target.pathname : target.origin + target.pathname);
@@ -228,7 +226,7 @@ function meaningOf(response: WireResponse, host: string, redact: Redact): { mess
 	return meanings[status] ?? { message: `${host} responded with status ${status}` };
 }
 
-/** The API node's own 403 is JSON. */
+/** An API node responds with JSON even to a 403, so a page comes from a firewall. */
 const byFirewall = (host: string) => ({
 	message: `A firewall in front of ${host} refused the request (403)`,
 	advice:
@@ -254,16 +252,16 @@ function detailsOf(response: WireResponse, { connections, attempts, redact }: At
 	};
 }
 
-/** Statuses that neither stand for an error of the record nor are common in front of an API node. */
+/** Statuses that a custom model may have chosen: they neither mean a bad record nor commonly come from gateways. */
 const mayBeChosen = (status: number) =>
 	status >= 400 && ![400, 401, 403, 413, 422, 429, 500, 502, 503, 504].includes(status);
 const chosenByModel = 'A custom model can set this status. Check its code.';
 
 /**
- * The error for a response whose status is not 2xx.
+ * Builds the error for a response whose status is not 2xx.
  *
- * @param of what was called: the status may be the own choice of a function or of a custom model, while the API node's own
- *   errors carry an `errorType`
+ * @param of the kind of call: functions and custom models can choose a status, and only the API node's own errors have an
+ *   `errorType`
  */
 export function fromStatus(
 	response: WireResponse,
@@ -283,20 +281,18 @@ export function fromStatus(
 				: meaningOf(response, context.connections.host, context.redact);
 	const isOwn = ofRecords && !page && details.errorType === undefined && details.detail !== undefined;
 	const advice = [meaning.advice, isOwn && mayBeChosen(response.status) && chosenByModel].filter(Boolean).join(' ');
-	// From the response's own date: the clocks of two machines may differ by minutes.
+	// Uses the date of the response, because the clocks of two machines may differ by minutes.
 	const sentAt = parseHttpDate(firstOf(response.headers, 'date'));
 	const retryAfter = parseRetryAfter(firstOf(response.headers, 'retry-after'), sentAt);
 	return new StatusError(meaning.message, { ...details, advice: advice || undefined }, retryAfter, page || undefined);
 }
 
-/** The error for a 2xx response that holds an error. */
 export function errorInside(response: WireResponse, context: AttemptContext): ResponseError {
 	const advice = 'No result was used. Check that the endpoint is of the expected kind.';
 	const message = 'The response does not match the request';
 	return new ResponseError(message, { ...detailsOf(response, context), advice }, 'misfit');
 }
 
-/** The error for a 2xx response that is not the JSON it should be, with the beginning of what it is. */
 export function notJson(response: WireResponse, cutOff: boolean, context: AttemptContext): ResponseError {
 	const details = detailsOf(response, context);
 	const { host } = context.connections;
@@ -308,7 +304,6 @@ export function notJson(response: WireResponse, cutOff: boolean, context: Attemp
 	return new ResponseError(message, { ...details, advice }, 'notJson');
 }
 
-/** The error for a 2xx response that has more in it than it may have. */
 export function tooMuch(
 	{ message, reason }: TooMuchError,
 	response: WireResponse,
@@ -317,7 +312,6 @@ export function tooMuch(
 	return unread(message, response, context, reason, 'Request fewer records or rows at a time.');
 }
 
-/** The error for a 2xx response whose `content-encoding` cannot be undone. */
 export function undecodable(
 	{ message, cutOff }: DecodeError,
 	response: WireResponse,
@@ -327,7 +321,7 @@ export function undecodable(
 	return unread(message, response, context, cutOff ? 'broken' : 'notJson', advice);
 }
 
-/** @param message goes on after "The response of <host>" */
+/** @param message continues the sentence "The response of <host>" */
 function unread(
 	message: string,
 	response: WireResponse,

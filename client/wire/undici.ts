@@ -1,8 +1,8 @@
 import type { buildConnector, EnvHttpProxyAgent, Pool } from 'undici';
 
 /**
- * One module of undici. Its index loads fetch, WebSocket and caches as well, 65 to 120 ms of a fresh process's event loop;
- * the two loaded here take 20. Should a release move a file, the index still has it.
+ * Loads one module of undici. Its index also loads fetch, WebSocket and caches, which blocks a new process for 65 to 120
+ * ms instead of 20. If a release moves a file, the index still exports the class.
  */
 function load<Part>(file: string, name: string): Part {
 	try {
@@ -16,7 +16,7 @@ function load<Part>(file: string, name: string): Part {
 
 export const loadPool = () => load<typeof Pool>('dispatcher/pool.js', 'Pool');
 export const loadBuildConnector = () => load<typeof buildConnector>('core/connect.js', 'buildConnector');
-/** From all of undici: it makes tunnels by `connect`, which only the index gives to dispatchers. */
+/** Needs all of undici: it opens tunnels with `connect`, which only the index adds to dispatchers. */
 export function loadProxyAgent(): typeof EnvHttpProxyAgent {
 	// eslint-disable-next-line @typescript-eslint/no-require-imports
 	const undici = require('undici') as { EnvHttpProxyAgent: typeof EnvHttpProxyAgent };

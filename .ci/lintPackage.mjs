@@ -1,7 +1,7 @@
 /**
- * `npm run lint:package`: n8n's own scan of community packages, and publint, on what is published. n8n's tool takes only
- * names of published packages, so its rules are run here as it runs them: on the sources that the provenance statement will
- * name, and on the tarball's JavaScript and manifest.
+ * `npm run lint:package`: runs n8n's own scan of community packages, and publint, on everything that is published. n8n's tool
+ * accepts only names of published packages, so this script applies its rules in the same way: to the sources that the
+ * provenance statement will name, and to the tarball's JavaScript and manifest.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -14,11 +14,11 @@ import { formatMessage } from 'publint/utils';
 
 const repository = path.resolve(import.meta.dirname, '..');
 
-/** Node.js's own modules that an HTTP client with undici cannot do without; n8n Cloud allows only `crypto`. */
+/** Modules of Node.js that an HTTP client based on undici needs. n8n Cloud allows only `crypto`. */
 const modules = ['buffer', 'http', 'net', 'process', 'stream', 'timers', 'timers/promises', 'tls', 'util', 'zlib'];
 const imported = ['undici', ...modules.map((name) => `node:${name}`)].join('|');
 
-/** What the scan objects to and this package does on purpose: verification for n8n Cloud is given up for it. */
+/** Findings of the scan that are intended. Because of them, the package cannot be verified for n8n Cloud. */
 const accepted = [
 	{
 		why: 'undici keeps connections open between requests: with the helpers of n8n every item costs a connection.',
@@ -74,7 +74,7 @@ try {
 
 	const { messages, pkg } = await publint({ pkgDir: unpacked, pack: false, strict: true });
 	const problems = [
-		// The scan has no pattern for the client and sees only its compiled form: its sources are held to the same rules.
+		// The scan sees only the compiled form of the client, so the rules are applied to its sources, too.
 		...(await scan(repository, [
 			...SOURCE_FILE_PATTERNS,
 			...(existsSync(path.join(repository, 'client')) ? ['client/**/*.ts'] : []),

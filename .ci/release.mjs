@@ -1,6 +1,6 @@
 /**
- * The steps of a release, for the workflows of GitHub, for `npm run release:dry-run` and for a maintainer's terminal. CONTRIBUTING says when
- * which is run. Nothing but Node.js and npm is needed, so that the jobs that hold credentials install no dependency.
+ * The steps of a release, used by GitHub workflows, by `npm run release:dry-run` and by maintainers. CONTRIBUTING.md says when
+ * each step runs. It needs only Node.js and npm, so that jobs with credentials install no dependencies.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -20,14 +20,14 @@ function run(command, args, options = {}) {
 	return execFileSync(command, args, { cwd: repository, stdio: 'inherit', ...options });
 }
 
-/** By its script where npm runs us, as on Windows only a shell could start it by its name. */
+/** Runs npm by its script if npm runs this process, because on Windows only a shell can start npm by name. */
 function npm(args, options) {
 	const script = process.env.npm_execpath;
 	if (script?.endsWith('npm-cli.js')) run(process.execPath, [script, ...args], options);
 	else run('npm', args, options);
 }
 
-/** When files below these paths were changed; a folder changes when a file in it comes or goes. */
+/** Modification times of all files and folders below the paths. A folder changes when a file is added or removed. */
 function changes(names) {
 	return names.flatMap((each) => {
 		const stat = statSync(file(each));
@@ -36,12 +36,12 @@ function changes(names) {
 	});
 }
 
-/** Fails unless `dist` was built from the sources as they are. npm runs this as `prepack`. */
+/** Fails unless `dist` was built from the current sources. npm runs this as `prepack`. */
 function guard() {
 	const named = [...manifest.n8n.nodes, ...manifest.n8n.credentials, ...Object.values(manifest.exports['./client'])];
 	const missing = named.find((each) => !existsSync(file(each)));
 	if (missing !== undefined) throw new Error(`${missing} is missing: run \`npm run build\` first`);
-	// gulp keeps the times of what it copies.
+	// Only JavaScript is compared, because gulp keeps the times of the files that it copies.
 	const built = changes(['dist']).filter((each) => each.name.endsWith('.js'));
 	const oldest = Math.min(...built.map(({ at }) => at));
 	const sources = ['client', 'credentials', 'nodes', 'icons', 'gulpfile.js', 'tsconfig.json', 'tsconfig.build.json'];
@@ -49,7 +49,7 @@ function guard() {
 	if (newer !== undefined) throw new Error(`${newer.name} is newer than dist: run \`npm run build\` first`);
 }
 
-/** The changelog's text on this version. */
+/** The changelog's section on this version. */
 function notes() {
 	const [, section] = read('CHANGELOG.md').split(new RegExp(`^## \\[${version.replaceAll('.', '\\.')}\\] - .*$`, 'm'));
 	const text = section?.split(/^(?:## |\[)/m)[0].trim();
@@ -57,7 +57,10 @@ function notes() {
 	return text;
 }
 
-/** Fails unless the tag, the manifest, the lock file, the changelog and the addresses agree. Takes a second, so it comes first. */
+/**
+ * Fails unless the tag, the manifest, the lock file, the changelog and the addresses agree. It runs first, because it takes
+ * only a second.
+ */
 function check(tag) {
 	if (tag !== `v${version}`) throw new Error(`The tag is ${tag}, but package.json has version ${version}`);
 	const lock = JSON.parse(read('package-lock.json'));
@@ -72,7 +75,7 @@ function check(tag) {
 	}
 }
 
-/** Packs what is built; links to HEAD of the repository then lead to the tag of this version. Prints the tarball's path. */
+/** Packs the build, and points links to the repository's HEAD at the tag of this version. Prints the path of the tarball. */
 function pack(folder = '.') {
 	guard();
 	const staging = mkdtempSync(path.join(tmpdir(), `${name}-`));
@@ -89,7 +92,7 @@ function pack(folder = '.') {
 			if (linked !== text) writeFileSync(target, linked);
 		}
 		const destination = path.resolve(folder);
-		// What the scripts would check is checked above.
+		// The checks of the ignored scripts have already run above.
 		const args = ['pack', '--silent', '--ignore-scripts', '--pack-destination', destination];
 		npm(args, { cwd: staging, stdio: ['ignore', 'ignore', 'inherit'] });
 		console.log(path.join(destination, `${name}-${version}.tgz`));
@@ -99,8 +102,8 @@ function pack(folder = '.') {
 }
 
 /**
- * Publishes a tarball. The first version needs a token in `NPM_TOKEN`; for the later ones npm trusts the workflow. A prerelease becomes `next`,
- * so that nobody gets it who did not ask.
+ * Publishes a tarball. The first version needs a token in `NPM_TOKEN`; for later versions, npm trusts the workflow. A
+ * prerelease gets the tag `next`, so that only users who ask for it install it.
  */
 function publish(tarball) {
 	const { NPM_TOKEN, GITHUB_ACTIONS, ...env } = process.env;
@@ -119,7 +122,7 @@ function publish(tarball) {
 	npm([...args, ...(GITHUB_ACTIONS ? ['--provenance'] : [])], { env: { ...env, GITHUB_ACTIONS } });
 }
 
-/** Makes the release on GitHub, with the changelog's text and the tarball. */
+/** Creates the release on GitHub, with the changelog's section and the tarball. */
 function announce(tarball) {
 	const tag = `v${version}`;
 	const args = ['release', 'create', tag, tarball, '--verify-tag', '--title', tag, '--notes-file', '-'];
@@ -129,7 +132,7 @@ function announce(tarball) {
 	});
 }
 
-/** Sets the next version wherever one is named, and gives the changelog's "Unreleased" its heading. */
+/** Sets the next version in all files, and gives the changelog's "Unreleased" section its heading. */
 function prepare(next) {
 	if (!/^\d+\.\d+\.\d+(-[\w.-]+)?$/.test(next))
 		throw new Error(`"${next}" is not a version such as 0.2.0 or 0.2.0-rc.1`);

@@ -1,4 +1,4 @@
-// `npm run lint`: finds wording that readers have stumbled over, and shows a better form. With files as arguments, checks only these.
+// `npm run lint`: finds wording that readers have stumbled over, and shows a better form. Checks only the given files, if any.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
@@ -30,7 +30,7 @@ const better = [
 	[/\bpassed over\b/, '"skipped", "ignored"'],
 ];
 
-/** What users of former versions have, what Dataiku prints, and what is generated. */
+/** Files of earlier versions, Dataiku's own text, and generated files. */
 const exempt =
 	/^(test\/e2e\/saved|test\/docs\/APINodeClient\.txt|test\/support\/fixture|package-lock\.json|\.ci\/vocabulary)/;
 const listed = () => execFileSync('git', ['ls-files'], { encoding: 'utf8' }).trim().split('\n');

@@ -2,7 +2,9 @@ import { startApiNode } from '../demo/api-node';
 import { sharedLatencyMs } from './apiNodes';
 import { certificates } from '../test/support/certificates';
 
-/** A pool that takes every request: against the default one, HTTP Request without batches loses nearly all of its items. */
+/**
+ * A pool that accepts every request, because with the default pool HTTP Request without batches loses nearly all of its items.
+ */
 const pool = { floor: 64, cruise: 64, ceil: 64, queue: 1_000_000, queueTimeoutMs: 600_000 };
 
 async function main() {

@@ -3,24 +3,24 @@ import { once } from 'node:events';
 import path from 'node:path';
 
 export interface ApiNodes {
-	/** By milliseconds of work per request. */
+	/** URLs by milliseconds of work per request. */
 	urls: Record<0 | 5 | 50, string>;
-	/** With the pool of an endpoint by default, and {@link sharedLatencyMs} of work per request. */
+	/** With an endpoint's default pool and {@link sharedLatencyMs} of work per request. */
 	sharedUrl: string;
-	/** With TLS, no work; its certificate is nobody's. */
+	/** With TLS and no work. */
 	tlsUrl: string;
-	/** PEM of the authority that signed it. */
+	/** PEM of the authority that signed its certificate. */
 	ca: string;
 	stop(): void;
 }
 
-/** So long that eight pipelines serve no more than two cores can carry. */
+/** Long enough that two cores can keep eight pipelines busy. */
 export const sharedLatencyMs = 50;
 
 /**
- * API nodes in their own process, so that their work does not count as a client's.
+ * Runs the API nodes in their own process, so that their work does not count as a client's.
  *
- * @param node the Node.js that runs them: the newest, which takes half the time of Node.js 20, so that they hide the least
+ * @param node the Node.js that runs them: the newest, because it takes half the time of Node.js 20
  */
 export async function startApiNodes(node: string): Promise<ApiNodes> {
 	const child = spawn(node, ['--import', 'tsx', path.join(__dirname, 'apiNodeProcess.ts')], {

@@ -5,7 +5,7 @@ const headers = {
 	'content-type': 'application/json',
 };
 
-/** The limit: undici with ready-made bodies, their answers read to the end and not looked at. */
+/** The upper bound: undici with prepared bodies, whose responses are read but not parsed. */
 export async function sendBare(url: string, path: string, bodies: readonly string[], concurrency = 8): Promise<void> {
 	const pool = new Pool(url, { connections: concurrency });
 	let next = 0;

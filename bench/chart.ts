@@ -13,9 +13,9 @@ function bars(figures: Figures): Array<[string, number]> {
 	];
 }
 
-/** Time per record, on a logarithmic scale, with the node in batches as 1. */
+/** Time per record on a logarithmic scale. The node in batches is 1. */
 export function chart({ engine }: Measured): string {
-	// The newest Node.js: the one that n8n runs on.
+	// The newest Node.js, on which n8n runs.
 	const [version, figures] = Object.entries(engine).at(-1)!;
 	const shown = bars(figures).filter(([, times]) => Number.isFinite(times));
 	const scale = (times: number) => Math.max(2, (Math.log10(times) + 1) * 110);

@@ -1,6 +1,6 @@
 /**
- * The workloads that run in n8n's engine, in one process of one Node.js: prints milliseconds as JSON on its last line.
- * Called with the API nodes' URLs as JSON.
+ * The workloads that run in n8n's engine, in one process. Its argument is the API nodes' URLs as JSON. The last line of its
+ * output is milliseconds as JSON.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -16,12 +16,12 @@ import { sendBare } from './bareUndici';
 import { payments, sales } from './workloads';
 
 const nodes = JSON.parse(process.argv[2]!) as { urls: Record<0 | 5 | 50, string> };
-/** Debian's, where its package python3-requests goes. */
+/** Debian's Python, for which its package python3-requests is installed. */
 const python3 = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
 const predict = '/public/api/v1/demo/fraud/predict';
 const times: Record<string, number> = {};
 
-/** n8n's HTTP Request node of the installed n8n, as its own package: to load all of n8n's nodes takes minutes. */
+/** The installed n8n's HTTP Request node in its own package, because loading all of n8n's nodes takes minutes. */
 function httpRequestPackage(): string {
 	const folder = path.join(RUNTIME, 'http-request');
 	const node = 'n8n/node_modules/n8n/node_modules/n8n-nodes-base/dist/nodes/HttpRequest/HttpRequest.node.js';
@@ -38,14 +38,14 @@ async function run(options: RunNodeOptions): Promise<number> {
 	return timing.node;
 }
 
-/** Milliseconds for each peer: to warm up, as n8n is a process of days, and in each of several rounds. */
+/** Milliseconds per peer: to warm up, because an n8n process runs for days, and in each of several rounds. */
 const enough = { warmUp: 2_500, rounds: 4, inRound: 800 };
 
 type Peers = Record<string, () => Promise<number>>;
 
 /**
- * Keeps the median of several runs of each peer, which take turns, so that whatever else the machine does falls on all of
- * them. Each turn begins without the garbage of the one before.
+ * Keeps the median of several runs of each peer. Peers take turns, so that other load on the machine affects all of them. Each
+ * turn starts after a garbage collection.
  */
 async function compare(peers: Peers): Promise<void> {
 	const samples = new Map(Object.keys(peers).map((name) => [name, [] as number[]]));
@@ -69,7 +69,7 @@ function keep(name: string, ms: number): void {
 	console.error(`${name}: ${ms.toFixed(1)} ms`);
 }
 
-/** For what waits more than it works: the median of a few runs. */
+/** For workloads that mostly wait: the median of a few runs. */
 async function measureWaiting(name: string, work: () => Promise<number>, runs = 1): Promise<void> {
 	const samples: number[] = [];
 	while (samples.length < runs) samples.push(await work());
@@ -157,7 +157,7 @@ async function predictions() {
 	const batching = { batching: { batch: { batchSize: 50, batchInterval: 0 } } };
 	const peers: Peers = {};
 	for (const count of [2_000, 20_000, 200_000]) {
-		// Made for each run: 200,000 items that lie about would cost the others their time in garbage collection.
+		// Created for each run, because 200,000 retained items would slow down garbage collection in other runs.
 		peers[`batch ${count} node`] = async () => await ours('dataikuPredict', 'fraud', payments(count), {});
 		peers[`batch ${count} bare`] = async () => await bare('fraud/predict-multi', batchBodies(payments(count)));
 	}
@@ -165,7 +165,7 @@ async function predictions() {
 		peers[`single ${count} node`] = async () => await ours('dataikuPredict', 'fraud', payments(count), single);
 		peers[`single ${count} bare`] = async () => await bare('fraud/predict', singleBodies(payments(count)));
 	}
-	// Not 20,000: it opens as many connections at once, in its batches too unless they pause, and fails.
+	// Not 20,000: it would open as many connections at once, also in batches without pauses, and fail.
 	peers['single 2000 http'] = async () => await httpRequest(payments(2_000), url, body);
 	peers['single 2000 http batched'] = async () => await httpRequest(payments(2_000), url, body, batching);
 	if (await withoutPython()) console.error('Python: skipped, as python3-requests is not installed');
@@ -233,13 +233,13 @@ async function insideN8n() {
 	);
 }
 
-/** Milliseconds of the longest pause of the event loop while the work goes on: the median of three runs. */
+/** Milliseconds of the longest pause of the event loop during the work: the median of three runs. */
 async function longestPause(work: () => Promise<unknown>): Promise<number> {
 	const pauses: number[] = [];
 	for (let n = 0; n < 3; n++) {
 		const delay = monitorEventLoopDelay({ resolution: 1 });
 		delay.enable();
-		// A pause is seen between two turns: one before the work, and one after it.
+		// The monitor needs a turn before and after the work to measure a pause in between.
 		await sleep(20);
 		await work();
 		await sleep(20);
@@ -249,7 +249,7 @@ async function longestPause(work: () => Promise<unknown>): Promise<number> {
 	return pauses.sort((a, b) => a - b)[1]!;
 }
 
-/** The heap with a million items, while and after they are scored, in bytes. */
+/** Bytes of the heap with a million items, while and after they are scored. */
 async function memory() {
 	const used = () => getHeapStatistics().used_heap_size;
 	const items = payments(1_000_000);

@@ -6,13 +6,13 @@ import { defaultPool } from '../demo/api-node/pool';
 import { sharedLatencyMs } from './apiNodes';
 
 export interface FairShare {
-	/** Parts of all requests, from 0 to 1. */
+	/** Shares of all requests, from 0 to 1. */
 	rejected: number;
 	failed: number;
 	perSecond: number;
-	/** Of what the pipelines could serve at best. */
+	/** Share of what the pipelines could serve at best. */
 	ofIdeal: number;
-	/** Of the process that got most, to that which got least. */
+	/** Ratio of the process that got the most to the one that got the least. */
 	unevenness: number;
 }
 
@@ -29,7 +29,7 @@ const warmUpMs = 2_000;
 const countedMs = 8_000;
 const runs = 3;
 
-/** Processes with a client each, at its defaults, against one endpoint with the pool that an API node has by default. */
+/** Processes with a default client each, on one endpoint with an API node's default pool. */
 export async function measureFairShare(url: string, report: (line: string) => void): Promise<FairShares> {
 	const measured: FairShares = {};
 	for (const processes of [1, 2, 4, 8]) {
@@ -49,9 +49,9 @@ export async function measureFairShare(url: string, report: (line: string) => vo
 }
 
 /**
- * One process with the client and one plain one with two requests in flight, beside a plain one that has many outstanding.
+ * Runs one process with the client and one plain client with two requests in flight, next to a plain client with many.
  *
- * @returns what the former was served, of what the plain one was, by number of outstanding requests
+ * @returns what the first was served relative to the second, by the number of outstanding requests of the third
  */
 export async function measureBeside(url: string): Promise<Record<number, number>> {
 	const measured: Record<number, number> = {};
@@ -80,7 +80,7 @@ async function oneRun(url: string, processes: number): Promise<FairShare> {
 	};
 }
 
-/** What each of some processes did in the same seconds. */
+/** Counts what each process did in the same seconds. */
 async function counted(clients: ChildProcess[]) {
 	try {
 		for (const ready of clients.map((client) => once(client, 'message'))) await ready;

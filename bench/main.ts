@@ -1,7 +1,8 @@
 /**
- * `npm run bench`: the package against its peers, in one run on one machine. Prints tables of times; with `--write`, also
- * writes them to docs/benchmarks.md with a chart. With `--fair-share`, only how processes share a pool, which needs no n8n;
- * with `--beside`, only what a process gets beside callers without a limit, as a part of what a plain client gets.
+ * `npm run bench`: compares the package with its peers, in one run on one machine. Prints tables of times. With `--write`, it
+ * also writes them to docs/benchmarks.md with a chart. With `--fair-share`, it only measures how processes share a pool, which
+ * needs no n8n. With `--beside`, it only measures what a process gets next to callers without a limit, relative to a plain
+ * client.
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,7 +18,7 @@ import { measureWebhooks } from './webhooks';
 
 const docs = path.join(__dirname, '../docs');
 
-/** Runs the engine's workloads under a Node.js. */
+/** Runs the engine's workloads with a Node.js. */
 async function engineTimes(node: string, apiNodes: ApiNodes): Promise<Record<string, number>> {
 	const args = ['--expose-gc', '--import', 'tsx', path.join(__dirname, 'engineProcess.ts'), JSON.stringify(apiNodes)];
 	const child = spawn(node, args, { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -28,7 +29,7 @@ async function engineTimes(node: string, apiNodes: ApiNodes): Promise<Record<str
 	return JSON.parse(output.trim().split('\n').at(-1)!) as Record<string, number>;
 }
 
-/** The first call of a fresh process: the median of many processes, by turns. */
+/** The first call of a new process: the median of many processes that take turns. */
 async function firstCalls(node: string, { urls }: ApiNodes): Promise<Record<string, number>> {
 	const samples = { client: [] as number[], undici: [] as number[] };
 	for (let round = 0; round < 15; round++) {

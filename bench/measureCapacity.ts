@@ -9,7 +9,7 @@ import { payments } from './workloads';
 
 const [inEngine, url] = process.argv.slice(2);
 
-/** ms of CPU for each record, in a run of the Predict node in n8n's engine. */
+/** Milliseconds of CPU per record, in a run of the Predict node in n8n's engine. */
 async function cpuPerRecord(url: string, count: number, batchSize: number): Promise<number> {
 	const items = payments(count);
 	gc!();
@@ -34,12 +34,12 @@ async function measureInEngine(url: string): Promise<void> {
 		[500, 50_000],
 	] as const) {
 		const rounds: number[] = [];
-		// The first ones warm it up: n8n is a process of days.
+		// The first rounds warm up, because an n8n process runs for days.
 		for (let round = 0; round < 12; round++) rounds.push(await cpuPerRecord(url, count, batchSize));
 		perRecord[batchSize] = rounds.slice(5).sort((a, b) => a - b)[3]!;
 	}
 	console.log('ms of CPU per record, by batch size:', perRecord);
-	// The ends give both costs; those in between show whether two are enough.
+	// Both costs follow from the two extremes. The values in between show whether two costs are enough.
 	const request = (perRecord[1]! - perRecord[500]!) / (1 - 1 / 500);
 	console.log('costs, ms:', { request, record: perRecord[500]! - request / 500 });
 }

@@ -5,11 +5,11 @@ import { sharedLatencyMs } from './apiNodes';
 import type { FairShares } from './fairShare';
 import { expressionEngines, webhookPeers, type WebhookTimes } from './webhooks';
 
-/** What was measured, by its name: milliseconds, or bytes of the heap. */
+/** Measurements by name, in milliseconds or bytes of the heap. */
 export type Figures = Partial<Record<string, number>>;
 
 export interface Measured {
-	/** What runs in n8n's engine, by version of Node.js. */
+	/** Results in n8n's engine, by version of Node.js. */
 	engine: Record<string, Figures>;
 	webhooks: WebhookTimes;
 	fairShares?: FairShares;
@@ -17,12 +17,12 @@ export interface Measured {
 
 export interface ResultTable {
 	title: string;
-	/** What the numbers say. */
+	/** The explanation of the numbers. */
 	note: string;
 	head: string[];
-	/** How many of the first columns say what was measured: two where nothing else is said. */
+	/** How many of the first columns name what was measured. Default: two. */
 	labels?: number;
-	/** Only those of which something was measured. */
+	/** Only rows with at least one measurement. */
 	rows: string[][];
 }
 
@@ -31,14 +31,14 @@ type Figure = number | undefined;
 
 const measured = (value: Figure): value is number => value !== undefined && Number.isFinite(value);
 
-/** Three significant digits, or whole. */
+/** Rounds to three significant digits, or to an integer. */
 const digits = (value: number) =>
 	value < 100 ? String(Number(value.toPrecision(3))) : Math.round(value).toLocaleString('en');
 
 const milliseconds = (value: Figure) => (measured(value) ? `${digits(value)} ms` : none);
 const mebibytes = (bytes: Figure) => (measured(bytes) ? `${digits(bytes / 2 ** 20)} MiB` : none);
 
-/** NaN, which no cell shows, where something was not measured. */
+/** Returns NaN if something was not measured. No cell shows it. */
 const times = (value: Figure, factor: number) => (value ?? NaN) * factor;
 const less = (value: Figure, other: Figure) => (value ?? NaN) - (other ?? NaN);
 
@@ -48,7 +48,7 @@ function ratio(value: Figure, to: Figure): string {
 	return quotient.toFixed(quotient < 10 ? 2 : 0);
 }
 
-/** A figure as a multiple of another one, and the figure itself. */
+/** Shows a value as a multiple of another value, followed by the value itself. */
 function beside(value: Figure, to: Figure): string {
 	const multiple = ratio(value, to);
 	return multiple === none ? none : `${multiple} (${milliseconds(value)})`;
@@ -70,7 +70,7 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 		(figures) =>
 			beside(figures[peer], figures[name]);
 	const nothing: Cell = () => none;
-	/** The HTTP Request node's time for as many items, from the 2,000 that it was run with. */
+	/** The HTTP Request node's time for `count` items, extrapolated from its run with 2,000 items. */
 	const httpTo =
 		(count: number, name: string, kind = 'http'): Cell =>
 		(figures) => {

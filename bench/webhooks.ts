@@ -15,17 +15,17 @@ interface Answered {
 	p99: number;
 }
 
-/** n8n's two ways to evaluate expressions: the default one makes an isolate for nearly every execution. */
+/** n8n's two ways to evaluate expressions. The default one creates an isolate for nearly every execution. */
 export const expressionEngines = ['vm', 'legacy'] as const;
 
-/** `empty` is a workflow of a webhook and a node that does nothing: n8n's own part of an answer. */
+/** `empty` is a workflow with a webhook and a node that does nothing. It shows n8n's own share of the time. */
 export const webhookPeers = ['empty', 'node', 'http'] as const;
 type WebhookPeer = (typeof webhookPeers)[number];
 
 export interface WebhookTimes {
-	/** By `<engine> <plain or tls> <callers> <peer>`. */
+	/** Results by `<engine> <plain or tls> <callers> <peer>`. */
 	calls: Partial<Record<string, Answered>>;
-	/** ms for 2,000 items in a Code node that calls the API node itself; undefined if n8n does not let it. */
+	/** Milliseconds for 2,000 items in a Code node that calls the API node itself; undefined if n8n does not allow it. */
 	codeNode?: number;
 	codeNodeError?: string;
 }
@@ -78,7 +78,7 @@ const predict = (credentialId: string) => ({
 const nothing = { name: 'No Operation', type: 'n8n-nodes-base.noOp', typeVersion: 1 };
 
 const authorization = `Basic ${Buffer.from('demo-key:').toString('base64')}`;
-/** With its key in a credential, as the Predict node has it: n8n reads and decrypts that for every execution. */
+/** With its key in a credential, as for the Predict node, because n8n reads and decrypts credentials in every execution. */
 const httpRequest = (url: string) => ({
 	name: 'HTTP Request',
 	type: 'n8n-nodes-base.httpRequest',
@@ -112,7 +112,7 @@ return [{ json: { ms: Date.now() - started } }];`,
 	},
 });
 
-/** Webhook to answer in the real n8n, and a loop in its Code node. */
+/** Measures webhooks that respond in the real n8n, and a loop in its Code node. */
 export async function measureWebhooks(apiNodes: ApiNodes, report: (line: string) => void): Promise<WebhookTimes> {
 	const times: WebhookTimes = { calls: {} };
 	for (const engine of expressionEngines) {
@@ -139,7 +139,7 @@ export async function measureWebhooks(apiNodes: ApiNodes, report: (line: string)
 	return times;
 }
 
-/** ms of CPU that n8n spends on a call of a webhook, by engine and what the workflow then does. */
+/** Milliseconds of CPU that n8n spends per call of a webhook, by engine and workflow. */
 export async function measureCallCost(
 	apiNodes: ApiNodes,
 	report: (line: string) => void,
@@ -164,7 +164,7 @@ export async function measureCallCost(
 	return costs;
 }
 
-/** A real n8n with the workflows to call. */
+/** Runs a real n8n with the workflows to call. */
 async function withN8n(
 	apiNodes: ApiNodes,
 	engine: (typeof expressionEngines)[number],
@@ -206,7 +206,7 @@ async function withN8n(
 	}
 }
 
-/** In turns, so that whatever else the machine does falls on all of them. */
+/** Peers take turns, so that other load on the machine affects all of them. */
 async function inTurns(url: string, kind: string, callers: number): Promise<Record<WebhookPeer, number[]>> {
 	for (const peer of webhookPeers) await answered(`${url}/webhook/${kind}-${peer}`, callers, 32);
 	const samples: Record<WebhookPeer, number[]> = { empty: [], node: [], http: [] };
@@ -218,7 +218,7 @@ async function inTurns(url: string, kind: string, callers: number): Promise<Reco
 	return samples;
 }
 
-/** Milliseconds of each call. */
+/** Returns the milliseconds of each call. */
 async function answered(url: string, callers: number, calls: number): Promise<number[]> {
 	const dispatcher = new Agent({ connections: callers });
 	const bodies = payments(50).map((payment) => JSON.stringify(payment));

@@ -3,7 +3,7 @@ import type { IDataObject } from 'n8n-workflow';
 const countries = ['FR', 'DE', 'ES', 'IT', 'GB', 'US'];
 const categories = ['grocery', 'restaurant', 'fuel', 'travel', 'electronics', 'gift_cards'];
 
-/** Payments as the fraud endpoint takes them, with the column that an expression reads. */
+/** Payments for the fraud endpoint, with the column that an expression reads. */
 export function payments(count: number): IDataObject[] {
 	return Array.from({ length: count }, (_, i) => ({
 		amount: (i * 37) % 900,
@@ -15,7 +15,7 @@ export function payments(count: number): IDataObject[] {
 	}));
 }
 
-/** Two months of daily sales, then the week to forecast, for each of many stores. */
+/** Two months of daily sales and the week to forecast, for each of many stores. */
 export function sales(stores: number): IDataObject[] {
 	const day = (n: number) => new Date(Date.UTC(2026, 0, 1 + n)).toISOString().slice(0, 10);
 	return Array.from({ length: stores }, (_, s) =>

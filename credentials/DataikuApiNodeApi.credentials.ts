@@ -15,7 +15,7 @@ import {
 
 const text = (value: unknown): string => (typeof value === 'string' ? pastedSecret(value) : '');
 
-/** What the API node is shown, if anything: HTTP Basic with the key as user and an empty password, or the token. */
+/** The `authorization` header, if any: HTTP Basic with the key as user name and an empty password, or the token. */
 function authorization({ authentication, ...secrets }: ICredentialDataDecryptedObject): string | undefined {
 	const [apiKey, bearerToken] = [text(secrets.apiKey), text(secrets.bearerToken)];
 	if (authentication === 'apiKey' && apiKey !== '') return `Basic ${Buffer.from(`${apiKey}:`).toString('base64')}`;
@@ -80,8 +80,8 @@ export class DataikuApiNodeApi implements ICredentialType {
 	];
 
 	/**
-	 * Lets n8n's HTTP Request node use the credential; our nodes have their own client. A function, as n8n's declarative
-	 * way would send an empty header where there is nothing to send.
+	 * Lets n8n's HTTP Request node use the credential; this package's nodes have their own client. It is a function, because
+	 * n8n's declarative form would send an empty header if there is no key.
 	 */
 	async authenticate(
 		credentials: ICredentialDataDecryptedObject,

@@ -1,7 +1,7 @@
 import type { Icon, ICredentialType, INodeProperties } from 'n8n-workflow';
 import { instanceProperties, openApiProperties, tlsProperties } from '../nodes/shared/description/credentialProperties';
 
-/** n8n's own field, which begins with a person who signs in: a workflow runs without one. */
+/** Replaces n8n's own field, whose default grant requires that a person signs in. */
 const grantType: INodeProperties = {
 	displayName: 'Grant Type',
 	name: 'grantType',

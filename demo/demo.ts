@@ -17,13 +17,13 @@ export interface DemoOptions {
 	apiNodePort: number;
 	report: Report;
 	signal?: AbortSignal;
-	/** Instead of the pinned n8n; the examples are then not published, as n8n 2.0 cannot publish what was imported. */
+	/** Used instead of the pinned n8n. The examples are then not published, because n8n 2.0 cannot publish imported workflows. */
 	installation?: Installation;
-	/** Instead of a package built for this: one that is packed. */
+	/** A packed package to use instead of building one. */
 	archive?: string;
 }
 
-/** The example workflows in a real n8n that has this package installed, and the API node that they call. */
+/** The example workflows in a real n8n with this package, and the API node that they call. */
 export interface Demo {
 	n8n: N8n;
 	rest: N8nRest;
@@ -69,7 +69,10 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
 	}
 }
 
-/** Imports again only what differs from the last import, as that takes n8n longer than to start, and undoes the user's changes. */
+/**
+ * Imports only what differs from the last import, because an import takes longer than n8n's start and undoes the user's
+ * changes.
+ */
 async function importExamples(n8n: N8n, userFolder: string, apiNodeUrl: string): Promise<void> {
 	const credential = {
 		id: 'dataiku-demo',
@@ -87,10 +90,10 @@ async function importExamples(n8n: N8n, userFolder: string, apiNodeUrl: string):
 	await writeFile(file, wanted);
 }
 
-/** n8n's nodes that know a data table only by the ID that n8n gave it. */
+/** n8n's nodes for evaluations, which identify a data table only by the ID that n8n gave it. */
 const isForEvaluations = ({ type, parameters }: INode) => /\.evaluation/.test(type) && 'dataTableId' in parameters;
 
-/** Does what the notes of the example ask of a person, once: creates the data set and chooses it. */
+/** Does once what the notes of the example ask of a user: creates the data set and selects it. */
 async function chooseDataSet(rest: N8nRest, workflowId: string): Promise<void> {
 	const { nodes, versionId } = await rest.call<Example>('GET', `/workflows/${workflowId}`);
 	const unset = nodes.filter(
@@ -105,12 +108,12 @@ async function chooseDataSet(rest: N8nRest, workflowId: string): Promise<void> {
 	await rest.call('PATCH', `/workflows/${workflowId}`, { nodes, versionId });
 }
 
-/** They make one batch together, on a schedule of ten seconds, which would run unseen. */
+/** These workflows make one batch together on a schedule of ten seconds, which would run without anyone noticing. */
 const forManyWorkers = ['dataiku-workers', 'dataiku-give-out', 'dataiku-chunk'];
 
 const importedExamples = async () => (await examples()).filter(({ id }) => !forManyWorkers.includes(id));
 
-/** In the order of their numbers. */
+/** Returns the examples in the order of their numbers. */
 export async function examples(folder = EXAMPLES): Promise<Example[]> {
 	const files = (await readdir(folder)).filter((file) => file.endsWith('.json'));
 	const all = await Promise.all(
@@ -119,7 +122,7 @@ export async function examples(folder = EXAMPLES): Promise<Example[]> {
 	return all.sort((a, b) => parseInt(a.name) - parseInt(b.name));
 }
 
-/** Anyone who signs in to n8n can run code on this machine, so the password is not one that everybody knows. */
+/** The password is random, because anyone who signs in to n8n can run code on this machine. */
 async function ownerOf(userFolder: string): Promise<Owner> {
 	const file = path.join(userFolder, 'owner.json');
 	const known = await readFile(file, 'utf8').catch(() => undefined);

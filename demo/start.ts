@@ -12,7 +12,7 @@ const USAGE = `Usage: npm start -- [--once] [--port 5678] [--api-node-port 12000
   --port           n8n's editor (with --once: any free port)
   --api-node-port  the embedded API node (with --once: any free port)`;
 
-/** n8n and the API node listen here only. */
+/** n8n and the API node listen only here. */
 const hostname = '127.0.0.1';
 
 const BATCH = {
@@ -44,7 +44,7 @@ async function main(): Promise<void> {
 		ports['api-node-port'] ?? (once ? undefined : '12000'),
 		'the API node',
 	);
-	// Two editors never share a database, as each has its port. `--once` leaves nothing.
+	// Editors on different ports must not share a database. With `--once`, nothing is kept.
 	const userFolder = once ? await mkdtemp(path.join(tmpdir(), 'n8n-')) : path.join(RUNTIME, `editor-${port}`);
 	const { signal } = interrupted;
 	let demo: Demo | undefined;
@@ -76,7 +76,7 @@ function readOptions() {
 			},
 		}).values;
 	} catch (error) {
-		// Node.js advises on positional arguments, of which there are none here.
+		// Node.js adds advice on positional arguments, which this command does not have.
 		throw new Error(`${(error as Error).message.split('. ', 1)[0]}\n\n${USAGE}`);
 	}
 }
@@ -92,7 +92,7 @@ async function choosePort(option: string, text: string | undefined, purpose: str
 	throw new Error(`Port ${port}, for ${purpose}, is in use: choose another, as in npm start -- --${option} ${free}`);
 }
 
-/** Runs the batch example and shows each payment with its score. */
+/** Runs the batch example and prints each payment with its score. */
 async function scorePayments({ rest }: Demo): Promise<void> {
 	const { data } = await rest.run(BATCH.id, BATCH.trigger);
 	const { error, runData } = data.resultData;

@@ -1,7 +1,7 @@
-/** Takes text as it comes; what it is told ends its lines itself, so that one can be finished later. */
+/** Receives text that ends its own lines, so that a line can be completed later. */
 export type Report = (text: string) => unknown;
 
-/** Does a step, and reports it in one line: what it is at once, how long it took when it is done. */
+/** Runs a step and reports it in one line: its name at the start, and its duration at the end. */
 export async function timed<Result>(report: Report, step: string, work: () => Promise<Result>): Promise<Result> {
 	report(`${step} ... `);
 	const began = performance.now();

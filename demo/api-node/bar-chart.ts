@@ -4,7 +4,7 @@ const height = 60;
 const barWidth = 8;
 const greyScale = { colorType: 0, inputColorType: 0, filterType: 0 } as const;
 
-/** A grey-scale PNG with one bar per value, the tallest as high as the image. */
+/** A grayscale PNG with one bar per value. The tallest bar is as high as the image. */
 export function barChart(values: number[]): Buffer {
 	const width = Math.max(1, values.length * barWidth);
 	const max = Math.max(...values, Number.EPSILON);

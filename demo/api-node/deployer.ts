@@ -3,19 +3,19 @@ import { notFound, unauthorized } from './errors';
 import { basicUser, type Service } from './service';
 import { openApi } from './swagger';
 
-/** A key of DSS: no service knows it, and DSS knows no key of a service. */
+/** A key of DSS. Services do not accept it, and DSS does not accept the keys of services. */
 const dssKey = 'dss-key';
 
 interface Deployment {
 	id: string;
 	service: Service;
-	/** Kubernetes has one public URL, a static infrastructure the URL of each API node. */
+	/** Kubernetes has one public URL; a static infrastructure has the URL of each API node. */
 	infra: 'k8s' | 'static';
-	/** Whether it has its OpenAPI document. */
+	/** Whether the deployment has an OpenAPI document. */
 	documented: boolean;
 }
 
-/** Each service is deployed as `<service>-on-k8s` and as `<service>-on-static`; the one without a document is `demo-undocumented`. */
+/** Each service is deployed as `<service>-on-k8s` and `<service>-on-static`. `demo-undocumented` has no document. */
 function deploymentsOf(services: Map<string, Service>): Deployment[] {
 	const all = [...services.values()].flatMap((service): Deployment[] => [
 		{ id: `${service.id}-on-k8s`, service, infra: 'k8s', documented: true },
@@ -24,7 +24,7 @@ function deploymentsOf(services: Map<string, Service>): Deployment[] {
 	return [...all, { id: 'demo-undocumented', service: services.get('demo')!, infra: 'k8s', documented: false }];
 }
 
-/** The calls of DSS's API Deployer that tell what is deployed, after `dataikuapi/dss/apideployer.py` 14.3.3. */
+/** The calls of DSS's API Deployer that describe deployments, as in `dataikuapi/dss/apideployer.py` 14.3.3. */
 export function addDeployer(app: FastifyInstance, services: Map<string, Service>, base: string): void {
 	const deployments = deploymentsOf(services);
 	const authorize = ({ headers }: FastifyRequest) => {
@@ -40,7 +40,7 @@ export function addDeployer(app: FastifyInstance, services: Map<string, Service>
 	const about = ({ id, service, infra }: Deployment) => ({
 		deploymentBasicInfo: {
 			id,
-			// The API Designer's name of it.
+			// The service's name in the API Designer.
 			publishedServiceId: `${service.id}_designed`,
 			deployedServiceId: service.id,
 			infraId: infra,

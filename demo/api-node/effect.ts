@@ -3,7 +3,7 @@ import { itemsOf, type JsonObject, objectOf } from './json';
 import { type LinearModel, scoreOf, scorer, sigmoid } from './models/linear-model';
 import { eachItem } from './prediction';
 
-/** A T-learner: one model of the outcome per arm; the effect is the difference between what they predict. */
+/** A T-learner: one model of the outcome per arm. The effect is the difference between their predictions. */
 export interface EffectModel {
 	control: string;
 	treatment: string;

@@ -14,7 +14,7 @@ export const actions = [
 ] as const;
 export type Action = (typeof actions)[number];
 
-/** Where a body is bare parameters or arguments, `dispatch` may be the name of one of them. */
+/** Only these actions accept `dispatch`: elsewhere, the body consists of parameters, one of which may have that name. */
 export const dispatched: ReadonlySet<Action> = new Set<Action>([
 	'predict',
 	'predict-multi',
@@ -23,7 +23,7 @@ export const dispatched: ReadonlySet<Action> = new Set<Action>([
 	'predict-effect-multi',
 ]);
 
-/** A feature, key column, named parameter or argument, as the service's OpenAPI describes it. */
+/** A feature, key column, named parameter or argument, as described in the service's OpenAPI document. */
 export interface Field {
 	name: string;
 	type: 'number' | 'integer' | 'string' | 'boolean' | 'array' | 'object';
@@ -35,7 +35,7 @@ export interface Field {
 	required?: boolean;
 }
 
-/** An answer that is not the usual JSON object: sent as it stands. */
+/** A response other than the usual JSON object, sent unchanged. */
 export class RawAnswer {
 	constructor(
 		readonly body: string | Buffer,
@@ -45,20 +45,20 @@ export class RawAnswer {
 	) {}
 }
 
-/** JSON text to put under `response` as it stands: JavaScript's numbers would round its integers. */
+/** JSON text to put under `response` unchanged, because JavaScript's numbers would round its integers. */
 export class JsonText {
 	constructor(readonly text: string) {}
 }
 
 export type Answer = object | RawAnswer | JsonText;
-/** `text` is the body as sent: integers beyond 2^53 survive only there. */
+/** `text` is the body as it was sent, the only place with exact integers beyond 2^53. */
 export type Handler = (body: JsonObject, text: string, headers: IncomingHttpHeaders) => Answer | Promise<Answer>;
 
 export interface Endpoint {
 	id: string;
 	summary: string;
 	description?: string;
-	/** Endpoints without documentation are absent from the service's OpenAPI. */
+	/** Endpoints without documentation are missing from the service's OpenAPI document. */
 	documented?: boolean;
 	fields: Field[];
 	actions: Partial<Record<Action, Handler>>;

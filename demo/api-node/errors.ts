@@ -1,4 +1,4 @@
-/** What the node answers when a request fails: `{errorType, message, detailedMessage}`, the same in every case. */
+/** The error of a failed request, sent as `{errorType, message, detailedMessage}`. */
 export class ApiNodeError extends Error {
 	constructor(
 		readonly status: number,

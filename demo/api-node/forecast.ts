@@ -7,13 +7,13 @@ interface ForecastSettings {
 	time: string;
 	target: string;
 	identifiers: string[];
-	/** A feature known in advance: its future values are sent as records without target. */
+	/** A feature known in advance, whose future values are sent as records without a target. */
 	external?: string;
 	step: 'day' | 'month';
 	horizon: number;
-	/** Steps after which the series repeats itself. */
+	/** Number of steps after which the series repeats itself. */
 	period: number;
-	/** Each quantile with its place on the standard normal distribution. */
+	/** Each quantile with its z-score in the standard normal distribution. */
 	quantiles: Array<[quantile: number, z: number]>;
 }
 
@@ -108,7 +108,7 @@ function project(settings: ForecastSettings, series: Series): Array<Forecast & {
 	});
 }
 
-/** One point per step: a missing one lies on the line between its neighbours. */
+/** Fills gaps, so that there is one point per step. A missing point is interpolated linearly. */
 function regular(settings: ForecastSettings, series: Series, known: Point[]) {
 	const points: Array<{ target: number; external: number }> = [];
 	const first = known[0]!;
@@ -129,7 +129,7 @@ function regular(settings: ForecastSettings, series: Series, known: Point[]) {
 	return points;
 }
 
-/** The least-squares influence of the external feature, next to a trend and a season. */
+/** The least-squares effect of the external feature, apart from trend and season. */
 function slope(points: Array<{ target: number; external: number }>, period: number): number {
 	const target = withoutPattern(
 		points.map((point) => point.target),

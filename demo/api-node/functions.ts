@@ -7,7 +7,7 @@ import { isObject, type Json, type JsonObject } from './json';
 
 const response = (value: Json | undefined) => ({ response: value ?? null });
 
-/** The error of the function's own code, as a real node tells it. */
+/** An error of the function's own code, as a real API node reports it. */
 function raised(message: string): ApiNodeError {
 	return new ApiNodeError(500, 'PythonFunctionException', 'The function failed', message);
 }

@@ -10,9 +10,9 @@ export type { PoolOptions } from './pool';
 export type { RequestLog } from './request-log';
 
 export interface ApiNodeOptions {
-	/** Default 0: any free port. */
+	/** Default: 0, any free port. */
 	port?: number;
-	/** Default 127.0.0.1. */
+	/** Default: 127.0.0.1. */
 	host?: string;
 	tls?: {
 		key: string | Buffer;
@@ -21,25 +21,25 @@ export interface ApiNodeOptions {
 		requestCert?: boolean;
 		rejectUnauthorized?: boolean;
 	};
-	/** Work time of each request, inside the endpoint's pool. Default 0. */
+	/** Milliseconds of work per request, inside the endpoint's pool. Default: 0. */
 	latencyMs?: number;
-	/** Per endpoint. Default: floor 1, cruise 2, ceil 8, queue 16, queueTimeoutMs 10,000. */
+	/** Settings per endpoint. Default: floor 1, cruise 2, ceil 8, queue 16, queueTimeoutMs 10,000. */
 	pool?: Partial<PoolOptions>;
-	/** What starting a pipeline costs the request that needs it. Default 0. */
+	/** Milliseconds to start a pipeline, for the request that needs it. Default: 0. */
 	pipelineStartMs?: number;
-	/** As behind a reverse proxy, for instance `/dataiku`. Default none. */
+	/** Path of a reverse proxy, such as `/dataiku`. Default: none. */
 	pathPrefix?: string;
-	/** In bytes. Default 64 MiB. */
+	/** In bytes. Default: 64 MiB. */
 	bodyLimit?: number;
-	/** Whether services have their OpenAPI. Default true. */
+	/** Whether services serve their OpenAPI document. Default: true. */
 	swagger?: boolean;
-	/** Default: the token is `demo-token`. {@link jwtCheck} makes one that takes the JWTs of an OAuth2 server. */
+	/** Default: accepts `demo-token`. {@link jwtCheck} accepts JWTs of an OAuth2 server. */
 	acceptsToken?: AcceptsToken;
-	/** Requests that the log keeps. Default 1,000. */
+	/** Requests that the log keeps. Default: 1,000. */
 	keptRequests?: number;
 	/**
-	 * Called when a request has been received, and when its response is with the operating system, which delivers it even if
-	 * the process is killed.
+	 * Called when a request has been received, and when the operating system has its response, which it delivers even if the
+	 * process is killed.
 	 */
 	observe?: Observe;
 }
@@ -53,19 +53,19 @@ export interface PoolState {
 }
 
 export interface ApiNode {
-	/** With the path prefix, without a slash at the end. */
+	/** With the path prefix, without a trailing slash. */
 	url: string;
 	port: number;
 	requests: RequestLog;
 	pool(service: string, endpoint: string): PoolState;
-	/** Forces `/isAlive/` to 5xx; the node still serves. */
+	/** Lets `/isAlive/` respond with 5xx. The node still serves requests. */
 	setAlive(alive: boolean): void;
 	setLatency(ms: number): void;
-	/** As when a new generation of every service is activated: `v1` or `v2` takes all requests. */
+	/** Simulates the activation of a new generation of every service: `v1` or `v2` gets all requests. */
 	activate(generation: string): void;
-	/** As when somebody deploys an endpoint of the service `demo` anew, without a new generation. */
+	/** Simulates a new deployment of an endpoint of the service `demo` without a new generation. */
 	redeploy(endpoint: string, changes: Redeployment): void;
-	/** Ends open sockets at once. */
+	/** Closes open sockets immediately. */
 	close(): Promise<void>;
 }
 

@@ -9,7 +9,7 @@ export function isObject(value: unknown): value is JsonObject {
 	return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Python's client sends no body where a call takes no parameter: that is an empty object. */
+/** Python's client sends no body for a call without parameters, which means an empty object. */
 export function parseBody(text: string): JsonObject {
 	if (text.trim() === '') return {};
 	let body: unknown;

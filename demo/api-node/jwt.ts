@@ -2,21 +2,21 @@ import { Agent, fetch } from 'undici';
 import type { AcceptsToken } from './services';
 
 export interface JwtRules {
-	/** The OAuth2 server, as its tokens name it. */
+	/** The OAuth2 server's issuer, as in its tokens. */
 	issuer: string;
-	/** Whom a token must be meant for. */
+	/** The audience that a token must have. */
 	audience: string;
-	/** What it must allow; default: nothing in particular. */
+	/** The scope that a token must have. Default: any. */
 	scope?: string;
-	/** Where the server's public keys are. */
+	/** URL of the server's public keys. */
 	jwksUrl: string;
-	/** The authority that signed that server's certificate, if it is a private one. */
+	/** PEM of the private authority that signed the server's certificate, if any. */
 	ca?: string;
 }
 
-/** Takes a JWT that the server has signed, as long as it has not expired. */
+/** Accepts unexpired JWTs that the server has signed. */
 export function jwtCheck({ issuer, audience, scope, jwksUrl, ca }: JwtRules): AcceptsToken {
-	// An ES module, which takes its time to load, too.
+	// Imported dynamically, because it is an ES module that loads slowly.
 	const jose = import('jose');
 	const dispatcher = ca ? new Agent({ connect: { ca } }) : undefined;
 	const keys = jose.then(({ createRemoteJWKSet, customFetch }) =>

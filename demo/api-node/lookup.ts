@@ -3,7 +3,7 @@ import { badRequest } from './errors';
 import { itemsOf, type JsonObject, objectOf } from './json';
 
 export type LookupReason = 'MISSING_LOOKUP_KEY' | 'NO_LOOKUP_MATCH' | 'MULTIPLE_LOOKUP_MATCHES';
-/** What becomes of a record without exactly one match: answered as ignored, left without columns, or an error. */
+/** What happens to a record without exactly one match: it is ignored, gets no columns, or fails. */
 export type LookupPolicy = Record<LookupReason, 'ignore' | 'empty' | 'fail'>;
 
 interface Ignored {
@@ -12,7 +12,7 @@ interface Ignored {
 }
 
 export class Lookup {
-	/** Per key, the columns of each match. */
+	/** The columns of each match, by key. */
 	private readonly matches = new Map<string, JsonObject[]>();
 
 	constructor(

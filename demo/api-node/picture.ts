@@ -12,7 +12,7 @@ interface Picture {
 
 type Size = Pick<Picture, 'width' | 'height'>;
 
-/** Reads format and size from the bytes of a picture; undefined where they are of none. */
+/** Reads format and size from the bytes of a picture; undefined for any other data. */
 export function readPicture(base64: Json | undefined): Picture | undefined {
 	if (typeof base64 !== 'string' || !/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return undefined;
 	const bytes = Buffer.from(base64, 'base64');
@@ -37,16 +37,16 @@ const formats: Record<Picture['format'], (bytes: Buffer) => Size | undefined> = 
 	JPEG: jpegSize,
 };
 
-/** The size stands in the first start-of-frame segment. */
+/** The size is in the first start-of-frame segment. */
 function jpegSize(bytes: Buffer): Size | undefined {
 	if (bytes.length < 4 || bytes.readUInt16BE(0) !== 0xffd8) return undefined;
 	for (let at = 2; at + 9 <= bytes.length;) {
 		if (bytes[at] !== 0xff) return undefined;
 		const marker = bytes[at + 1]!;
-		// 0xc4, 0xc8 and 0xcc stand among the frames, and are none.
+		// 0xc4, 0xc8 and 0xcc lie in the range of frame markers, but are not frames.
 		const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
 		if (isFrame) return { height: bytes.readUInt16BE(at + 5), width: bytes.readUInt16BE(at + 7) };
-		// A byte that only fills up.
+		// 0xff is a fill byte.
 		at += marker === 0xff ? 1 : 2 + bytes.readUInt16BE(at + 2);
 	}
 	return undefined;
@@ -65,7 +65,7 @@ const fields: Field[] = [
 	},
 ];
 
-/** Takes its record as computer-vision models do. */
+/** Accepts its record in the format of computer-vision models. */
 const predict: Predict = ({ input }) => {
 	const picture = readPicture(input);
 	if (!picture) throw badRequest("Feature 'input' must be a PNG, JPEG or GIF picture in base64");

@@ -2,20 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { overloaded } from './errors';
 
 export interface PoolOptions {
-	/** Pipelines started with the endpoint. */
+	/** Pipelines that start with the endpoint. */
 	floor: number;
-	/** Pipelines kept after a burst. */
+	/** Pipelines that are kept after a burst. */
 	cruise: number;
-	/** Pipelines at most: the requests that run at once. */
+	/** The most pipelines, and therefore simultaneous requests. */
 	ceil: number;
-	/** Requests that may wait for a pipeline; one more is rejected. */
+	/** Requests that may wait for a pipeline. Further requests are rejected. */
 	queue: number;
 	queueTimeoutMs: number;
 }
 
 export const defaultPool: PoolOptions = { floor: 1, cruise: 2, ceil: 8, queue: 16, queueTimeoutMs: 10_000 };
 
-/** An endpoint's pipelines. */
 export class Pool {
 	running = 0;
 	peak = 0;
@@ -56,7 +55,7 @@ export class Pool {
 
 	private release() {
 		const next = this.queue.shift();
-		// The pipeline passes to the request that waited longest without ever being free.
+		// The pipeline goes directly to the request that has waited longest, without becoming free.
 		if (next) return next();
 		this.running--;
 		if (this.pipelines > this.options.cruise && this.running < this.pipelines) this.pipelines--;

@@ -6,7 +6,7 @@ import { countUpTo, type LinearModel, scorer, sigmoid, softmax } from './models/
 
 export interface Explanations {
 	enabled: boolean;
-	/** Both give the same influences on these models: they are additive, so each feature's part is exact. */
+	/** Both methods give the same result for these models: they are additive, so the contribution of each feature is exact. */
 	method: 'ICE' | 'SHAPLEY';
 	nExplanations: number;
 	nMonteCarloSteps: number;
@@ -21,9 +21,9 @@ interface PredictionOptions {
 	documented?: boolean;
 	fields: Field[];
 	predict: Predict;
-	/** Looked up when the features have its keys; its columns do not replace what was sent. */
+	/** Used when the features include its keys. Its columns do not replace values that were sent. */
 	enrichment?: Lookup;
-	/** The endpoint's own setting; without one, the model cannot be explained. */
+	/** The endpoint's own setting. Without one, the model cannot be explained. */
 	explanations?: Explanations;
 }
 
@@ -47,7 +47,7 @@ export function predictionEndpoint(options: PredictionOptions): Endpoint {
 	};
 }
 
-/** One record that cannot be used fails the whole batch, as it does on a real node; the message says which. */
+/** One invalid record fails the whole batch, as on a real API node. The message has the index of the record. */
 export function eachItem<T>(items: JsonObject[], work: (item: JsonObject) => T): T[] {
 	return items.map((item, index) => {
 		try {
@@ -64,7 +64,7 @@ export function linearPrediction(model: LinearModel): Predict {
 		const { parts, values } = score(features);
 		const result = decide(model, values);
 		if (!explanations.enabled) return result;
-		// Of several classes, the predicted one is explained.
+		// If there are several classes, the predicted one is explained.
 		const output = values.indexOf(Math.max(...values));
 		return { ...result, explanations: largest(model, parts, output, explanations.nExplanations) };
 	};
@@ -93,7 +93,7 @@ function largest(model: LinearModel, parts: number[][], output: number, count: n
 	return Object.fromEntries(influences.slice(0, count));
 }
 
-/** What the request leaves out, or sends as null, takes the endpoint's own setting. */
+/** Settings that the request leaves out, or sends as null, are the endpoint's own. */
 function settle(own: Explanations | undefined, asked: Json | undefined): Explanations {
 	const defaults = own ?? { enabled: false, method: 'ICE', nExplanations: 3, nMonteCarloSteps: 100 };
 	if (asked === null || asked === undefined) return defaults;
@@ -117,8 +117,8 @@ function whole(name: string, value: Json, from: number, to: number): number {
 }
 
 /**
- * A null is a missing value: what was looked up takes its place. In place, as the record belongs to this request alone
- * and copying it took longer than predicting it.
+ * Replaces nulls with looked-up values, because null is a missing value. It changes the record in place, because copying it
+ * would take longer than predicting it.
  */
 function complete(features: JsonObject, lookedUp: JsonObject) {
 	for (const column in lookedUp) features[column] ??= lookedUp[column]!;

@@ -2,9 +2,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Action } from './endpoint';
 import type { Json } from './json';
 
-/** A request that reached an endpoint's URL, whatever became of it. */
+/** A request to the URL of an endpoint, with any outcome. */
 export class LoggedRequest {
-	/** The status answered; 0 while at work. */
+	/** Status of the response; 0 while there is none. */
 	status = 0;
 
 	constructor(
@@ -27,11 +27,11 @@ interface RequestFilter {
 	status?: number;
 }
 
-/** What the node was asked: counts of everything, and the latest requests themselves. */
+/** Counts all requests and keeps the latest ones. */
 export class RequestLog {
 	/** The latest requests, oldest first; at most `kept`. */
 	recent: LoggedRequest[] = [];
-	/** Requests in the node right now, and the most there ever were. */
+	/** Requests in progress, and their maximum so far. */
 	inFlight = 0;
 	peak = 0;
 	private counts = new Map<string, RequestFilter & { count: number }>();

@@ -13,7 +13,7 @@ interface Classification {
 	probas: Record<string, number>;
 }
 
-/** The model's predictions with overrides: the first rule that matches a record decides. */
+/** Adds overrides to the model's predictions. The first rule that matches a record decides. */
 export function withRules(predict: Predict, rules: readonly Rule[]): Predict {
 	return (features, explanations) => {
 		const result = predict(features, explanations) as Classification;

@@ -25,7 +25,7 @@ interface ServerSettings {
 	bodyLimit: number;
 	swagger: boolean;
 	tls?: ServerOptions;
-	/** Changes while the node runs. */
+	/** May change while the node runs. */
 	state: { alive: boolean; latencyMs: number };
 }
 
@@ -40,15 +40,15 @@ export function createServer(settings: ServerSettings): ApiNodeServer {
 	const { services, requests, state } = settings;
 	const app = fastify({
 		bodyLimit: settings.bodyLimit,
-		// Sockets kept alive by clients would hold the server open.
+		// Kept-alive sockets of clients would keep the server open.
 		forceCloseConnections: true,
-		// Python's client documents a URL that ends with a slash, and adds one of its own.
+		// Dataiku documents its Python client with a URL that ends with a slash, and the client adds another one.
 		routerOptions: { maxParamLength: 1_000, ignoreDuplicateSlashes: true },
 		https: settings.tls ?? null,
 		frameworkErrors: (error, _request, reply) => void fail(error, reply),
 	}) as unknown as FastifyInstance;
 
-	// Python's client sends JSON without saying so: the body is read whatever its content type.
+	// Python's client sends JSON without a content type, so the body is parsed whatever the type is.
 	app.removeAllContentTypeParsers();
 	app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
 	app.setErrorHandler<FastifyError>((error, _request, reply) => fail(error, reply));

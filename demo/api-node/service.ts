@@ -8,24 +8,24 @@ export type Authentication =
 	| { type: 'apiKey'; keys: string[] }
 	| { type: 'bearerToken'; accepts: (token: string) => boolean | Promise<boolean> };
 
-/** The user name of HTTP Basic, which is where keys are. */
+/** The user name of HTTP Basic, which contains the key. */
 export function basicUser(authorization = ''): string | undefined {
 	const encoded = /^basic (.*)/i.exec(authorization)?.[1];
 	return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString().split(':', 1)[0];
 }
 
-/** A version of a service. Several are live at once, each taking its share of the requests. */
+/** A version of a service. If several are live, each gets its share of the requests. */
 interface Generation {
 	id: string;
 	probability: number;
 	endpoints: Endpoint[];
 }
 
-/** What is another one of an endpoint that is deployed anew. */
+/** The changes in a new deployment of an endpoint. */
 export interface Redeployment {
-	/** The endpoint whose model it has from now on. */
+	/** The endpoint whose model is used from now on. */
 	modelOf?: string;
-	/** What its documentation says. */
+	/** The documented fields. */
 	fields?: Field[];
 }
 
@@ -33,7 +33,7 @@ export class Service {
 	constructor(
 		readonly id: string,
 		readonly authentication: Authentication,
-		/** One at least, the newest last. */
+		/** At least one, the newest last. */
 		readonly generations: Generation[],
 	) {}
 
@@ -42,7 +42,7 @@ export class Service {
 		if (authentication.type === 'none') return;
 		const token = /^bearer (.*)/i.exec(authorization)?.[1];
 		if (authentication.type === 'apiKey') {
-			// The API Deployer's sample code sends the key as a token.
+			// The API Deployer's sample code sends the key as a bearer token.
 			const key = basicUser(authorization) ?? token;
 			if (key === undefined) throw unauthorized(`Service ${this.id} needs an API key`);
 			if (!authentication.keys.includes(key)) throw unauthorized(`Unknown API key for service ${this.id}`);
@@ -52,7 +52,7 @@ export class Service {
 		if (!(await authentication.accepts(token))) throw unauthorized(`Bearer token not valid for service ${this.id}`);
 	}
 
-	/** A dispatch key always falls on the same generation. */
+	/** Requests with the same dispatch key always get the same generation. */
 	dispatch(dispatch: unknown): Generation {
 		const { forcedGeneration, dispatchKey }: JsonObject = isObject(dispatch) ? dispatch : {};
 		if (forcedGeneration !== null && forcedGeneration !== undefined) {
@@ -65,12 +65,12 @@ export class Service {
 		return chosen ?? this.newest;
 	}
 
-	/** All requests go to this generation from now on, but those that force another one. */
+	/** Sends all requests to this generation, except those that force another one. */
 	activate(id: string): void {
 		for (const generation of this.generations) generation.probability = generation.id === id ? 1 : 0;
 	}
 
-	/** Deploys an endpoint anew in each generation that has it, under the same name. */
+	/** Deploys an endpoint again in each generation that has it, under the same name. */
 	redeploy(id: string, { modelOf, fields }: Redeployment): void {
 		for (const generation of this.generations) {
 			const model = modelOf === undefined ? {} : { actions: this.endpoint(generation, modelOf).actions };

@@ -103,7 +103,7 @@ function predictions(): Endpoint[] {
 	];
 }
 
-/** The endpoint whose model was changed from one generation to the next. */
+/** The endpoint whose model changed from one generation to the next. */
 function changed(name: string): Endpoint {
 	const model = load<LinearModel>(`models/${name}.json`);
 	return predictionEndpoint({

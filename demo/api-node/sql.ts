@@ -8,7 +8,7 @@ export interface SqlSettings {
 	summary: string;
 	documented?: boolean;
 	fields: Field[];
-	/** Transactions, each a list of statements that is committed as one. */
+	/** Each transaction is a list of statements that are committed together. */
 	transactions: string[][];
 }
 
@@ -24,7 +24,7 @@ const schema = `
 `;
 const merchants = ['Bakery', 'Bookshop', 'Fuel', 'Hotel', "L'Épicerie", 'Market', 'Train'];
 
-/** A fresh database: the known customers, each with 100 on account, and 10,000 transactions among them. */
+/** A new database with the known customers, 100 in each account, and 10,000 transactions between them. */
 export async function demoDatabase(customers: JsonObject[]): Promise<Database> {
 	const { Database } = await initSqlJs();
 	const database = new Database();
@@ -56,7 +56,10 @@ export function sqlEndpoint(database: Database, settings: SqlSettings): Endpoint
 	return { ...about, actions: { query: (body) => run(database, transactions, parametersOf(settings, body)) } };
 }
 
-/** The last SELECT's rows, or else the rows updated in all: what a real node answers to several is not public. */
+/**
+ * Returns the last SELECT's rows, or else the total number of updated rows. Dataiku does not document how several statements
+ * are handled.
+ */
 function run(database: Database, transactions: string[][], parameters: Parameters): Outcome {
 	let selected: Outcome | undefined;
 	let updatedRows = 0;

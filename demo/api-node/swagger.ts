@@ -1,7 +1,7 @@
 import type { Action, Endpoint, Field } from './endpoint';
 import type { Service } from './service';
 
-/** OpenAPI 2 of the endpoints that have documentation. */
+/** OpenAPI 2 document of the endpoints with documentation. */
 export function openApi(service: Service, pathPrefix: string): object {
 	const { newest } = service;
 	const documented = newest.endpoints.filter((endpoint) => endpoint.documented !== false);
@@ -64,7 +64,7 @@ function record(fields: Field[]): object {
 	return {
 		type: 'object',
 		properties: Object.fromEntries(properties) as Record<string, object>,
-		// An empty list is not valid OpenAPI 2.
+		// An empty list is not valid in OpenAPI 2.
 		...(required.length > 0 && { required }),
 		example,
 	};

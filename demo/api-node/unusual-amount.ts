@@ -2,7 +2,7 @@ import type { Field } from './endpoint';
 import { badRequest } from './errors';
 import type { Predict } from './prediction';
 
-/** What is usual per category: mean and deviation of the logarithm of the amount, and the whole of it. */
+/** The usual amount per category: mean and standard deviation of its logarithm. */
 const usual: Record<string, [mean: number, deviation: number]> = {
 	grocery: [3.3, 0.6],
 	restaurant: [3.5, 0.5],
@@ -18,7 +18,7 @@ const fields: Field[] = [
 	{ name: 'merchant_category', type: 'string', example: 'grocery', values: Object.keys(usual) },
 ];
 
-/** As custom Python models do: a result with keys of its own, and no prediction where none is possible. */
+/** Like custom Python models, it returns its own keys, and no prediction if none is possible. */
 const predict: Predict = ({ amount, merchant_category }) => {
 	const category = String(merchant_category);
 	const own = Object.hasOwn(usual, category) ? usual[category] : undefined;

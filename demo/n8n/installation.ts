@@ -10,7 +10,7 @@ import { CommandFailed, run } from './process-group';
 
 const REPOSITORY = path.resolve(__dirname, '../..');
 const PINNED = path.join(__dirname, 'pinned');
-/** Everything that is installed or written to run n8n; git ignores it, and deleting it undoes it all. */
+/** Everything that is installed or written to run n8n. Git ignores it, and deleting it undoes everything. */
 export const RUNTIME = path.join(REPOSITORY, '.runtime');
 
 const NODE_PACKAGES: Partial<Record<string, string>> = {
@@ -23,20 +23,20 @@ const NODE_PACKAGES: Partial<Record<string, string>> = {
 const PLATFORM = `${process.platform}-${process.arch}`;
 const NEEDED_GIGABYTES = 2.5;
 
-/** What starts n8n: `node n8n <command>`. */
+/** The command that starts n8n is `node n8n <command>`. */
 export interface Installation {
 	node: string;
 	n8n: string;
-	/** What it cannot run without. */
+	/** Environment variables that it requires. */
 	env?: NodeJS.ProcessEnv;
 }
 
 /** Another n8n than the pinned one. */
 export interface Release {
 	version: string;
-	/** The Node.js that runs it; default that of the pinned n8n. */
+	/** The Node.js that runs it. Default: that of the pinned n8n. */
 	node?: string;
-	/** Versions of its dependencies, `-` for none. */
+	/** Versions of its dependencies; `-` removes one. */
 	overrides: Record<string, string>;
 	env?: NodeJS.ProcessEnv;
 }
@@ -46,7 +46,7 @@ interface InstallOptions {
 	signal?: AbortSignal;
 }
 
-/** Installs the pinned n8n with a Node.js that it accepts, unless that was done before. */
+/** Installs the pinned n8n with a Node.js that it supports, unless this was done before. */
 export async function installN8n(options: InstallOptions): Promise<Installation> {
 	const installation = {
 		node: nodeForN8n(),
@@ -73,7 +73,7 @@ export async function installN8n(options: InstallOptions): Promise<Installation>
 	return installation;
 }
 
-/** Installs a release, with dependencies as the registry has them today, into a folder that is the caller's to remove. */
+/** Installs a release, with the latest dependencies in the registry, into a folder that the caller removes. */
 export async function installRelease(
 	{ version, node, overrides, env }: Release,
 	folder: string,
@@ -99,7 +99,7 @@ export async function installRelease(
 }
 
 /**
- * Always the pinned Node.js where npm has one, even if the running one would do: n8n's native modules are built for
+ * Uses the pinned Node.js if npm has one for the platform, even if the running one would do. n8n's native modules are built for
  * one Node.js, and must not break when the user switches to another.
  */
 function nodeForN8n(): string {
@@ -148,8 +148,8 @@ async function pnpmInstall(
 		env: {
 			...environment,
 			CI: 'true',
-			// Native modules are built by the `node` that is found first, with its headers where npm has brought them,
-			// as node-gyp would fetch them from nodejs.org.
+			// The first `node` in PATH builds native modules. Its headers come from npm if possible, because node-gyp would fetch
+			// them from nodejs.org.
 			PATH: [path.dirname(node), environment.PATH].join(path.delimiter),
 			...(existsSync(path.join(headers, 'include/node')) && { npm_config_nodedir: headers }),
 		},
@@ -163,7 +163,7 @@ export function pinnedVersion(): string {
 	return (JSON.parse(manifest) as { dependencies: { n8n: string } }).dependencies.n8n;
 }
 
-/** An installation folder with the pinned manifest in it; what an interrupted run left there is finished, not trusted. */
+/** Prepares an installation folder with the pinned manifest. Files of an interrupted run are not trusted. */
 async function prepare(name: string, ...manifest: string[]): Promise<string> {
 	const folder = path.join(RUNTIME, name);
 	await rm(stampFile(name), { force: true });
@@ -174,7 +174,9 @@ async function prepare(name: string, ...manifest: string[]): Promise<string> {
 
 const stampFile = (name: string) => path.join(RUNTIME, `${name}.installed`);
 
-/** What an installation depends on. The stamp with it is written last, so that half an installation never has it. */
+/**
+ * A digest of everything that an installation depends on. It is written last, so that an incomplete installation never has it.
+ */
 function stamp(name: string): string {
 	const hash = createHash('sha256').update(PLATFORM);
 	const files = name === 'tools' ? ['package-lock.json'] : ['pnpm-lock.yaml', 'pnpm-workspace.yaml'];
@@ -187,7 +189,7 @@ const isInstalled = (name: string) =>
 
 const markInstalled = (name: string) => writeFile(stampFile(name), stamp(name));
 
-/** Lets one process install at a time; the lock of a process that is gone counts for nothing. */
+/** Lets one process install at a time. The lock of a process that has ended does not count. */
 async function lock({ report, signal }: InstallOptions): Promise<() => Promise<void>> {
 	const file = path.join(RUNTIME, 'install.lock');
 	for (let waited = 0; ; waited++) {

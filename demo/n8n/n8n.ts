@@ -8,11 +8,11 @@ import { ProcessGroup, run } from './process-group';
 
 interface N8nOptions {
 	installation: Installation;
-	/** Holds the database, the key that encrypts credentials, the community nodes and the logs. */
+	/** Holds the database, the encryption key of the credentials, the community nodes and the logs. */
 	userFolder: string;
-	/** Of the editor and the webhooks; of a worker, that of its health check, which `env` must switch on. */
+	/** Port of the editor and the webhooks. For a worker, port of its health check, which `env` must enable. */
 	port: number;
-	/** Default `start`. */
+	/** Default: `start`. */
 	command?: 'start' | 'worker';
 	env?: NodeJS.ProcessEnv;
 	signal?: AbortSignal;
@@ -28,7 +28,6 @@ export interface CredentialToImport {
 const READY_WITHIN_MS = 120_000;
 const STOPPED_WITHIN_MS = 10_000;
 
-/** The real n8n in its own user folder. */
 export class N8n {
 	readonly url: string;
 	private server: ProcessGroup | undefined;
@@ -60,7 +59,7 @@ export class N8n {
 		}
 	}
 
-	/** n8n answers /healthz before its nodes are loaded, and /healthz/readiness after. */
+	/** n8n responds to /healthz before its nodes are loaded, and to /healthz/readiness afterwards. */
 	private async ready(server: ProcessGroup): Promise<void> {
 		let ended = false;
 		const end = () => (ended = true);
@@ -80,7 +79,7 @@ export class N8n {
 		this.server = undefined;
 	}
 
-	/** As when the machine loses power. */
+	/** Simulates a power failure. */
 	async kill(): Promise<void> {
 		this.server?.kill();
 		await this.server?.exited;
@@ -91,7 +90,7 @@ export class N8n {
 		await this.import('credentials', credentials);
 	}
 
-	/** A workflow that n8n has already, by its id, is replaced. */
+	/** Replaces workflows with the same ID. */
 	async importWorkflows(workflows: readonly object[]): Promise<void> {
 		await this.import('workflow', workflows);
 	}
@@ -107,12 +106,12 @@ export class N8n {
 		}
 	}
 
-	/** Takes effect when n8n starts next. */
+	/** Takes effect at n8n's next start. */
 	async publish(workflowId: string): Promise<void> {
 		await this.command('publish:workflow', `--id=${workflowId}`);
 	}
 
-	/** Runs a workflow from its trigger in its own process. */
+	/** Runs a workflow from its trigger in a separate process. */
 	async execute(workflowId: string): Promise<IRun> {
 		const output = await this.command('execute', `--id=${workflowId}`, '--rawOutput');
 		for (const line of output.split('\n').filter((text) => text.startsWith('{'))) {
@@ -132,15 +131,15 @@ export class N8n {
 			log: path.join(userFolder, `${name.replace(':', '-')}.log`),
 			signal,
 		});
-		// The import and publish commands report a failure in their log alone and exit with 0. n8n 2.0 logs an error for each
-		// workflow that is new to it, too, and imports it.
+		// The import and publish commands report a failure only in their log and exit with 0. n8n 2.0 also logs an error for each
+		// new workflow that it imports.
 		const failure = /"level":"error","message":"(.*?)(?<!\\)"/.exec(output);
 		if (failure && !output.includes('Successfully imported')) throw new Error(`n8n ${name} failed: ${failure[1]}`);
 		return output;
 	}
 
 	private async environment(): Promise<NodeJS.ProcessEnv> {
-		// What the user's shell or a test runner has set for another n8n must not reach this one.
+		// Removes settings of the user's shell or of a test runner, which are for another n8n.
 		const foreign = /^(N8N_|DB_|QUEUE_|EXECUTIONS_|WEBHOOK_URL$|NODE_ENV$|NODE_OPTIONS$|JEST_)/;
 		const inherited = Object.entries(process.env).filter(([name]) => !foreign.test(name));
 		return {

@@ -1,12 +1,15 @@
 import { run, type CommandOptions } from './process-group';
 
-/** The environment for package managers in other folders: npm hands this repository's own settings to its scripts. */
+/**
+ * The environment for package managers in other folders, without the settings of this repository that npm passes to its
+ * scripts.
+ */
 export function packageManagerEnvironment(): NodeJS.ProcessEnv {
 	const { npm_config_ignore_scripts: _scripts, npm_config_local_prefix: _prefix, ...environment } = process.env;
 	return environment;
 }
 
-/** Runs npm: the one that runs us if there is one, as on Windows only a shell could start `npm` by its name. */
+/** Runs npm by its script if npm runs this process, because on Windows only a shell can start npm by name. */
 export async function npm(
 	args: string[],
 	options: Omit<CommandOptions, 'env'> & { signal?: AbortSignal },

@@ -7,13 +7,13 @@ import { CommandFailed } from './process-group';
 const REPOSITORY = path.resolve(__dirname, '../..');
 const PACKAGE = 'n8n-nodes-dataiku';
 
-/** Builds this repository and packs it into a folder, as it would be published; returns the archive's path. */
+/** Builds this repository and packs it as it would be published. Returns the path of the archive. */
 export async function packOwnPackage(folder: string, signal?: AbortSignal): Promise<string> {
 	const options = { cwd: REPOSITORY, log: path.join(folder, 'pack.log'), signal };
 	await npm(['run', 'build'], options).catch((error) => {
 		throw error instanceof CommandFailed ? new Error(`The package was not built:\n${error.output}`) : error;
 	});
-	// With the check of `prepack`, which this repository's .npmrc would not let run.
+	// Runs the check of `prepack`, which this repository's .npmrc would disable.
 	await npm(['pack', '--ignore-scripts=false', '--pack-destination', folder], options);
 	const archive = (await readdir(folder)).find((file) => file.endsWith('.tgz'));
 	if (archive === undefined) throw new Error('npm pack made no archive');
@@ -21,9 +21,9 @@ export async function packOwnPackage(folder: string, signal?: AbortSignal): Prom
 }
 
 /**
- * Installs this package, with its own dependencies inside, where n8n keeps its community nodes.
+ * Installs this package with its dependencies into n8n's folder for community nodes.
  *
- * @param archive what `packOwnPackage` has made; by default it is made here
+ * @param archive the result of `packOwnPackage`; by default, it is created here
  */
 export async function installOwnPackage(userFolder: string, signal?: AbortSignal, archive?: string): Promise<void> {
 	const folder = await mkdtemp(path.join(tmpdir(), 'n8n-nodes-dataiku-'));

@@ -4,7 +4,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 const running = new Set<ProcessGroup>();
 process.on('exit', () => running.forEach((group) => group.kill()));
 
-/** A command that ended with an error, with all it printed. */
+/** A command failed. The error has its whole output. */
 export class CommandFailed extends Error {
 	constructor(
 		command: string,
@@ -20,11 +20,11 @@ export class CommandFailed extends Error {
 export interface CommandOptions {
 	cwd: string;
 	env: NodeJS.ProcessEnv;
-	/** The file that takes what the command prints. A file, as n8n spins for ever on a pipe whose reader is gone. */
+	/** The file for the command's output. Not a pipe, because n8n loops forever on a pipe whose reader is gone. */
 	log: string;
 }
 
-/** A process and all that it starts, which end with it, and with this process at the latest. */
+/** A process and all processes that it starts. They end with it, and at the latest with this process. */
 export class ProcessGroup {
 	readonly exited: Promise<number | null>;
 	private readonly leader: ChildProcess;
@@ -35,7 +35,7 @@ export class ProcessGroup {
 			cwd,
 			env,
 			stdio: ['ignore', output, output],
-			// Its own group: a Ctrl-C in the terminal reaches this process alone, which then stops the others in order.
+			// Its own process group, so that Ctrl-C reaches only this process, which then stops the others in order.
 			detached: process.platform !== 'win32',
 			windowsHide: true,
 		});
@@ -55,7 +55,7 @@ export class ProcessGroup {
 		this.exited.catch(() => {});
 	}
 
-	/** Asks the first process to end, gives it some time, then kills what is left of the group. */
+	/** Asks the first process to end, waits, and then kills what is left of the group. */
 	async stop(graceMs: number): Promise<void> {
 		this.leader.kill('SIGTERM');
 		const deadline = setTimeout(() => this.kill(), graceMs);
@@ -73,12 +73,11 @@ export class ProcessGroup {
 		try {
 			process.kill(-pid, 'SIGKILL');
 		} catch {
-			// The group is empty: nothing is left to end.
+			// The group is empty.
 		}
 	}
 }
 
-/** Runs a command to its end and returns what it printed. */
 export async function run(
 	command: string,
 	args: string[],

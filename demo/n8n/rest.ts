@@ -12,20 +12,20 @@ interface Execution extends Omit<IRun, 'data'> {
 	data: string;
 }
 
-/** n8n's internal REST interface, as the editor uses it, signed in as the owner. */
+/** n8n's internal REST interface, which the editor uses, signed in as the owner. */
 export class N8nRest {
 	constructor(
 		private readonly url: string,
 		private readonly installation: Installation,
-		/** `n8n-auth=...`: signs a browser in, too. */
+		/** `n8n-auth=...`, which also signs in a browser. */
 		readonly cookie: string,
 	) {}
 
-	/** Signs in as the owner, who is set up at the first time. */
+	/** Signs in as the owner, and creates the owner the first time. */
 	static async signIn(url: string, installation: Installation, { email, password }: Owner): Promise<N8nRest> {
 		const setUp = { email, password, firstName: 'Demo', lastName: 'Owner' };
 		let answer = await post(`${url}/rest/owner/setup`, setUp);
-		// n8n 1 is ready before its REST interface is there.
+		// n8n 1 reports that it is ready before its REST interface is.
 		for (let waited = 0; answer.status === 404 && waited < 20_000; waited += 100) {
 			await sleep(100);
 			answer = await post(`${url}/rest/owner/setup`, setUp);
@@ -47,7 +47,7 @@ export class N8nRest {
 		return (JSON.parse(text) as { data: T }).data;
 	}
 
-	/** Publishes the saved version: its webhooks and schedules are live from now on. */
+	/** Publishes the saved version, which activates its webhooks and schedules. */
 	async publish(workflowId: string): Promise<void> {
 		const { versionId } = await this.call<{ versionId: string }>('GET', `/workflows/${workflowId}`);
 		await this.call('POST', `/workflows/${workflowId}/activate`, { versionId });
@@ -61,7 +61,7 @@ export class N8nRest {
 	/**
 	 * Starts a workflow from one of its triggers.
 	 *
-	 * @param given what the trigger is to give, for one that would wait for it, such as a chat
+	 * @param given output for a trigger that would wait for input, such as a chat
 	 * @returns the execution's ID
 	 */
 	async start(workflowId: string, trigger: string, given?: IDataObject): Promise<string> {
@@ -69,17 +69,17 @@ export class N8nRest {
 			...{ startTime: Date.now(), executionTime: 0, executionIndex: 0, executionStatus: 'success', source: [] },
 			data: { main: [[{ json: given }]] },
 		};
-		// n8n before 2.20 runs what it is sent, not what it has saved.
+		// n8n before 2.20 runs the workflow that it receives, not the saved one.
 		const workflowData = await this.call<object>('GET', `/workflows/${workflowId}`);
 		const body = { triggerToStartFrom: { name: trigger, data }, workflowData };
 		const { executionId } = await this.call<{ executionId: string }>('POST', `/workflows/${workflowId}/run`, body);
 		return executionId;
 	}
 
-	/** An execution once it has none of these states any more. */
+	/** Waits until an execution has left the given states. */
 	async finished(executionId: string, unfinished: ExecutionStatus[] = ['new', 'running', 'waiting']): Promise<IRun> {
 		for (let failures = 0; ;) {
-			// n8n 2.20 has a 500 for an execution that has just begun, n8n 1 no data of one that has just ended.
+			// n8n 2.20 responds with 500 for an execution that has just begun, and n8n 1 has no data of one that has just ended.
 			const execution = await this.call<Execution>('GET', `/executions/${executionId}`).catch((error: unknown) => {
 				if (++failures > 20) throw error;
 			});
@@ -91,7 +91,7 @@ export class N8nRest {
 		}
 	}
 
-	/** n8n's own parser for how it stores the data of an execution. */
+	/** n8n's own parser for stored execution data. */
 	private parse(data: string): IRunExecutionData | undefined {
 		const flatted = createRequire(this.installation.n8n)('flatted') as {
 			parse(text: string): IRunExecutionData | undefined;
@@ -100,7 +100,7 @@ export class N8nRest {
 	}
 }
 
-/** n8n closes a connection that was idle for some seconds, and a request may be on its way there just then. */
+/** n8n closes idle connections after some seconds, perhaps exactly when a request is sent. */
 const headers = { 'content-type': 'application/json', connection: 'close' };
 
 const post = async (url: string, body: object) =>

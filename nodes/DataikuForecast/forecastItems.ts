@@ -22,16 +22,16 @@ import { combine, demanded, textOf } from '../shared/parameters';
 import { columnNames, fieldAt } from '../shared/records';
 import { shortened } from '../shared/shortened';
 
-/** The history of one series, or of all together when no column tells them apart. */
+/** The history of one series, or of all series together if no column tells them apart. */
 interface Series {
 	columns: readonly string[];
 	records: JsonObject[];
-	/** The input items that these come from. */
+	/** The input items of the records. */
 	itemIndexes: number[];
 	slot: Slot;
 }
 
-/** A record of a history, and what tells its series from others. */
+/** A record of a history, with the key of its series. */
 interface Line {
 	columns: string[];
 	record: JsonObject;
@@ -50,7 +50,7 @@ interface ForecastTarget extends Target {
 
 type Success = Extract<RecordOutcome, { error?: undefined }>;
 
-/** What the forecast of some series, sent together and told apart or not, becomes. */
+/** Turns the forecast of one or more series into items. */
 type ForecastOutput = (
 	results: ForecastResult[],
 	response: IDataObject,
@@ -58,8 +58,8 @@ type ForecastOutput = (
 ) => Array<{ json: IDataObject; of?: JsonObject }>;
 
 /**
- * A forecast's columns beside what identifies its series. An identifier keeps its name: of a column of the same name, the
- * forecast's becomes `result_<name>`.
+ * A forecast's columns next to the identifier of its series. If both have a column of the same name, the forecast's becomes
+ * `result_<name>`.
  */
 function besideIdentifier(identifier: JsonObject | undefined, columns: JsonObject, prefix = ''): IDataObject {
 	const json: JsonObject = { ...identifier };
@@ -71,7 +71,7 @@ function besideIdentifier(identifier: JsonObject | undefined, columns: JsonObjec
 	return json as IDataObject;
 }
 
-/** The results of each series, in the order of the response. */
+/** Groups results by series, in the order of the response. */
 function bySeries(results: ForecastResult[]): ForecastResult[][] {
 	const groups = new Map<string, ForecastResult[]>();
 	for (const result of results) {
@@ -88,7 +88,7 @@ const withoutEmpty = (columns: JsonObject) =>
 		Object.entries(columns).filter(([, value]) => value !== undefined && value !== null),
 	) as IDataObject;
 
-/** A column for each quantile; where quantiles and values do not belong together, both whole. */
+/** A column per quantile. If quantiles and values do not match, both are kept as lists. */
 function quantileColumns({ quantiles, quantilesValues }: ForecastResult): JsonObject {
 	const arePairs = Array.isArray(quantiles) && Array.isArray(quantilesValues);
 	const names = arePairs ? quantiles.map((q) => `quantile_${q}`) : [];
@@ -105,7 +105,7 @@ const documented = new Set([
 	'ignored',
 	'ignoreReason',
 ]);
-/** Keys of a result that are not public, as those of prediction intervals. */
+/** Undocumented keys of a result, such as those of prediction intervals. */
 const otherKeys = (result: ForecastResult) => Object.keys(result).filter((name) => !documented.has(name));
 
 const outputs: Record<string, ForecastOutput> = {
@@ -150,7 +150,10 @@ const outputs: Record<string, ForecastOutput> = {
 const identifierKept =
 	'An identifier column has the same name as a forecast column, which is output as "result_<name>". To change the names, set "Column Prefix"';
 
-/** All items are the history: told apart by identifier columns and spread over requests, or sent in one. */
+/**
+ * All items together are the history. Series that identifier columns tell apart may be sent in separate requests; otherwise,
+ * everything is one request.
+ */
 export async function forecastItems(context: IExecuteFunctions): Promise<INodeExecutionData[][]> {
 	return await Execution.run(context, 'forecast', async (execution) => {
 		for (const { target, series } of await readSeries(execution)) {
@@ -176,7 +179,7 @@ function forecastTargetReader(execution: Execution) {
 	}));
 }
 
-/** Reads every item as one line of the history of a series. */
+/** Reads every item as rows of the history of a series. */
 async function readSeries(execution: Execution): Promise<SeriesGroup[]> {
 	const groups = new Map<string, SeriesGroup>();
 	const targetOf = forecastTargetReader(execution);
@@ -195,7 +198,7 @@ async function readSeries(execution: Execution): Promise<SeriesGroup[]> {
 				checkIdentified(record, columns);
 				lines.push({ columns, record });
 			});
-			// All of an item's lines, or none.
+			// Either all rows of an item are added, or none.
 			const put = () => {
 				groups.set(name, group);
 				return execution.through(lines, (line) => addLine(execution, itemIndex, line, group));
@@ -223,7 +226,7 @@ function addLine(execution: Execution, itemIndex: number, { columns, record }: L
 	series.itemIndexes.push(itemIndex);
 }
 
-/** A column by its name, or by the way to the field of the item that it was made of. */
+/** Finds a column by its name, or by the path of the item's field from which it was made. */
 const columnIn = (record: JsonObject, path: string, json: JsonObject): string =>
 	Object.hasOwn(record, path) ? path : fieldAt(json, path).name;
 
@@ -235,10 +238,10 @@ function checkIdentified(record: JsonObject, columns: readonly string[]): void {
 	});
 }
 
-/** A forecast from a history that lacks a line looks like any other: the series that lost one fails. */
+/** Fails every series that lost a row, because the forecast from an incomplete history looks like any other. */
 async function failUnread(execution: Execution, unread: number[], groups: readonly SeriesGroup[]): Promise<void> {
 	if (unread.length === 0) return;
-	/** By identifier columns: how many groups have these columns, and for each series the groups that contain it. */
+	/** By identifier columns: the number of groups with these columns, and the groups that contain each series. */
 	const byColumns = new Map<string, { columns: string[]; count: number; having: Map<string, SeriesGroup[]> }>();
 	for (const group of groups) {
 		const columns = group.target.identifierColumns;
@@ -262,7 +265,7 @@ async function failUnread(execution: Execution, unread: number[], groups: readon
 			const tells = values.every((value) => (value ?? null) !== null);
 			const key = seriesKey(Object.keys(columns), { ...values });
 			const lost = tells ? (having.get(key) ?? []) : [];
-			// Its record may name the series otherwise than the item does.
+			// The record may spell the identifier differently from the item.
 			if (lost.length < count) isKnown = false;
 			for (const { target, series } of lost) {
 				const error = new InvalidCallError(`Item ${itemIndex} of this series could not be read`, {
@@ -279,7 +282,7 @@ async function failUnread(execution: Execution, unread: number[], groups: readon
 	}
 }
 
-/** Of the error of a series: its last line, or its place among the series of its item. */
+/** Where the error of a series is reported: at its last row, or in its place among the series of its item. */
 function placeOf({ itemIndexes, slot }: Series, target: ForecastTarget): Place {
 	const itemIndex = itemIndexes.at(-1)!;
 	return { itemIndex, target, slot: itemIndex === itemIndexes[0] ? slot : undefined };
@@ -327,7 +330,10 @@ function emit(series: Series, { result, response }: Success, output: string, exe
 
 const isRefusal = (error: ApiNodeError) => error instanceof StatusError && [400, 422, 500].includes(error.status);
 
-/** Names the first line of a series that does not fit the document, or else the whole series: the API node names neither. */
+/**
+ * Names the first row of a series that does not match the document, or else the whole series, because the API node names
+ * neither.
+ */
 function refusedSeries(
 	{ features }: Execution,
 	target: ForecastTarget,
@@ -349,7 +355,7 @@ function refusedSeries(
 	return { error: withDateAdvice(error, records), place: { ...whole, named } };
 }
 
-/** Finds the last input item of a series within records that were not told apart by all that the model tells apart. */
+/** Finds the last input item of a series whose identifier includes columns that the node was not told about. */
 function lastItems({ columns, records, itemIndexes }: Series): (identifier: JsonObject) => number {
 	const last = itemIndexes.at(-1)!;
 	let find: ((identifier: JsonObject) => number) | undefined;
@@ -370,7 +376,7 @@ function lastItems({ columns, records, itemIndexes }: Series): (identifier: Json
 
 const looksLikeDate = /"\d{4}-\d{2}(-\d{2})?|":\s*\d{10,13}[,}]/;
 
-/** A model needs a date in every record; which column it is in, only the endpoint knows. */
+/** A forecast needs a date in every record, but only the endpoint knows in which column. */
 function withDateAdvice(error: ApiNodeError, records: readonly JsonObject[]): ApiNodeError {
 	if (records.some((record) => looksLikeDate.test(JSON.stringify(record)))) return error;
 	return error.withAdvice(

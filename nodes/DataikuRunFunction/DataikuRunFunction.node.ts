@@ -41,7 +41,7 @@ export class DataikuRunFunction implements INodeType {
 		properties: [
 			...toolDescription('Calls a function and returns its result.'),
 			...endpointProperties,
-			// n8n takes no argument named `arguments`.
+			// n8n accepts no argument named `arguments`.
 			...recordProperties('Arguments', 'The arguments of the function by name, as a JSON object', {
 				argument: 'function_arguments',
 			}),

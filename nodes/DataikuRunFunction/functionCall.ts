@@ -15,13 +15,12 @@ import { notFiniteRead } from '../shared/hints';
 import { flag } from '../shared/parameters';
 import { outputNamed, successItem } from '../shared/outputItems';
 
-/** The function's value: in `response`, beside `timing` and `apiContext`; a function that builds its own response has no envelope. */
+/** The function's value. It is in `response`, next to `timing` or `apiContext`, unless the function built its own response. */
 export function valueOf(response: unknown): unknown {
 	const enveloped = isObject(response) && 'response' in response && ('apiContext' in response || 'timing' in response);
 	return enveloped ? response.response : response;
 }
 
-/** What a function output is made of. */
 interface FunctionAnswer {
 	value: unknown;
 	response: unknown;
@@ -55,7 +54,7 @@ export function functionCall(context: IExecuteFunctions): (execution: Execution)
 				const json = toJson(source.json, { value, response, headers, resultField });
 				return successItem(json, itemIndex, output === 'withInput' ? source : undefined);
 			};
-			/** The fields that an item has of the function. */
+			/** Adds an item whose own fields come from the function. */
 			const withFields = (made: INodeExecutionData, ...own: string[]) => {
 				if (output === 'withInput') execution.columns.add(made, own, { keepsInput: true });
 				return made;
@@ -88,7 +87,7 @@ export function functionCall(context: IExecuteFunctions): (execution: Execution)
 	};
 }
 
-/** The value of a text that is JSON. Any other value stays as it is. */
+/** Parses a text that is JSON. Any other value stays unchanged. */
 function parsed(value: unknown): unknown {
 	try {
 		return typeof value === 'string' ? parseResponse(value) : value;
@@ -97,20 +96,20 @@ function parsed(value: unknown): unknown {
 	}
 }
 
-/** An object or a list whose text a function responds with; another value keeps its content type beside it. */
+/** An object or a list that the function returned as text. Other values keep their content type. */
 function jsonIn(response: RawResponse): unknown {
 	const value = isText.test(response.contentType) ? parsed(textOf(response)) : undefined;
 	return typeof value === 'object' && value !== null ? value : undefined;
 }
 
-/** What Python and R say of an argument that the function does not name. */
+/** The messages of Python and R for an argument that the function does not name. */
 const unknownArgument = /unexpected keyword argument '([^']+)'|unused arguments? \(`?([^\s`=]+)`? =/;
 
 function withArgumentNamed(error: unknown, record: JsonObject, asTool: boolean): unknown {
 	if (!(error instanceof ApiNodeError)) return error;
 	const [, inPython, inR] = unknownArgument.exec(error.detail ?? '') ?? [];
 	const name = inPython ?? inR;
-	// A function that is called by this one may have been given it.
+	// The message may come from another function that this one called.
 	if (name === undefined || !Object.hasOwn(record, name)) return error;
 	const instead = asTool
 		? 'call again without it'
@@ -118,7 +117,7 @@ function withArgumentNamed(error: unknown, record: JsonObject, asTool: boolean):
 	return error.withAdvice(`The function has no argument '${name}': ${instead}.`);
 }
 
-/** The call succeeded: text in a charset that does not exist is handed on as bytes. */
+/** The call succeeded, so a text with an unknown charset is passed on as bytes. */
 function textOf(response: RawResponse): string | undefined {
 	try {
 		return response.text();
@@ -127,7 +126,7 @@ function textOf(response: RawResponse): string | undefined {
 	}
 }
 
-/** Text goes to `result`, anything else into the binary data `data`; `contentType` says what it is. */
+/** Text becomes `result`, and other data become the binary field `data`, next to their `contentType`. */
 async function rawItem(
 	context: IExecuteFunctions,
 	response: RawResponse,

@@ -14,7 +14,7 @@ interface Table {
 	rows: unknown[][];
 }
 
-/** What a response is turned into, one JSON object per item. */
+/** Turns a response into JSON objects, one per item. */
 type QueryOutput = (response: unknown, how: QueryOutputOptions) => Iterable<IDataObject>;
 interface QueryOutputOptions {
 	headers: ResponseHead['headers'];
@@ -22,7 +22,7 @@ interface QueryOutputOptions {
 	cell?: (value: unknown) => unknown;
 }
 
-/** Names of columns as keys of one object: those of the same name are told apart as `id`, `id_2`, `id_3`. */
+/** Makes column names unique: the second `id` becomes `id_2`. */
 function distinctColumns(names: readonly string[]): string[] {
 	const taken = new Set(names);
 	const next = new Map<string, number>();
@@ -41,12 +41,12 @@ function distinctColumns(names: readonly string[]): string[] {
 function tableOf(response: unknown): Table | undefined {
 	if (!isObject(response) || !Array.isArray(response.columns) || !Array.isArray(response.rows)) return undefined;
 	if (!response.rows.every(Array.isArray)) return undefined;
-	// A column is its name, or an object that has one.
+	// A column is given as its name, or as an object with a name.
 	const columns = response.columns.map((column) => String(isObject(column) ? column.name : column));
 	return { columns, rows: response.rows as unknown[][] };
 }
 
-/** One by one: Object.fromEntries takes five times as long for 10,000 rows of five columns. */
+/** A loop, because Object.fromEntries takes five times as long for 10,000 rows of five columns. */
 function objectOf(keys: readonly string[], row: readonly unknown[]): IDataObject {
 	const json: IDataObject = {};
 	for (let n = 0; n < keys.length; n++) {
@@ -57,7 +57,7 @@ function objectOf(keys: readonly string[], row: readonly unknown[]): IDataObject
 
 const isUpdate = (response: unknown): response is JsonObject => isObject(response) && 'updatedRows' in response;
 
-/** A response of a shape that is not documented is not guessed at; nor is it an error, since the statement has run. */
+/** A response with an undocumented shape is passed on unchanged. It is not an error, because the statement has run. */
 function known(response: unknown, ofTable: (table: Table) => Iterable<IDataObject>): Iterable<IDataObject> {
 	const table = tableOf(response);
 	if (table && (table.columns.length > 0 || !isUpdate(response))) return ofTable(table);
@@ -77,17 +77,20 @@ const outputs: Record<string, QueryOutput> = {
 	fullResponse: (response, { headers }) => [fullResponse(response, headers)],
 };
 
-/** As numbers are written; an exponent only behind a point, since `1E5` may be a code and Java writes its doubles `1.0E5`. */
+/**
+ * Numbers as databases write them. An exponent is accepted only behind a decimal point: `1E5` may be a code, while Java writes
+ * doubles as `1.0E5`.
+ */
 const numeral = /^-?(?:0|[1-9]\d*)(?:\.\d+(?:[eE][+-]?\d+)?)?$/;
 
 /**
- * A text that a number holds exactly becomes one: `12.50`, `0.0000001` and `1.23456789E7` do, `007`, `1E5` and
- * `12345678901234567890` do not.
+ * Converts a text that a number can hold exactly: `12.50`, `0.0000001` and `1.23456789E7`, but not `007`, `1E5` or
+ * `12345678901234567890`.
  */
 function numberIfExact(value: unknown): unknown {
 	if (typeof value !== 'string' || !numeral.test(value)) return value;
 	const held = heldNumber(value);
-	// No JSON has a zero below zero.
+	// n8n's JSON cannot represent a negative zero.
 	return typeof held === 'number' && !Object.is(held, -0) ? held : value;
 }
 

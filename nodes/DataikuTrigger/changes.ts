@@ -5,14 +5,14 @@ import { isObject } from '../shared/isObject';
 export const eventNames = ['generation', 'fields', 'drift', 'down', 'up'] as const;
 export type EventName = (typeof eventNames)[number];
 
-/** What a score may differ by from its baseline: by a number, by a share of the baseline, or not in its class. */
+/** How a score is compared with its baseline: by difference, by share of the baseline, or by class. */
 export const driftMeasures = ['number', 'share', 'class'] as const;
 
 export interface Rules {
 	measure: (typeof driftMeasures)[number];
-	/** Not for `class`. */
+	/** Not used for `class`. */
 	tolerance: number;
-	/** Polls in a row that fail before an endpoint counts as down. */
+	/** Consecutive failed polls after which an endpoint counts as down. */
 	failures: number;
 }
 
@@ -24,21 +24,23 @@ export interface DocumentedField {
 	required: boolean;
 }
 
-/** What one instance showed in one poll. */
+/** The observations of one poll of one instance. */
 export interface Seen {
 	/** ISO 8601. */
 	at: string;
-	/** Why it did not respond as it should. */
+	/** Why it did not respond correctly. */
 	failure?: string;
-	/** Responses to the test records: the generation that gave it, and one result for each record. */
+	/** Responses to the test records: the generation of each response, and one result per record. */
 	responses: ReadonlyArray<{ generation: string; results: readonly JsonObject[] }>;
-	/** More responses were requested to find all generations, and most of these requests failed. */
+	/** Whether most of the additional requests that should find all generations failed. */
 	isPartial?: boolean;
-	/** The endpoint's fields; undefined where its document was not read. */
+	/** The endpoint's fields; undefined if its document was not read. */
 	fields?: readonly DocumentedField[];
 }
 
-/** A score without its record. `label` is a prediction, or a digest of one that is long; `proba` is that of a class. */
+/**
+ * A score without its record. `label` is the prediction, or a digest of a long one. `proba` is the probability of that class.
+ */
 interface Score {
 	label: Scalar;
 	proba?: number;
@@ -47,29 +49,29 @@ interface Score {
 interface KnownGeneration {
 	id: string;
 	since: string;
-	/** Responses that came from others since the last one of its own. */
+	/** Responses of other generations since its own last response. */
 	unseen: number;
 	scores: readonly Score[];
 	scoredAt: string;
 }
 
-/** What is remembered of one instance between polls. */
+/** The memory of one instance between polls. */
 export interface Memory {
 	isDown: boolean;
-	/** Since when it is down or up; null before its first response. */
+	/** Since when it has been down or up; null before its first response. */
 	since: string | null;
 	failures: number;
 	failingSince?: string;
 	generations: readonly KnownGeneration[];
 	/**
-	 * Number of responses so far in a search for all live generations; undefined when no search is under way. A generation that
-	 * such a search finds may have been live before, so it is recorded without an event.
+	 * Number of responses so far in a search for all live generations; undefined outside of a search. A generation found by a
+	 * search may have been live before, so it is recorded without an event.
 	 */
 	searched?: number;
 	fields?: { since: string; list: readonly DocumentedField[] };
 }
 
-/** A record or a field that changed, or why an endpoint is down. */
+/** A record or a field that changed, or the reason why an endpoint is down. */
 type Detail = Record<string, Scalar>;
 
 export interface Change {
@@ -77,26 +79,25 @@ export interface Change {
 	generation: string | null;
 	before: Scalar;
 	after: Scalar;
-	/** When a poll first showed what is in `after`. */
+	/** When a poll first observed `after`. */
 	since: string;
-	/** The same of `before`; null where no poll has shown it. */
+	/** When a poll first observed `before`; null if no poll did. */
 	beforeSince: string | null;
 	details: Detail[];
 }
 
 /**
- * A generation that gave none of so many responses in a row counts as gone: it is an event when it is back. One that takes
- * 1% of the requests of an A/B test is missing from so many by chance once in 20,000 times.
+ * Consecutive responses without a generation after which it counts as gone, so that its return is an event. A generation with
+ * 1% of the requests of an A/B test misses this many by chance once in 20,000 times.
  */
 const mostUnseen = 1_000;
 
-/** Responses after which a search for all live generations ends. */
 export const enoughResponses = 15;
 
-/** Of a field with more, the digest is kept. */
+/** Longer labels are kept as digests. */
 const longestLabel = 100;
 
-/** Compares what is remembered of an instance with what it shows now. What is seen for the first time is no change. */
+/** Compares the memory of an instance with a new observation. What is seen for the first time is not a change. */
 export function compare(memory: Memory | undefined, seen: Seen, rules: Rules): { memory: Memory; changes: Change[] } {
 	const before = memory ?? { isDown: false, since: null, failures: 0, generations: [] };
 	const health = compareHealth(before, seen, rules);
@@ -162,7 +163,7 @@ function compareGenerations(
 	}
 	const count = (searched ?? 0) + responses.length;
 	if (isPartial && count < enoughResponses) return { generations: all, searched: count, changes };
-	// Those that gave none of so many responses are gone: otherwise their return would be no event.
+	// Generations without a response are forgotten, because otherwise their return would not be an event.
 	const most = isPartial ? enoughResponses : responses.length;
 	return { generations: all.filter(({ unseen }) => unseen < most), searched: undefined, changes };
 }
@@ -173,7 +174,7 @@ const namesOf = (generations: readonly KnownGeneration[]) =>
 		.sort()
 		.join(', ');
 
-/** What a record's score was and is, where these differ by more than is tolerated. */
+/** A record's score before and now, if the difference exceeds the tolerance. */
 interface Deviation {
 	before: Scalar;
 	after: Scalar;
@@ -197,7 +198,7 @@ function driftOf(old: KnownGeneration, results: readonly JsonObject[], at: strin
 
 function deviationOf(old: Score, result: JsonObject, { measure, tolerance }: Rules): Deviation | undefined {
 	const label = labelOf(result);
-	// A class may be a number, too.
+	// A class may also be a number.
 	const isNumber = typeof old.label === 'number' && old.proba === undefined;
 	const before = isNumber ? (old.label as number) : old.proba;
 	const after = isNumber ? label : probaOf(result, old.label);
@@ -216,7 +217,7 @@ function scoreOf(result: JsonObject): Score {
 
 function labelOf(result: JsonObject): Scalar {
 	if (result.ignored === true) return `ignored (${String(result.ignoreReason)})`;
-	// A custom model may have other keys.
+	// A custom model may return other keys.
 	const value = 'prediction' in result ? result.prediction : result;
 	const isShort = typeof value === 'string' ? value.length <= longestLabel : typeof value !== 'object';
 	return isShort || value === null ? (value as Scalar) : digestOf(value);
@@ -268,7 +269,7 @@ function changeOf(old: DocumentedField | undefined, field: DocumentedField): Fie
 
 const wordsOf = ({ type, required }: DocumentedField) => (required ? `${type}, required` : type);
 
-/** What each event would look like: made up, but for what the instance shows now. */
+/** An example of each event, made up except for what the instance shows now. */
 export function sample(seen: Seen, rules: Rules): Change[] {
 	if (seen.failure !== undefined) return compare(undefined, seen, { ...rules, failures: 1 }).changes;
 	const { memory } = compare(undefined, seen, rules);

@@ -22,13 +22,13 @@ import {
 } from './changes';
 import { sentenceOn } from './sentenceOn';
 
-/** Requests with which a poll finds out which generations are live, once it has met one that it does not know. */
+/** Requests with which a poll searches for all live generations after it has met an unknown one. */
 const samples = 2 * enoughResponses;
 
-/** Requests of one poll to one instance at a time: half of an API node's default pool. */
+/** Simultaneous requests of one poll to one instance: half of an API node's default pool. */
 const samplesAtATime = 4;
 
-/** More would make each poll a batch, and the static data of the workflow large. */
+/** More records would turn each poll into a batch and bloat the workflow's static data. */
 const mostRecords = 100;
 
 interface Settings {
@@ -40,7 +40,7 @@ interface Settings {
 	instances: Array<{ name: string; connection: Connection }>;
 }
 
-/** What the workflow keeps of this node: results and digests, but no record and no secret. */
+/** What the workflow stores for this node: results and digests, but no records and no secrets. */
 interface State {
 	version: 1;
 	/** A digest of what is asked: when it changes, what is remembered has no meaning. */
@@ -51,13 +51,13 @@ interface State {
 interface InstanceState {
 	name: string;
 	memory: Memory;
-	/** The log has a message about a problem that persists. */
+	/** Whether the log already has a message about a persistent problem. */
 	isTold?: boolean;
 }
 
 /**
- * What a poll saw of an instance, and why it saw no more: `problem` is one that comes from how the node is set up, `unsampled`
- * what kept it from finding all generations.
+ * The observations of an instance. `problem` is a problem of the node's settings, and `unsampled` is the reason why not all
+ * generations were found.
  */
 interface Look {
 	seen: Seen;
@@ -66,7 +66,7 @@ interface Look {
 	unsampled?: Error;
 }
 
-/** Asks each instance; gives an item for each event, or null. */
+/** Polls each instance. Returns an item per event, or null. */
 export async function pollEndpoint(context: IPollFunctions): Promise<INodeExecutionData[][] | null> {
 	let target: Target | undefined;
 	try {
@@ -82,7 +82,7 @@ export async function pollEndpoint(context: IPollFunctions): Promise<INodeExecut
 		);
 		failFirst(looks, settings, context, known !== undefined);
 
-		// Polls may overlap: from here on, nothing is waited for.
+		// No await from here on, because polls may overlap.
 		const last = isTest ? undefined : stateOf(context, of);
 		const state: State = { version: 1, of, instances: [] };
 		const items: INodeExecutionData[] = [];
@@ -102,7 +102,7 @@ export async function pollEndpoint(context: IPollFunctions): Promise<INodeExecut
 				const message = sentence(change);
 				const json = { event, message, endpoint, service: serviceOf(target), instance: name, ...what, test: isTest };
 				if (events.includes(event)) items.push({ json });
-				// Nothing else would tell of it.
+				// Only the log shows it, because the event is not selected.
 				else if (event === 'down') warn(context, sentence({ ...change, details: [{ reason: summaryOf(failure) }] }));
 			}
 		}
@@ -113,7 +113,7 @@ export async function pollEndpoint(context: IPollFunctions): Promise<INodeExecut
 	}
 }
 
-/** Tells n8n's log, which must not show what a server says of a record. */
+/** Writes to n8n's log, which must not contain a server's message about a record. */
 function warn(context: IPollFunctions, words: string): void {
 	context.logger.warn(words, { node: context.getNode().name });
 }
@@ -122,15 +122,15 @@ const serviceOf = ({ connection, serviceId }: Target) => serviceId ?? connection
 
 const instanceIn = (state: State | undefined, name: string) => state?.instances.find((each) => each.name === name);
 
-/** A copy: n8n's own object notes each change to it, and to what is in it. */
+/** A copy, because n8n's own object tracks every change to it. */
 function stateOf(context: IPollFunctions, of: string): State | undefined {
 	const { watch } = context.getWorkflowStaticData('node') as { watch?: State };
 	return watch?.version === 1 && watch.of === of ? (JSON.parse(JSON.stringify(watch)) as State) : undefined;
 }
 
 /**
- * Fails a poll from which nothing can be learned, while somebody is there to be told: in a test, and when the workflow is
- * activated for the first time. When n8n starts, nobody is, and the workflow must not stay off.
+ * Fails a poll from which nothing can be learned, but only if a user sees it: in a test, and when the workflow is first
+ * activated. At n8n's start nobody does, and the workflow must not stay inactive.
  */
 function failFirst(looks: Look[], { events, isTest }: Settings, context: IPollFunctions, isKnown: boolean): void {
 	const isStart = ['init', 'leadershipChange'].includes(context.getActivationMode());
@@ -176,7 +176,7 @@ async function readSettings(context: IPollFunctions): Promise<Settings> {
 	return { events, records, rules, isTest: context.getMode() === 'manual', target, instances: each };
 }
 
-/** Asks one instance what the events need, and no more. */
+/** Requests only what the selected events need. */
 async function look(connection: Connection, settings: Settings, memory: Memory | undefined): Promise<Look> {
 	const { events } = settings;
 	const at = new Date().toISOString();
@@ -187,7 +187,7 @@ async function look(connection: Connection, settings: Settings, memory: Memory |
 		asksEndpoint ? settled(responsesOf(target, settings, memory)) : none,
 		asksFields ? settled(fieldsOf(target, memory)) : none,
 	]);
-	// It is about the node, and not about the endpoint.
+	// The error concerns the node's settings and not the endpoint.
 	if (failure instanceof InvalidCallError) throw failure;
 	const reason = failure && explain(failure, {}).message;
 	const { responses = [], unsampled } = sampled;
@@ -216,14 +216,14 @@ const settled = async <Value>(promise: Promise<Value>): Promise<Settled<Value>> 
 		(error: Error) => ({ error }),
 	);
 
-/** @returns `unsampled`, the reason, if too few responses came to know all live generations */
+/** @returns `unsampled`, the reason, if there are too few responses to know all live generations */
 async function responsesOf(
 	target: Target,
 	{ records, isTest }: Settings,
 	memory: Memory | undefined,
 ): Promise<{ responses?: Seen['responses']; unsampled?: Error }> {
 	const session = target.connection.client.session();
-	// One attempt more, for a connection that the API node has closed meanwhile.
+	// A second attempt, because the API node may have closed the idle connection.
 	const options = { ...callTo(target), deadline: target.timeout, maxAttempts: 2, maxConcurrency: samplesAtATime };
 	if (records.length === 0) {
 		await session.isAlive(options);

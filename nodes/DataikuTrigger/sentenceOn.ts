@@ -2,9 +2,9 @@ import { counted, listed } from '../shared/hints';
 import type { Change } from './changes';
 
 /**
- * An event as one sentence, or two.
+ * Describes an event in one or two sentences.
  *
- * @param instance where the credential has several
+ * @param instance the instance, if the credential has several
  */
 export function sentenceOn(change: Change, endpoint: string, instance?: string): string {
 	const { event, generation, before, after, since, beforeSince, details } = change;

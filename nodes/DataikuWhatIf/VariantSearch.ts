@@ -1,13 +1,13 @@
 /**
- * One way in which a feature may change: upwards, downwards, or to a value without an order. Steps lead away from the
- * feature's own value, the nearest being 0. A variant takes at most one step of each feature.
+ * One way in which a feature may change: upwards, downwards, or to a value without an order. Steps lead away from the feature's
+ * own value, starting with 0. A variant takes at most one step per feature.
  */
 export interface Axis {
 	readonly feature: string;
-	/** How many steps there are: at least 1. */
+	/** Number of steps, at least 1. */
 	readonly size: number;
 	readonly valueAt: (step: number) => unknown;
-	/** From the feature's own value, scaled by the range of the feature; grows with the step. */
+	/** Distance from the feature's own value, relative to the range of the feature. It grows with the step. */
 	readonly distanceAt: (step: number) => number;
 }
 
@@ -16,17 +16,16 @@ export interface Change {
 	readonly step: number;
 }
 
-/** What a variant changes of the record: of each feature once, in the order of the axes. */
+/** The changes of a variant, at most one per feature, in the order of the axes. */
 export type Changes = readonly Change[];
 
-/** How good a variant is. */
 export interface Score {
 	readonly reached: boolean;
 	/** Grows towards the goal. */
 	readonly value: number;
 }
 
-/** A variant with its score, and what else is known of it. */
+/** A variant with its score and other data. */
 export interface Tried<Result> extends Score {
 	readonly changes: Changes;
 	readonly distance: number;
@@ -36,29 +35,29 @@ export interface Tried<Result> extends Score {
 export interface SearchOptions {
 	readonly maxVariants: number;
 	readonly maxSuggestions: number;
-	/** The value of the record as it is. */
+	/** The value of the original record. */
 	readonly value: number;
-	/** No variant reaches the goal: the best value is wanted. */
+	/** Whether no variant can reach the goal, so that the best value is wanted. */
 	readonly wantsBest: boolean;
 }
 
 /** Features that change at a time. */
 const mostChanges = 3;
-/** Steps of an axis that are tried first, in tenths of the axis: the far end tells most of where the axis leads. */
+/** The steps of an axis that are tried first, in tenths of the axis. The far end shows best where the axis leads. */
 const tenths = [10, 5, 8, 2, 7, 3, 9, 4, 6, 1];
-/** Steps between two tried ones that are tried at once. */
+/** Steps tried at once between two that were tried before. */
 const betweenAtOnce = 3;
 /** Single changes that are combined with each other. */
 const mostCombined = 30;
 
 /**
- * Finds the smallest changes that reach a goal, without I/O and clock: {@link next} says which variants to score next, and
- * {@link report} is called for each. Where all changes of up to three features fit into the allowed number of variants, the
- * suggestions are those of a search through all of them. Otherwise it tries a few steps of each axis, closes in on where the
- * goal is reached, and goes on with pairs and triples of the most promising changes.
+ * Finds the smallest changes that reach a goal, without I/O and clock. {@link next} returns the variants to score next, and
+ * {@link report} is called for each of them. If all changes of up to three features fit into the allowed number of variants, it
+ * tries all of them. Otherwise, it tries a few steps of each axis, narrows down where the goal is reached, and continues with
+ * pairs and triples of the most promising changes.
  */
 export class VariantSearch<Result> {
-	/** All changes of up to three features may be tried. */
+	/** Whether all changes of up to three features can be tried. */
 	readonly isExhaustive: boolean;
 	/** The axes of each feature. */
 	private readonly features: ReadonlyArray<readonly Axis[]>;
@@ -85,28 +84,27 @@ export class VariantSearch<Result> {
 		this.isExhaustive = all <= options.maxVariants;
 	}
 
-	/** How many variants were asked for. */
 	get count(): number {
 		return this.asked.size;
 	}
 
 	/**
-	 * The variants to score next, none of them twice; none at all when the search is over. All of the last ones must have been
-	 * reported.
+	 * Returns the variants to score next, none of them twice, and none when the search is over. All previous variants must have
+	 * been reported.
 	 *
-	 * @param free how many variants may be asked for at the price of one
+	 * @param free number of variants that cost no more than one
 	 */
 	next(free = 0): Changes[] {
 		return this.isExhaustive ? this.nextLevels(free) : this.nextPromising();
 	}
 
-	/** Tells what became of a variant; without a score, it could not be scored. */
+	/** Records the outcome of a variant. Without a score, it could not be scored. */
 	report(changes: Changes, score?: Score, result?: Result): void {
 		const tried = score && { ...score, changes, distance: distanceOf(changes), result: result as Result };
 		this.tried.set(this.keyOf(changes), tried);
 	}
 
-	/** The best variants, best first: none changes more than another needs to. */
+	/** The best variants, best first. None of them changes more than another one needs. */
 	get suggestions(): Array<Tried<Result>> {
 		return this.best(this.options.maxSuggestions);
 	}
@@ -138,7 +136,7 @@ export class VariantSearch<Result> {
 		);
 	}
 
-	/** The order of the axes decides between equals, so that the same record always has the same suggestions. */
+	/** The order of the axes breaks ties, so that the same record always gets the same suggestions. */
 	private orderOf(a: Changes, b: Changes): number {
 		for (const [n, { axis, step }] of a.entries()) {
 			const other = b[n]!;
@@ -148,7 +146,7 @@ export class VariantSearch<Result> {
 		return 0;
 	}
 
-	/** More features at a time would not give better suggestions. */
+	/** Whether changing more features at a time cannot improve the suggestions. */
 	private get isSettled(): boolean {
 		const { wantsBest, maxSuggestions } = this.options;
 		return !wantsBest && this.suggestions.length >= maxSuggestions;
@@ -181,7 +179,7 @@ export class VariantSearch<Result> {
 		return [];
 	}
 
-	/** Variants that were not asked for yet, as many as are allowed. */
+	/** Selects variants that were not tried yet, as many as allowed. */
 	private ask(wanted: Iterable<Changes>, most = Infinity): Changes[] {
 		const room = Math.min(Math.ceil(most), this.options.maxVariants - this.count);
 		const fresh: Changes[] = [];
@@ -200,7 +198,7 @@ export class VariantSearch<Result> {
 		return changes.map(({ axis, step }) => `${this.numbers.get(axis)}:${step}`).join();
 	}
 
-	/** Single changes, of each feature in turn. */
+	/** Single changes, one per feature in turn. */
 	private *samples(): Generator<Changes> {
 		const byFeature = this.features.map((axes): Changes[] =>
 			tenths.flatMap((tenth) => axes.map((axis) => [{ axis, step: Math.ceil((axis.size * tenth) / 10) - 1 }])),
@@ -209,7 +207,7 @@ export class VariantSearch<Result> {
 		for (let n = 0; n < longest; n++) for (const samples of byFeature) if (n < samples.length) yield samples[n]!;
 	}
 
-	/** Steps between those of good variants and those next to them that were tried, where a suggestion may lie. */
+	/** Steps between good variants and tried ones next to them, where better suggestions may be. */
 	private *closer(): Generator<Changes> {
 		const { wantsBest, maxSuggestions } = this.options;
 		const found = this.best(wantsBest ? maxSuggestions : Infinity);
@@ -227,7 +225,7 @@ export class VariantSearch<Result> {
 		}
 	}
 
-	/** Steps that were tried of one of the changes while the others are the same. */
+	/** Steps of one change that were tried while the other changes were the same. */
 	private stepsLike(changes: Changes, n: number): number[] {
 		const isLike = (others: Changes) =>
 			others.length === changes.length &&
@@ -260,20 +258,20 @@ export class VariantSearch<Result> {
 
 const distanceOf = (changes: Changes) => changes.reduce((sum, { axis, step }) => sum + axis.distanceAt(step), 0);
 
-/** Whether changes are a part of others, or go less far. */
+/** Whether changes are a part of other changes, or go less far. */
 const isWithin = (some: Changes, others: Changes) =>
 	some.every(({ axis, step }) => others.some((other) => other.axis === axis && other.step >= step));
 
 const isBefore = (changes: Changes, { changes: others, distance }: Pick<Tried<unknown>, 'changes' | 'distance'>) =>
 	changes.length < others.length || (changes.length === others.length && distanceOf(changes) <= distance);
 
-/** A few steps between two others, evenly. */
+/** A few evenly spaced steps between two others. */
 function between(low: number, high: number): number[] {
 	const count = Math.min(betweenAtOnce, high - low - 1);
 	return Array.from({ length: Math.max(0, count) }, (_, n) => Math.round(low + ((n + 1) * (high - low)) / (count + 1)));
 }
 
-/** How many changes of one, two and three features there are. */
+/** The number of changes of one, two and three features. */
 function countsOf(features: ReadonlyArray<readonly Axis[]>): number[] {
 	const counts = Array<number>(mostChanges).fill(0);
 	for (const axes of features) {
@@ -283,7 +281,7 @@ function countsOf(features: ReadonlyArray<readonly Axis[]>): number[] {
 	return counts;
 }
 
-/** All changes of so many features. */
+/** All changes of `count` features. */
 function* combinations(features: ReadonlyArray<readonly Axis[]>, count: number, from = 0): Generator<Changes> {
 	for (let n = from; n <= features.length - count; n++) {
 		for (const axis of features[n]!) {

@@ -9,7 +9,7 @@ export interface Variation extends Pick<FieldSchema, 'type'> {
 	readonly values?: readonly unknown[];
 	readonly min?: number;
 	readonly max?: number;
-	/** Bounds that are not allowed themselves. */
+	/** Exclusive bounds. */
 	readonly above?: number;
 	readonly below?: number;
 	readonly step?: number;
@@ -19,14 +19,14 @@ export interface Variation extends Pick<FieldSchema, 'type'> {
 export const directions = ['any', 'up', 'down'] as const;
 export type Direction = (typeof directions)[number];
 
-/** Steps in the range of a number whose step is not given, at least. */
+/** Minimum number of steps in a range without a given step. */
 const stepsInRange = 1_000;
 
 /**
- * The ways in which a feature may change, numbers ordered by how far they are. Values without an order are one axis each, and
- * "upwards" is towards the end of their list.
+ * The ways in which a feature may change. Numbers are ordered by distance. Each value without an order is its own axis.
+ * "Upwards" in a list of values is towards its end.
  *
- * @throws InvalidCallError for a range that is none
+ * @throws InvalidCallError for an empty range
  */
 export function axesOf(variation: Variation): Axis[] {
 	const { name, from, type, values, min, max, above = -Infinity, below = Infinity, step, direction } = variation;
@@ -40,7 +40,7 @@ export function axesOf(variation: Variation): Axis[] {
 			const distanceAt = (at: number) => distanceTo(points.at(placeOf(at)));
 			return size > 0 ? [{ feature: name, size, valueAt, distanceAt }] : [];
 		};
-		// What has no value moves in no direction.
+		// A missing value has no direction.
 		if (own === undefined) return direction === 'any' ? axis(points.size, (at) => at) : [];
 		const [less, upTo] = [points.before(own), points.upTo(own)];
 		return [
@@ -74,12 +74,12 @@ export function axesOf(variation: Variation): Axis[] {
 	);
 }
 
-/** Files and forms have numbers and booleans as texts. */
+/** Converts texts, because files and forms have numbers and booleans as texts. */
 export function valueOf(value: unknown, type: FieldSchema['type']): unknown {
 	if (typeof value !== 'string') return value;
 	if (type === 'number' || type === 'integer') {
 		const number = numberIn(value);
-		// The digits of a long integer go out as they are.
+		// Long integers stay texts, so that all of their digits are sent.
 		return number === undefined || (Number.isInteger(number) && !Number.isSafeInteger(number)) ? value : number;
 	}
 	return type === 'boolean' ? (booleanIn(value) ?? value) : value;
@@ -90,7 +90,7 @@ export function booleanIn(text: string): boolean | undefined {
 	return word === 'true' || (word === 'false' ? false : undefined);
 }
 
-/** A number, also one in a text as files and forms have it. */
+/** Returns a number, also from a text. */
 export function numberIn(value: unknown): number | undefined {
 	if (typeof value !== 'number' && (typeof value !== 'string' || value.trim() === '')) return undefined;
 	const number = Number(value);
@@ -101,11 +101,11 @@ export function numberIn(value: unknown): number | undefined {
 interface Points {
 	readonly size: number;
 	readonly at: (n: number) => number;
-	/** What is sent for it. */
+	/** The value that is sent. */
 	readonly valueAt: (n: number) => unknown;
-	/** How many are less than a value. */
+	/** How many are less than the value. */
 	readonly before: (value: number) => number;
-	/** How many are not greater than it. */
+	/** How many are less than or equal to the value. */
 	readonly upTo: (value: number) => number;
 }
 
@@ -135,10 +135,13 @@ const listed = (values: readonly unknown[]) =>
 		(n) => values[n],
 	);
 
-/** Steps from the lower end on. Those of one's own stop where the next would leave the range; others end at its upper end. */
+/**
+ * Steps from the lower bound on. A given step stops where the next one would leave the range; otherwise, the last step is the
+ * upper bound.
+ */
 function grid(min: number, max: number, given: number | undefined, isInteger: boolean): Points {
 	const neat = 10 ** Math.floor(Math.log10((max - min) / stepsInRange));
-	// Of more points, the search could not tell one from the next.
+	// Beyond this size, neighboring integers would be indistinguishable.
 	const isCountable = max - min <= Number.MAX_SAFE_INTEGER;
 	const step = given ?? (isInteger && isCountable ? 1 : max > min ? neat : 1);
 	const start = isInteger && given === undefined ? Math.ceil(min) : min;

@@ -5,30 +5,30 @@ import type { Score } from './VariantSearch';
 export const goalNames = ['otherClass', 'class', 'above', 'below', 'highest', 'lowest'] as const;
 export type GoalName = (typeof goalNames)[number];
 
-/** What the prediction of a changed record is to be. */
+/** The prediction that a changed record should have. */
 export interface Goal {
 	readonly name: GoalName;
-	/** The class to predict, or whose probability counts; none where the predicted number counts. */
+	/** The class to predict, or the class whose probability counts. Undefined if the predicted number counts. */
 	readonly class?: string;
-	/** What `above` and `below` compare with. */
+	/** The threshold of `above` and `below`. */
 	readonly value?: number;
 }
 
-/** A goal as a model asks for it. */
+/** A goal in the format in which a model requests it. */
 export const goalWords = ({ name, ...parts }: Goal): JsonObject => ({ goal: name, ...parts });
 
-/** A goal as one record meets it. */
+/** A goal applied to one record. */
 export interface Aim {
-	/** The record's own. */
+	/** The original record's score. */
 	readonly own: Score;
 	readonly wantsBest: boolean;
-	/** Undefined for a result that tells nothing. */
+	/** Returns undefined for a result that cannot be scored. */
 	readonly scoreOf: (result: PredictionResult) => Score | undefined;
 	/** The class whose probability a suggestion shows. */
 	readonly classOf: (result: PredictionResult) => string | undefined;
 }
 
-/** @throws InvalidCallError for a goal that the endpoint's predictions cannot have */
+/** @throws InvalidCallError for a goal that the endpoint's predictions cannot meet */
 export function aimFor(goal: Goal, own: PredictionResult): Aim {
 	const { name, value = NaN } = goal;
 	if (goal.class !== undefined && own.probas && !Object.hasOwn(own.probas, goal.class))
@@ -51,7 +51,7 @@ function byClass({ name, class: wanted }: Goal, own: PredictionResult): Aim['sco
 	const ownClass = textOf(own.prediction);
 	return ({ prediction, probas }) => {
 		if ((prediction ?? undefined) === undefined) return undefined;
-		// A number without probabilities is an amount: whatever changes would be another one.
+		// A number without probabilities is an amount, of which every change would be "another class".
 		if (name === 'otherClass' && typeof prediction === 'number' && !probas) return undefined;
 		const predicted = textOf(prediction);
 		const reached = name === 'class' ? predicted === wanted : predicted !== ownClass;
@@ -63,7 +63,7 @@ function byClass({ name, class: wanted }: Goal, own: PredictionResult): Aim['sco
 function byNumber({ name, class: counted }: Goal, limit: number): Aim['scoreOf'] {
 	const sign = name === 'above' || name === 'highest' ? 1 : -1;
 	return ({ prediction, probas }) => {
-		// Beside probabilities, a number is the name of a class.
+		// Next to probabilities, a number is the name of a class.
 		const number = counted !== undefined ? probas?.[counted] : probas ? undefined : prediction;
 		if (typeof number !== 'number') return undefined;
 		return { reached: sign * number > sign * limit, value: sign * number };

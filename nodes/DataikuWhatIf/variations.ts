@@ -3,7 +3,7 @@ import { columnNames, fieldAt } from '../shared/records';
 import { axesOf, booleanIn, type Direction, numberIn, valueOf, type Variation } from './axes';
 import type { Axis } from './VariantSearch';
 
-/** A row of "Features to Vary". What is left out is taken from the document. */
+/** A row of "Features to Vary". Missing properties are taken from the document. */
 export interface VariedFeature {
 	readonly name: string;
 	/** A list, or a text with commas. */
@@ -14,9 +14,9 @@ export interface VariedFeature {
 	readonly direction: Direction;
 }
 
-/** What may change of a record. */
+/** What may change in a record. */
 export interface Limits {
-	/** Features of the document may change that are in no row. */
+	/** Whether documented features without a row may change. */
 	readonly documented: boolean;
 	readonly features: readonly VariedFeature[];
 	readonly locked: readonly string[];
@@ -25,10 +25,10 @@ export interface Limits {
 /**
  * The ways in which a record may change.
  *
- * @param fields those that the document gives the endpoint; empty where there is none
- * @param fits whether the endpoint takes a changed record
- * @param remark called for what does not count as it may be meant
- * @throws InvalidCallError where nothing may change, or what may change is not clear
+ * @param fields the endpoint's documented fields; empty without a document
+ * @param fits whether the endpoint accepts a changed record
+ * @param remark called for settings that may not have the intended effect
+ * @throws InvalidCallError if nothing may change, or if it is unclear what may change
  */
 export function axesFor(
 	record: JsonObject,
@@ -39,7 +39,7 @@ export function axesFor(
 ): Axis[] {
 	const { documented } = limits;
 	const byName = new Map(fields.map((field) => [field.name, field]));
-	// A field that was dragged from the input has its own name in the record.
+	// A field that was dragged from the input has the last part of its path as its name in the record.
 	const nameOf = (path: string) =>
 		byName.has(path) || Object.hasOwn(record, path) ? path : fieldAt(record, path).name;
 	const features = limits.features.map((row) => ({ ...row, name: nameOf(row.name) }));
@@ -84,7 +84,7 @@ export function axesFor(
 	});
 }
 
-/** A record has other names from its prototype. */
+/** Records inherit properties such as `constructor` from their prototype. */
 export const ownIn = (record: JsonObject, name: string): unknown =>
 	Object.hasOwn(record, name) ? record[name] : undefined;
 
@@ -92,7 +92,7 @@ function variation(row: VariedFeature, from: unknown, field: FieldSchema | undef
 	const { name, direction } = row;
 	const isFractional = ![row.step ?? 1, row.min ?? 1].every(Number.isInteger);
 	const guessed = typeOf(from);
-	// Without a document, values stay the texts that the record has, too.
+	// Without a document, values stay texts if the record's own value is a text.
 	const listType = field?.type ?? (typeof from === 'string' ? undefined : guessed);
 	const type = field?.type ?? (guessed === 'integer' && isFractional ? 'number' : guessed);
 	const multipleOf = row.step === undefined ? field?.multipleOf : undefined;
@@ -114,11 +114,11 @@ function variation(row: VariedFeature, from: unknown, field: FieldSchema | undef
 	return { name, from, type, values: listed, ...range, direction };
 }
 
-/** Where the document allows multiples alone, the first of them in the range. */
+/** If the document only allows multiples, starts at the first one in the range. */
 const upToMultiple = (min: number | undefined, of: number | undefined) =>
 	min === undefined || of === undefined ? min : Number((Math.ceil(min / of - 1e-9) * of).toPrecision(15));
 
-/** Without a document, a feature is what the record has it as. */
+/** Without a document, the type is guessed from the record's value. */
 function typeOf(value: unknown): FieldSchema['type'] {
 	if (typeof value === 'boolean' || (typeof value === 'string' && booleanIn(value) !== undefined)) return 'boolean';
 	const number = numberIn(value);
@@ -130,7 +130,7 @@ function valuesIn(given: unknown, type: FieldSchema['type']): unknown[] | undefi
 	return values.length > 0 ? values.map((value) => valueOf(value, type)) : undefined;
 }
 
-/** A lock that holds nothing because of its spelling would let the feature change. */
+/** A misspelled lock would have no effect, and the feature would change. */
 function checkLocked(unknown: readonly string[], rows: readonly VariedFeature[]): void {
 	const closeTo = closeNames(rows.map(({ name }) => name));
 	for (const name of unknown) {

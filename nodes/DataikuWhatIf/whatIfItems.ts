@@ -25,7 +25,7 @@ import { type Changes, VariantSearch } from './VariantSearch';
 import { type Finding, outputReader, type Suggested } from './whatIfOutputs';
 import { type ItemTarget, itemTargetReader } from './whatIfParameters';
 
-/** Items whose variants are scored together: they share requests, and all that is known of them is kept. */
+/** Items whose variants are scored together. They share requests, and all their data are kept in memory. */
 const mostTogether = 1_000;
 
 /** An item whose record was sent. */
@@ -34,23 +34,23 @@ interface Asked {
 	readonly target: ItemTarget;
 	readonly record: JsonObject;
 	readonly context: JsonObject | undefined;
-	/** The response to the record itself; none where it failed. */
+	/** The response to the original record; undefined if it failed. */
 	own?: RecordSuccess;
 	search?: Search;
-	/** The item has failed: nothing more is sent of it. */
+	/** Set when the item has failed, so that nothing more of it is sent. */
 	hasFailed?: true;
 }
 
 interface Search extends Finding {
 	readonly aim: Aim;
 	readonly variants: VariantSearch<Suggested>;
-	/** The generation that scored the record, where the API node said. */
+	/** The generation that scored the original record, if known. */
 	readonly generation: string | undefined;
-	/** Milliseconds that it took so far. */
+	/** Milliseconds spent so far. */
 	spent: number;
-	/** Whether the time for the item is over at a given time, in the present round. */
+	/** Whether the item's time is over at a given time in the present round. */
 	isOverAt: (at: number) => boolean;
-	/** The first refusal of a variant by the endpoint. */
+	/** The endpoint's first refusal of a variant. */
 	refusal?: ApiNodeError;
 }
 
@@ -65,7 +65,7 @@ export async function whatIfItems(context: IExecuteFunctions): Promise<INodeExec
 /** Scores records, then their variants in rounds that all items share. */
 class WhatIfRun {
 	private asked: Asked[] = [];
-	/** How many records and variants each batcher has no outcome of. */
+	/** Number of records and variants without an outcome, per batcher. */
 	private readonly open = new Map<RecordBatcher, number>();
 	private readonly contextOf: (itemIndex: number) => JsonObject | undefined;
 	private readonly itemsOf: ReturnType<typeof outputReader>;
@@ -94,7 +94,7 @@ class WhatIfRun {
 		if (this.asked.length >= mostTogether) await this.conclude();
 	};
 
-	/** Searches for what the records that were sent need, and puts it out. */
+	/** Runs the search for all sent records and outputs the results. */
 	async conclude(): Promise<void> {
 		await this.outcomes();
 		const { asked } = this;
@@ -143,13 +143,13 @@ class WhatIfRun {
 		};
 	}
 
-	/** Has the next variants of all items scored. @returns the items whose search goes on */
+	/** Scores the next variants of all items. @returns the items whose search continues */
 	private async round(active: readonly Asked[]): Promise<Asked[]> {
 		const going: Array<{ search: Search; target: ItemTarget; own: number }> = [];
 		const next: Asked[] = [];
 		const startedAt = performance.now();
 		let sent = 0;
-		/** Of a time, what an item has to answer for where others share what the API node is given. */
+		/** The share of a time that counts against an item while others use the API node, too. */
 		const shareOf = ({ connection, maxConcurrency, batchSize }: ItemTarget, own: number) =>
 			Math.min(1, Math.max(own, connection.instances * maxConcurrency * batchSize) / Math.max(1, sent));
 		for (const asked of active) {
@@ -168,13 +168,13 @@ class WhatIfRun {
 			going.push(one);
 			const { generation } = search;
 			const to = this.batchTarget(asked, {
-				// Whatever the dispatch key would choose for a variant.
+				// A dispatch key could choose another generation for a variant.
 				...(generation !== undefined && { forcedGeneration: generation, dispatchKey: undefined }),
 				withExplanations: false,
 				deadline: Math.max(1, Math.min(left, 4 * target.timeout)),
 				control: { features: record, ...(context && { context }) },
 			});
-			// The time of an item begins with its first variant: others may have been waited for.
+			// An item's time starts with its first variant, because sending may have waited for other items.
 			const since = performance.now();
 			search.isOverAt = (at) => (at - since) * shareOf(target, one.own) >= left;
 			for (const changes of wanted) {
@@ -235,7 +235,7 @@ class WhatIfRun {
 		return session.target('predict', target.endpointId, { ...callTo(target), ...how });
 	}
 
-	/** @returns what to wait for before the next one is sent */
+	/** @returns a promise to wait for before the next variant is sent */
 	private send(
 		{ target, context }: Asked,
 		features: JsonObject,
@@ -250,7 +250,7 @@ class WhatIfRun {
 		});
 	}
 
-	/** Resolves when all that was sent has its outcome. */
+	/** Resolves when everything that was sent has an outcome. */
 	private async outcomes(): Promise<void> {
 		for (const batcher of this.open.keys()) batcher.flush();
 		for (const batcher of this.open.keys()) await batcher.until(() => this.open.get(batcher) === 0);
@@ -269,21 +269,23 @@ class WhatIfRun {
 	}
 }
 
-/** The endpoint takes no such record; it may take others. */
+/** Whether the endpoint refused this record, but may accept others. */
 const isRefusal = (error: ApiNodeError) => error instanceof StatusError && [400, 422, 500].includes(error.status);
 
 const noPrediction = 'The response has no prediction that counts for the goal';
 
-/** The same request may be served a while later. */
+/** Whether the same request may succeed later. */
 const isOutage = (error: ApiNodeError) =>
 	error instanceof TimeoutError ||
 	(error instanceof ConnectionError && !error.permanent) ||
 	(error instanceof StatusError && [408, 429, 502, 503, 504].includes(error.status));
 
-/** How long before its deadline a call may have its last try, in ms: half-way through what is left, which is a pause at most. */
+/**
+ * How long before its deadline a call may have its last attempt, in ms: the last pause is half of the remaining time at most.
+ */
 const lastTry = 2_500;
 
-/** Whether a call failed because the time of its search is over. */
+/** Whether a call failed because the time of its search was over. */
 function isOver({ searchTime }: ItemTarget, { spent, isOverAt }: Search, error: ApiNodeError): boolean {
 	const asked = error instanceof StatusError ? (error.retryAfter ?? 0) : 0;
 	return isOverAt(performance.now() + Math.max(asked, Math.min(lastTry, (searchTime - spent) / 2)));

@@ -12,34 +12,34 @@ import { type Aim, type Goal, goalWords } from './goals';
 import { ownIn } from './variations';
 import type { Changes, Tried, VariantSearch } from './VariantSearch';
 
-/** What a suggestion tells of its prediction. */
+/** The prediction of a suggestion. */
 export interface Suggested {
 	readonly prediction: unknown;
-	/** Of the class that counts for the goal. */
+	/** Probability of the class that counts for the goal. */
 	readonly probability: number | undefined;
-	/** The rule that decided it. */
+	/** The rule that decided it, if any. */
 	readonly rule: string | undefined;
 }
 
-/** What came of a search. */
+/** The result of a search. */
 export interface Finding {
 	readonly aim: Aim;
 	readonly variants: VariantSearch<Suggested>;
-	/** Variants that were scored. */
+	/** Number of variants that were scored. */
 	scored: number;
-	/** Variants that were refused or ignored, and why the first of them was. */
+	/** Number of variants that were refused or ignored, and the reason for the first one. */
 	unscored: number;
 	whyUnscored?: string;
-	/** Rules that decided variants, and how many variants. */
+	/** Rules that decided variants, and the number of these variants. */
 	readonly rules: Set<string>;
 	ruled: number;
-	/** The deadline ended it. */
+	/** Whether the deadline ended the search. */
 	isLate: boolean;
-	/** Why variants had to wait until then. */
+	/** The failure because of which variants had to wait until the deadline. */
 	outage?: string;
 }
 
-/** An item whose record was scored; without a search where there was nothing to search for. */
+/** An item whose record was scored. There is no search if there was nothing to search for. */
 interface Answered {
 	readonly itemIndex: number;
 	readonly record: JsonObject;
@@ -68,7 +68,6 @@ const words = {
 	cause: 'A suggestion shows what the model predicts for a changed input. It does not prove a cause',
 };
 
-/** Reads how an item comes out: its own response, and what the search found for it. */
 export function outputReader(execution: Execution): (answered: Answered) => INodeExecutionData[] {
 	const { parameters, sources, columns, outputNames } = execution;
 	const outputOf = parameters.reader<string>('output', parameters.asTool ? 'perRecord' : 'perSuggestion');
@@ -103,7 +102,7 @@ const perRecord: Output = (record, own, search) => {
 	];
 };
 
-/** Of `output`: what each item has in addition to the record's own response. */
+/** What each `output` adds to the response to the original record. */
 const outputs: Record<string, Output> = {
 	perSuggestion: (record, own, search) => {
 		const suggestions = search?.variants.suggestions ?? [];
@@ -125,7 +124,7 @@ const none = {
 	...{ features: null, distance: null, rule: null },
 };
 
-/** Columns of an earlier run do not stay beside those of this one, whatever its output was. */
+/** Columns of an earlier run are removed, whatever its output was. */
 const flat = flatPrediction([
 	...['what_if', 'what_if_goal', 'what_if_note', 'variants_tried', 'suggestion', 'suggestions'],
 	...Object.keys(prefixed(none, 'suggested_')),
@@ -151,7 +150,7 @@ const changesOf = (record: JsonObject, changes: Changes) =>
 		to: valueAt(step),
 	}));
 
-/** For a Switch or an If: what there is to do with the item. */
+/** For a Switch or an If node: what to do with the item. */
 function outcomeOf(own: RecordSuccess, search: Finding | undefined, suggestions: readonly unknown[]): string {
 	if (search) return suggestions.length > 0 ? 'suggestion' : search.isLate ? 'unfinished' : 'nothing';
 	return own.result.ignored === true ? 'ignored' : 'reached';
@@ -178,10 +177,10 @@ function noteOn(
 		.join(' ');
 }
 
-/** All changes to up to three features were considered, or all that could lead to better suggestions. */
+/** Whether all changes of up to three features were considered, or all that could lead to better suggestions. */
 const isWhole = ({ variants, isLate, unscored }: Finding) => variants.isExhaustive && !isLate && unscored === 0;
 
-/** What kept the search from more. */
+/** The problems that limited the search. */
 function troubleWords({ isLate, outage, unscored, whyUnscored = '' }: Finding): string[] {
 	return [
 		...(unscored > 0 ? [words.unscored(unscored, whyUnscored)] : []),

@@ -7,7 +7,7 @@ import { directions, numberIn } from './axes';
 import { type Goal, goalNames, type GoalName, goalWords } from './goals';
 import type { Limits, VariedFeature } from './variations';
 
-/** Where an item's records go, what is to be reached, and what may change for it. */
+/** An item's destination, goal, and what may change. */
 export interface ItemTarget extends Target {
 	readonly batchSize: number;
 	readonly goal: Goal;
@@ -49,7 +49,7 @@ function goalReader(parameters: Parameters): Reader<Goal> {
 	return combine([name, className, value], (i) => goalOf(name(i), textOf(className(i)), value(i)));
 }
 
-/** What a model asks for: `{ "goal": "above", "class": "approved", "value": 0.8 }`. */
+/** Reads the goal that a model gives: `{ "goal": "above", "class": "approved", "value": 0.8 }`. */
 function goalOfModel(parameters: Parameters): Reader<Goal> {
 	const given = parameters.reader<unknown>('goalJson', '');
 	return combine([given], (i) => {
@@ -63,7 +63,7 @@ function goalOfModel(parameters: Parameters): Reader<Goal> {
 		}
 		const read = goalOf(name as GoalName, textOf(className), value);
 		const used = goalWords(read);
-		// The model would take the suggestions for those of a goal that nobody searched for.
+		// The model would believe that the suggestions considered this part.
 		for (const part of Object.keys(parts)) {
 			if ((parts[part] ?? '') !== '' && !Object.hasOwn(used, part)) throw unusedPart(name, part);
 		}
@@ -80,7 +80,7 @@ function unusedPart(name: string, part: string): InvalidCallError {
 	return new InvalidCallError(`The goal "${name}" has no "${part}": ${correct as string}`);
 }
 
-/** @throws InvalidCallError for a goal that lacks something */
+/** @throws InvalidCallError if a part of the goal is missing */
 function goalOf(name: GoalName, className: string, given: unknown): Goal {
 	if (name === 'otherClass') return { name };
 	if (name === 'class' && className === '') throw new InvalidCallError('The goal has no class');
@@ -120,7 +120,7 @@ function limitsReader(parameters: Parameters): Reader<Limits> {
 
 function variedFeature(row: NonNullable<FeatureRows['feature']>[number]): VariedFeature {
 	const name = textOf(row.name).trim();
-	// Of rows that are one expression, n8n leaves a nameless one for each of its characters.
+	// If the rows are a single expression, n8n passes a nameless row per character.
 	if (name === '') throw new InvalidCallError('A row of "Features to Vary" has no feature name');
 	const number = (label: 'Min' | 'Max' | 'Step', given: unknown) => {
 		const value = numberIn(given);

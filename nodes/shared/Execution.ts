@@ -23,43 +23,42 @@ import { Parameters, type Reader } from './parameters';
 import { Records } from './records';
 import { type AnswerLimits, answerLimits, modelError, toolAnswer } from './toolAnswer';
 
-/** Work done without a break for the event loop, in ms: other workflows run in the same process. */
+/** Milliseconds of work without a break for the event loop, which other workflows share. */
 const longestTurn = 10;
 
-/** Records of one item that are worked on without a look at the clock. */
+/** Records of one item that are processed without a look at the clock. */
 const shortList = 10;
 
-/** How often a long run tells n8n's log how far it has come, in ms. */
+/** Milliseconds between messages about progress in n8n's log. */
 const progressEvery = 10_000;
 
-/** An API node that items go to. */
+/** An API node that receives items. */
 interface Destination {
 	readonly session: Session;
-	/** For nodes whose items share requests. */
+	/** Used by nodes whose items share requests. */
 	readonly batcher: RecordBatcher;
-	/** Jobs that make requests of their own. */
+	/** Jobs that send their own requests. */
 	readonly running: Set<Promise<void>>;
 }
 
-/** How a node ends that stops on errors. */
+/** How a node that stops on errors ends. */
 interface ExecutionOptions {
-	/** Requests on the wire may come to their end: breaking them off would leave it open what they did. */
+	/** Whether requests on the wire may finish. If they were aborted, their effects would be unknown. */
 	finishRequests?: boolean;
 }
 
 /**
- * One execution of a node: its items, its sessions with API nodes, and what comes out, in the order of the input. Items are
- * prepared while requests are on the wire.
+ * One execution of a node: its items, its sessions with API nodes, and its output in the order of the input. Items are prepared
+ * while requests are on the wire.
  */
 export class Execution {
 	readonly items: INodeExecutionData[];
-	/** What of the items goes along into the output: for a model that uses the node as a tool, nothing. */
+	/** The parts of the items that may go into the output: none if a model uses the node as a tool. */
 	readonly sources: INodeExecutionData[];
 	readonly records: Records;
 	private readonly files: ItemFiles;
 	readonly outputNames: Reader<OutputNames>;
 	readonly features: FeatureCheck;
-	/** What the client did beyond sending each request once. */
 	readonly counts = { retries: 0, instancesOut: new Set<string>() };
 	private readonly stop = new AbortController();
 	private readonly output: Array<INodeExecutionData | Array<INodeExecutionData | Slot> | undefined>;
@@ -80,7 +79,7 @@ export class Execution {
 	private constructor(
 		private readonly context: IExecuteFunctions,
 		readonly parameters: Parameters,
-		/** Of the answer to a model, where the node is its tool. */
+		/** Limits on the response to a model that uses the node as a tool. */
 		private readonly limits: AnswerLimits | undefined,
 		readonly connections: ItemConnections,
 		operation: OperationName,
@@ -96,7 +95,6 @@ export class Execution {
 		this.continueOnFail = context.continueOnFail();
 	}
 
-	/** Does a node's work over its items. */
 	static async run(
 		context: IExecuteFunctions,
 		operation: OperationName,
@@ -108,12 +106,12 @@ export class Execution {
 		let limits: AnswerLimits | undefined;
 		let connections: ItemConnections;
 		try {
-			// Before anything is sent: an error after a write would have it repeated.
+			// Read before anything is sent, because an error after a write could cause the write to be repeated.
 			if (parameters.asTool) limits = answerLimits(parameters);
 			connections = await ItemConnections.open(context, parameters);
 		} catch (error) {
 			if (parameters.asTool) return [[modelError(error, limits)]];
-			// Thrown under "continue", n8n would pass on the input as if it were the result.
+			// With "continue", n8n would pass on the input as the result if this were thrown.
 			if (context.continueOnFail()) {
 				const failed = (_item: unknown, i: number) =>
 					errorItem(explain(error, { itemIndex: i }), i, keptInput(context, i));
@@ -144,12 +142,12 @@ export class Execution {
 	}
 
 	/**
-	 * Reads each item's target and record and visits those that can be read; the others fail, as an item does whose visit
-	 * throws. The event loop gets its turns in between.
+	 * Reads the target and the record of each item and visits the item. An item fails if it cannot be read or if its visit
+	 * throws. The event loop gets turns in between.
 	 *
-	 * @param visit may return a promise, for which the next item waits
-	 * @param recordOf makes an item's record
-	 * @param unread called for each item that failed, under "continue"
+	 * @param visit may return a promise, which the next item waits for
+	 * @param recordOf returns the record of an item
+	 * @param unread called for each item that failed, with "continue"
 	 */
 	async forEach<ItemTarget extends Target, Made extends JsonObject | readonly JsonObject[]>(
 		targetOf: Reader<ItemTarget>,
@@ -181,12 +179,12 @@ export class Execution {
 					if (looking) await looking;
 				} else this.features.look(checked, made as JsonObject);
 				this.features.conclude(checked);
-				// An item whose output has no name must not cost a request.
+				// An item with an invalid output name must fail before it costs a request.
 				if (!this.outputNames.constant) this.outputNames(i);
 				const pending = visit(i, target, made);
 				if (pending) await pending;
 			} catch (error) {
-				// Where the run has failed or was stopped meanwhile, this item did not fail.
+				// If the run has failed or was stopped meanwhile, the error does not belong to this item.
 				this.check();
 				this.fail(error, { itemIndex: i, target: target ?? { endpointId: this.endpointOf(i) } });
 				unread?.(i);
@@ -194,7 +192,7 @@ export class Execution {
 		}
 	}
 
-	/** Works through a list of one item; a promise for a long one, where the event loop gets turns in between. */
+	/** Works through a list of one item. Returns a promise for a long list, so that the event loop gets turns in between. */
 	through<Entry>(list: readonly Entry[], work: (entry: Entry) => void): Promise<void> | undefined {
 		if (list.length > shortList) return this.throughLong(list, work);
 		for (const entry of list) work(entry);
@@ -209,7 +207,7 @@ export class Execution {
 		}
 	}
 
-	/** All calls to the endpoint of a record: they share what an instance is given at a time. */
+	/** All calls to an API node share one destination, because its limits apply to all of them. */
 	destinationOf({ connection: { client } }: Target): Destination {
 		let destination = this.destinations.get(client);
 		if (!destination) {
@@ -221,14 +219,13 @@ export class Execution {
 		return destination;
 	}
 
-	/** What is still to come of items that were read. */
 	private get pending(): Array<Promise<void>> {
 		return [...this.destinations.values()].flatMap(({ batcher, running }) => [...running, batcher.end()]);
 	}
 
 	/**
-	 * Starts a job as soon as fewer run than the API node may be given. It never rejects because of an item: it reports that by
-	 * {@link fail}.
+	 * Starts a job when fewer jobs run than the API node's limit. The job must report errors of items to {@link fail} and must
+	 * not reject because of them.
 	 */
 	async start(target: Target, job: () => Promise<void>): Promise<void> {
 		const { running } = this.destinationOf(target);
@@ -241,7 +238,7 @@ export class Execution {
 		running.add(promise);
 	}
 
-	/** Keeps a place in the output for one of several things that an item becomes: they end in another order. */
+	/** Reserves a place in the output for one of several results of an item, because they may finish in another order. */
 	reserve(itemIndex: number): Slot {
 		const slot: Slot = [];
 		const before = this.output[itemIndex];
@@ -250,7 +247,7 @@ export class Execution {
 		return slot;
 	}
 
-	/** Puts out what an item became; nothing for an item that is dropped. */
+	/** Outputs the result of an item; nothing for an item that is dropped. */
 	emit(place: number | Slot, output: INodeExecutionData | INodeExecutionData[]): void {
 		this.done++;
 		if (typeof place !== 'number') place.push(output);
@@ -264,7 +261,7 @@ export class Execution {
 	}
 
 	/**
-	 * Notes an item's failure. With "continue" an error takes the item's place.
+	 * Records the failure of an item. With "continue", an error takes the item's place.
 	 *
 	 * @throws the node's error otherwise
 	 */
@@ -281,7 +278,7 @@ export class Execution {
 		this.emitError(place, errorItem(failure, place.itemIndex, keptInput(this.context, place.itemIndex)));
 	}
 
-	/** Does what may fail for an item: then the item fails, and the node where it stops on errors. */
+	/** Does work that may fail for an item. If it fails, so does the item, or the node if it stops on errors. */
 	attempt<Value>(place: Place, work: () => Value): Value | undefined {
 		try {
 			return work();
@@ -303,34 +300,34 @@ export class Execution {
 	}
 
 	/**
-	 * Counts something that the person at the editor might wonder about.
+	 * Counts something that the user should know.
 	 *
-	 * @param example what else the item can be found by
+	 * @param example another way to find the item
 	 */
 	remark(what: string, itemIndex: number, example?: string): void {
 		this.remarks.add(what, itemIndex, example);
 	}
 
-	/** Tells n8n's log before the run, and the person at the editor after it. */
+	/** Writes to n8n's log before the run, and shows a hint in the editor after it. */
 	warn(what: string): void {
 		this.context.logger.warn(what, { node: this.context.getNode().name });
 		this.warnings.push(what);
 	}
 
-	/** The node fails with the first error; what it has not sent yet is not sent any more. */
+	/** The node fails with the first error, and sends nothing more. */
 	endWith(error: unknown): void {
 		this.fatal ??= { error };
 		if (!this.options.finishRequests) this.stop.abort();
 		for (const { session } of this.destinations.values()) session.stop();
 	}
 
-	/** A target whose endpoint is given by its URL. */
+	/** Replaces the URL of an endpoint with its IDs. */
 	private located<ItemTarget extends Target>(target: ItemTarget): ItemTarget {
 		if (!target.endpointId.includes('://')) return target;
 		return { ...target, ...target.connection.client.locate(target.endpointId) };
 	}
 
-	/** For the error of an item whose target could not be read as a whole. */
+	/** Used in the error of an item whose target could not be read completely. */
 	private endpointOf(itemIndex: number): string | undefined {
 		try {
 			return endpointReader(this.parameters)(itemIndex) || undefined;
@@ -339,7 +336,7 @@ export class Execution {
 		}
 	}
 
-	/** What to wait for where the event loop is to have a turn: to await one for every item would cost each of them one. */
+	/** Returns a promise only if the event loop is due a turn, because awaiting one for every item would cost a turn each. */
 	turn(): Promise<void> | undefined {
 		return performance.now() - this.turnSince >= longestTurn ? this.giveTurn() : undefined;
 	}
@@ -378,7 +375,7 @@ export class Execution {
 		const renamed = renameErrors(this.errors.size > 0 ? items.filter((item) => !this.errors.has(item)) : items);
 		const { rules } = this;
 		if (this.limits) {
-			// Beside nothing but errors, they would only distract.
+			// If there are only errors, remarks would distract from them.
 			const told = rules.total > 0 ? [`A business rule overrode the model: ${listed(rules.words)}`] : [];
 			const remarks = [...told, ...this.remarks.words, ...renamed, ...this.features.words];
 			const said = this.failures.count < this.items.length ? remarks : [];
@@ -409,7 +406,7 @@ export class Execution {
 	}
 }
 
-/** The input item whose fields stay beside an error: on the error output, n8n adds them itself. */
+/** The input item whose fields are kept next to an error. For the error output, n8n adds them itself. */
 function keptInput(context: IExecuteFunctions, itemIndex: number): INodeExecutionData | undefined {
 	return context.getNode().onError === 'continueErrorOutput' ? undefined : context.getInputData()[itemIndex];
 }

@@ -25,24 +25,24 @@ import { operationNames } from './operations';
 import { choice, isNone, type Parameters, type Reader } from './parameters';
 import type { RecordOrigin } from './records';
 
-/** How long a run waits for all documents that it must have, in ms. */
+/** How long a run waits for all documents that it requires, in ms. */
 const longestWait = 5_000;
-/** Levels of a record that are looked into. */
+/** Levels of a record that are inspected. */
 const deepest = 10;
-/** Names that no form has, of which a hint shows some. */
+/** Names remembered that the form does not have. A hint shows some of them. */
 const mostNames = 1_000;
 
-/** Words for what does not fit of a record, made from another object. */
+/** Returns sentences on how a record does not match. `origin` is the object from which the record was made. */
 type Check = (record: JsonObject, origin?: JsonObject) => readonly string[];
 interface EndpointCheck {
 	check: Check;
-	/** A record of no fields at all cannot do. */
+	/** Whether an empty record is an error. */
 	needsFields: boolean;
-	/** The documented names, without numbers, whose type is checked. Other fields of a record are normal. */
+	/** The documented names, without numbers, whose type is checked. Records may have other fields. */
 	mayBeLost?: ReadonlySet<string>;
 }
 
-/** What is known of an item while its records are looked at. */
+/** The state of an item while its records are checked. */
 interface ItemCheck {
 	readonly itemIndex: number;
 	readonly target: Target;
@@ -57,7 +57,7 @@ const notChecked = 'Features not validated: no OpenAPI document is available';
 
 const none: readonly string[] = [];
 const unchecked: EndpointCheck = { check: () => none, needsFields: false };
-/** Kept as long as their document, with what they remember of names. */
+/** Kept as long as the document, together with the names that a check remembers. */
 const checkOfSchema = new WeakMap<EndpointSchema, Check>();
 
 function checkOf(schema: EndpointSchema): Check {
@@ -68,7 +68,7 @@ function checkOf(schema: EndpointSchema): Check {
 	};
 }
 
-/** What the service's OpenAPI document says of the records of one execution, and of its errors. */
+/** Compares the records of one execution, and its errors, with the service's OpenAPI document. */
 export class FeatureCheck {
 	private readonly modeOf: Reader<string>;
 	private readonly mayBeEmpty: boolean;
@@ -76,12 +76,12 @@ export class FeatureCheck {
 	private readonly checks = new Map<string, EndpointCheck>();
 	private last: { target: Target; form?: RecordOrigin['form']; found: EndpointCheck } | undefined;
 	private longest: Promise<void> | undefined;
-	/** Services whose documents were read or are being read, and those that records must be checked by. */
+	/** Services whose documents were requested, and services whose documents the records must be checked with. */
 	private readonly read = new Set<string>();
 	private readonly awaited = new Set<string>();
 	private readonly misfits = new Remarks();
 	private unchecked = false;
-	/** Names of the form's fields and of the items'. */
+	/** Names of the form's fields and of the items' fields. */
 	private readonly names = { form: new Set<string>(), found: new Set<string>(), unused: new Set<string>() };
 
 	constructor(
@@ -96,17 +96,17 @@ export class FeatureCheck {
 	}
 
 	/**
-	 * A promise where an item must wait for the document, once in an execution; a run that only warns never does. It rejects
-	 * with CancelledError when the run is stopped meanwhile.
+	 * Returns a promise if an item must wait for the document, once per execution. A run that only warns never waits. The promise
+	 * rejects with CancelledError when the run is stopped.
 	 */
 	pending(itemIndex: number, target: Target): Promise<void> | undefined {
 		return this.modeOf(itemIndex) === 'error' ? this.documentRead(target, true) : undefined;
 	}
 
 	/**
-	 * A promise where the document is not known yet, once in an execution, as {@link pending} gives it.
+	 * Returns a promise like {@link pending} if the document is not known yet.
 	 *
-	 * @param forCheck whether the person at the editor is told that there was none to check records by
+	 * @param forCheck whether the user is told if there is no document to check records with
 	 */
 	documentRead(target: Target, forCheck = false): Promise<void> | undefined {
 		const { connection, serviceId } = target;
@@ -114,7 +114,7 @@ export class FeatureCheck {
 		if (forCheck) this.awaited.add(service);
 		if (this.read.has(service)) return undefined;
 		this.read.add(service);
-		// It may have come since a check was made without it.
+		// The document may have arrived since a check was made without it.
 		this.checks.clear();
 		this.last = undefined;
 		if (knownDocument(connection, serviceId)?.document || !isDue(connection, serviceId)) return undefined;
@@ -125,7 +125,7 @@ export class FeatureCheck {
 		});
 	}
 
-	/** Begins to hold the records of an item against the document. */
+	/** Begins to check the records of an item. */
 	begin(itemIndex: number, target: Target, origin: RecordOrigin): ItemCheck {
 		const mode = this.modeOf(itemIndex);
 		const by = mode === 'off' ? unchecked : this.checkFor(target, origin.form);
@@ -147,7 +147,7 @@ export class FeatureCheck {
 		}
 	}
 
-	/** @throws InvalidCallError where a record that does not fit is to be an error */
+	/** @throws InvalidCallError when records that do not match are errors */
 	conclude({ itemIndex, target, origin, mode, holdsNulls, texts }: ItemCheck): void {
 		const isFatal = holdsNulls && this.parameters.asTool;
 		if (mode === 'off' && !isFatal) return;
@@ -158,18 +158,18 @@ export class FeatureCheck {
 		for (const text of found) this.misfits.add(text, itemIndex);
 	}
 
-	/** What did not fit, most often first. */
+	/** The mismatches, most frequent first. */
 	get hints(): string[] {
 		const { hints } = this.misfits;
 		return this.unchecked ? [...hints, notChecked] : hints;
 	}
 
-	/** The same for a model, which has no items. */
+	/** The mismatches without item numbers, for a model. */
 	get words(): string[] {
 		return this.misfits.words;
 	}
 
-	/** What the form sent of the items, where it left out fields of theirs and had none for some of its own. */
+	/** Notes on fields of the items that the form left out while fields of the form found no value. */
 	get notes(): string[] {
 		const { form, found, unused } = this.names;
 		const lacking = [...form].filter((name) => !found.has(name));
@@ -180,12 +180,12 @@ export class FeatureCheck {
 		];
 	}
 
-	/** What of a record does not fit as far as the document is known, be it checked or not. */
+	/** The mismatches of a record if the document is known, whether records are checked or not. */
 	misfitsOf(target: Target, record: JsonObject): readonly string[] {
 		return this.schemaOf(target) ? this.checkFor(target).check(record) : none;
 	}
 
-	/** Makes a test whether a changed record has no misfit but those of the record itself. */
+	/** Returns a test whether a changed record has only the mismatches of the original record. */
 	changeCheck(itemIndex: number, target: Target, record: JsonObject): (changed: JsonObject) => boolean {
 		if (this.modeOf(itemIndex) === 'off') return () => true;
 		const { check } = this.checkFor(target);
@@ -193,12 +193,14 @@ export class FeatureCheck {
 		return (changed) => check(changed).every((text) => own.has(text));
 	}
 
-	/** The fields that the document gives an endpoint, as far as it is known. */
+	/** The documented fields of an endpoint; empty if the document is not known. */
 	fieldsOf(target: EndpointPlace): readonly FieldSchema[] {
 		return this.schemaOf(target)?.fields ?? [];
 	}
 
-	/** What the document adds to an error: what there is in place of an unknown endpoint, how a record looks that is not refused. */
+	/**
+	 * Advice from the document for an error: the existing endpoints if the endpoint is unknown, or an example of a valid record.
+	 */
 	adviceOn(error: unknown, target?: EndpointPlace): string | undefined {
 		if (!(error instanceof StatusError) || !target || ![400, 404, 422, 500].includes(error.status)) return undefined;
 		const endpoints = documentOf(target)?.endpoints ?? [];
@@ -208,13 +210,13 @@ export class FeatureCheck {
 			return `'${target.endpointId}' is ${kind}: use ${node}.`;
 		}
 		if (error.status === 404) return this.listOf(endpoints, target.endpointId);
-		// A function may have failed for any reason.
+		// A function may fail for any reason, not only because of its arguments.
 		if (this.operation === 'runFunction' && !/argument/.test(error.detail ?? '')) return undefined;
 		const example = this.exampleOf(target);
 		return example && `Example: ${example}.`;
 	}
 
-	/** For a model that called the node as a tool: what to call it with instead. */
+	/** What a model should call the tool with instead. */
 	expectationOn(error: unknown, target: EndpointPlace | undefined): string | undefined {
 		const schema = target && this.schemaOf(target);
 		const ofRecord =
@@ -240,7 +242,7 @@ export class FeatureCheck {
 	}
 
 	private makeCheck(target: Target, form: RecordOrigin['form']): EndpointCheck {
-		// The first request goes before it.
+		// Deferred, so that the first request is sent before the document is read.
 		setImmediate(() => readSoon(target.connection, target.serviceId));
 		let schema = this.schemaOf(target);
 		if (!schema || schema.fields.length === 0) {
@@ -255,7 +257,7 @@ export class FeatureCheck {
 		return { check, needsFields: schema.fields.some(({ required }) => required), mayBeLost };
 	}
 
-	/** What the editor kept of the document: the names. */
+	/** The fields that the editor keeps from the document: only their names. */
 	private schemaOfForm({ endpointId = '' }: EndpointPlace, form: NonNullable<RecordOrigin['form']>): EndpointSchema {
 		const fields = form.fields.map(({ id, required }) => ({ name: id, required: required === true, nullable: false }));
 		return { id: endpointId, operation: this.operation, fields, requiredKnown: true, complete: true };
@@ -303,7 +305,6 @@ export class FeatureCheck {
 	}
 }
 
-/** Different for each service, and for each credential that may read its document. */
 const serviceOf = ({ connection, serviceId }: Target) => JSON.stringify([connection, serviceId]);
 
 const documentOf = ({ connection, serviceId }: EndpointPlace) =>
@@ -313,7 +314,7 @@ function cancelled(): never {
 	throw new CancelledError();
 }
 
-/** Whether a record has fields at all, and one with a value. */
+/** Whether a record has any fields, and any field with a value. */
 function contentOf(record: JsonObject): 'none' | 'nulls' | 'values' {
 	let content: 'none' | 'nulls' = 'none';
 	for (const name in record) {
@@ -325,7 +326,7 @@ function contentOf(record: JsonObject): 'none' | 'nulls' | 'values' {
 	return content;
 }
 
-/** Whether JSON makes null of a value, or of one in it. */
+/** Whether JSON turns a value, or a value inside of it, into null. */
 function isLost(value: unknown, depth = 0): boolean {
 	if (typeof value !== 'object' || value === null) return typeof value === 'number' && !Number.isFinite(value);
 	if ('toJSON' in value) return isNone(value);

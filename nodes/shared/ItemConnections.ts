@@ -4,16 +4,16 @@ import { dependsOnItem, rawCredential } from './credentialExpressions';
 import { choice, type Parameters, type Reader } from './parameters';
 
 /**
- * Where the items of one execution go, and as whom: each with what its credential says for it. n8n reads its database
- * whenever it is asked for a credential, so one that says the same for all items is read once.
+ * The connection of each item of one execution. n8n reads its database whenever it is asked for a credential, so a credential
+ * that is the same for all items is read once.
  */
 export class ItemConnections {
-	/** The connection of the item that was made ready last. */
+	/** The connection of the item that was prepared last. */
 	readonly of: Reader<Connection>;
 	private readonly authenticationOf: Reader<Authentication>;
 	private readonly connect: ReturnType<typeof connector>;
 	private readonly known = new Map<string, Connection>();
-	/** By `authentication`: the one connection of a credential that is the same for all items; null for another. */
+	/** By `authentication`: the single connection of a credential that is the same for all items; null for other credentials. */
 	private readonly shared = new Map<Authentication, Promise<Connection | null>>();
 	private current: Connection | undefined;
 
@@ -27,7 +27,7 @@ export class ItemConnections {
 		this.of = Object.assign(() => this.current!, { constant: false });
 	}
 
-	/** @throws what is wrong with a credential that is the same for all items */
+	/** @throws the error of a credential that is the same for all items */
 	static async open(context: IExecuteFunctions, parameters: Parameters): Promise<ItemConnections> {
 		const connections = new ItemConnections(context, parameters);
 		const { authenticationOf } = connections;
@@ -42,9 +42,9 @@ export class ItemConnections {
 	}
 
 	/**
-	 * Makes an item's connection ready for {@link of}.
+	 * Makes {@link of} return an item's connection.
 	 *
-	 * @returns a promise where its credential must be read; it rejects with what is wrong with it
+	 * @returns a promise if the credential must be read; it rejects with the credential's error
 	 */
 	prepare(itemIndex: number): Promise<void> | undefined {
 		return this.of.constant ? undefined : this.read(itemIndex).then((connection) => void (this.current = connection));
@@ -65,7 +65,7 @@ export class ItemConnections {
 		const oneItem = this.context.getInputData().length === 1;
 		const oAuth2 = authentication === 'oAuth2';
 		const type = credentialType(authentication);
-		// Where it cannot be had, n8n's own way of reading says why, or works.
+		// If the stored credential is not available, reading it through n8n either works or explains why.
 		const raw = oneItem && !oAuth2 ? undefined : await rawCredential(this.context, type).catch(() => undefined);
 		if (raw && oAuth2) checkGrant(raw);
 		const alike = raw ? !dependsOnItem({ ...raw, oauthTokenData: undefined }) : oneItem;

@@ -8,11 +8,11 @@ import { shortened } from './shortened';
 
 interface FileRow {
 	feature: string;
-	/** The name of a binary field, or binary data that an expression gave: n8n's helpers take both. */
+	/** The name of a binary field, or binary data from an expression. n8n's helpers accept both. */
 	field: string;
 }
 
-/** The binary data of items that go into their records as base64 texts, each read when its record is made. */
+/** The files of items, which go into their records as base64 texts. Each file is read when its record is made. */
 export class ItemFiles {
 	private readonly rowsOf: Reader<FileRow[]>;
 
@@ -30,7 +30,7 @@ export class ItemFiles {
 		);
 	}
 
-	/** What files add to an item's record. There is nothing to wait for if no file is sent. */
+	/** The part of an item's record that its files make up; undefined if no file is sent. */
 	of(itemIndex: number): Promise<JsonObject> | undefined {
 		const rows = this.rowsOf(itemIndex);
 		return rows.length > 0 ? this.read(rows, itemIndex) : undefined;
@@ -60,7 +60,7 @@ export class ItemFiles {
 	}
 }
 
-/** Not the file itself, which an expression may have given. */
+/** Does not show the file itself, which an expression may have given. */
 const named = (field: unknown) => (isObject(field) ? 'binary data' : shortened(textOf(field), 60));
 
 const noFile = (field: string, { binary = {} }: INodeExecutionData) =>
@@ -76,7 +76,6 @@ const unreadable = (field: string, cause: NodeJS.ErrnoException) =>
 		{ cause },
 	);
 
-/** A record with the files of its item. */
 export const withFiles = <Made extends JsonObject | readonly JsonObject[]>(made: Made, files: JsonObject): Made =>
 	(Array.isArray(made)
 		? (made as readonly JsonObject[]).map((record) => ({ ...record, ...files }))

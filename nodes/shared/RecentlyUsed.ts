@@ -1,19 +1,19 @@
 interface Bounds<Value> {
-	/** Values, at most. */
+	/** Limit on the number of values. */
 	most?: number;
-	/** How long one is kept that nobody asks for, in milliseconds. */
+	/** Milliseconds after which an unused value is removed. */
 	idleMs?: number;
-	/** Whether a value is kept although nobody has asked for it of late. */
+	/** Keeps a value that was not asked for lately. */
 	isInUse?: (value: Value) => boolean;
 }
 
-/** What this process keeps between executions, by key. What was asked for longest ago goes first. */
+/** A cache of this process across executions. The least recently used values are removed first. */
 export class RecentlyUsed<Value> {
 	private readonly kept = new Map<string, { value: Value; usedAt: number }>();
 
 	constructor(private readonly bounds: Bounds<Value>) {}
 
-	/** The value of a key, made if there is none. */
+	/** Returns the value of a key, and creates it if necessary. */
 	get(key: string, make: () => Value): Value {
 		const found = this.find(key);
 		if (found !== undefined) return found;

@@ -4,7 +4,7 @@ import { callTo, type Target, targetReader } from './callSettings';
 import { Execution } from './Execution';
 import { flag } from './parameters';
 
-/** Makes one call for an item and says what came of it; nothing of it may fail for the item once the request is sent. */
+/** Makes one call for an item and returns its output. Nothing may fail after the request was sent. */
 export type ItemCall = (
 	session: Session,
 	endpointId: string,
@@ -15,7 +15,7 @@ export type ItemCall = (
 const retryWarning =
 	'"Retry On Fail" is on: when the first item fails, n8n repeats the calls for all items, including those that write data';
 
-/** False if the value cannot be read. Each item then fails with the reason. */
+/** Returns false if the value cannot be read. Each item then fails with the reason. */
 function safely(read: () => boolean): boolean {
 	try {
 		return read();
@@ -27,8 +27,8 @@ function safely(read: () => boolean): boolean {
 /**
  * SQL Query and Run Function: one call per item, in parallel up to the limit.
  *
- * @param prepare makes a reader of everything else that the node needs; an item's is read before its request is sent, since an error
- *   behind a write would have it repeated
+ * @param prepare returns a reader of all other parameters of an item. They are read before the request is sent, because an
+ *   error after a write could cause the write to be repeated.
  */
 export async function callItems(
 	context: IExecuteFunctions,

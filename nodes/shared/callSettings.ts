@@ -11,7 +11,7 @@ import type { Execution } from './Execution';
 import type { ItemConnections } from './ItemConnections';
 import { choice, combine, demanded, gaveNothing, isNone, type Parameters, type Reader, textOf } from './parameters';
 
-/** Where a request goes and how: items that agree in all of it may share one. */
+/** The destination and settings of a request. Items with the same target may share one. */
 export interface Target extends CallOptions, DispatchOptions {
 	connection: Connection;
 	endpointId: string;
@@ -19,13 +19,13 @@ export interface Target extends CallOptions, DispatchOptions {
 	maxConcurrency: number;
 }
 
-/** The options of a call to a target: whose call it is, too. */
+/** Adds the credential to the options of a call. */
 export function callTo<ItemTarget extends Target>(target: ItemTarget): ItemTarget {
 	const { call } = target.connection;
 	return { ...target, ...call, serviceId: target.serviceId ?? call.serviceId };
 }
 
-/** Parameters arrive from expressions as whatever these give; a number may come as text. */
+/** Expressions may return any value, such as a number as text. */
 export function positive(reader: Reader<unknown>, label: string): (itemIndex: number) => number {
 	return (i) => {
 		const value = Number(reader(i));
@@ -34,7 +34,7 @@ export function positive(reader: Reader<unknown>, label: string): (itemIndex: nu
 	};
 }
 
-/** 0 and nothing stand for what is not set; what is no number is kept, to be refused. */
+/** 0 and empty values mean that the option is not set. Other invalid values are kept, so that they are refused. */
 const optionalNumber = (value: unknown) => {
 	const number = Number(value ?? 0);
 	return number === 0 ? undefined : number;
@@ -48,7 +48,7 @@ export function endpointReader(parameters: Parameters): Reader<string> {
 }
 
 /**
- * The rows of an option such as "Headers", each of which is a `header`.
+ * Reads the rows of an option such as "Headers".
  *
  * @param key a field that each row needs
  */
@@ -62,7 +62,7 @@ export function rowsReader(
 	const all = parameters.reader<Record<string, JsonObject[] | undefined>>(path, {});
 	const raw = parameters.rawValue(path) as Record<string, JsonObject[] | undefined> | undefined;
 	const rows = raw?.[what];
-	// Of rows that are one expression, n8n leaves nothing, or a nameless row for each of its characters.
+	// If the rows are a single expression, n8n passes no rows, or a nameless row per character.
 	const areLost = raw !== undefined && !(Array.isArray(rows) && rows.some((row) => row[key]));
 	return combine([all], (i) => {
 		if (!areLost) return all(i)[what] ?? [];
@@ -72,7 +72,7 @@ export function rowsReader(
 	});
 }
 
-/** Request headers, checked here: an item that would be refused with its request must not count as read. */
+/** Request headers. They are checked here, because an invalid item must not count as read. */
 function headersReader(parameters: Parameters): Reader<CallOptions['headers']> {
 	const all = rowsReader(parameters, 'Headers', 'name');
 	const raw = parameters.rawValue('options.headers.header') as JsonObject[] | undefined;
@@ -90,8 +90,8 @@ function headersReader(parameters: Parameters): Reader<CallOptions['headers']> {
 }
 
 /**
- * Endpoint, service and limits of every node. 8 requests at a time are what an endpoint's default pool serves. Measured with
- * an API node that works 5 ms on each request: 4 at a time take 1.8 times as long, 2 take 3.3 times.
+ * Endpoint, service and limits of every node. The default of 8 simultaneous requests is what an endpoint's default pool serves.
+ * Measured with an API node that works 5 ms per request: 4 requests at a time take 1.8 times as long, 2 take 3.3 times.
  */
 export function targetReader({
 	parameters,
@@ -103,7 +103,8 @@ export function targetReader({
 		const reader = label === undefined ? given : demanded(given, label);
 		return combine([reader], (i) => optionalText(reader(i)));
 	};
-	// An expression that returns nothing must not send an item to the credential's service. Dispatch keys and generations are optional.
+	// An expression that returns nothing must not send an item to the credential's service. Dispatch keys and generations are
+	// optional.
 	const serviceId = text('serviceId', 'Service ID');
 	const timeout = parameters.reader<unknown>('options.timeout', 30_000);
 	const maxConcurrency = parameters.reader<unknown>('options.maxConcurrency', 8);
@@ -135,15 +136,15 @@ export function targetReader({
 }
 
 /**
- * Records in one request, 100 by default. Measured with 20,000 items: batches of 10 take 2.7 times as long, of 500 a tenth
- * less, and each of those holds up, and is held up by, five times as many records.
+ * Records per request, 100 by default. Measured with 20,000 items: batches of 10 take 2.7 times as long. Batches of 500 take a
+ * tenth less, but each delays five times as many records.
  */
 export function batchSizeReader(parameters: Parameters): Reader<number> {
 	const batchSize = parameters.reader<unknown>('options.batchSize', 100);
 	return combine([batchSize], positive(batchSize, 'Batch Size'));
 }
 
-/** Predict's explanations; what is left at its default takes the endpoint's own setting. */
+/** Predict's explanations. Options that are not set use the endpoint's setting. */
 export function explanationReader(parameters: Parameters): Reader<ExplanationOptions> {
 	const explanations = choice(parameters.reader('explanations', 'endpointDefault'), 'Explanations', [
 		'endpointDefault',

@@ -2,7 +2,7 @@ import type { IDataObject } from 'n8n-workflow';
 import { type JsonObject, setOwn } from '../../client';
 import { isObject } from './isObject';
 
-/** The same values, each under a name with something before it. */
+/** Adds a prefix to all names. */
 export function prefixed(columns: JsonObject, prefix: string): JsonObject {
 	if (prefix === '') return columns;
 	const json: JsonObject = {};
@@ -11,7 +11,7 @@ export function prefixed(columns: JsonObject, prefix: string): JsonObject {
 }
 
 /**
- * Adds the fields of an item behind columns, which win where both have one of a name.
+ * Adds the fields of an item behind columns. Columns take precedence over fields of the same name.
  *
  * @param isLeftOut says which fields are not added
  */
@@ -27,7 +27,7 @@ export function withRest(
 	return columns as IDataObject;
 }
 
-/** Columns with fields of an item behind the first of them, where both are seen without scrolling. */
+/** Adds fields of an item behind the first column, where they are visible without scrolling. */
 export function withFieldsBehindFirst(columns: JsonObject, input: JsonObject, fields: readonly string[]): JsonObject {
 	const [first] = Object.keys(columns);
 	if (first === undefined || fields.length === 0) return columns;
@@ -37,7 +37,7 @@ export function withFieldsBehindFirst(columns: JsonObject, input: JsonObject, fi
 	return withRest(json, columns);
 }
 
-/** Adds a column. One of the same name that came before keeps it, and this one becomes `result_<name>`. */
+/** Adds a column. If its name is taken, the earlier column keeps it and this one becomes `result_<name>`. */
 export function addColumn(json: JsonObject, name: string, value: unknown, prefix = ''): void {
 	if (value === undefined) return;
 	let free = name;
@@ -45,10 +45,10 @@ export function addColumn(json: JsonObject, name: string, value: unknown, prefix
 	setOwn(json, prefix + free, value);
 }
 
-/** A result's keys. The raw response of an MLflow model may be no object. */
+/** The raw response of an MLflow model may not be an object. */
 export const keysOf = (result: unknown): JsonObject => (isObject(result) ? result : { prediction: result });
 
-/** Maps in a result whose entries become columns, and what the names of these begin with. */
+/** Maps in a result whose entries become columns, with the prefix of their names. */
 const maps = [
 	['probas', 'proba_'],
 	['explanations', 'explanation_'],
@@ -63,11 +63,11 @@ const ownPlaces = new Set([
 	'override',
 ]);
 
-/** What DSS calls an override, of a result that a business rule decided in place of the model. */
+/** The override of a result, which is what DSS calls the decision of a business rule in place of the model. */
 export const overrideOf = ({ override }: JsonObject): JsonObject | undefined =>
 	isObject(override) && override.ruleMatched === true ? override : undefined;
 
-/** The rule, and what the model itself says. What else is there keeps its name behind `override_` or `model_`. */
+/** The rule, and the model's own prediction. Other keys get the prefix `override_` or `model_`. */
 function overrideColumns(override: unknown): JsonObject {
 	if (!isObject(override) || typeof override.ruleMatched !== 'boolean') return { override };
 	const { ruleMatched, appliedRule, predictionChanged, rawResult, ...others } = override;
@@ -80,11 +80,11 @@ function overrideColumns(override: unknown): JsonObject {
 }
 
 /**
- * A result as columns: `prediction`, `proba_<class>`, `explanation_<feature>`, `proba_percentile`, then whatever else came, such
- * as the keys of a custom model, under its own name. A record has `ignored` as a column only if it was ignored, and an override
- * only if a rule decided.
+ * Turns a result into columns: `prediction`, `proba_<class>`, `explanation_<feature>`, `proba_percentile`, then all other keys,
+ * such as those of a custom model, under their own names. There is a column `ignored` only if the record was ignored, and
+ * override columns only if a rule decided.
  *
- * @param prefix what the name of each column begins with
+ * @param prefix prefix of all column names
  */
 export function flatResult(result: JsonObject, prefix: string): JsonObject {
 	const json: JsonObject = {};
@@ -101,7 +101,7 @@ export function flatResult(result: JsonObject, prefix: string): JsonObject {
 		if (isObject(entries)) for (const key of Object.keys(entries)) add(start + key, entries[key]);
 		else add(map, entries);
 	}
-	// In the style of the probabilities, unless a class is called so.
+	// Named like the probabilities, unless there is a class `percentile`.
 	const percentile = Object.hasOwn(json, `${prefix}proba_percentile`) ? 'probaPercentile' : 'proba_percentile';
 	add(percentile, result.probaPercentile);
 	for (const name of Object.keys(result)) if (!ownPlaces.has(name)) add(name, result[name]);
@@ -112,22 +112,22 @@ export function flatResult(result: JsonObject, prefix: string): JsonObject {
 	return json;
 }
 
-/** Where a column's value is: the map of the result that holds it, if one does, and its name there. */
+/** Where a column's value is in a result: its name, and the map that contains it, if any. */
 export interface Place {
 	readonly map?: (typeof maps)[number][0];
 	readonly name: string;
 }
 
-/** Whether the columns of a result follow from its names and those in its maps alone. */
+/** Whether the columns of a result depend only on its names and those in its maps. */
 export const hasPlainColumns = (result: unknown): boolean =>
 	isObject(result) &&
 	(result.ignored ?? false) === false &&
 	result.override === undefined &&
 	maps.every(([map]) => result[map] === undefined || isObject(result[map]));
 
-/** The columns that {@link flatResult} makes of each result with the names of this one, which has plain columns. */
+/** The columns that {@link flatResult} makes of all results with the names of this one, which has plain columns. */
 export function columnPlaces(result: JsonObject, prefix: string): Array<[column: string, place: Place]> {
-	// In lists, which are values like any other.
+	// Wrapped in lists, which are treated like plain values.
 	const places: JsonObject = {};
 	for (const name of Object.keys(result)) if (name !== 'ignored') setOwn(places, name, [{ name }]);
 	for (const [map] of maps) {

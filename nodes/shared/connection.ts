@@ -22,44 +22,42 @@ import { oAuth2Tokens, type OwnedTokens } from './oAuth2Tokens';
 import { textOf } from './parameters';
 import { RecentlyUsed } from './RecentlyUsed';
 
-/** Where records go, and as whom: what a credential comes to. */
+/** A credential turned into a destination and a way to authenticate. */
 export interface Connection {
-	/** A digest of all that makes it what it is, which stands for it where targets are compared as JSON. */
+	/** A digest of everything that distinguishes the connection. It represents the connection in JSON. */
 	id: string;
 	toJSON: () => string;
-	/** Shared by all callers that go to the same place in the same way. */
+	/** Shared by all connections with the same URL and TLS settings. */
 	client: ApiNodeClient;
-	/** For each call: the credential's own service, and who calls. */
+	/** Options of each call: the credential's service, and how to authenticate. */
 	call: Pick<CallOptions, 'serviceId' | keyof Credential>;
-	/** Number of instances that share the work. */
 	instances: number;
 	/** Where the OpenAPI document of the credential's service comes from, if not from the API node. */
 	openApi: DocumentSource;
-	/** Any certificate is accepted, so that it is unknown who responds. */
+	/** Whether any certificate is accepted, so that the server's identity is not verified. */
 	unverified: boolean;
 }
 
-/** A text that was pasted into the credential, or a deployment that the API Deployer knows. */
+/** A text that was pasted into the credential, or a deployment of the API Deployer. */
 export interface DocumentSource {
 	pasted?: string;
-	/** Rejects for values that lead nowhere, or where n8n's policy forbids to connect. */
+	/** Rejects for invalid values, or if n8n's policy forbids the address. */
 	deployment?: () => Promise<Deployment>;
 }
 
-/** What the node's `authentication` says. */
+/** The values of the node's parameter `authentication`. */
 export type Authentication = 'apiKey' | 'oAuth2';
 
-/** The type of the credential that it stands for. */
 export const credentialType = (authentication: Authentication) =>
 	authentication === 'oAuth2' ? 'dataikuApiNodeOAuth2Api' : 'dataikuApiNodeApi';
 
 /**
- * Clients outlive executions, so that a webhook's next call finds an open connection and what was learned about each
- * instance. Together they limit their own open connections.
+ * Clients outlive executions, so that a webhook's next call finds an open connection and the knowledge about each instance. All
+ * clients together limit their open connections.
  */
 const clients = new RecentlyUsed<ApiNodeClient>({ idleMs: 10 * 60_000, isInUse: (client) => client.isBusy });
 
-/** A field of a credential, to which an expression may give anything. */
+/** Reads a field of a credential, for which an expression may return anything. */
 function text(credential: ICredentialDataDecryptedObject, name: string): string {
 	const value = credential[name];
 	if (typeof value !== 'object') return value === undefined ? '' : pasted(String(value));
@@ -82,13 +80,13 @@ const tlsOf = (credential: ICredentialDataDecryptedObject) => ({
 
 interface Means {
 	egress?: NodeEgressFilter;
-	/** Of an OAuth2 credential. */
+	/** Tokens of an OAuth2 credential. */
 	tokens?: OwnedTokens;
-	/** Whether the client is another one than that of runs, which would be waited for. */
+	/** Uses a separate client, which does not wait for the requests of runs. */
 	apart?: boolean;
 }
 
-/** The client for a credential's values, new or known. */
+/** Returns a new or a known client for the values of a credential. */
 function clientFor(credential: ICredentialDataDecryptedObject, { egress, apart }: Means): ApiNodeClient {
 	const options = { url: text(credential, 'url'), tls: tlsOf(credential) };
 	const id = digest([options, egress !== undefined, apart === true]);
@@ -96,7 +94,7 @@ function clientFor(credential: ICredentialDataDecryptedObject, { egress, apart }
 	return clients.get(id, () => new ApiNodeClient({ ...options, serviceId: '', lookup }));
 }
 
-/** @throws UserError for a secret that is missing: without it, a record would go out as nobody's */
+/** @throws UserError when the secret is missing, because the record would be sent without authentication */
 function whoCalls(credential: ICredentialDataDecryptedObject): Credential {
 	const { authentication = 'apiKey' } = credential;
 	const open = { description: 'For a service that needs none, set Authentication to None' };
@@ -115,7 +113,7 @@ function whoCalls(credential: ICredentialDataDecryptedObject): Credential {
 	throw new UserError("The credential's Authentication must be one of apiKey, bearerToken, none");
 }
 
-/** @throws UserError or InvalidCallError for values that lead nowhere */
+/** @throws UserError or InvalidCallError for invalid values */
 export function deploymentFor(credential: ICredentialDataDecryptedObject, egress?: NodeEgressFilter): Deployment {
 	if (credential.openApiFrom !== 'deployer') {
 		throw new UserError("The credential's OpenAPI Document must be one of apiNode, deployer, text");
@@ -129,7 +127,7 @@ export function deploymentFor(credential: ICredentialDataDecryptedObject, egress
 	});
 }
 
-/** By the credential's choice alone, whatever else is filled in. */
+/** Follows the credential's choice alone, whatever its other fields contain. */
 function documentSource(credential: ICredentialDataDecryptedObject, egress?: NodeEgressFilter): DocumentSource {
 	const { openApiFrom = 'apiNode', openApi } = credential;
 	if (openApiFrom === 'apiNode') return {};
@@ -143,9 +141,9 @@ function documentSource(credential: ICredentialDataDecryptedObject, egress?: Nod
 }
 
 /**
- * What a credential's values come to.
+ * Turns the values of a credential into a connection.
  *
- * @throws UserError or InvalidCallError for values that lead nowhere
+ * @throws UserError or InvalidCallError for invalid values
  */
 export function connectionFor(credential: ICredentialDataDecryptedObject, means: Means = {}): Connection {
 	const { egress, tokens } = means;
@@ -153,7 +151,7 @@ export function connectionFor(credential: ICredentialDataDecryptedObject, means:
 	const urls = [...client.origins, ...(credential.openApiFrom === 'deployer' ? [text(credential, 'deployerUrl')] : [])];
 	const caller = tokens ? { tokens } : whoCalls(credential);
 	const { oauthTokenData: _changes, ...settings } = inEffect(credential);
-	// Several people may each have their own token in one OAuth2 credential.
+	// Several users may each have their own token in one OAuth2 credential.
 	const id = digest([settings, tokens?.owner]);
 	return {
 		id,
@@ -167,24 +165,24 @@ export function connectionFor(credential: ICredentialDataDecryptedObject, means:
 }
 
 /**
- * Connects the editor, which has no item: what an expression takes from one cannot be known.
+ * Connects the editor, in which there are no items for expressions.
  *
- * @throws UserError saying so, and for a credential that leads nowhere
+ * @throws UserError for expressions that need an item, and for invalid credentials
  */
 export async function connectEditor(context: ILoadOptionsFunctions): Promise<Connection> {
 	const { authentication, credential } = await withoutItem(context, 'Type the endpoint with "By ID".');
 	return await connector(context)(authentication, credential);
 }
 
-/** The instances of one API node: all of them together, and each alone. */
+/** The instances of one API node, together and separately. */
 export interface Instances {
 	all: Connection;
 	each: Array<{ name: string; connection: Connection }>;
 }
 
 /**
- * Connects a trigger, which has no item either, to each instance of its credential: apart from the clients of runs, whose
- * requests it would wait for.
+ * Connects a trigger, in which there are no items, to each instance of its credential. It uses separate clients, so that it
+ * does not wait for the requests of runs.
  *
  * @throws as {@link connectEditor}
  */
@@ -219,10 +217,10 @@ const needsItem = (what: string, description: string) =>
 	});
 
 /**
- * Makes connections of the values of credentials.
+ * Returns a function that turns the values of credentials into connections. It throws for invalid values, or if n8n's policy
+ * forbids the address.
  *
- * @param apart whether their clients are others than those of runs
- * @returns a function that throws for values that lead nowhere, or where n8n's policy forbids to connect
+ * @param apart whether the connections use other clients than runs
  */
 export function connector(context: IExecuteFunctions | ILoadOptionsFunctions | IPollFunctions, apart = false) {
 	const { getSecureEgressFilter } = context.helpers as Partial<typeof context.helpers>;
@@ -239,7 +237,7 @@ export function connector(context: IExecuteFunctions | ILoadOptionsFunctions | I
 			const { oauthTokenData: _changes, ...settings } = grant;
 			const id = digest([context.getNode().credentials?.[type]?.id, settings]);
 			tokens ??= { id, source: oAuth2Tokens(context, type, grant) };
-			// Where n8n keeps its expressions to itself, they show by what they give.
+			// If this n8n does not show stored credentials, only their values reveal expressions.
 			if (tokens.id !== id) throw oneGrant('what its token is fetched by');
 		}
 		const connection = connectionFor(credential, { egress, tokens: oAuth2 ? tokens?.source : undefined, apart });
@@ -251,12 +249,12 @@ export function connector(context: IExecuteFunctions | ILoadOptionsFunctions | I
 	};
 }
 
-/** What n8n fetches an OAuth2 token by: all that the credential does not have from this package. */
+/** The fields with which n8n fetches an OAuth2 token: all that this package did not add. */
 const grantOf = (credential: ICredentialDataDecryptedObject): ICredentialDataDecryptedObject =>
 	Object.fromEntries(Object.entries(credential).filter(([name]) => !ownFields.has(name)));
 const ownFields = new Set([...instanceProperties, ...tlsProperties, ...openApiProperties].map(({ name }) => name));
 
-/** @throws UserError for OAuth2 fields that would have to differ from item to item */
+/** @throws UserError for OAuth2 fields with expressions that depend on the item */
 export function checkGrant(raw: ICredentialDataDecryptedObject): void {
 	const { oauthTokenData: _token, ...settings } = grantOf(raw);
 	const names = Object.keys(settings).filter((name) => dependsOnItem(settings[name]));
@@ -270,7 +268,7 @@ const oneGrant = (what: string) =>
 	});
 
 async function validate(origin: string, egress: NodeEgressFilter | undefined): Promise<void> {
-	// It throws when the name cannot be looked up.
+	// validateUrl throws when the name cannot be resolved.
 	const verdict = await egress?.validateUrl(origin).catch(() => undefined);
 	if (egress && !verdict) throw notFound(origin);
 	if (verdict && !verdict.ok) throw notAllowed(origin);

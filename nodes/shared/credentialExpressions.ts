@@ -10,14 +10,14 @@ import type {
 } from 'n8n-workflow';
 import { openApiProperties } from './description/credentialProperties';
 
-/** What n8n's contexts have beside what it promises to nodes. */
+/** Properties of n8n's contexts that are not part of its public types. */
 interface Internals {
 	additionalData?: IWorkflowExecuteAdditionalData & { credentialsHelper?: Partial<ICredentialsHelper> };
 	mode: WorkflowExecuteMode;
 	executeData?: IExecuteData;
 }
 
-/** A credential without what is filled in for a choice of document that it has not made. */
+/** Removes the fields of documents that the credential does not use. */
 export function inEffect(credential: ICredentialDataDecryptedObject): ICredentialDataDecryptedObject {
 	const { openApiFrom = 'apiNode' } = credential;
 	const open = typeof openApiFrom === 'string' && openApiFrom.startsWith('=');
@@ -29,9 +29,9 @@ export function inEffect(credential: ICredentialDataDecryptedObject): ICredentia
 }
 
 /**
- * A credential as it is stored, as far as it is in effect, its expressions unresolved.
+ * A credential as it is stored, with unresolved expressions, and without unused fields.
  *
- * @returns undefined where this n8n does not show it
+ * @returns undefined if this n8n does not provide it
  * @throws n8n's own error when the credential cannot be read
  */
 export async function rawCredential(
@@ -41,16 +41,16 @@ export async function rawCredential(
 	const { additionalData, mode, executeData } = context as unknown as Internals;
 	const helper = additionalData?.credentialsHelper;
 	const details = context.getNode().credentials?.[type];
-	// n8n has words for a node without its credential.
+	// n8n itself reports a node without its credential.
 	if (!details) return {};
 	if (typeof helper?.getDecrypted !== 'function') return undefined;
 	return inEffect(await helper.getDecrypted(additionalData!, details, type, mode, executeData, true));
 }
 
-/** A name in an expression that may mean something else for another item; the rest are the same for a whole execution. */
+/** Variables whose value may differ from item to item. The listed ones are the same for a whole execution. */
 const ofItem = /\$(?!(?:secrets|vars|env|workflow|execution|self)\b)/;
 
-/** Whether a stored value can come to something else for another item. */
+/** Whether a stored value may resolve to something else for another item. */
 export function dependsOnItem(value: unknown): boolean {
 	if (typeof value === 'string') return value.startsWith('=') && ofItem.test(value);
 	return typeof value === 'object' && value !== null && Object.values(value).some(dependsOnItem);

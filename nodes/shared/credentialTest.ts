@@ -14,7 +14,7 @@ import { ofCredential, summaryOf } from './nodeErrors';
 
 const milliseconds = 10_000;
 
-/** Of an error and what caused it, whatever tells what went wrong. */
+/** The parts of an error and its causes that describe what went wrong. */
 interface Failure {
 	name?: string;
 	code?: unknown;
@@ -23,16 +23,17 @@ interface Failure {
 }
 
 /**
- * n8n offers a test no filter, but applies its policy on addresses to its own requests: one of these goes first, without the
- * key, so that a user who may create credentials cannot probe the network with ours. A response, or the code of a failure below
- * HTTP, shows that the address is allowed: our connections may still succeed there, as they know the credential's
- * certificates. A name that resolves to something else a moment later is not caught; the nodes look names up under the policy.
+ * n8n gives credential tests no address filter, but applies its policy to its own requests. Such a request is sent first,
+ * without the key, so that users who may create credentials cannot probe the network with this client. A response, or an error
+ * code from below HTTP, shows that the address is allowed. This client may succeed where n8n's request fails, because it uses
+ * the credential's certificates. A name that resolves to another address a moment later is not detected; in workflows, the
+ * lookup itself applies the policy.
  *
- * @throws UserError when n8n forbids the address, or when it cannot be told
+ * @throws UserError when n8n forbids the address, or when the policy cannot be applied
  */
 async function checkPolicy({ helpers }: ICredentialTestFunctions, uri: string): Promise<void> {
 	try {
-		// HEAD has no body, which n8n would read to its end.
+		// HEAD, because n8n would read a body to its end.
 		await helpers.request({ method: 'HEAD', uri, timeout: milliseconds, followRedirect: false });
 	} catch (error) {
 		const causes: Failure[] = [];
@@ -50,9 +51,9 @@ const unclear = (uri: string, { message }: Error): UserError =>
 const text = (value: unknown): string => (typeof value === 'string' ? pasted(value) : '');
 
 /**
- * What can be told without asking the API node.
+ * Checks everything that needs no request.
  *
- * @throws UserError naming the field, and what to put there
+ * @throws UserError naming the field, and what to enter
  */
 function checkFields(data: ICredentialDataDecryptedObject, locations: readonly Location[]): void {
 	const { serviceId, openApi, openApiFrom } = data;
@@ -63,18 +64,17 @@ function checkFields(data: ICredentialDataDecryptedObject, locations: readonly L
 	if (openApiFrom === 'text') parseDocument(text(openApi));
 }
 
-/** What one instance's test came to. */
+/** The test result of one instance. */
 interface Outcome {
 	host: string;
-	/** Why the credential will not do. */
 	error?: Error;
-	/** Whether an API node responded, as far as the test can know. */
+	/** Whether an API node responded, as far as the test can tell. */
 	answered: boolean;
-	/** Whether there is such a service, as far as can be told. */
+	/** Whether the service exists, as far as the test can tell. */
 	knowsService?: boolean;
 }
 
-/** A gateway speaks for an API node that is gone. */
+/** A 502 or 504 comes from a gateway in front of an API node that is gone. */
 const isAnswer = (error: unknown): error is StatusError =>
 	error instanceof StatusError && error.status !== 502 && error.status !== 504;
 
@@ -85,7 +85,7 @@ async function testInstance(connection: Connection, { host }: Location): Promise
 		return { host, answered: true, knowsService: true };
 	} catch (error) {
 		const missing = error instanceof StatusError && error.status === 404 ? error : undefined;
-		// Without an error type it is the 404 of something other than an API node.
+		// Without an error type, something other than an API node sent the 404.
 		if (missing?.errorType === undefined || !(await isApiNode(connection))) {
 			return { host, error: error as Error, answered: isAnswer(error) };
 		}
@@ -93,13 +93,14 @@ async function testInstance(connection: Connection, { host }: Location): Promise
 	}
 }
 
-/** Names that nobody gives, and that explain themselves in the API node's log. */
+/** Names that no real service has, and that explain themselves in the API node's log. */
 const missingEndpoint = 'n8n-credential-test';
 const missingService = 'n8n-credential-test-of-a-missing-service';
 
 /**
- * Without a document, tells a service from one that does not exist by how an endpoint is refused that neither of them has. A
- * service that wants another key says so. No service is found missing by words that may be about the endpoint.
+ * Without a document, finds out whether a service exists by comparing how the API node refuses an unknown endpoint of this
+ * service and of an unknown service. A service that requires another key says so. A message that may be about the endpoint is
+ * no proof that the service is missing.
  */
 async function testService(connection: Connection, host: string): Promise<Partial<Outcome>> {
 	const { serviceId = '' } = connection.call;
@@ -123,7 +124,7 @@ async function refusal({ client, call }: Connection, serviceId: string): Promise
 	return undefined;
 }
 
-/** What is said of a service, but for its name and for numbers of requests. */
+/** The words of a message without the service's name and the numbers of requests. */
 function wordsOf({ status, errorType, detail = '' }: StatusError, serviceId: string): string {
 	const words = (text: string) => text.match(/[\p{L}\p{N}]+/gu) ?? [];
 	const names = new Set([serviceId, missingService].flatMap(words));
@@ -134,7 +135,7 @@ function wordsOf({ status, errorType, detail = '' }: StatusError, serviceId: str
 const saidBy = ({ serverMessage }: ApiNodeError): string | undefined =>
 	serverMessage && `The response said: ${serverMessage}`;
 
-/** Whether isAlive exists; a proxy may keep it to itself, and an instance that is being drained still serves. */
+/** Whether isAlive responds. A proxy may block it, and an instance that is being drained still serves. */
 async function isApiNode({ client, call }: Connection): Promise<boolean> {
 	try {
 		await client.isAlive({ ...call, timeout: milliseconds });
@@ -144,13 +145,13 @@ async function isApiNode({ client, call }: Connection): Promise<boolean> {
 	}
 }
 
-/** A list of sentences as one text, each told once. */
+/** Joins sentences, each once. */
 function sentences(texts: ReadonlyArray<string | undefined>): string {
 	const told = texts.flatMap((each) => (each ? [each.replace(/\.$/, '')] : []));
 	return [...new Set(told)].join('. ');
 }
 
-/** What to do about an error of the client or of this package, and what the API node said. */
+/** Advice for an error of the client or of this package, and the API node's message. */
 function adviceOn(error: unknown, { authentication }: ICredentialDataDecryptedObject): Array<string | undefined> {
 	const { advice, description } = error as ApiNodeError & { description?: string };
 	if (!(error instanceof StatusError)) return [advice ? ofCredential(advice) : description];
@@ -163,7 +164,7 @@ function adviceOn(error: unknown, { authentication }: ICredentialDataDecryptedOb
 	];
 }
 
-/** What is wrong with a credential whose fields can be used, as its instances show. */
+/** Describes what the instances found wrong with a credential whose fields are valid. */
 function problemOf(outcomes: Outcome[], data: ICredentialDataDecryptedObject): string | undefined {
 	const failed = outcomes.flatMap(({ error }) => error ?? []);
 	if (failed.length === 0) return undefined;
@@ -174,16 +175,17 @@ function problemOf(outcomes: Outcome[], data: ICredentialDataDecryptedObject): s
 	return sentences([(count > 1 ? sum : '') + told, ...failed.flatMap((error) => adviceOn(error, data))]);
 }
 
-/** What a pasted URL says of the service, where that is not what will be called. */
+/** A note if a pasted URL names another service than the one that will be called. */
 function passedOver(locations: readonly Location[], serviceId: string): string | undefined {
 	const named = locations.find((each) => each.serviceId && each.serviceId !== serviceId)?.serviceId;
 	return named && `The URL names service '${named}', but the Service ID is '${serviceId}'. '${serviceId}' is used`;
 }
 
 /**
- * Tests a credential over the connection that the nodes use, certificates and proxy included, at each of its instances. The service's OpenAPI document shows that the key is one of the service's; where there is none,
- * isAlive shows that an API node answers at the URL, and the refusal of an endpoint that does not exist, that it knows the
- * service. Nothing else can be asked without calling an endpoint.
+ * Tests a credential at each of its instances, over the same connections as the nodes, including certificates and proxy. The
+ * service's OpenAPI document proves that the key is valid for the service. Without a document, isAlive shows that an API node
+ * responds at the URL, and the refusal of an unknown endpoint shows that the service exists. Nothing else can be tested without
+ * calling an endpoint.
  */
 async function dataikuApiNodeTest(
 	this: ICredentialTestFunctions,
@@ -197,7 +199,7 @@ async function dataikuApiNodeTest(
 		const deployment = ['apiNode', 'text'].includes(openApiFrom as string) ? undefined : deploymentFor(data);
 		const uris = locations.map(({ origin }) => `${origin}/isAlive/`);
 		if (deployment) uris.push(`${deployment.origin}/public/api/api-deployer/deployments`);
-		// All of them before any is given a key.
+		// All addresses are checked before any server gets a key.
 		await Promise.all(uris.map(async (uri) => await checkPolicy(this, uri)));
 		const [undocumented, ...outcomes] = await Promise.all([
 			deployment &&
@@ -216,7 +218,7 @@ async function dataikuApiNodeTest(
 		]);
 		const note = passedOver(locations, text(data.serviceId));
 		const known = outcomes.every(({ knowsService }) => knowsService);
-		// n8n shows nothing of a success. Where nothing speaks for the service ID, the URL speaks against it.
+		// n8n shows no text on success. If no instance confirms the service ID, the service in the URL is evidence against it.
 		if (!problem && (known || !note)) return { status: 'OK', message: 'Connection successful' };
 		return { status: 'Error', message: sentences([problem, note]) };
 	} catch (error) {
@@ -224,5 +226,4 @@ async function dataikuApiNodeTest(
 	}
 }
 
-/** The `methods` that every node has for its credential. */
 export const credentialTest = { dataikuApiNodeTest } satisfies NonNullable<INodeType['methods']>['credentialTest'];

@@ -11,11 +11,11 @@ import {
 import type { Connection } from './connection';
 import { RecentlyUsed } from './RecentlyUsed';
 
-/** A service's OpenAPI document as far as it is known: the document, or why there is none. */
+/** What is known of a service's OpenAPI document: the document, or why there is none. */
 export interface Known {
 	document?: ServiceDocument;
 	problem?: Error;
-	/** The API node serves none. */
+	/** Whether the API node serves no document. */
 	unserved?: boolean;
 }
 
@@ -26,28 +26,27 @@ interface Kept extends Known {
 }
 
 const keptMs = 5 * 60_000;
-/** After a failure that may pass. */
+/** Used after a failure that may be temporary. */
 const retryMs = 30_000;
 const timeoutMs = 5_000;
 const mostBytes = 4 * 2 ** 20;
 
-/** By the connection that may read it, and the service. */
+/** By connection and service, because another credential may not be allowed to read the document. */
 const served = new RecentlyUsed<Kept>({ most: 500, idleMs: 2 * keptMs });
-/** By their text; by their connection, too, since a text of megabytes takes long to look up. */
+/** By text, and by connection, because looking up a text of megabytes takes long. */
 const pasted = new RecentlyUsed<Known>({ most: 200 });
 const pastedIn = new WeakMap<Connection, Known>();
 
-/** What is known of a document without waiting for it. */
 export function knownDocument(connection: Connection, serviceId?: string): Known | undefined {
 	return pastedDocument(connection, serviceId) ?? keptDocument(connection, serviceId);
 }
 
-/** Reads a document in the background, for the runs to come, unless it is known since not long ago. */
+/** Reads a document in the background for later runs, unless it was read recently. */
 export function readSoon(connection: Connection, serviceId?: string): void {
 	if (isDue(connection, serviceId)) void readDocument(connection, serviceId);
 }
 
-/** Whether a document, or why there is none, is not known or known since long ago. */
+/** Whether the document, or the reason why there is none, is unknown or old. */
 export function isDue(connection: Connection, serviceId?: string): boolean {
 	return (keptDocument(connection, serviceId)?.dueAt ?? 0) <= performance.now();
 }
@@ -59,8 +58,8 @@ function keptDocument(connection: Connection, serviceId?: string): Kept | undefi
 }
 
 /**
- * Reads a document, or waits for a read in progress. Documents are kept for minutes and shared by all executions; one that
- * cannot be read just now leaves the last one in place.
+ * Reads a document, or waits for a read in progress. Documents are kept for minutes and shared by all executions. If a read
+ * fails temporarily, the previous document stays.
  *
  * @returns never rejects
  */
@@ -81,12 +80,12 @@ export async function readDocument(connection: Connection, serviceId?: string): 
 
 const isMissing = (error: unknown) => error instanceof StatusError && error.status === 404;
 
-/** A document as it is now, for those who look for changes. @returns never rejects */
+/** Reads a document without the cache, for code that looks for changes. @returns never rejects */
 export async function currentDocument(connection: Connection, serviceId?: string): Promise<Known> {
 	return pastedDocument(connection, serviceId) ?? (await request(connection, serviceId));
 }
 
-/** A user who may no longer read a document is not shown the last one, either. */
+/** Users who may no longer read a document must not see the cached one, either. */
 const isClosed = ({ problem }: Known) =>
 	problem instanceof StatusError && (problem.status === 401 || problem.status === 403);
 
@@ -102,10 +101,10 @@ async function request({ client, call, openApi }: Connection, serviceId = call.s
 }
 
 /**
- * The document of a deployment, whose connections end here.
+ * Reads the document of a deployment and closes its connections.
  *
- * @param locations where the service is called, to be compared with where it is deployed
- * @throws UserError where service or, if given, locations are not those of the deployment
+ * @param locations the credential's instances, to compare with those of the deployment
+ * @throws UserError when the service or the given locations are not those of the deployment
  */
 export async function deployedDocument(
 	deployment: Deployment,
@@ -116,7 +115,7 @@ export async function deployedDocument(
 	const options = { timeout, maxResponseBytes: mostBytes };
 	try {
 		const [json, id] = await Promise.allSettled([deployment.openApi(options), deployment.serviceId(options)]);
-		// What is not told disagrees with nothing.
+		// What DSS does not tell cannot contradict the credential.
 		const deployed = id.status === 'fulfilled' ? id.value : undefined;
 		if (deployed !== undefined && (deployed !== serviceId || locations.length > 0)) {
 			const urls = await deployment.urls(options).catch(() => []);
@@ -141,7 +140,7 @@ function placeOf(url: string): string[] {
 	}
 }
 
-/** What a credential says of a service, and is not what is deployed. */
+/** Describes how the credential's service differs from the deployment. */
 function disagreement(deployed: string, at: string[], serviceId: string, urls: string[]): string | undefined {
 	const elsewhere = at.length === 0 ? [] : urls.filter((url) => !at.includes(url));
 	const not = [
@@ -153,7 +152,7 @@ function disagreement(deployed: string, at: string[], serviceId: string, urls: s
 	return not.length === 0 ? undefined : message;
 }
 
-/** The document in the credential, which is that of its own service. */
+/** The document in the credential, which belongs to the credential's own service. */
 function pastedDocument(connection: Connection, serviceId = connection.call.serviceId): Known | undefined {
 	const { openApi, call } = connection;
 	const { pasted: text } = openApi;
@@ -171,7 +170,7 @@ function parse(text: string): Known {
 	}
 }
 
-/** @throws UserError telling why a pasted text is no document, and what to do */
+/** @throws UserError on why a pasted text is not a document, and what to do */
 export function parseDocument(text: string): ServiceDocument {
 	if (text === '') throw notOpenApi('The OpenAPI document is empty');
 	try {
@@ -192,7 +191,7 @@ const notOpenApi = (
 const toJson =
 	'Convert it: run "yq -o=json openapi.yaml", or open it in the Swagger Editor and choose "Convert and save as JSON" in the File menu. Then paste the result';
 
-/** Whether the first line that says something is a key. */
+/** Whether the first line with content is a YAML key. */
 function isYaml(text: string): boolean {
 	const first = text.split('\n').find((line) => !/^\s*([#%]|---|$)/.test(line)) ?? '';
 	return /^\s*["']?[\w.$-]+["']?\s*:(\s|$)/.test(first);

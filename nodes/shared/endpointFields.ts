@@ -8,15 +8,15 @@ import { operationNames } from './operations';
 import { isTool, textOf } from './parameters';
 import { shortened } from './shortened';
 
-/** Of a list of values, what a person can choose from. */
+/** Values offered as a list of choices. */
 const mostChoices = 500;
 const longestLabel = 120;
 
-/** The method behind a node's form: the fields that the service's OpenAPI document gives the endpoint. */
+/** Loads the fields of a node's form from the service's OpenAPI document. */
 export function endpointFields(operation: OperationName) {
 	return async function getFields(this: ILoadOptionsFunctions): Promise<ResourceMapperFields> {
 		const given = textOf(this.getNodeParameter('endpointId', '', { extractValue: true }));
-		// No notice: the editor would keep it when an endpoint is chosen.
+		// Returns no notice, because the editor would keep it after an endpoint is chosen.
 		if (given === '') return { fields: [] };
 		let known: Known;
 		let fields: readonly FieldSchema[] = [];
@@ -36,7 +36,7 @@ export function endpointFields(operation: OperationName) {
 		}
 		const asTool = isTool(this.getNode());
 		if (fields.length > 0) return { fields: asTool ? argumentFields(fields, summary) : fields.map(formField) };
-		// A Python function refuses arguments that it does not name.
+		// A Python function fails if it gets an argument that it does not name.
 		const isNamed = operation === 'runFunction' || operation === 'sqlQuery';
 		const instead = asTool
 			? 'the model fills in one JSON argument'
@@ -56,18 +56,18 @@ function whyNoFields({ document, problem, unserved }: Known, operation: Operatio
 	return `The OpenAPI document could not be read (${summaryOf(problem)})`;
 }
 
-/** The service that the node's options name in place of the credential's. */
+/** The service that the node's options name instead of the credential's. */
 export const chosenService = (context: ILoadOptionsFunctions): string | undefined =>
 	textOf(context.getNodeParameter('options.serviceId', '')) || undefined;
 
-/** In place of a toggle, which the editor stores as false before anybody has touched it. */
+/** Used instead of a toggle, which the editor stores as false before anyone has touched it. */
 const yesOrNo = [
 	{ name: 'True', value: true },
 	{ name: 'False', value: false },
 	{ name: 'Empty', value: '' },
 ];
 
-/** The editor shows no description of a field, so the label says what counts. */
+/** The label contains type and description, because the editor shows no descriptions of fields. */
 function formField({ name, type, description, enum: values, required }: FieldSchema): ResourceMapperField {
 	const choices = values?.filter((value) => ['string', 'number', 'boolean'].includes(typeof value)) as
 		Array<string | number | boolean> | undefined;
@@ -81,19 +81,19 @@ function formField({ name, type, description, enum: values, required }: FieldSch
 		canBeUsedToMatch: false,
 		required,
 		display: true,
-		// The editor adds it after the first run of a form that maps by name, and then takes the run for out of date.
+		// The editor adds it after the first run of a form that maps by name, and then considers the run outdated.
 		removed: false,
 		type: options || type === 'boolean' ? 'options' : formType(type),
 		options: options ?? (type === 'boolean' ? yesOrNo : undefined),
 	};
 }
 
-/** Names that n8n takes for no argument. */
+/** Names that n8n does not accept for arguments. */
 const refused = new Set(['__proto__', 'arguments', 'binding', 'callee', 'caller', 'constructor', 'prototype']);
 
 /**
- * The fields of a tool's form, each an argument that the model fills in: its name, type, and what else is known of it in
- * its description. Where the document says what is required, the others stay empty: a model would make them up.
+ * The fields of a tool's form. Each is an argument that the model fills in, described by its name, type and documentation. If
+ * the document says which fields are required, the others stay empty, because a model would invent values.
  */
 function argumentFields(
 	fields: readonly FieldSchema[],
@@ -108,7 +108,7 @@ function argumentFields(
 		let key = plain;
 		for (let n = 2; taken.has(key) || refused.has(key); n++) key = `${plain}_${n}`;
 		taken.add(key);
-		// n8n takes no null for an argument.
+		// n8n accepts no null for an argument.
 		const about = harmless(fieldWords({ fields: [{ ...field, required: false, nullable: false }] }));
 		return {
 			...made,
@@ -117,7 +117,7 @@ function argumentFields(
 	});
 }
 
-/** Within a template literal of an expression: whatever a document says, it stays text. */
+/** Keeps text of the document from ending the template literal of the expression that contains it. */
 const harmless = (text: string) => text.replace(/[`\\]/g, "'").replaceAll('{', '(').replaceAll('}', ')');
 
 const argumentType = ({ type }: FieldSchema): string => {

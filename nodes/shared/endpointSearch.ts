@@ -7,7 +7,7 @@ import { type Known, readDocument } from './documents';
 import { chosenService } from './endpointFields';
 import { operationNames } from './operations';
 
-/** The method behind "From List" of a node's endpoint. */
+/** The search behind "From List" of a node's endpoint. */
 export function endpointSearch(operation: OperationName) {
 	return async function searchEndpoints(this: ILoadOptionsFunctions, filter = ''): Promise<INodeListSearchResult> {
 		const document = await documentFor(this);
@@ -23,7 +23,7 @@ export function endpointSearch(operation: OperationName) {
 	};
 }
 
-/** @throws NodeOperationError saying why there is no document */
+/** @throws NodeOperationError on why there is no document */
 async function documentFor(context: ILoadOptionsFunctions): Promise<ServiceDocument> {
 	const known = await connectEditor(context)
 		.then(async (connection) => await readDocument(connection, chosenService(context)))

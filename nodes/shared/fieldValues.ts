@@ -4,21 +4,22 @@ import { isObject } from './isObject';
 import { isNone, textOf } from './parameters';
 import { shortened } from './shortened';
 
-/** n8n's form lists every value that a field may have. */
+/** Limit on the list, because n8n's form may have very many values per field. */
 const longestList = 200;
 const longestValue = 100;
 
-/** What is known of a field: in the form, or in a row of "Define Fields". */
+/** The type of a field, from the form or from a row of "Define Fields". */
 export interface TypedField {
 	type?: string;
 	options?: readonly INodePropertyOptions[];
 }
 
 /**
- * A value as the type of its field wants it; null where it is missing, as a blank is for all types but text. Like n8n's own
- * conversion, but for blanks, which that takes for 0, for digits, which it rounds, and for what JSON would make null.
+ * Converts a value to the type of its field. A missing value becomes null, and so does a blank for all types except text.
+ * Unlike n8n's own conversion, it does not turn blanks into 0, does not round digits, and refuses values that JSON would turn
+ * into null.
  *
- * @throws InvalidCallError for a value that does not fit
+ * @throws InvalidCallError for a value that cannot be converted
  */
 export function fieldValue(name: string, value: unknown, field: TypedField): unknown {
 	if (isMissing(value, field)) return null;
@@ -34,19 +35,19 @@ export function fieldValue(name: string, value: unknown, field: TypedField): unk
 	);
 }
 
-/** Whether a value counts as none in a field of this type. */
+/** Whether a value counts as missing in a field of this type. */
 export function isMissing(value: unknown, { type = 'string', options = [] }: TypedField): boolean {
 	if (isNone(value)) return true;
 	if (type === 'string') return false;
 	if (Array.isArray(value)) return value.length === 0 && (type === 'number' || type === 'boolean');
-	// Beside true and false, an empty choice stands for neither.
+	// If the choices are booleans, an empty choice stands for neither of them.
 	const isValue = options.some((option) => option.value === value) && !options.some(isBoolean);
 	return isBlank(value) && !isValue;
 }
 
 const isBoolean = ({ value }: INodePropertyOptions) => typeof value === 'boolean';
 
-/** Undefined for a value that does not fit. */
+/** Returns undefined if the value cannot be converted. */
 function convert(value: unknown, { type = 'string', options = [] }: TypedField): unknown {
 	if (type === 'string') return textOf(value);
 	if (type === 'number') return numberOf(value);
@@ -62,7 +63,7 @@ function isChoice(choice: unknown, value: unknown): boolean {
 	return choice === value || convert(value, { type: typeof choice }) === choice;
 }
 
-/** Digits that a number would round stay a text. */
+/** A number that JavaScript would round stays a text. */
 function numberOf(value: unknown): unknown {
 	const number = Array.isArray(value) ? NaN : Number(value);
 	if (!Number.isFinite(number)) return undefined;
@@ -79,7 +80,7 @@ function booleanOf(value: unknown): boolean | undefined {
 	return text === 'false' || Number(text) === 0 ? false : undefined;
 }
 
-/** JSON, also with single quotation marks, as Python prints a list. */
+/** Parses JSON, also with single quotation marks as Python prints lists. */
 function fromText(value: unknown, fits: (parsed: unknown) => boolean): unknown {
 	if (typeof value !== 'string') return undefined;
 	for (const text of [value, value.replaceAll("'", '"')]) {
@@ -87,13 +88,13 @@ function fromText(value: unknown, fits: (parsed: unknown) => boolean): unknown {
 			const parsed = parseGiven(text);
 			if (fits(parsed)) return parsed;
 		} catch {
-			// The next one.
+			// Try the next form.
 		}
 	}
 	return undefined;
 }
 
-/** An object as JavaScript has it, which n8n reads, but would round long numbers in. */
+/** Parses a JavaScript object literal as n8n does, unless that would round its numbers. */
 function looseObject(value: unknown): unknown {
 	if (typeof value !== 'string' || mayBeRounded.test(value)) return undefined;
 	return (validateFieldType('', value, 'object') as { newValue?: unknown }).newValue;

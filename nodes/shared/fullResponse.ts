@@ -5,17 +5,20 @@ import type { Reader } from './parameters';
 
 type Headers = Record<string, string>;
 
-/** Whether any item may get the full response, of which the headers are a part. */
+/** Whether any item may need the response headers, which are part of the full response. */
 export const mayBeFull = (output: Reader<string>) => !output.constant || output(0) === 'fullResponse';
 
-/** Headers that are there once the call has resolved to which `onResponse` is given; none where the output has none. */
+/**
+ * Headers that are filled in when the call with this `onResponse` resolves. They stay empty if the output does not include
+ * headers.
+ */
 export function headersFor(output: string): { headers: Headers; onResponse: CallOptions['onResponse'] } {
 	const headers: Headers = {};
 	const keep: CallOptions['onResponse'] = (head) => void Object.assign(headers, head.headers);
 	return { headers, onResponse: output === 'fullResponse' ? keep : undefined };
 }
 
-/** A response and its headers; one that is no object, or has `headers` of its own, as the `result` beside them. */
+/** A response with its headers. If the response is not an object or has its own `headers`, it becomes `result`. */
 export function fullResponse(response: unknown, headers: Headers): IDataObject {
 	const spread = isObject(response) && !('headers' in response);
 	return { ...((spread ? response : { result: response }) as IDataObject), headers };

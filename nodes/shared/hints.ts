@@ -3,23 +3,23 @@ import type { Execution } from './Execution';
 import { sentence } from './nodeErrors';
 import { shortened } from './shortened';
 
-/** What a hint shows, whatever the data hold: n8n saves it with each execution. */
+/** Limits on a hint, whatever the data contain, because n8n saves it with each execution. */
 const mostShown = { kinds: 5, examples: 3, names: 10 };
 const longest = { kind: 200, example: 80, name: 60, hint: 2_000 };
-/** Kinds that are told apart while a run goes on; the rest is counted. */
+/** Kinds that are counted separately during a run. Others are only counted in total. */
 const mostKept = 1_000;
 
 export const counted = (count: number, one: string, many: string) =>
 	`${count.toLocaleString('en')} ${count === 1 ? one : many}`;
 
-/** Names as far as a hint shows them. */
+/** Joins names within the limits of a hint. */
 export function listed(names: readonly string[]): string {
 	const shown = names.slice(0, mostShown.names).map((name) => shortened(name, longest.name));
 	const others = names.length - shown.length;
 	return `${shown.join(', ')}${others > 0 ? ` and ${others.toLocaleString('en')} more` : ''}`;
 }
 
-/** The items something happened to: how many, and the first of them. */
+/** The items with the same remark: their number, and the first of them. */
 interface Remark {
 	count: number;
 	first: Array<{ itemIndex: number; example?: string }>;
@@ -30,12 +30,12 @@ function itemsOf({ count, first }: Remark): string {
 	return count === 1 ? `item ${shown[0]}` : `${counted(count, 'item', 'items')}, first: ${shown.join(', ')}`;
 }
 
-/** What there is to say of a run's items, bounded while it is collected. */
+/** Collects remarks on items within limits. */
 export class Remarks {
 	private readonly remarks = new Map<string, Remark>();
 	total = 0;
 
-	/** @param example what else the item can be found by */
+	/** @param example another way to find the item */
 	add(what: string, itemIndex: number, example?: string): void {
 		const kind = shortened(what, longest.kind);
 		this.total++;
@@ -49,18 +49,17 @@ export class Remarks {
 		remark.first.push({ itemIndex, example: example && shortened(example, longest.example) });
 	}
 
-	/** For a model, which has no items. */
+	/** The remarks without item numbers, for a model. */
 	get words(): string[] {
 		return this.shown.map(([what]) => what);
 	}
 
-	/** The most frequent kinds. */
 	get hints(): string[] {
 		const told = this.shown.map(([what, remark]) => `${what} (${itemsOf(remark)})`);
 		return this.others > 0 ? [...told, othersRemarked(this.others)] : told;
 	}
 
-	/** The most frequent kinds, each with the number of its items alone. */
+	/** The most frequent kinds, with the number of their items only. */
 	get tally(): string {
 		const parts = this.shown.map(([what, { count }]) => `${what} (${count.toLocaleString('en')})`);
 		return [...parts, ...(this.others > 0 ? [`others (${this.others.toLocaleString('en')})`] : [])].join(', ');
@@ -77,7 +76,7 @@ export class Remarks {
 
 const othersRemarked = (count: number) => `Other hints (${counted(count, 'item', 'items')})`;
 
-/** The items that failed, and why the first of them did. */
+/** The items that failed, and why the first one did. */
 export class Failures {
 	count = 0;
 	private readonly first: number[] = [];
@@ -88,7 +87,7 @@ export class Failures {
 		if (this.first.length < mostShown.examples) this.first.push(itemIndex);
 	}
 
-	/** @param items how many the run had */
+	/** @param items number of items in the run */
 	words(items: number): string[] {
 		const { count, first, why } = this;
 		if (count === 0) return [];
@@ -100,7 +99,6 @@ export class Failures {
 	}
 }
 
-/** A remark on a result. */
 export const notFiniteRead = 'The response contains NaN or Infinity, which JSON does not support: the value is null';
 
 function troubles({ retries, instancesOut }: Execution['counts']): string[] {
@@ -111,17 +109,17 @@ function troubles({ retries, instancesOut }: Execution['counts']): string[] {
 	];
 }
 
-/** For n8n's log, which shows no items: numbers alone, where a hint may show the value of a record. */
+/** One line for n8n's log, which shows no items. It has only numbers, because a hint may show values of records. */
 export function logLine(counts: Execution['counts'], failed: number, items: number): string {
 	const ofItems = failed > 0 ? [`${failed.toLocaleString('en')} of ${counted(items, 'item', 'items')} failed`] : [];
 	return [...ofItems, ...troubles(counts)].map(sentence).join(' ');
 }
 
 /**
- * What the person at the editor should know about a run that did not go smoothly; nothing if it did.
+ * Hints for the user about a run with problems; empty for a run without any.
  *
- * @param warnings what may make results wrong or missing
- * @param notes other things to mention of the run
+ * @param warnings problems that may make results wrong or missing
+ * @param notes other remarks on the run
  */
 export function runHints(
 	counts: Execution['counts'],

@@ -4,41 +4,40 @@ import type { Connection } from './connection';
 import { isObject } from './isObject';
 import { shortened } from './shortened';
 
-/** The place in the output of one of several things that an item becomes. */
+/** The place in the output for one of several results of an item. */
 export type Slot = Array<INodeExecutionData | INodeExecutionData[]>;
 
-/** Which item failed, and at which endpoint. */
 export interface Place {
 	itemIndex: number;
 	target?: EndpointPlace;
-	/** What failed where it was not one item. */
+	/** What failed, if it was not a single item. */
 	named?: string;
-	/** Where its error stands in the output, if not in the item's place. */
+	/** The place of the error in the output, if it is not the item's place. */
 	slot?: Slot;
 }
 
-/** Where a record goes; without connection and endpoint when these could not be read. */
+/** The destination of a record. Connection and endpoint are missing if they could not be read. */
 export interface EndpointPlace {
 	connection?: Connection;
 	endpointId?: string;
 	serviceId?: string;
 }
 
-/** A failure in the words of the editor: what happened, and below it what was said and what to do. */
+/** A failure as the editor shows it: what happened, and below that the server's message and what to do. */
 interface Failure {
 	message: string;
 	description?: string;
-	/** Which item and endpoint it was. */
+	/** The item and endpoint that failed. */
 	places: readonly string[];
 	named?: string;
 	details: ErrorDetails & { item?: number; endpoint?: string };
 }
 
 const detailNames = ['status', 'errorType', 'detail', 'instance', 'attempts', 'dssVersion', 'code', 'advice'] as const;
-/** In the details of every failure, by which they are known when an item comes back in a loop. */
+/** Marks the details of a failure, so that they are recognized when an item comes back in a loop. */
 const source = 'n8n-nodes-dataiku';
 
-/** Of an error, what may be told: nothing that could carry a secret. */
+/** The details of an error that may be shown, none of which can contain a secret. */
 function detailsOf(error: unknown): ErrorDetails {
 	if (!(error instanceof ApiNodeError)) return {};
 	const { advice } = error;
@@ -46,7 +45,7 @@ function detailsOf(error: unknown): ErrorDetails {
 	return { ...Object.fromEntries(told), ...(advice !== undefined && { advice: ofCredential(advice) }) };
 }
 
-/** Where n8n keeps what the client's advice speaks of: the client does not know of credentials. */
+/** Rewords the client's advice for n8n users, because the client does not know of credentials. */
 const inCredential: ReadonlyArray<readonly [string, string]> = [
 	['Check the key:', 'Check the key in the credential:'],
 	['Check the URL,', 'Check the URL in the credential,'],
@@ -54,11 +53,10 @@ const inCredential: ReadonlyArray<readonly [string, string]> = [
 	['to the trusted certificates', 'to the credential'],
 ];
 
-/** The client's advice for people at the editor. */
 export const ofCredential = (advice: string): string =>
 	inCredential.reduce((text, [said, shown]) => text.replace(said, shown), advice);
 
-/** What happened, without what the server said. */
+/** What happened, without the server's message. */
 export function summaryOf(error: unknown): string {
 	if (error instanceof ApiNodeError) return error.summary;
 	return error instanceof Error ? error.message : String(error);
@@ -66,7 +64,7 @@ export function summaryOf(error: unknown): string {
 
 export const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`);
 
-/** A Java class, or the number that a record had inside its batch: they mean nothing to the person who built the workflow. */
+/** A Java class, or the index of a record in its batch. Neither means anything to the workflow's author. */
 const preamble = /^(?:(?:[a-z_][\w$]*\.)*[A-Z][\w$]*(?:Exception|Error):|item \d+:)\s*/i;
 
 function withoutPreamble(text: string): string {
@@ -74,14 +72,14 @@ function withoutPreamble(text: string): string {
 	return rest === text || rest === '' ? text : withoutPreamble(rest);
 }
 
-/** `NO_LOOKUP_MATCH` as words. */
+/** Turns `NO_LOOKUP_MATCH` into words. */
 export const inWords = (text: string) =>
 	/^[A-Z]+(?:_[A-Z]+)+$/.test(text) ? text.toLowerCase().replaceAll('_', ' ') : text;
 
-/** Said before a record is looked at, by the API node or by a proxy: our own words say more. */
+/** Statuses that the API node or a proxy sends before it reads the record, and that this package explains better. */
 const beforeTheRecord = new Set([401, 403, 407, 413, 429, 502, 503, 504]);
 
-/** What the API node, or a function, said of the request itself. */
+/** The message of the API node or of a function about the request itself. */
 function ownSentence(error: unknown): string | undefined {
 	const isOwn = error instanceof ResponseError ? error.reason === 'misfit' : error instanceof StatusError;
 	const { detail, status = 0 } = error as ApiNodeError;
@@ -94,13 +92,13 @@ function withoutHost(text: string, host: string | undefined): string {
 	return hostless === text ? text : `${hostless.charAt(0).toUpperCase()}${hostless.slice(1)}`;
 }
 
-/** Expressions may have given whole texts, which our messages repeat. */
+/** Limit on messages, which may repeat whole texts from expressions. */
 const longestMessage = 1_000;
 
 /**
- * A failure in words: what the API node said, or else what happened, without the host. What to do stands below.
+ * Describes a failure: the API node's message, or else what happened, without the host. The description says what to do.
  *
- * @param more whether the record was given up untried, and what the service's document has to say
+ * @param more whether the record was given up untested, and advice from the service's document
  */
 export function explain(
 	error: unknown,
@@ -139,8 +137,8 @@ export function explain(
 }
 
 /**
- * n8n shows the message in bold and the description below it; an AI agent is given the message alone. n8n replaces a message
- * that contains the name of a system error, even inside another word, as it builds the error.
+ * n8n shows the message in bold with the description below; AI agents get only the message. If a message contains the name of a
+ * system error, even inside another word, n8n replaces the message when it builds the error.
  */
 export function toNodeError(node: INode, failure: Failure, itemIndex: number): NodeApiError {
 	const { places, details } = failure;
@@ -153,10 +151,10 @@ export function toNodeError(node: INode, failure: Failure, itemIndex: number): N
 }
 
 /**
- * The item that stands in for a failed one under "continue".
+ * The item that replaces a failed item with "continue".
  *
- * @param input the input item, whose fields stay beside the error on the regular output. n8n takes an item to the error
- *   output only without them, and merges them back in there when `pairedItem` is an object.
+ * @param input the input item, whose fields stay next to the error on the regular output. n8n moves an item to the error output
+ *   only if it lacks these fields, and merges them back in if `pairedItem` is an object.
  */
 export function errorItem(
 	{ message, description, named, details }: Failure,
@@ -173,7 +171,7 @@ export function errorItem(
 	return item;
 }
 
-/** An item's fields without what a failure added to them: in a loop, features and arguments are to be the same the next time. */
+/** Removes what a failure added to an item, so that in a loop the record is the same the next time. */
 export function withoutFailure(json: JsonObject): JsonObject {
 	if (!isObject(json.details) || json.details.source !== source) return json;
 	const isOurs = (name: string) => /^(?:input_)?error(?:_\d+)?$/.test(name) && typeof json[name] === 'string';

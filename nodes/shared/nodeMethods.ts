@@ -4,7 +4,6 @@ import type { OperationName } from '../../client';
 import { endpointFields } from './endpointFields';
 import { endpointSearch } from './endpointSearch';
 
-/** What a node offers to the editor. */
 export const methodsOf = (operation: OperationName) =>
 	({
 		credentialTest,

@@ -11,31 +11,33 @@ import { textOf } from './parameters';
 import { RecentlyUsed } from './RecentlyUsed';
 import { shortened } from './shortened';
 
-/** What another process may need to store a token, in ms. */
+/** Milliseconds that another process may need to store a token. */
 const storingMs = 1_000;
 
-/** Seconds before its expiry from which a token is not sent any more. */
+/** Seconds before its expiration after which a token is no longer sent. */
 const margin = 10;
 
 interface Token {
 	value: string;
-	/** Seconds since 1970: a JWT tells it, for other tokens n8n may have noted it. */
+	/** Seconds since 1970, from the JWT itself or, for other tokens, from n8n. */
 	expiresAt: number;
 }
 
 export interface OwnedTokens extends TokenSource {
-	/** Identifies the owner of the tokens: it stays the same while one token replaces another. */
+	/** Identifies the owner of the tokens. It does not change when a token is renewed. */
 	owner: string;
 }
 
-/** The newest token of a credential that this process knows of, and what became of renewals. */
+/** The newest token of a credential that this process knows, and the state of its renewals. */
 interface Latest {
 	owner: string;
 	token?: Token;
 	renewal?: Promise<Token>;
-	/** Whether the token was renewed, and the API node has not accepted it yet. */
+	/** Whether the token was renewed and the API node has not accepted it yet. */
 	unproven?: boolean;
-	/** Until when no token is asked for, since the last one did not come or was refused; `error` if it did not come. */
+	/**
+	 * Until when no token is requested, because the last one was refused or could not be fetched, in which case `error` is set.
+	 */
 	hold?: { until: number; failures: number; error?: Error };
 	/** When the last renewals of refused tokens began. */
 	renewedAt: number[];
@@ -45,7 +47,9 @@ const firstHoldMs = 5_000;
 const longestHoldMs = 60_000;
 /** n8n itself waits 300 s for a response. */
 const longestRenewalMs = 30_000;
-/** Of refused tokens, in a minute. A larger number has another cause: a function may respond with status 401 to some requests. */
+/**
+ * Renewals of refused tokens per minute. More have another cause, such as a function that responds to some requests with 401.
+ */
 const mostRenewals = 10;
 
 function hold(latest: Latest, error?: Error): void {
@@ -54,8 +58,8 @@ function hold(latest: Latest, error?: Error): void {
 }
 
 /**
- * Shared by all executions of this process, whichever token was stored when they began: one that expires while many run is
- * renewed once. The keys are digests, as what they are made of is secret.
+ * Shared by all executions of this process, whichever token was stored when they began, so that a token that expires while many
+ * run is renewed once. The keys are digests of secrets.
  */
 const latestOf = new RecentlyUsed<Latest>({ most: 1_000 });
 
@@ -75,8 +79,8 @@ function tokenIn(data: unknown): Token | undefined {
 const isCurrent = ({ expiresAt }: Token) => expiresAt > Date.now() / 1000 + margin;
 
 /**
- * The access token that n8n keeps in an OAuth2 credential. It is missing before the first use of client credentials and
- * may have expired since; n8n fetches a new one and stores it.
+ * The access token that n8n keeps in an OAuth2 credential. It is missing before the first use of client credentials and may
+ * have expired. n8n fetches a new one and stores it.
  */
 export function oAuth2Tokens(
 	context: IExecuteFunctions | ILoadOptionsFunctions | IPollFunctions,
@@ -85,7 +89,7 @@ export function oAuth2Tokens(
 ): OwnedTokens {
 	const { oauthTokenData, ...settings } = credential;
 	const { id } = context.getNode().credentials?.[credentialType] ?? {};
-	// With the token: each user of a credential can have one of their own.
+	// Includes the token, because each user of a credential can have their own.
 	const keyOf = (token?: Token) =>
 		createHash('sha256')
 			.update(JSON.stringify([id, settings, token?.value]))
@@ -94,7 +98,7 @@ export function oAuth2Tokens(
 	const latest = latestOf.get(keyOf(given), () => ({ owner: randomUUID(), token: given, renewedAt: [] }));
 	const provider = hostOf(credential.accessTokenUrl);
 
-	/** What another process has stored meanwhile, or an execution that has overtaken this one. */
+	/** A token that another process or another execution has stored meanwhile. */
 	const stored = async (old?: string): Promise<Token | undefined> => {
 		const token = tokenIn((await context.getCredentials(credentialType)).oauthTokenData);
 		return token && token.value !== old && isCurrent(token) ? token : undefined;
@@ -108,11 +112,11 @@ export function oAuth2Tokens(
 		const token =
 			(await stored(old)) ??
 			(await inTime(refresh()).catch(async (error: Error) => {
-				// A refresh token may be good for one use. If another process was first, it is about to store what it got.
+				// A refresh token may be valid for one use only. If another process was first, it is about to store its token.
 				await sleep(storingMs);
 				return (await stored(old)) ?? (await Promise.reject<Token>(error));
 			}));
-		// One that has expired on arrival is a matter of clocks: the API node's is the one that counts.
+		// If a new token seems to have expired, the clocks differ. The API node's clock decides.
 		latest.token = isCurrent(token) ? token : { ...token, expiresAt: Infinity };
 		latest.unproven = true;
 		if (latest.hold) latest.hold.error = undefined;
@@ -174,7 +178,7 @@ async function inTime<Value>(promise: Promise<Value>): Promise<Value> {
 	return await Promise.race([promise, late]).finally(() => over.abort());
 }
 
-/** Of what an identity provider says. */
+/** Limit on the identity provider's message. */
 const longestWords = 500;
 
 function notIssued(

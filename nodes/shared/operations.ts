@@ -1,6 +1,6 @@
 import type { OperationName } from '../../client';
 
-/** What an endpoint is that a node calls, which node that is, and what its fields are called, for people. */
+/** For each operation, for messages: the node, the kind of endpoint that it calls, and the name of its fields. */
 export const operationNames: Record<OperationName, { node: string; kind: string; fields: string }> = {
 	predict: { node: 'Dataiku Predict', kind: 'a prediction model', fields: 'fields' },
 	predictEffect: { node: 'Dataiku Predict Effect', kind: 'a causal model', fields: 'fields' },

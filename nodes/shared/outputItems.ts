@@ -4,12 +4,12 @@ import { withFieldsBehindFirst, withRest } from './columns';
 import { isObject } from './isObject';
 import { combine, demanded, type Parameters, type Reader, textOf } from './parameters';
 
-/** Where the input's `error` waits until the whole run is known: no field has a name that begins so. */
+/** Holds the input's `error` until the run has ended. No real field has a name that begins so. */
 const inputError = '\0error';
 
 const hasError = ({ json }: INodeExecutionData) => isObject(json) && json.error !== undefined;
 
-/** Input items as the output may hold them. */
+/** Prepares input items for use in the output. */
 export function asSources(items: INodeExecutionData[]): INodeExecutionData[] {
 	if (!items.some(hasError)) return items;
 	const names = new Map([['error', inputError]]);
@@ -17,9 +17,9 @@ export function asSources(items: INodeExecutionData[]): INodeExecutionData[] {
 }
 
 /**
- * An item that came of another.
+ * Builds an item from another one.
  *
- * @param source the input item, when its binary data goes along
+ * @param source the input item, if its binary data are kept
  */
 export function successItem(json: IDataObject, itemIndex: number, source?: INodeExecutionData): INodeExecutionData {
 	const item: INodeExecutionData = { json, pairedItem: { item: itemIndex } };
@@ -34,10 +34,10 @@ function renamed(json: JsonObject, names: ReadonlyMap<string, string>): IDataObj
 }
 
 /**
- * Gives successes no field `error`: n8n's "Retry On Fail" and people's loops take that for a failure. All successes of a run
- * have the same names.
+ * Renames `error` in successes, because n8n's "Retry On Fail" and users' loops take that field for a failure. All successes of
+ * a run get the same names.
  *
- * @returns what was renamed, in words
+ * @returns a description of what was renamed
  */
 export function renameErrors(successes: readonly INodeExecutionData[]): string[] {
 	const wanted = [
@@ -66,19 +66,19 @@ function freeName(wanted: string, taken: Set<string>): string {
 	return name;
 }
 
-/** How the columns of an item came about. */
+/** How the columns of an item were made. */
 interface ColumnsOf {
-	/** Before the names of the columns. */
+	/** Prefix of the column names. */
 	prefix?: string;
-	/** A field of the input stays where the response has no column of its name. */
+	/** Whether a field of the input stays if the response has no column of its name. */
 	keepsInput?: boolean;
 	/** Fields of the input that stand behind the first column. */
 	identifying?: readonly string[];
-	/** Of a record without a response: the columns that look like an earlier model's probabilities. */
+	/** For a record without a response: columns that look like an earlier model's probabilities. */
 	earlier?: readonly string[];
 }
 
-/** Items in a row with the same columns, as most of a run have them. */
+/** Consecutive items with the same columns. */
 interface Alike extends ColumnsOf {
 	of: ColumnsOf;
 	own: readonly string[];
@@ -88,10 +88,10 @@ interface Alike extends ColumnsOf {
 const areEqual = (some: readonly string[], others: readonly string[]) =>
 	some === others || (some.length === others.length && some.every((name, n) => name === others[n]));
 
-/** Fields that are added to the items of a run. More are needed only if each record has its own keys. */
+/** Limit on the fields added to the items of a run. Only runs in which each record has its own keys need more. */
 const mostAdded = 10_000_000;
 
-/** The columns that the responses of a run gave its items: all items are to have all of them. */
+/** The columns that the responses of a run gave its items. All items get all of them. */
 export class RunColumns {
 	private readonly runs: Alike[] = [];
 	private last: Alike | undefined;
@@ -112,10 +112,10 @@ export class RunColumns {
 	}
 
 	/**
-	 * Gives each item the columns that only others have: null, and false for `ignored`.
+	 * Gives each item the columns that only other items have: null, or false for `ignored`.
 	 *
-	 * @param turn what to wait for, if anything, before the next item
-	 * @returns why it does not, in words
+	 * @param turn returns a promise to wait for before the next item, or undefined
+	 * @returns why columns were not added, if so
 	 */
 	async complete(turn: () => Promise<void> | undefined): Promise<string[]> {
 		const names = new Map<string, null | false>();
@@ -127,7 +127,7 @@ export class RunColumns {
 		const none = Object.fromEntries(names);
 		const answered = this.runs.some(({ earlier }) => !earlier);
 		for (const { items, own, keepsInput, identifying = [], earlier = [] } of this.runs) {
-			// Where no record had a response, the endpoint's classes are unknown.
+			// If no record had a response, the endpoint's classes are unknown.
 			if (!answered) for (const { json } of items) for (const name of earlier) delete json[name];
 			if (own.length === names.size) continue;
 			for (const item of items) {
@@ -139,7 +139,7 @@ export class RunColumns {
 				}
 				const columns: JsonObject = { ...none };
 				for (const name of own) setOwn(columns, name, item.json[name]);
-				// A column of the run's keeps its null, whatever the input has under its name.
+				// A column of the run keeps its null, even if the input has a field of its name.
 				const behind = identifying.filter((name) => !names.has(name) && Object.hasOwn(item.json, name));
 				item.json = withRest(withFieldsBehindFirst(columns, item.json, behind), item.json);
 			}
@@ -151,17 +151,17 @@ export class RunColumns {
 const tooManyColumns = (count: number) =>
 	`Each item has only its own columns: adding all ${count.toLocaleString('en')} columns to every item would take too much memory`;
 
-/** The way to make output that a parameter names; an expression can name anything. */
+/** Selects an output by name. An expression may return any name. */
 export function outputNamed<Make>(outputs: Record<string, Make>, name: string): Make {
 	if (Object.hasOwn(outputs, name)) return outputs[name]!;
 	throw new InvalidCallError(`"Output" must be one of ${Object.keys(outputs).join(', ')}, not '${name}'`);
 }
 
-/** What the fields that a node adds are called. */
+/** The names of the fields that a node adds. */
 export interface OutputNames {
-	/** The field that `withInput` puts the result in. */
+	/** The field for the result with `withInput`. */
 	resultField: string;
-	/** Before the name of each column that `flat` and `enrich` add. */
+	/** Prefix of the columns of `flat` and `enrich`. */
 	columnPrefix: string;
 }
 

@@ -1,10 +1,10 @@
 import type { IExecuteFunctions, IGetNodeParameterOptions, INode } from 'n8n-workflow';
 import { InvalidCallError, isBlank } from '../../client';
 
-/** Whether a node is the variant for AI agents, which n8n gives its own type. */
+/** Whether a node is the variant for AI agents, to which n8n gives its own type. */
 export const isTool = ({ type }: INode): boolean => type.endsWith('Tool');
 
-/** Reads a parameter for an item. `constant` when no item can make a difference. */
+/** Reads a parameter for an item. `constant` if the value is the same for all items. */
 export interface Reader<Value> {
 	(itemIndex: number): Value;
 	readonly constant: boolean;
@@ -24,8 +24,8 @@ function valueAt(source: unknown, path: string): unknown {
 }
 
 /**
- * Reads a node's parameters at the price of what they hold: n8n takes 60 to 95 µs to evaluate an expression and 1 to 2 µs to
- * read a plain value, so what is plain is read once.
+ * Reads a node's parameters. n8n takes 60 to 95 µs to evaluate an expression and 1 to 2 µs to read a plain value, so plain
+ * values are read once.
  */
 export class Parameters {
 	readonly asTool: boolean;
@@ -37,14 +37,14 @@ export class Parameters {
 		this.raw = node.parameters;
 	}
 
-	/** What the node holds, expressions unevaluated. */
+	/** The stored value, with unevaluated expressions. */
 	rawValue(path: string): unknown {
 		return valueAt(this.raw, path);
 	}
 
 	reader<Value>(path: string, fallback: Value, options?: IGetNodeParameterOptions): Reader<Value> {
 		const raw = this.rawValue(path);
-		// What n8n would give, too.
+		// n8n would return the same.
 		if (raw === undefined && fallback !== undefined) return Object.assign(() => fallback, { constant: true });
 		const read = (itemIndex: number) => this.context.getNodeParameter(path, itemIndex, fallback, options) as Value;
 		if (hasExpression(raw)) return Object.assign(read, { constant: false });
@@ -53,7 +53,7 @@ export class Parameters {
 	}
 }
 
-/** Reads one of a parameter's values: an expression can give anything. */
+/** Reads a parameter with fixed values. An expression may return anything. */
 export function choice<Value extends string>(
 	reader: Reader<unknown>,
 	label: string,
@@ -66,14 +66,14 @@ export function choice<Value extends string>(
 	});
 }
 
-/** Whether a value is none, or becomes none once it is sent: an invalid date does, for which n8n may have put its text. */
+/** Whether a value is missing, or becomes null when sent, like an invalid date, for which n8n may pass its text. */
 export function isNone(value: unknown): boolean {
 	if (typeof value !== 'object' || value === null) return (value ?? null) === null || value === 'Invalid DateTime';
 	const { toJSON } = value as { toJSON?: unknown };
 	return typeof toJSON === 'function' && ((toJSON.call(value) as unknown) ?? null) === null;
 }
 
-/** Text for a value that an expression gave: a date as ISO has it, another object as JSON, so that an error says what it was. */
+/** Converts a value of an expression to text: dates as ISO 8601 and other objects as JSON, so that errors show the value. */
 export function textOf(value: unknown): string {
 	if (isNone(value)) return '';
 	if (typeof value === 'string') return value;
@@ -83,9 +83,9 @@ export function textOf(value: unknown): string {
 }
 
 /**
- * Reads an option whose default is not for an item whose expression gives nothing: that would change the result in silence.
+ * Reads an option whose expression must return a value, because its default would silently change the result.
  *
- * @param mayBeEmpty an empty text is a value
+ * @param mayBeEmpty whether an empty text is valid
  */
 export function demanded(reader: Reader<unknown>, label: string, mayBeEmpty = false): Reader<unknown> {
 	if (reader.constant) return reader;
@@ -98,7 +98,7 @@ export function demanded(reader: Reader<unknown>, label: string, mayBeEmpty = fa
 
 export const gaveNothing = (what: string) => new InvalidCallError(`The expression in ${what} returned nothing`);
 
-/** Reads a yes or no, which an expression may give as text. */
+/** Reads a boolean, which an expression may return as text. */
 export function flag(reader: Reader<unknown>, label: string): Reader<boolean> {
 	const value = demanded(reader, label);
 	return combine([value], (i) => {
@@ -110,7 +110,6 @@ export function flag(reader: Reader<unknown>, label: string): Reader<boolean> {
 	});
 }
 
-/** One reader made of several. */
 export function combine<Value>(
 	readers: ReadonlyArray<Reader<unknown>>,
 	read: (itemIndex: number) => Value,

@@ -14,21 +14,20 @@ import {
 import { type OutputNames, type RunColumns, successItem } from './outputItems';
 import { textOf } from './parameters';
 
-/** A record's outcome that is a result. */
 export type RecordSuccess = Extract<RecordOutcome, { error?: undefined }>;
 
-/** What an output is made of. */
+/** The input of an output. */
 interface Scored {
 	itemIndex: number;
 	source: INodeExecutionData;
 	outcome: RecordSuccess;
-	/** What was sent. */
+	/** The record that was sent. */
 	record: JsonObject;
 	names: OutputNames;
 	columns: RunColumns;
 }
 
-/** The ways to make an item of a result, by the node's `output` parameter. */
+/** The ways to make an item from a result, by the node's `output` parameter. */
 export type RecordOutputs = Record<string, (scored: Scored) => INodeExecutionData>;
 
 const asJson = (value: unknown) => value as IDataObject;
@@ -46,10 +45,13 @@ const ofIgnored = ['ignored', 'ignoreReason'];
 const ofPredictions = [...ofIgnored, 'prediction', 'proba_percentile', 'probas', 'explanations', 'override'];
 const explanation = 'explanation_';
 const noNames: readonly string[] = [];
-/** What a node says in `ignored`; anything else is a person's own. */
+/** Whether a node wrote the value of `ignored`. Any other value is the user's own. */
 const isMark = (value: unknown) => typeof value === 'boolean' || value === null;
 
-/** Probabilities of an earlier model: neighbors that add up to 1 and have that of its prediction, whatever a person put beside. */
+/**
+ * Finds the probabilities of an earlier model: consecutive fields that add up to 1 and include that of the prediction. Fields
+ * that the user added next to them do not count.
+ */
 function earlierProbas(json: JsonObject, prefix: string): readonly string[] {
 	if (!Object.hasOwn(json, `${prefix}prediction`)) return noNames;
 	const predicted = `${prefix}proba_${textOf(json[`${prefix}prediction`])}`;
@@ -68,7 +70,10 @@ function earlierProbas(json: JsonObject, prefix: string): readonly string[] {
 	return isWhole ? names : noNames;
 }
 
-/** The columns of an earlier override; a person may have kept a model's prediction under such a name, but hardly both. */
+/**
+ * Finds the columns of an earlier override. A user may keep a model's prediction under one of these names, but hardly under
+ * both.
+ */
 function earlierOverride(json: JsonObject, prefix: string, probas: unknown): readonly string[] {
 	const [rule, prediction] = [`${prefix}override_rule`, `${prefix}model_prediction`];
 	if (!Object.hasOwn(json, rule) || !Object.hasOwn(json, prediction)) return noNames;
@@ -76,12 +81,15 @@ function earlierOverride(json: JsonObject, prefix: string, probas: unknown): rea
 	return [rule, `${prefix}override_changed`, prediction, ...classes, ...earlierProbas(json, `${prefix}model_`)];
 }
 
-/** So many columns are seen beside the prediction. */
+/** Fields that fit next to the prediction in the editor. */
 const mostIdentifying = 2;
 
 const isIdentifier = (value: unknown) => typeof value === 'string' || typeof value === 'number';
 
-/** The first fields of an item that the model was not given, until enough of them are texts or numbers, which tell the item. */
+/**
+ * The first fields of an item that the model did not receive, until enough of them are texts or numbers, which identify the
+ * item.
+ */
 function tellingFields(json: JsonObject, isOther: (name: string, value: unknown) => boolean): string[] {
 	const names: string[] = [];
 	let identifying = 0;
@@ -93,7 +101,7 @@ function tellingFields(json: JsonObject, isOther: (name: string, value: unknown)
 	return names;
 }
 
-/** What results and items of the same names become: those of a run mostly have the same. */
+/** The output for results and items with certain names. Most items of a run have the same names. */
 interface Shape {
 	readonly prefix: string;
 	readonly names: Record<'result' | 'probas' | 'explanations' | 'input' | 'record', readonly string[]>;
@@ -101,16 +109,16 @@ interface Shape {
 	readonly telling: ReadonlyArray<{ name: string; identifies: boolean }>;
 	readonly own: readonly string[];
 	readonly identifying: readonly string[];
-	/** Whether an item depends on no more than these names. */
+	/** Whether the output depends only on these names. */
 	readonly isPlain: boolean;
-	/** The names of the item, and where the value of each is: in the input if nowhere else. */
+	/** The names of the output, and where each value comes from: from the input if there is no place. */
 	readonly columns: readonly string[];
 	readonly places: ReadonlyArray<Place | undefined>;
 }
 
 const namesIn = (value: unknown) => (isObject(value) ? Object.keys(value) : noNames);
 
-/** Without a list of the names, which would be made for each of many records. */
+/** Makes no list of names, because this runs once per record. */
 function hasNames(value: unknown, names: readonly string[]): boolean {
 	let count = 0;
 	for (const name in value as JsonObject | undefined) if (name !== names[count++]) return false;
@@ -128,7 +136,7 @@ function fits({ prefix, names, telling }: Shape, scored: Scored): boolean {
 	return true;
 }
 
-/** By indexes: to take pairs apart would take longer than all the rest. */
+/** Uses indexes, because destructuring pairs would take longer than everything else. */
 function inShape({ columns, places }: Shape, result: JsonObject, input: JsonObject): IDataObject {
 	const json: JsonObject = {};
 	for (let n = 0; n < columns.length; n++) {
@@ -141,14 +149,14 @@ function inShape({ columns, places }: Shape, result: JsonObject, input: JsonObje
 }
 
 /**
- * The result as columns, behind the first of them what identifies the item, then the input's other fields without the columns
- * of an earlier response.
+ * The result as columns, with the identifying fields behind the first of them, then the other fields of the input without the
+ * columns of an earlier response.
  */
 function flat(fixed: readonly string[]): RecordOutputs[string] {
 	const fixedNames = new Set(fixed);
 	const explains = fixedNames.has('explanations');
 	const starts = explains ? [explanation, 'override_', 'model_'] : [];
-	/** Whether a field may be an earlier response's column: that depends on its value, the record or other fields. */
+	/** Whether a field may be a column of an earlier response, depending on its value, the record or other fields. */
 	const isDoubtful = (plain: string) => plain === 'ignored' || starts.some((start) => plain.startsWith(start));
 
 	function fromScratch({ source, outcome: { result }, record, names: { columnPrefix: prefix } }: Scored) {
@@ -203,7 +211,7 @@ function flat(fixed: readonly string[]): RecordOutputs[string] {
 		};
 	}
 
-	// Of the latest item in the process: executions that take turns learn it anew, and no item is taken to have it unseen.
+	// Shape of the latest item in the process. Executions that alternate learn it again, and it is verified for every item.
 	let shape: Shape | undefined;
 	return (scored) => {
 		const { itemIndex, source, columns } = scored;
@@ -225,7 +233,7 @@ function flat(fixed: readonly string[]): RecordOutputs[string] {
 	};
 }
 
-/** The looked-up columns go among the input's fields; a record that was ignored says so there. */
+/** The looked-up columns go among the input's fields. A record that was ignored is marked there. */
 const enrich: RecordOutputs[string] = ({ itemIndex, source, outcome, names: { columnPrefix }, columns }) => {
 	const { data, ignored, ignoreReason } = outcome.result;
 	const found = prefixed((data ?? {}) as JsonObject, columnPrefix);
@@ -242,7 +250,7 @@ const enrich: RecordOutputs[string] = ({ itemIndex, source, outcome, names: { co
 export const flatPrediction = (more: readonly string[] = []): RecordOutputs[string] =>
 	flat([...ofPredictions, ...more]);
 
-/** The outputs of each operation; the first is the default. */
+/** The outputs of each operation. The first one is the default. */
 export const outputsOf = {
 	predict: { flat: flatPrediction(), ...recordOutputs },
 	predictEffect: { flat: flat(ofIgnored), ...recordOutputs },

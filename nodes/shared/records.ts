@@ -10,21 +10,20 @@ import { isObject } from './isObject';
 import { withoutFailure } from './nodeErrors';
 import { choice, demanded, type Parameters, type Reader, textOf } from './parameters';
 
-/** Makes the record of an item; throws InvalidCallError saying what is wrong with it. */
+/** @throws InvalidCallError describing what is wrong with the item's record */
 type RecordReader = (itemIndex: number) => JsonObject;
 
-/** A field of the form that an endpoint's document made, as the node holds it. */
+/** A field of the form, as n8n stores it in the node. */
 type FormField = Pick<ResourceMapperField, 'id' | 'required' | 'type' | 'options'>;
 
-/** What a record was made from, for names to be checked against. */
+/** The source of a record, with which names are compared. */
 export interface RecordOrigin {
-	/** An item with all that it has, sent or not; none where only the record counts. */
+	/** The whole item, including fields that are not sent; undefined if only the record counts. */
 	item?: JsonObject;
-	/** The form that the record went through. */
+	/** The form that made the record. */
 	form?: { fields: readonly FormField[]; byName: boolean };
 }
 
-/** The records of a node's items, by its parameters. */
 export class Records {
 	private readonly sourceOf: Reader<string>;
 	private readonly readers: Record<string, RecordReader> = {};
@@ -43,14 +42,13 @@ export class Records {
 		this.form = new Form(parameters);
 	}
 
-	/** An item's record. */
 	readonly of = (itemIndex: number): JsonObject => {
 		const source = this.sourceOf(itemIndex);
 		const record = (this.readers[source] ??= this.readerFor(source))(itemIndex);
 		return this.without(source, record, itemIndex);
 	};
 
-	/** A record without what a failure added to its item, unless a person chose the fields. */
+	/** Removes what an earlier failure added to the item, unless the user chose the fields. */
 	private without(source: string, record: JsonObject, itemIndex: number): JsonObject {
 		const rest = withoutFailure(record);
 		if (rest === record) return record;
@@ -78,7 +76,7 @@ export class Records {
 		const source = this.sourceOf(itemIndex);
 		const { fields, isByName } = this.form;
 		const form = source === 'mapping' && fields ? { fields, byName: isByName(itemIndex) } : undefined;
-		// What is excepted by its name is left out on purpose.
+		// Fields excluded by name are left out on purpose.
 		const isWhole = this.parameters.asTool || (source === 'inputItem' && this.include(itemIndex) === 'except');
 		return { form, item: isWhole ? undefined : this.items[itemIndex]!.json };
 	}
@@ -101,16 +99,16 @@ export class Records {
 	}
 }
 
-/** What a tool has for an input item is the chat, with a mark of the call. */
+/** The input item of a tool is the chat, with a mark of the call. */
 const noItem = () =>
 	new InvalidCallError('Tools cannot use the input item', {
 		advice: 'Choose "JSON" or "Endpoint Fields" as the source: the model fills them in.',
 	});
 
-/** Names by expression may be different for each item. */
+/** An expression may return different names for each item. */
 const mostNames = 1_000;
 
-/** Which of the fields that a person named were in an item at all. */
+/** Records which of the fields that the user named exist in any item. */
 class NamedFields {
 	private readonly names = new Map<string, boolean>();
 
@@ -124,10 +122,10 @@ class NamedFields {
 	}
 }
 
-/** A comma, but for those within `["a, b"]`. */
+/** Matches names between commas. A comma inside `["a, b"]` belongs to the name. */
 const listedNames = /(?:\[\s*(["'])(?:\\.|(?!\1).)*\1\s*\]|[^,])+/g;
 
-/** Names of columns: a list that an expression gave, or a text with commas. */
+/** Parses column names, given as a list by an expression or as a text with commas. */
 export function columnNames(list: unknown): string[] {
 	const names = Array.isArray(list)
 		? list.map(textOf)
@@ -157,7 +155,7 @@ function inputItem(
 			named.note(path, value !== undefined);
 			if (value !== undefined) excluded.set(keys.join('\0'), keys);
 		}
-		// From the end of a list: what is taken out of it moves the elements behind.
+		// Starts at the end of a list, because removing an element moves those behind it.
 		const last = [...excluded].sort(([a], [b]) => b.localeCompare(a, 'en', { numeric: true }));
 		return last.reduce<JsonObject>((rest, [, keys]) => without(rest, keys), json);
 	};
@@ -165,16 +163,16 @@ function inputItem(
 
 const pathStep = /\[\s*(["'])((?:\\.|(?!\1)[^\\])*)\1\s*\]|[^.[\]]+/g;
 
-/** The way to a field as the editor writes it when that is dragged: `body.amount`, `body["a b"]`, `items[0].price`. */
+/** Splits the path that the editor writes when a field is dragged: `body.amount`, `body["a b"]`, `items[0].price`. */
 const keysOf = (path: string): string[] =>
 	[...path.matchAll(pathStep)]
 		.map(([step, , quoted]) => quoted?.replace(/\\(.)/g, '$1') ?? step.replace(/^[\s"']+|[\s"']+$/g, ''))
 		.filter(Boolean);
 
-/** A field of an item by its name or the way to it; a nested one has its own name, as a model knows nothing of nesting. */
+/** Finds a field of an item by its name or path. A nested field keeps only its own name, because models do not know nesting. */
 export function fieldAt(json: JsonObject, path: string): { keys: string[]; name: string; value: unknown } {
 	const keys = Object.hasOwn(json, path) ? [path] : keysOf(path);
-	// A lone dot leads nowhere.
+	// A lone dot is not a path.
 	let value: unknown = keys.length > 0 ? json : undefined;
 	let name = path;
 	for (const key of keys) {
@@ -186,7 +184,7 @@ export function fieldAt(json: JsonObject, path: string): { keys: string[]; name:
 
 const isHolder = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null;
 
-/** The fields that there are of those named. */
+/** The named fields that exist in the item. */
 function selection(json: JsonObject, paths: readonly string[], named: NamedFields): JsonObject {
 	const record: JsonObject = {};
 	for (const path of new Set(paths)) {
@@ -206,7 +204,7 @@ function selection(json: JsonObject, paths: readonly string[], named: NamedField
 	return record;
 }
 
-/** A copy that lacks the field at the end of the keys; copied no deeper than these go. */
+/** Copies an object without the field at the end of the keys. Only objects on the path are copied. */
 function without<Holder extends JsonObject>(holder: Holder, [key = '', ...deeper]: string[]): Holder {
 	if (Array.isArray(holder) && deeper.length === 0) return holder.toSpliced(Number(key), 1) as unknown as Holder;
 	const rest = (Array.isArray(holder) ? [...(holder as unknown[])] : { ...holder }) as JsonObject;
@@ -216,12 +214,12 @@ function without<Holder extends JsonObject>(holder: Holder, [key = '', ...deeper
 }
 
 /**
- * The form that is built from the service's OpenAPI document: fields of the same name as in the item, or mapped one by one.
- * Where the form knows its fields, only these are sent; where there is no document, all of the item's are.
+ * The form built from the service's OpenAPI document. Fields are taken from the item by name, or mapped one by one. If the form
+ * knows the endpoint's fields, only these are sent; without a document, all fields of the item are.
  */
 class Form {
 	readonly fields: readonly FormField[] | undefined;
-	/** A tool's form without fields: the model fills in one argument. */
+	/** Whether a tool's form has no fields, so that the model fills in a single argument. */
 	readonly isOneArgument: boolean;
 	private readonly mode: Reader<string>;
 	private readonly byId: ReadonlyMap<string, FormField>;
@@ -237,7 +235,7 @@ class Form {
 		this.mode = choice(mode, 'Mapping Mode', ['autoMapInputData', 'defineBelow']);
 	}
 
-	/** Fields of an item are sent by their names. */
+	/** Whether fields of the item are sent by their names. */
 	readonly isByName = (itemIndex: number): boolean => this.mode(itemIndex) === 'autoMapInputData';
 
 	record(itemIndex: number, json: JsonObject): JsonObject {
@@ -253,9 +251,9 @@ class Form {
 		return record;
 	}
 
-	/** What was filled in; what nobody filled in arrives as null. */
+	/** The filled-in fields. Fields that were left empty arrive as null. */
 	private filledIn(itemIndex: number): JsonObject {
-		// Not validated: n8n would take a blank for 0, round digits, and fail on no values at all.
+		// Not validated, because n8n would turn blanks into 0, round digits, and fail if there are no values.
 		this.values ??= this.parameters.reader<JsonObject | null>('mapping.value', null, { skipValidation: true });
 		const record: JsonObject = {};
 		for (const [name, value] of Object.entries(this.values(itemIndex) ?? {})) {
@@ -275,7 +273,7 @@ class Form {
 	}
 }
 
-/** The fields of an assignment collection, converted to the type chosen for each as n8n's Edit Fields does. */
+/** The fields of an assignment collection, converted to their chosen types like n8n's Edit Fields does. */
 function assignedFields(parameters: Parameters): RecordReader {
 	const raw = parameters.rawValue('fields');
 	if (typeof raw === 'string') {
@@ -297,7 +295,6 @@ function assigned({ name, value, type }: { name: string; value: unknown; type?: 
 	return [name, fieldValue(name, value, { type })];
 }
 
-/** The record's context, if it has one. */
 export function contextReader(parameters: Parameters): (itemIndex: number) => JsonObject | undefined {
 	const contextJson = parameters.reader<unknown>('options.contextJson', '');
 	return (i) => {
@@ -306,7 +303,7 @@ export function contextReader(parameters: Parameters): (itemIndex: number) => Js
 	};
 }
 
-/** A JSON object, given as one or as its text. @param byModel a model may put it into a list */
+/** Reads a JSON object, given as an object or as text. @param byModel whether it may be in a list, as models write it */
 export function objectIn(given: unknown, what: string, byModel = false): JsonObject {
 	const value = parse(given, what);
 	return toObject(byModel ? onlyOf(value) : value, what);
@@ -314,7 +311,7 @@ export function objectIn(given: unknown, what: string, byModel = false): JsonObj
 
 const onlyOf = (value: unknown): unknown => (Array.isArray(value) && value.length === 1 ? value[0] : value);
 
-/** The records of a parameter whose JSON is one or a list of them; none where it is blank. */
+/** Reads the records of a JSON parameter, which may be a single object or a list; none if it is blank. */
 export function recordsIn(given: unknown): JsonObject[] {
 	if (isBlank(given ?? '')) return [];
 	const value = parse(given, 'record');
@@ -345,7 +342,7 @@ function toObject(value: unknown, what: string): JsonObject {
 	throw new InvalidCallError(`The ${what} is ${kind}: it must be a JSON object`);
 }
 
-/** @param problem in JavaScript's words, which name a position or show what stands there */
+/** @param problem JavaScript's message, which names a position or shows the text there */
 function notJson(given: string, what: string, problem: string): InvalidCallError {
 	const at = Number(/at position (\d+)/.exec(problem)?.[1] ?? (/end of JSON/.test(problem) ? given.length : NaN));
 	const before = given.slice(0, at).split('\n');

@@ -27,10 +27,7 @@ interface ItemTarget extends Target, ExplanationOptions {
 	batchSize: number;
 }
 
-/**
- * Predict, Predict Effect and Lookup: gives the items' records to the batcher, and each item its result. The output keeps the
- * order of the input.
- */
+/** Predict, Predict Effect and Lookup: sends the items' records through the batcher and outputs the results in input order. */
 export async function settleItems(
 	context: IExecuteFunctions,
 	operation: Exclude<RecordOperation, 'forecast'>,
@@ -46,7 +43,7 @@ export async function settleItems(
 		let made: { of: ItemTarget; target: BatchTarget; batcher: RecordBatcher } | undefined;
 
 		const visit = (itemIndex: number, target: ItemTarget, record: JsonObject) => {
-			// The action for one record takes no context for effects.
+			// The action for a single record accepts no context for effects.
 			const takesContext = operation !== 'predictEffect' || target.batchSize > 1;
 			const recordContext = takesContext ? contextOf(itemIndex) : undefined;
 			const sent = recordContext ? { [key]: record, context: recordContext } : { [key]: record };
@@ -74,7 +71,7 @@ function itemTargetReader(execution: Execution) {
 	}));
 }
 
-/** The key that was looked up; features would not say which record it was. */
+/** Identifies a lookup by its key. */
 const keyOf = (record: JsonObject) =>
 	Object.entries(record)
 		.slice(0, 2)
@@ -93,7 +90,7 @@ export function ruleIn(result: JsonObject): string | undefined {
 	return override && (textOf(override.appliedRule) || 'unnamed');
 }
 
-/** Counts what the person at the editor should know of a result. @param keyOf what else the item can be found by */
+/** Counts what the user should know about a result. @param keyOf another way to find the item */
 export function remarkOn(execution: Execution, itemIndex: number, result: JsonObject, keyOf?: () => string): void {
 	if (hadNotFinite(result)) execution.remark(notFiniteRead, itemIndex);
 	if (result.ignored === true) execution.remark(ignoredWords(result), itemIndex, keyOf?.());
@@ -101,7 +98,6 @@ export function remarkOn(execution: Execution, itemIndex: number, result: JsonOb
 	if (rule !== undefined) execution.rules.add(rule, itemIndex);
 }
 
-/** Puts out what becomes of an item's record. */
 function emitter(execution: Execution, operation: RecordOperation, outputs: RecordOutputs) {
 	const { sources, parameters } = execution;
 	const outputOf = parameters.reader<string>('output', Object.keys(outputs)[0]!);

@@ -6,14 +6,14 @@ import type { Parameters } from './parameters';
 
 const longestError = 3_000;
 
-/** How much a model is given for one call. */
+/** Limits on one response to a model. */
 export interface AnswerLimits {
 	rows: number;
-	/** Of the answer as JSON; at least 200. */
+	/** Characters of the response as JSON; at least 200. */
 	characters: number;
 }
 
-/** @throws InvalidCallError for a limit that an answer cannot keep */
+/** @throws InvalidCallError for limits that cannot be kept */
 export function answerLimits(parameters: Parameters): AnswerLimits {
 	const rows = positive(parameters.reader<unknown>('options.maxRows', 50), 'Max Rows')(0);
 	const characters = positive(parameters.reader<unknown>('options.maxCharacters', 20_000), 'Max Characters')(0);
@@ -21,14 +21,14 @@ export function answerLimits(parameters: Parameters): AnswerLimits {
 	return { rows, characters };
 }
 
-/** What of the characters is kept for the note. */
+/** Characters reserved for the note. */
 const forNote = ({ characters }: AnswerLimits) => Math.min(1_000, Math.max(100, Math.floor(characters / 4)));
-/** The brackets and commas of an answer, and the name of a cut text. */
+/** The brackets and commas of a response, and the key of a cut text. */
 const punctuation = 30;
 
 /**
- * The item that tells a model why its call of the node failed. If it were thrown, only agents of some versions would pass it on. The number of
- * the item would say nothing to it.
+ * The item that tells a model why its call of the node failed. Only some versions of agents would pass on a thrown error. The
+ * number of the item would mean nothing to the model.
  *
  * @param expected what to call the node with instead
  */
@@ -45,9 +45,9 @@ export function modelError(
 }
 
 /**
- * What a model is given for its call: items as far as they fit into a prompt, then what there is to say of them in words.
+ * The response to a model: as many items as fit into a prompt, then notes on the rest.
  *
- * @param notes what else happened
+ * @param notes additional notes on the run
  */
 export function toolAnswer(
 	output: readonly INodeExecutionData[],
@@ -81,13 +81,13 @@ export function toolAnswer(
 
 const sizeOf = (value: unknown) => JSON.stringify(value).length;
 
-/** As much of a text as has no more characters than these as JSON. */
+/** The longest beginning of a text whose JSON has at most `most` characters. */
 function fitting(text: string, most: number): string {
 	let part = text.slice(0, most);
 	for (let size = sizeOf(part); size > most && part !== ''; size = sizeOf(part)) {
 		part = part.slice(0, Math.floor((part.length * most) / size));
 	}
-	// Not between the halves of a character that takes two: APIs of models refuse one alone.
+	// A cut must not split a surrogate pair, because APIs of models refuse half of one.
 	return part.replace(/[\uD800-\uDBFF]$/, '');
 }
 
@@ -101,7 +101,7 @@ const rowsShown = (shown: number, all: number) =>
 const charactersShown = (shown: number, all: number) =>
 	`Only the first ${inDigits(shown)} of ${inDigits(all)} characters are shown. Narrow the request to see the rest`;
 
-/** A model cannot be given a file. */
+/** Notes on files, which a model cannot receive. */
 const files = (items: readonly INodeExecutionData[]): string[] =>
 	items
 		.flatMap(({ binary }) => Object.values(binary ?? {}))

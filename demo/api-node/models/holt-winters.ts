@@ -33,7 +33,7 @@ function grid(seasonal: boolean): Smoothing[] {
 	);
 }
 
-/** The state after the last value, and the sum of squared one-step errors. */
+/** Returns the state after the last value, and the sum of squared one-step errors. */
 function smooth(values: number[], season: number, { alpha, beta, gamma }: Smoothing) {
 	const first = average(values.slice(0, season));
 	const drift = (values.at(-1)! - values[0]!) / (values.length - 1);

@@ -4,7 +4,7 @@ import type { JsonObject } from '../json';
 
 interface NumberFeature extends Field {
 	encoding: 'number' | 'log';
-	/** The training mean of the encoded value: what a missing value is imputed with. */
+	/** Mean of the encoded value in training, which replaces missing values. */
 	mean: number;
 	/** One weight per output. */
 	weights: number[];
@@ -12,23 +12,23 @@ interface NumberFeature extends Field {
 
 interface CategoryFeature extends Field {
 	encoding: 'category' | 'bins';
-	/** For `bins`: the number at which each bin but the first begins. */
+	/** For `bins`: the lower bound of each bin except the first. */
 	edges?: number[];
-	/** Per value, one weight per output, centred on the training data: a missing or unseen value weighs nothing. */
+	/** For each value, one weight per output, centered on the training data. Missing and unknown values have weight zero. */
 	weights: Record<string, number[]>;
 }
 
 export type Feature = NumberFeature | CategoryFeature;
 
-/** A linear, logistic or softmax model. It is centred, so that each feature's part is its exact Shapley value. */
+/** A linear, logistic or softmax model. It is centered, so that the contribution of each feature is its exact Shapley value. */
 export interface LinearModel {
 	kind: 'BINARY' | 'MULTICLASS' | 'REGRESSION';
 	target: string;
-	/** The negative class first, in a binary classification. */
+	/** In a binary classification, the negative class is first. */
 	classes: string[];
-	/** Of the positive class's probability. */
+	/** Threshold on the positive class's probability. */
 	threshold: number;
-	/** One per output: of the average record. A binary classification has one output, the log-odds of its last class. */
+	/** The average record's value per output. A binary classification has one output, the log-odds of its last class. */
 	base: number[];
 	features: Feature[];
 	/** The 1st to 99th percentile of the positive class's probability in training. */
@@ -38,16 +38,15 @@ export interface LinearModel {
 }
 
 interface Score {
-	/** What each feature adds to the model's base, per output. */
+	/** The contribution of each feature per output. */
 	parts: number[][];
-	/** One per output: the base and all parts. */
+	/** The base plus all contributions, per output. */
 	values: number[];
 }
 
-/** The score of a model with one output. */
 export const scoreOf = ({ values }: Score): number => values[0]!;
 
-/** A model made ready to score records, so that each of them costs little: batches bring many. */
+/** Prepares a model for scoring many records. */
 export function scorer({ base, features }: LinearModel): (record: JsonObject) => Score {
 	const none = base.map(() => 0);
 	const partOf = features.map((feature) => ({ name: feature.name, part: partOfFeature(feature) }));
@@ -81,7 +80,7 @@ function partOfFeature(feature: Feature): (value: unknown) => number[] | undefin
 	return (value) => bins[countUpTo(edges, numberOf(feature, value))];
 }
 
-/** How many of the ascending numbers are not above the value. */
+/** Counts the ascending numbers up to and including the value. */
 export function countUpTo(ascending: readonly number[], value: number): number {
 	let from = 0;
 	let to = ascending.length;
@@ -110,7 +109,7 @@ function categoryOf({ name }: Feature, value: unknown): string {
 }
 
 function numberOf({ name, encoding }: Feature, value: unknown): number {
-	// Numbers often arrive as text, from CSV files for instance: the node takes what reads as a number.
+	// CSV files and others contain numbers as text, so a text that reads as a number counts as one.
 	const number = typeof value === 'string' ? Number(value) : value;
 	if (typeof number !== 'number' || !Number.isFinite(number)) {
 		throw badRequest(`Feature '${name}' must be a number, not ${JSON.stringify(value)}`);

@@ -1,10 +1,9 @@
 import type { INodeProperties } from 'n8n-workflow';
 
-/** What a service ID is, in errors. */
+/** Describes the service ID in errors. */
 export const deployedId =
 	'"API service id once deployed" in the API Deployer, which can differ from the ID in the API Designer';
 
-/** Where the service is. */
 export const instanceProperties: INodeProperties[] = [
 	{
 		displayName: 'API Node URL',
@@ -27,7 +26,6 @@ export const instanceProperties: INodeProperties[] = [
 	},
 ];
 
-/** Whom to trust, and how to be trusted where the API node asks for a client certificate. */
 export const tlsProperties: INodeProperties[] = [
 	{
 		displayName: 'Ignore SSL Issues (Insecure)',
@@ -72,7 +70,7 @@ export const tlsProperties: INodeProperties[] = [
 
 const whenFrom = (openApiFrom: string) => ({ displayOptions: { show: { openApiFrom: [openApiFrom] } } });
 
-/** Where the document comes from that gives lists, forms and checks. */
+/** The source of the document for endpoint lists, forms and checks. */
 export const openApiProperties: INodeProperties[] = [
 	{
 		displayName: 'OpenAPI Document',
@@ -128,7 +126,7 @@ export const openApiProperties: INodeProperties[] = [
 	{
 		displayName: 'OpenAPI Document (JSON)',
 		name: 'openApi',
-		// n8n's field for JSON marks an empty one as an error.
+		// n8n's JSON field marks an empty value as an error.
 		type: 'string',
 		typeOptions: { rows: 6 },
 		default: '',
@@ -139,9 +137,9 @@ export const openApiProperties: INodeProperties[] = [
 ];
 
 /**
- * Folds properties away behind a toggle, which does not decide whether they count: n8n drops what a field holds that its
- * conditions hide, so that a hidden one of the same name holds it meanwhile. Not for a credential that extends another,
- * where n8n keeps only the last property of a name.
+ * Hides properties behind a toggle that does not change their values. n8n drops the value of a field that its conditions hide.
+ * Therefore, a hidden field of the same name keeps the value. This does not work for a credential that extends another one,
+ * because n8n then keeps only the last property of a name.
  */
 export function folded(toggle: INodeProperties, properties: INodeProperties[]): INodeProperties[] {
 	const when = (shown: boolean) => ({ displayOptions: { show: { [toggle.name]: [shown] } } });

@@ -8,17 +8,23 @@ import {
 	type ResourceMapperTypeOptions,
 } from 'n8n-workflow';
 
-/** What is the same of every node. Icon, subtitle, usableAsTool and credentials stand in each: n8n's lint wants them there. */
+/**
+ * Properties of all nodes. Icon, subtitle, usableAsTool and credentials are in each node, because n8n's lint requires them
+ * there.
+ */
 export const commonDescription = {
 	group: ['transform'],
 	version: 1,
 	inputs: [NodeConnectionTypes.Main],
 	outputs: [NodeConnectionTypes.Main],
-	// Labels of features and their values do not fit into the standard width.
+	// Feature names and values do not fit into the standard width.
 	parameterPane: 'wide',
 } satisfies Partial<INodeTypeDescription>;
 
-/** Before a run: settings that will hurt with the items at hand. n8n shows in the input pane the hints of the node before. */
+/**
+ * Hints before a run about settings that are slow for the given items. n8n shows the hints of the previous node in the input
+ * pane.
+ */
 export const batchHints: NodeHint[] = [
 	{
 		message: 'Batch Size 1 sends one request per item. Increase it to speed up this run',
@@ -40,17 +46,17 @@ export const dispatchHints: NodeHint[] = [
 	},
 ];
 
-/** What n8n's editor marks a value with that a model fills in. */
+/** The mark of n8n's editor for a value that a model fills in. */
 export const filledByModel = '/*n8n-auto-generated-fromAI-override*/';
 
-/** Below a node's name on the canvas: its endpoint. */
+/** Shows the endpoint below the node's name on the canvas. */
 export const subtitle = '={{ $parameter["endpointId"]["value"] || $parameter["endpointId"] }}';
 
-/** When each of the credentials is asked for. */
+/** When each credential is required. */
 export const withKey = { show: { authentication: ['apiKey'] } };
 export const withOAuth2 = { show: { authentication: ['oAuth2'] } };
 
-/** What every node begins with. */
+/** The first properties of every node. */
 export const endpointProperties: INodeProperties[] = [
 	{
 		displayName: 'Connect Using',
@@ -69,8 +75,8 @@ export const endpointProperties: INodeProperties[] = [
 		default: { mode: 'list', value: '' },
 		required: true,
 		description: 'The endpoint of the service to call',
-		// Without a `validation`: n8n would run it before each execution, in its own context and with a limit of 250 ms, which
-		// a busy machine exceeds. The node itself says what is wrong with an ID or a URL.
+		// No `validation`: n8n would run it before each execution with a limit of 250 ms, which a busy machine exceeds. The node
+		// itself reports invalid IDs and URLs.
 		modes: [
 			{
 				displayName: 'From List',
@@ -97,7 +103,7 @@ export const endpointProperties: INodeProperties[] = [
 	},
 ];
 
-/** A property that is another one, or one of several, in the variant of a node that AI agents use. */
+/** Replaces a property with one or several others in the variant of a node that AI agents use. */
 export function withToolVariant(
 	property: INodeProperties,
 	...variants: Array<Partial<INodeProperties>>
@@ -108,7 +114,7 @@ export function withToolVariant(
 		{ ...property, displayOptions: { ...displayOptions, hide: { ...displayOptions?.hide, ...asTool } } },
 		...variants.map((changes) => {
 			const variant = { ...property, ...changes };
-			// First, as n8n looks at no other condition behind one whose parameter is an expression.
+			// The first condition, because n8n ignores all conditions behind one whose parameter is an expression.
 			const show = { ...asTool, ...variant.displayOptions?.show };
 			return { ...variant, displayOptions: { ...variant.displayOptions, show } };
 		}),
@@ -116,13 +122,13 @@ export function withToolVariant(
 }
 
 /**
- * Where records come from.
+ * The properties for the source of records.
  *
- * @param what what a record is called in a node, for labels
- * @param forModel what a model is told to make of it
- * @param argument what the model's argument is called
- * @param fields what the parts of a record are called
- * @param forTool where a tool's record comes from unless a person chooses: a form has no place for a list
+ * @param what name of a record in labels
+ * @param forModel instructions to a model for the record
+ * @param argument name of the model's argument
+ * @param fields name of the parts of a record
+ * @param forTool default source for tools: a form has no place for a list
  */
 export function recordProperties(
 	what: string,
@@ -163,7 +169,7 @@ export function recordProperties(
 		typeOptions: { loadOptionsDependsOn, resourceMapper },
 	};
 	const filledInByModel = {
-		// Where the default is left out, agents before version 3 are told nothing of a call without arguments.
+		// The default is explicit: without it, agents before version 3 fail on a call without arguments.
 		default: `={{ ${filledByModel} $fromAI('${argument}', \`${forModel}\`, 'json', '[{}]') }}`,
 		description: 'Filled in by the model as a JSON object',
 	};
@@ -195,7 +201,7 @@ export function recordProperties(
 				typeOptions: { loadOptionsDependsOn, resourceMapper: { ...resourceMapper, supportAutoMap: false } },
 			},
 		),
-		// The editor drops what a hidden field holds. A change of the credential empties the endpoint.
+		// Keeps the mapping while no endpoint is chosen, because the editor drops the value of a hidden field.
 		{
 			...mapper,
 			type: 'hidden',
@@ -253,7 +259,7 @@ export function recordProperties(
 				displayOptions: { show: { recordSource: ['json'] } },
 			},
 			filledInByModel,
-			// The one argument of a form without fields, which would have none.
+			// The single argument of a form without fields.
 			{
 				...filledInByModel,
 				displayOptions: { show: ofForm, hide: { '/mapping.schema': isChosen } },
@@ -262,15 +268,15 @@ export function recordProperties(
 	];
 }
 
-/** What a form's fields tell of their endpoint, and what a tool's description makes of it. */
+/** The endpoint's documentation, which the form passes to a tool's description. */
 export interface AboutEndpoint {
 	endpointSummary?: string;
 }
 const summary: keyof AboutEndpoint = 'endpointSummary';
 
 /**
- * The description that a model reads. n8n evaluates it: the words of a person, what tells two tools apart, their endpoints and
- * what their documents say of them, and how to go on after an error.
+ * The description that a model reads, evaluated by n8n. It contains the user's text, what distinguishes this tool from others,
+ * the endpoint with its documentation, and how to continue after an error.
  */
 export const toolDescription = (does: string): INodeProperties[] => [
 	{
@@ -322,7 +328,7 @@ const outputDescriptions = {
 	fullResponse: { name: 'Full Response', description: 'Result, timing, API context and response headers' },
 } satisfies Record<string, Omit<INodePropertyOptions, 'value'>>;
 
-/** The `output` parameter; the first one named is the default. */
+/** The `output` parameter. The first output is the default. */
 export function outputProperty(...outputs: Array<keyof typeof outputDescriptions>): INodeProperties {
 	const property: INodeProperties = {
 		displayName: 'Output',
@@ -364,7 +370,6 @@ export function optionsProperty(options: INodeProperties[]): INodeProperties {
 	};
 }
 
-/** The options of every node. */
 export const callOptions: INodeProperties[] = [
 	...withToolVariant(
 		{
@@ -493,7 +498,6 @@ export const callOptions: INodeProperties[] = [
 	},
 ];
 
-/** The options of nodes with one result per item. */
 export const batchOptions: INodeProperties[] = [
 	{
 		displayName: 'Batch Size',
@@ -513,7 +517,6 @@ export const batchOptions: INodeProperties[] = [
 	},
 ];
 
-/** The options of endpoints with several generations. */
 export const dispatchOptions: INodeProperties[] = [
 	{
 		displayName: 'Dispatch Key',
@@ -533,7 +536,6 @@ export const dispatchOptions: INodeProperties[] = [
 	},
 ];
 
-/** What the fields that a node adds are called. */
 export const resultFieldOption: INodeProperties = {
 	displayName: 'Result Field',
 	name: 'resultField',
@@ -552,8 +554,8 @@ export const columnPrefixOption: INodeProperties = {
 };
 
 /**
- * For endpoints that may write: beside the setting itself, as n8n's hints before a run see parameters and no settings of a
- * node.
+ * A notice for endpoints that may write. It is next to the setting, because n8n's hints before a run can see parameters but no
+ * settings of a node.
  */
 export const retryNotice: INodeProperties = {
 	displayName:
@@ -564,7 +566,6 @@ export const retryNotice: INodeProperties = {
 	isNodeSetting: true,
 };
 
-/** For endpoints that may write. */
 export const repeatableOption: INodeProperties = {
 	displayName: 'Safe to Repeat',
 	name: 'repeatable',
@@ -599,7 +600,6 @@ export const splitArrayOption: INodeProperties = {
 	description: 'Whether to return one item per element when the function returns a list',
 };
 
-/** What of a query's rows goes into the items. */
 export const rowOptions: INodeProperties[] = [
 	{
 		displayName: 'Convert Numbers',
@@ -618,7 +618,6 @@ export const rowOptions: INodeProperties[] = [
 	},
 ];
 
-/** How the history of several series is told apart. */
 export const identifierColumnsProperty: INodeProperties = {
 	displayName: 'Identifier Columns',
 	name: 'identifierColumns',

@@ -28,7 +28,6 @@ export type RecordOutcome<Result = JsonObject> =
 			untried?: true;
 	  };
 
-/** A record that has no outcome yet. */
 export interface Item {
 	readonly target: BatchTarget;
 	/** The position of its batch in the work of the session. */
@@ -79,7 +78,6 @@ export class RecordBatcher implements SearchOwner {
 	constructor(
 		private readonly transport: Transport,
 		private readonly session: SessionState,
-		/** Ends everything that the batcher does. */
 		private readonly signal?: AbortSignal,
 	) {
 		const { stopping, end } = transport.begin(session.caller, signal);

@@ -15,7 +15,6 @@ const mostWords = 1_000;
 
 export type Finding =
 	| { kind: 'served' }
-	/** Refused in a way that one bad record can cause. */
 	| { kind: 'refused'; words: string }
 	/** The request may have crashed a worker at this time. `answeredAt` is when the endpoint last responded to any caller. */
 	| { kind: 'crashed'; at: number; answeredAt: number }
@@ -24,7 +23,6 @@ export type Finding =
 	 * records.
 	 */
 	| { kind: 'tooLarge' | 'misfit' | 'blocked' | 'failed' }
-	/** The owner stopped before the outcome was known. */
 	| { kind: 'cancelled' };
 
 export interface SearchOwner {
@@ -36,7 +34,6 @@ export interface SearchOwner {
 interface Lane {
 	/** Whether any record was served. From then on, no record is given up untested. */
 	served: boolean;
-	/** Records that were refused alone. */
 	refused: number;
 	said: Map<string, number>;
 	lastWords?: string;
@@ -51,7 +48,6 @@ interface Line<Item, Owner> {
 	readonly owner: Owner;
 	open: Array<Part<Item, Owner>>;
 	inFlight: number;
-	/** Whether the batch was ever sent in parts. */
 	split: boolean;
 	/** Representatives that were refused with a known message. */
 	represented: number;
@@ -60,7 +56,6 @@ interface Line<Item, Owner> {
 	dropped: boolean;
 }
 
-/** Records of a batch that are sent together. */
 export interface Part<Item, Owner> {
 	readonly line: Line<Item, Owner>;
 	readonly items: readonly Item[];
@@ -83,7 +78,6 @@ export interface Part<Item, Owner> {
  */
 export class RecordSearch<Item, Owner extends SearchOwner, Failure> {
 	private readonly lanes = new Map<string, Lane>();
-	/** Batches with parts that are open or in flight. */
 	private readonly active = new Set<Line<Item, Owner>>();
 	/** Active batches with open parts and no part in flight. */
 	private readonly ready = new Set<Line<Item, Owner>>();
@@ -153,7 +147,6 @@ export class RecordSearch<Item, Owner extends SearchOwner, Failure> {
 		this.decide();
 	}
 
-	/** The owner has stopped, so nothing more of it is sent. */
 	drop(owner: Owner): void {
 		this.decidedAfter.delete(owner);
 		for (const line of [...this.active, ...this.aside.keys()].filter((each) => each.owner === owner)) {

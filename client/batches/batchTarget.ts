@@ -28,7 +28,6 @@ export interface SettledRecords {
 	forecast: readonly object[];
 }
 
-/** The result type of one record of each operation. */
 export interface SettledResults {
 	predict: PredictionResult;
 	predictEffect: JsonObject;
@@ -59,7 +58,6 @@ export interface BatchTarget<Name extends RecordOperation = RecordOperation> {
 	/** Key of the requests for which one success is evidence that the endpoint works. */
 	readonly shared: string;
 	readonly operation: Name;
-	/** Path of the endpoint. */
 	readonly path: string;
 	readonly endpoint: EndpointMemory;
 	readonly settings: RequestSettings;

@@ -17,7 +17,6 @@ export interface FieldSchema {
 	readonly enum?: readonly unknown[];
 	readonly example?: unknown;
 	readonly default?: unknown;
-	/** Bounds of a number. */
 	readonly minimum?: number;
 	readonly maximum?: number;
 	/** The bound itself is not allowed. */
@@ -97,7 +96,6 @@ function fieldSchema(name: string, parts: JsonObject[], required: boolean, docum
 
 const finite = (value: unknown) => (typeof value === 'number' && Number.isFinite(value) ? value : undefined);
 
-/** Bounds of a number. An exclusive bound is a number in OpenAPI 3.1, and a flag next to the bound in earlier versions. */
 function rangeIn(parts: readonly JsonObject[]) {
 	const bound = (key: string, excluding: string, sign: number) => {
 		const excluded = last(parts, excluding);

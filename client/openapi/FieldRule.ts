@@ -72,7 +72,6 @@ export class FieldRule {
 		this.#mayWrite = readsTexts && type === 'string' && listed !== undefined;
 	}
 
-	/** undefined if the record has no such field. */
 	valueIn(record: JsonObject): unknown {
 		return this.#inherited ? own(record, this.field.name) : record[this.field.name];
 	}

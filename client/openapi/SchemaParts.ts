@@ -50,7 +50,6 @@ export class SchemaParts {
 
 	constructor(private readonly document: JsonObject) {}
 
-	/** Starts another endpoint with a new limit of visits. */
 	begin(): void {
 		this.visits = 0;
 	}
@@ -75,7 +74,6 @@ export class SchemaParts {
 		return parts;
 	}
 
-	/** The values that the nodes have under a key. */
 	under(nodes: readonly unknown[], key: string): unknown[] {
 		return this.of(nodes)
 			.map((part) => own(part, key))
@@ -92,7 +90,6 @@ export class SchemaParts {
 		});
 	}
 
-	/** Whether a choice between schemas includes null. */
 	offerNull(parts: readonly JsonObject[]): boolean {
 		return parts.some((part) =>
 			choices.some((key) => alternatives(part, key).some((schema) => takesNull(this.behind(schema)))),

@@ -1,7 +1,6 @@
 /** Comparisons for one document, which take seconds. Beyond these, no more misspellings are found. */
 const mostComparisons = 5_000_000;
 const mostRemembered = 50_000;
-/** Suggestions for one name. */
 const mostSuggestions = 20;
 const none: readonly string[] = [];
 const nothing = { same: none, all: none };

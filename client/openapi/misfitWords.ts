@@ -65,7 +65,6 @@ function shown(value: unknown): string {
 	return typeof value === 'object' && value !== null ? 'an object' : plain(String(value));
 }
 
-/** Lists some of the values. */
 export function listed(values: readonly unknown[]): string {
 	const texts = values.slice(0, mostListed).map((value) => (typeof value === 'string' ? plain(value) : shown(value)));
 	const others = values.length - texts.length;

@@ -4,18 +4,14 @@ import type { EndpointSchema, FieldType } from './EndpointSchema';
 import { FieldRule, listedTexts } from './FieldRule';
 import { own } from './SchemaParts';
 
-/** A way in which a record does not match the document. */
 export type Misfit =
-	/** A required field has no value. */
 	| { readonly kind: 'missing'; readonly field: string }
 	| { readonly kind: 'type'; readonly field: string; readonly value: unknown; readonly type: FieldType }
-	/** The value is not one of those listed. */
 	| { readonly kind: 'enum'; readonly field: string; readonly value: unknown; readonly enum: readonly unknown[] }
 	/** The value becomes null when it is sent. Found outside of {@link misfitCheck}. */
 	| { readonly kind: 'lost'; readonly field: string }
 	/** All values of the record are null or blank. Found outside of {@link misfitCheck}, because it needs no document. */
 	| { readonly kind: 'empty' }
-	/** The record has none of the documented fields. */
 	| { readonly kind: 'none'; readonly fields: readonly string[] }
 	/** The field is unknown, and was probably meant for a field without a value. */
 	| { readonly kind: 'unknown'; readonly field: string; readonly suggestion: string };

@@ -177,7 +177,6 @@ export class Call implements QueuedCall {
 	}
 }
 
-/** The error when waiting for a token took all the time that the call had. */
 export function noToken(tokens: TokenSource | undefined, ms: number, attempts: number): TimeoutError {
 	const { provider = 'of this session' } = tokens ?? {};
 	const advice = 'Check that the identity provider is running and that this machine can reach it.';

@@ -68,7 +68,6 @@ export interface CallerOptions extends Credential {
 	onEvent?: Listener;
 }
 
-/** The cancellations that can end a call. */
 export interface CallScope {
 	/** Ends everything that is not on the wire. */
 	readonly stopping: Cancellation;
@@ -77,7 +76,6 @@ export interface CallScope {
 	readonly end: () => void;
 }
 
-/** A session as the traffic code sees it. */
 export class Caller {
 	readonly credential: Credential;
 	/** Ends everything, including requests on the wire. */

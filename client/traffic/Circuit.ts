@@ -41,7 +41,6 @@ export class Circuit {
 		return this.state.name === 'halfOpen' && !this.state.probing;
 	}
 
-	/** A request is sent. @returns whether it is the probe */
 	pass(): boolean {
 		if (this.state.name !== 'halfOpen') return false;
 		return (this.state.probing = true);

@@ -1,6 +1,6 @@
 import { MeanWait } from './MeanWait';
 
-/** Share of the response time spent waiting for a pipeline above which other callers count as waiting, too. */
+/** Share of the response time spent waiting for a pipeline above which the pool counts as contended. */
 const crowded = 0.3;
 /** Above this share, the limit alternates between one and two requests in flight. */
 const crammed = 0.56;

@@ -7,11 +7,8 @@ import { RetryBudget } from './RetryBudget';
 import { signOf, tellingTimeoutMs } from './retryPolicy';
 
 interface Outcome {
-	/** undefined for a success. */
 	failure?: ApiNodeError;
-	/** Milliseconds that the attempt was allowed. */
 	timeout: number;
-	/** Bytes of the request's body. */
 	bodySize: number;
 	/** Its wait for a pipeline, if the API node reports it. */
 	waitedMs?: number;
@@ -37,7 +34,6 @@ export class EndpointMemory {
 		this.queue = new EndpointQueue(instances, clock);
 	}
 
-	/** Gives back a slot in which nothing was sent. */
 	release(call: QueuedCall, slot: Slot): void {
 		slot.pool.leave('none', { ...slot, reduce: false }, this.clock.now());
 		this.queue.leave(call, slot);

@@ -6,10 +6,8 @@ import { LinkedList, type Place } from './LinkedList';
 import { PipelinePool } from './PipelinePool';
 import { patienceMs } from './retryPolicy';
 
-/** A call as the queue sees it. */
 export interface QueuedCall {
 	readonly caller: Caller;
-	/** Ends the wait. */
 	readonly stopping: Cancellation;
 	/** The caller's requests in flight per instance. */
 	readonly maxConcurrency: number;
@@ -27,7 +25,6 @@ export interface QueuedCall {
 	notAnswered(silentMs: number, pauseMs: number): Error;
 }
 
-/** Room for one request in a pool. */
 export interface Slot {
 	readonly pool: PipelinePool;
 	readonly turn: Turn;
@@ -51,7 +48,6 @@ class Turn {
 	readonly waiting = new LinkedList<Waiter>();
 	readonly inFlight = new Map<PipelinePool, number>();
 	place: Place<Turn> | undefined;
-	/** When a request of the caller last ended, with any outcome. */
 	leftAt = -Infinity;
 	/** Retries that a new caller has even if the budget is empty. */
 	ownRetries = 3;
@@ -82,7 +78,6 @@ class Turn {
 		this.failing = { since, last: now, longest: Math.max(longest, now - startedAt + pauseMs) };
 	}
 
-	/** One of the caller's calls stopped waiting. */
 	gaveUp(silentMs: number, now: number): void {
 		if (this.failing) this.failing.last = now;
 		else if (silentMs >= patienceMs) this.failing = { since: now - silentMs, last: now, longest: 0 };
@@ -187,7 +182,6 @@ export class EndpointQueue {
 		return (this.turnOf(caller).patienceEnds(this.answeredAt) ?? Infinity) <= now;
 	}
 
-	/** Admits every call for which there is room. */
 	readonly admit = (): void => {
 		while (this.ring.first) {
 			// One time for both calls: if a pause ended between two readings of the clock, nothing would wake the waiting

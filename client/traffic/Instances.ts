@@ -22,11 +22,9 @@ type Health =
 /** Result of `GET /isAlive/`. 5xx asks for no more requests. 401, 403 and 404 are no evidence. */
 export type Liveness = 'alive' | 'draining' | 'unreachable';
 
-/** One instance of the API node, for all of its endpoints. */
 export class Instance {
 	inFlight = 0;
 	health: Health = { name: 'in', failures: 0 };
-	/** When a request to any of its endpoints last succeeded. */
 	answeredAt = -Infinity;
 	checking = false;
 

@@ -1,4 +1,3 @@
-/** An entry of a list, which can be removed from any position. */
 export interface Place<Value> {
 	readonly value: Value;
 	before?: Place<Value>;

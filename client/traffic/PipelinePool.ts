@@ -7,9 +7,7 @@ interface LeavingRequest {
 	startedAt: number;
 	probe: boolean;
 	retryAfter?: number;
-	/** Whether the pause of `retryAfter` is kept as a whole, without probes. */
 	keepPause?: boolean;
-	/** Whether the endpoint was overloaded. */
 	reduce: boolean;
 	/** Its wait for a pipeline, if the API node reports it. */
 	waitedMs?: number;
@@ -39,7 +37,6 @@ export class PipelinePool {
 		return this.circuit.closed ? this.limit.resumesAt : this.circuit.resumesAt;
 	}
 
-	/** Whether the pool is paused, or admits only single probes. */
 	get failing(): boolean {
 		return !this.circuit.closed;
 	}
@@ -53,7 +50,6 @@ export class PipelinePool {
 		return this.circuit.keptUntil;
 	}
 
-	/** @returns whether the request is a probe */
 	enter(): boolean {
 		this.inFlight++;
 		this.instance.inFlight++;

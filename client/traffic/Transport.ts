@@ -66,10 +66,8 @@ export interface CallOptions extends Credential {
 
 export interface ApiRequest extends CallRequest {
 	path: string;
-	/** The endpoint whose queue and limits the request uses. */
 	endpoint: EndpointMemory;
 	body: string;
-	/** Headers from the call's options. */
 	headers: SecretHeaders;
 	/** Whether responses that are not JSON and any status are valid, because a function can choose both. */
 	ofFunction?: boolean;
@@ -91,13 +89,10 @@ export class Transport {
 	});
 	/** The endpoints used last, the latest at the end. This set keeps them in memory. */
 	private readonly recent = new Set<EndpointMemory>();
-	/** The client's own credential. */
 	private readonly access: Access;
 	private readonly onEvent?: (event: ClientEvent) => void;
 	private readonly clock = systemClock;
-	/** Callers with calls in progress. */
 	private readonly callers = new Set<Caller>();
-	/** Set once the client accepts no new calls. */
 	private ended: CancelledError | undefined;
 	private readonly onDrained: Array<() => void> = [];
 
@@ -122,7 +117,6 @@ export class Transport {
 		return this.callers.size > 0;
 	}
 
-	/** The most requests that may be in flight over all instances. */
 	mostInFlight(maxConcurrency = 8): number {
 		return maxConcurrency * this.instances.all.length;
 	}
@@ -234,14 +228,12 @@ export class Transport {
 		return memory;
 	}
 
-	/** Refuses new callers, and waits until the present ones have finished. */
 	async close(): Promise<void> {
 		this.ended ??= new CancelledError('The client was closed');
 		if (this.callers.size > 0) await new Promise<void>((resolve) => this.onDrained.push(resolve));
 		await this.destroy();
 	}
 
-	/** Ends all calls at once, also those that wait. */
 	async destroy(): Promise<void> {
 		const reason = new CancelledError('The client was destroyed');
 		this.ended ??= reason;
@@ -347,7 +339,6 @@ export function checkCredential(credential: Credential): void {
 	accessOf(credential);
 }
 
-/** Turns the errors of a token source into errors of the client. */
 function withErrors(tokens: TokenSource): TokenSource {
 	const failed = (cause: unknown): never => {
 		if (cause instanceof ApiNodeError) throw cause;

@@ -2,7 +2,6 @@ import { longestTimer } from '../checkRange';
 import { CancelledError } from '../errors';
 import type { Clock } from './clock';
 
-/** Ends work once and permanently, and notifies its listeners. */
 export class Cancellation {
 	/** Why the work ended; undefined while it continues. */
 	reason: CancelledError | undefined;

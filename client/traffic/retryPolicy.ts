@@ -9,7 +9,6 @@ export const patienceMs = 30_000;
 /** The API node may queue a request for up to 10 s, so a shorter timeout than this says nothing about it. */
 export const tellingTimeoutMs = 5_000;
 
-/** What a call may do automatically. */
 export interface RetryRule {
 	/** Whether the API node may receive the request twice. */
 	repeatable: boolean;
@@ -25,7 +24,6 @@ export interface RetryRule {
 
 export interface CallHistory {
 	timeouts: number;
-	/** Number of responses with status 500. */
 	serverErrors: number;
 }
 

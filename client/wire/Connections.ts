@@ -39,7 +39,6 @@ const poolOptions = {
 
 /** Idle connections of all clients in this process. Beyond this number, the longest idle are closed. */
 const mostIdle = 256;
-/** Instances without requests, the longest idle first. */
 const idle = new Map<Connections, { count: number; since: number }>();
 let idleCount = 0;
 
@@ -59,13 +58,11 @@ function userInfo(proxy: string): string[] {
 	return [...written, ...meant, Buffer.from(meant[1]!).toString('base64')];
 }
 
-/** The connections to one instance of the API node, directly or through a proxy. */
 export class Connections {
 	readonly host: string;
 	/** Whether the environment configures a proxy. NO_PROXY may still exempt this host. */
 	readonly proxied = proxyVariables.some((name) => env[name]);
 	readonly secrets: readonly string[] = proxyVariables.flatMap((name) => userInfo(env[name] ?? ''));
-	/** Whether the instance ever responded, with any status. */
 	responded = false;
 	private readonly socketOptions: buildConnector.BuildOptions;
 	private dispatcher: Dispatcher | undefined;
@@ -121,7 +118,6 @@ export class Connections {
 		}
 	}
 
-	/** Closes all connections, also those in use. */
 	async destroy(): Promise<void> {
 		this.destroyed = true;
 		this.leaveIdle();

@@ -5,7 +5,6 @@ const mostBytes = 256 * 2 ** 20;
 
 type Flow = Pick<Dispatcher.DispatchController, 'pause' | 'resume'>;
 
-/** One response, from its first byte until it is parsed. */
 export class Reading {
 	private bytes = 0;
 	private paused: Flow | undefined;
@@ -58,7 +57,6 @@ export class Readings {
 		readonly always = most / 4096,
 	) {}
 
-	/** @returns whether there is room for more */
 	hold(reading: Reading, bytes: number): boolean {
 		this.held += bytes;
 		this.open.add(reading);
@@ -75,5 +73,4 @@ export class Readings {
 	}
 }
 
-/** Shared by all clients of the process. */
 export const readings = new Readings();

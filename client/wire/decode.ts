@@ -127,7 +127,6 @@ export function decodedText(body: Buffer, charset: string): string {
 	return decoderOf(charset)(body);
 }
 
-/** @returns a function that decodes a text as a whole, or part by part */
 function decoderOf(charset: string): (part: Buffer, stream?: boolean) => string {
 	const decoder = new TextDecoder(charset);
 	if (decoder.encoding !== 'windows-1252') return (part, stream) => decoder.decode(part, { stream });

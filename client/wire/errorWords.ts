@@ -42,7 +42,6 @@ const ofErrors = ['errorType', 'error', 'errors', 'fault', 'detail', 'error_desc
 
 const holdsAny = (value: unknown) => (Array.isArray(value) ? value.length > 0 : (value ?? null) !== null);
 
-/** Whether a response with a success status contains an error. */
 export function isErrorInside(value: unknown): boolean {
 	if (!isObject(value) || payload.some((key) => holdsAny(value[key]))) return false;
 	return ofErrors.some((key) => Object.hasOwn(value, key)) && errorSentence(value) !== undefined;

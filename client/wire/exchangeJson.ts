@@ -22,7 +22,6 @@ export interface ExchangedRequest {
 	path: string;
 	/** Without a body, the request is a GET. */
 	body?: string;
-	/** Headers from the call's options. */
 	headers: SecretHeaders;
 	/** Whether a function responds, which can choose any body and status. */
 	ofFunction?: boolean;
@@ -35,7 +34,6 @@ export interface ExchangedRequest {
 export interface ApiResponse {
 	/** The JSON. With `acceptAny`, also a RawResponse, or null for an empty body. */
 	value: unknown;
-	/** Computed only when called. */
 	head: () => ResponseHead;
 }
 

@@ -28,9 +28,7 @@ interface Open {
 	/** Where the unparsed part begins, and what precedes it. */
 	from: number;
 	after: 'bracket' | 'comma' | 'parsed';
-	/** Where the latest entry begins. */
 	entry: number;
-	/** The number of entries that it may have. */
 	most: number;
 }
 
@@ -119,7 +117,6 @@ function parseOpen(body: Buffer, open: readonly Open[], at: number, mostResults:
 	}
 }
 
-/** Adds the entries that end at a comma or a bracket. */
 function append(body: Buffer, open: readonly Open[], each: Open, end: number, isEnd: boolean): void {
 	let text = body.toString('utf8', each.from, end);
 	if (each.after === 'parsed') {

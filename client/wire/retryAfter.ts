@@ -12,7 +12,6 @@ export function parseRetryAfter(value: string | undefined, now = Date.now()): nu
 	return date >= now ? date - now : undefined;
 }
 
-/** Returns milliseconds since 1970. */
 export function parseHttpDate(text = ''): number | undefined {
 	// Date.parse accepts many texts that are not HTTP dates: it reads '-1' as a year.
 	return /^[A-Za-z]{3,9},? /.test(text) ? Date.parse(text) || undefined : undefined;

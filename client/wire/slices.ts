@@ -2,7 +2,6 @@ import { setImmediate } from 'node:timers';
 
 /** Bytes processed without a break. JSON of empty objects alone takes 20 ms. */
 export const sliceBytes = 64 * 1024;
-/** Bytes copied without a break. */
 const copiedBytes = 2 ** 20;
 
 const waiting: Array<() => void> = [];

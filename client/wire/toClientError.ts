@@ -55,7 +55,6 @@ const certificateAdvice: Record<string, string> = {
 	CERT_NOT_YET_VALID: 'Check the clocks of this machine and of the API node.',
 };
 
-/** Turns errors of undici and Node.js into errors of the client. */
 export function fromExchangeFailure({ cause: error, sent }: ExchangeFailure, context: AttemptContext): ApiNodeError {
 	const { timeout, maxResponseBytes } = context;
 	const { host, proxied, responded } = context.connections;
@@ -139,7 +138,6 @@ function withoutSecrets(error: Error, redact: (text: string) => string): Error {
 	return message === error.message ? error : new Error(message);
 }
 
-/** Bytes of a failed response that are inspected. */
 const longestBody = 64 * 1024;
 /** Characters of an error page that are inspected, enough for its title and first sentences. */
 const longestPage = 4 * 1024;

@@ -26,12 +26,10 @@ import { shortened } from '../shared/shortened';
 interface Series {
 	columns: readonly string[];
 	records: JsonObject[];
-	/** The input items of the records. */
 	itemIndexes: number[];
 	slot: Slot;
 }
 
-/** A record of a history, with the key of its series. */
 interface Line {
 	columns: string[];
 	record: JsonObject;
@@ -50,7 +48,6 @@ interface ForecastTarget extends Target {
 
 type Success = Extract<RecordOutcome, { error?: undefined }>;
 
-/** Turns the forecast of one or more series into items. */
 type ForecastOutput = (
 	results: ForecastResult[],
 	response: IDataObject,
@@ -179,7 +176,6 @@ function forecastTargetReader(execution: Execution) {
 	}));
 }
 
-/** Reads every item as rows of the history of a series. */
 async function readSeries(execution: Execution): Promise<SeriesGroup[]> {
 	const groups = new Map<string, SeriesGroup>();
 	const targetOf = forecastTargetReader(execution);

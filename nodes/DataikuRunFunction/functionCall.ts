@@ -54,7 +54,6 @@ export function functionCall(context: IExecuteFunctions): (execution: Execution)
 				const json = toJson(source.json, { value, response, headers, resultField });
 				return successItem(json, itemIndex, output === 'withInput' ? source : undefined);
 			};
-			/** Adds an item whose own fields come from the function. */
 			const withFields = (made: INodeExecutionData, ...own: string[]) => {
 				if (output === 'withInput') execution.columns.add(made, own, { keepsInput: true });
 				return made;
@@ -87,7 +86,6 @@ export function functionCall(context: IExecuteFunctions): (execution: Execution)
 	};
 }
 
-/** Parses a text that is JSON. Any other value stays unchanged. */
 function parsed(value: unknown): unknown {
 	try {
 		return typeof value === 'string' ? parseResponse(value) : value;

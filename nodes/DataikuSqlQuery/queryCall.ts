@@ -14,11 +14,9 @@ interface Table {
 	rows: unknown[][];
 }
 
-/** Turns a response into JSON objects, one per item. */
 type QueryOutput = (response: unknown, how: QueryOutputOptions) => Iterable<IDataObject>;
 interface QueryOutputOptions {
 	headers: ResponseHead['headers'];
-	/** Converts each value of a row. */
 	cell?: (value: unknown) => unknown;
 }
 

@@ -10,7 +10,6 @@ export const driftMeasures = ['number', 'share', 'class'] as const;
 
 export interface Rules {
 	measure: (typeof driftMeasures)[number];
-	/** Not used for `class`. */
 	tolerance: number;
 	/** Consecutive failed polls after which an endpoint counts as down. */
 	failures: number;
@@ -28,7 +27,6 @@ export interface DocumentedField {
 export interface Seen {
 	/** ISO 8601. */
 	at: string;
-	/** Why it did not respond correctly. */
 	failure?: string;
 	/** Responses to the test records: the generation of each response, and one result per record. */
 	responses: ReadonlyArray<{ generation: string; results: readonly JsonObject[] }>;

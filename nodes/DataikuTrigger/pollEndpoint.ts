@@ -66,7 +66,6 @@ interface Look {
 	unsampled?: Error;
 }
 
-/** Polls each instance. Returns an item per event, or null. */
 export async function pollEndpoint(context: IPollFunctions): Promise<INodeExecutionData[][] | null> {
 	let target: Target | undefined;
 	try {
@@ -176,7 +175,6 @@ async function readSettings(context: IPollFunctions): Promise<Settings> {
 	return { events, records, rules, isTest: context.getMode() === 'manual', target, instances: each };
 }
 
-/** Requests only what the selected events need. */
 async function look(connection: Connection, settings: Settings, memory: Memory | undefined): Promise<Look> {
 	const { events } = settings;
 	const at = new Date().toISOString();

@@ -25,7 +25,6 @@ export interface Score {
 	readonly value: number;
 }
 
-/** A variant with its score and other data. */
 export interface Tried<Result> extends Score {
 	readonly changes: Changes;
 	readonly distance: number;
@@ -35,19 +34,16 @@ export interface Tried<Result> extends Score {
 export interface SearchOptions {
 	readonly maxVariants: number;
 	readonly maxSuggestions: number;
-	/** The value of the original record. */
 	readonly value: number;
 	/** Whether no variant can reach the goal, so that the best value is wanted. */
 	readonly wantsBest: boolean;
 }
 
-/** Features that change at a time. */
 const mostChanges = 3;
 /** The steps of an axis that are tried first, in tenths of the axis. The far end shows best where the axis leads. */
 const tenths = [10, 5, 8, 2, 7, 3, 9, 4, 6, 1];
 /** Steps tried at once between two that were tried before. */
 const betweenAtOnce = 3;
-/** Single changes that are combined with each other. */
 const mostCombined = 30;
 
 /**
@@ -59,7 +55,6 @@ const mostCombined = 30;
 export class VariantSearch<Result> {
 	/** Whether all changes of up to three features can be tried. */
 	readonly isExhaustive: boolean;
-	/** The axes of each feature. */
 	private readonly features: ReadonlyArray<readonly Axis[]>;
 	private readonly axes: readonly Axis[];
 	private readonly numbers: ReadonlyMap<Axis, number>;
@@ -179,7 +174,6 @@ export class VariantSearch<Result> {
 		return [];
 	}
 
-	/** Selects variants that were not tried yet, as many as allowed. */
 	private ask(wanted: Iterable<Changes>, most = Infinity): Changes[] {
 		const room = Math.min(Math.ceil(most), this.options.maxVariants - this.count);
 		const fresh: Changes[] = [];
@@ -198,7 +192,6 @@ export class VariantSearch<Result> {
 		return changes.map(({ axis, step }) => `${this.numbers.get(axis)}:${step}`).join();
 	}
 
-	/** Single changes, one per feature in turn. */
 	private *samples(): Generator<Changes> {
 		const byFeature = this.features.map((axes): Changes[] =>
 			tenths.flatMap((tenth) => axes.map((axis) => [{ axis, step: Math.ceil((axis.size * tenth) / 10) - 1 }])),
@@ -265,13 +258,11 @@ const isWithin = (some: Changes, others: Changes) =>
 const isBefore = (changes: Changes, { changes: others, distance }: Pick<Tried<unknown>, 'changes' | 'distance'>) =>
 	changes.length < others.length || (changes.length === others.length && distanceOf(changes) <= distance);
 
-/** A few evenly spaced steps between two others. */
 function between(low: number, high: number): number[] {
 	const count = Math.min(betweenAtOnce, high - low - 1);
 	return Array.from({ length: Math.max(0, count) }, (_, n) => Math.round(low + ((n + 1) * (high - low)) / (count + 1)));
 }
 
-/** The number of changes of one, two and three features. */
 function countsOf(features: ReadonlyArray<readonly Axis[]>): number[] {
 	const counts = Array<number>(mostChanges).fill(0);
 	for (const axes of features) {
@@ -281,7 +272,6 @@ function countsOf(features: ReadonlyArray<readonly Axis[]>): number[] {
 	return counts;
 }
 
-/** All changes of `count` features. */
 function* combinations(features: ReadonlyArray<readonly Axis[]>, count: number, from = 0): Generator<Changes> {
 	for (let n = from; n <= features.length - count; n++) {
 		for (const axis of features[n]!) {

@@ -1,7 +1,6 @@
 import { type FieldSchema, InvalidCallError } from '../../client';
 import type { Axis } from './VariantSearch';
 
-/** How a feature may change. */
 export interface Variation extends Pick<FieldSchema, 'type'> {
 	readonly name: string;
 	/** The record's own value. */
@@ -90,14 +89,12 @@ export function booleanIn(text: string): boolean | undefined {
 	return word === 'true' || (word === 'false' ? false : undefined);
 }
 
-/** Returns a number, also from a text. */
 export function numberIn(value: unknown): number | undefined {
 	if (typeof value !== 'number' && (typeof value !== 'string' || value.trim() === '')) return undefined;
 	const number = Number(value);
 	return Number.isFinite(number) ? number : undefined;
 }
 
-/** Numbers in ascending order. */
 interface Points {
 	readonly size: number;
 	readonly at: (n: number) => number;

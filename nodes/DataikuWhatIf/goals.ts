@@ -19,7 +19,6 @@ export const goalWords = ({ name, ...parts }: Goal): JsonObject => ({ goal: name
 
 /** A goal applied to one record. */
 export interface Aim {
-	/** The original record's score. */
 	readonly own: Score;
 	readonly wantsBest: boolean;
 	/** Returns undefined for a result that cannot be scored. */

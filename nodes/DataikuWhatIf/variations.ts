@@ -14,7 +14,6 @@ export interface VariedFeature {
 	readonly direction: Direction;
 }
 
-/** What may change in a record. */
 export interface Limits {
 	/** Whether documented features without a row may change. */
 	readonly documented: boolean;

@@ -28,7 +28,6 @@ import { type ItemTarget, itemTargetReader } from './whatIfParameters';
 /** Items whose variants are scored together. They share requests, and all their data are kept in memory. */
 const mostTogether = 1_000;
 
-/** An item whose record was sent. */
 interface Asked {
 	readonly itemIndex: number;
 	readonly target: ItemTarget;
@@ -46,11 +45,9 @@ interface Search extends Finding {
 	readonly variants: VariantSearch<Suggested>;
 	/** The generation that scored the original record, if known. */
 	readonly generation: string | undefined;
-	/** Milliseconds spent so far. */
 	spent: number;
 	/** Whether the item's time is over at a given time in the present round. */
 	isOverAt: (at: number) => boolean;
-	/** The endpoint's first refusal of a variant. */
 	refusal?: ApiNodeError;
 }
 
@@ -77,7 +74,6 @@ class WhatIfRun {
 		this.responseHeaders = mayBeFull(execution.parameters.reader('output', 'perSuggestion'));
 	}
 
-	/** Sends an item's record. */
 	readonly ask = async (itemIndex: number, target: ItemTarget, record: JsonObject): Promise<void> => {
 		const asked: Asked = { itemIndex, target, record, context: this.contextOf(itemIndex) };
 		this.asked.push(asked);
@@ -250,7 +246,6 @@ class WhatIfRun {
 		});
 	}
 
-	/** Resolves when everything that was sent has an outcome. */
 	private async outcomes(): Promise<void> {
 		for (const batcher of this.open.keys()) batcher.flush();
 		for (const batcher of this.open.keys()) await batcher.until(() => this.open.get(batcher) === 0);
@@ -274,7 +269,6 @@ const isRefusal = (error: ApiNodeError) => error instanceof StatusError && [400,
 
 const noPrediction = 'The response has no prediction that counts for the goal';
 
-/** Whether the same request may succeed later. */
 const isOutage = (error: ApiNodeError) =>
 	error instanceof TimeoutError ||
 	(error instanceof ConnectionError && !error.permanent) ||
@@ -285,7 +279,6 @@ const isOutage = (error: ApiNodeError) =>
  */
 const lastTry = 2_500;
 
-/** Whether a call failed because the time of its search was over. */
 function isOver({ searchTime }: ItemTarget, { spent, isOverAt }: Search, error: ApiNodeError): boolean {
 	const asked = error instanceof StatusError ? (error.retryAfter ?? 0) : 0;
 	return isOverAt(performance.now() + Math.max(asked, Math.min(lastTry, (searchTime - spent) / 2)));

@@ -12,20 +12,16 @@ import { type Aim, type Goal, goalWords } from './goals';
 import { ownIn } from './variations';
 import type { Changes, Tried, VariantSearch } from './VariantSearch';
 
-/** The prediction of a suggestion. */
 export interface Suggested {
 	readonly prediction: unknown;
 	/** Probability of the class that counts for the goal. */
 	readonly probability: number | undefined;
-	/** The rule that decided it, if any. */
 	readonly rule: string | undefined;
 }
 
-/** The result of a search. */
 export interface Finding {
 	readonly aim: Aim;
 	readonly variants: VariantSearch<Suggested>;
-	/** Number of variants that were scored. */
 	scored: number;
 	/** Number of variants that were refused or ignored, and the reason for the first one. */
 	unscored: number;
@@ -33,7 +29,6 @@ export interface Finding {
 	/** Rules that decided variants, and the number of these variants. */
 	readonly rules: Set<string>;
 	ruled: number;
-	/** Whether the deadline ended the search. */
 	isLate: boolean;
 	/** The failure because of which variants had to wait until the deadline. */
 	outage?: string;
@@ -180,7 +175,6 @@ function noteOn(
 /** Whether all changes of up to three features were considered, or all that could lead to better suggestions. */
 const isWhole = ({ variants, isLate, unscored }: Finding) => variants.isExhaustive && !isLate && unscored === 0;
 
-/** The problems that limited the search. */
 function troubleWords({ isLate, outage, unscored, whyUnscored = '' }: Finding): string[] {
 	return [
 		...(unscored > 0 ? [words.unscored(unscored, whyUnscored)] : []),

@@ -7,7 +7,6 @@ import { directions, numberIn } from './axes';
 import { type Goal, goalNames, type GoalName, goalWords } from './goals';
 import type { Limits, VariedFeature } from './variations';
 
-/** An item's destination, goal, and what may change. */
 export interface ItemTarget extends Target {
 	readonly batchSize: number;
 	readonly goal: Goal;

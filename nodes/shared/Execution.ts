@@ -32,7 +32,6 @@ const shortList = 10;
 /** Milliseconds between messages about progress in n8n's log. */
 const progressEvery = 10_000;
 
-/** An API node that receives items. */
 interface Destination {
 	readonly session: Session;
 	/** Used by nodes whose items share requests. */
@@ -41,7 +40,6 @@ interface Destination {
 	readonly running: Set<Promise<void>>;
 }
 
-/** How a node that stops on errors ends. */
 interface ExecutionOptions {
 	/** Whether requests on the wire may finish. If they were aborted, their effects would be unknown. */
 	finishRequests?: boolean;
@@ -314,14 +312,12 @@ export class Execution {
 		this.warnings.push(what);
 	}
 
-	/** The node fails with the first error, and sends nothing more. */
 	endWith(error: unknown): void {
 		this.fatal ??= { error };
 		if (!this.options.finishRequests) this.stop.abort();
 		for (const { session } of this.destinations.values()) session.stop();
 	}
 
-	/** Replaces the URL of an endpoint with its IDs. */
 	private located<ItemTarget extends Target>(target: ItemTarget): ItemTarget {
 		if (!target.endpointId.includes('://')) return target;
 		return { ...target, ...target.connection.client.locate(target.endpointId) };

@@ -27,7 +27,6 @@ import type { RecordOrigin } from './records';
 
 /** How long a run waits for all documents that it requires, in ms. */
 const longestWait = 5_000;
-/** Levels of a record that are inspected. */
 const deepest = 10;
 /** Names remembered that the form does not have. A hint shows some of them. */
 const mostNames = 1_000;
@@ -36,13 +35,11 @@ const mostNames = 1_000;
 type Check = (record: JsonObject, origin?: JsonObject) => readonly string[];
 interface EndpointCheck {
 	check: Check;
-	/** Whether an empty record is an error. */
 	needsFields: boolean;
 	/** The documented names, without numbers, whose type is checked. Records may have other fields. */
 	mayBeLost?: ReadonlySet<string>;
 }
 
-/** The state of an item while its records are checked. */
 interface ItemCheck {
 	readonly itemIndex: number;
 	readonly target: Target;
@@ -81,7 +78,6 @@ export class FeatureCheck {
 	private readonly awaited = new Set<string>();
 	private readonly misfits = new Remarks();
 	private unchecked = false;
-	/** Names of the form's fields and of the items' fields. */
 	private readonly names = { form: new Set<string>(), found: new Set<string>(), unused: new Set<string>() };
 
 	constructor(
@@ -125,7 +121,6 @@ export class FeatureCheck {
 		});
 	}
 
-	/** Begins to check the records of an item. */
 	begin(itemIndex: number, target: Target, origin: RecordOrigin): ItemCheck {
 		const mode = this.modeOf(itemIndex);
 		const by = mode === 'off' ? unchecked : this.checkFor(target, origin.form);

@@ -1,5 +1,4 @@
 interface Bounds<Value> {
-	/** Limit on the number of values. */
 	most?: number;
 	/** Milliseconds after which an unused value is removed. */
 	idleMs?: number;
@@ -13,7 +12,6 @@ export class RecentlyUsed<Value> {
 
 	constructor(private readonly bounds: Bounds<Value>) {}
 
-	/** Returns the value of a key, and creates it if necessary. */
 	get(key: string, make: () => Value): Value {
 		const found = this.find(key);
 		if (found !== undefined) return found;

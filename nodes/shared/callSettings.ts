@@ -19,7 +19,6 @@ export interface Target extends CallOptions, DispatchOptions {
 	maxConcurrency: number;
 }
 
-/** Adds the credential to the options of a call. */
 export function callTo<ItemTarget extends Target>(target: ItemTarget): ItemTarget {
 	const { call } = target.connection;
 	return { ...target, ...call, serviceId: target.serviceId ?? call.serviceId };

@@ -2,7 +2,6 @@ import type { IDataObject } from 'n8n-workflow';
 import { type JsonObject, setOwn } from '../../client';
 import { isObject } from './isObject';
 
-/** Adds a prefix to all names. */
 export function prefixed(columns: JsonObject, prefix: string): JsonObject {
 	if (prefix === '') return columns;
 	const json: JsonObject = {};

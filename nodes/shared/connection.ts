@@ -45,7 +45,6 @@ export interface DocumentSource {
 	deployment?: () => Promise<Deployment>;
 }
 
-/** The values of the node's parameter `authentication`. */
 export type Authentication = 'apiKey' | 'oAuth2';
 
 export const credentialType = (authentication: Authentication) =>
@@ -80,13 +79,11 @@ const tlsOf = (credential: ICredentialDataDecryptedObject) => ({
 
 interface Means {
 	egress?: NodeEgressFilter;
-	/** Tokens of an OAuth2 credential. */
 	tokens?: OwnedTokens;
 	/** Uses a separate client, which does not wait for the requests of runs. */
 	apart?: boolean;
 }
 
-/** Returns a new or a known client for the values of a credential. */
 function clientFor(credential: ICredentialDataDecryptedObject, { egress, apart }: Means): ApiNodeClient {
 	const options = { url: text(credential, 'url'), tls: tlsOf(credential) };
 	const id = digest([options, egress !== undefined, apart === true]);
@@ -174,7 +171,6 @@ export async function connectEditor(context: ILoadOptionsFunctions): Promise<Con
 	return await connector(context)(authentication, credential);
 }
 
-/** The instances of one API node, together and separately. */
 export interface Instances {
 	all: Connection;
 	each: Array<{ name: string; connection: Connection }>;

@@ -64,7 +64,6 @@ function checkFields(data: ICredentialDataDecryptedObject, locations: readonly L
 	if (openApiFrom === 'text') parseDocument(text(openApi));
 }
 
-/** The test result of one instance. */
 interface Outcome {
 	host: string;
 	error?: Error;
@@ -124,7 +123,6 @@ async function refusal({ client, call }: Connection, serviceId: string): Promise
 	return undefined;
 }
 
-/** The words of a message without the service's name and the numbers of requests. */
 function wordsOf({ status, errorType, detail = '' }: StatusError, serviceId: string): string {
 	const words = (text: string) => text.match(/[\p{L}\p{N}]+/gu) ?? [];
 	const names = new Set([serviceId, missingService].flatMap(words));
@@ -145,7 +143,6 @@ async function isApiNode({ client, call }: Connection): Promise<boolean> {
 	}
 }
 
-/** Joins sentences, each once. */
 function sentences(texts: ReadonlyArray<string | undefined>): string {
 	const told = texts.flatMap((each) => (each ? [each.replace(/\.$/, '')] : []));
 	return [...new Set(told)].join('. ');

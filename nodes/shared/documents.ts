@@ -15,7 +15,6 @@ import { RecentlyUsed } from './RecentlyUsed';
 export interface Known {
 	document?: ServiceDocument;
 	problem?: Error;
-	/** Whether the API node serves no document. */
 	unserved?: boolean;
 }
 
@@ -140,7 +139,6 @@ function placeOf(url: string): string[] {
 	}
 }
 
-/** Describes how the credential's service differs from the deployment. */
 function disagreement(deployed: string, at: string[], serviceId: string, urls: string[]): string | undefined {
 	const elsewhere = at.length === 0 ? [] : urls.filter((url) => !at.includes(url));
 	const not = [

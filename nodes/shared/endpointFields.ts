@@ -8,7 +8,6 @@ import { operationNames } from './operations';
 import { isTool, textOf } from './parameters';
 import { shortened } from './shortened';
 
-/** Values offered as a list of choices. */
 const mostChoices = 500;
 const longestLabel = 120;
 
@@ -56,7 +55,6 @@ function whyNoFields({ document, problem, unserved }: Known, operation: Operatio
 	return `The OpenAPI document could not be read (${summaryOf(problem)})`;
 }
 
-/** The service that the node's options name instead of the credential's. */
 export const chosenService = (context: ILoadOptionsFunctions): string | undefined =>
 	textOf(context.getNodeParameter('options.serviceId', '')) || undefined;
 

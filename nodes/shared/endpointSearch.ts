@@ -7,7 +7,6 @@ import { type Known, readDocument } from './documents';
 import { chosenService } from './endpointFields';
 import { operationNames } from './operations';
 
-/** The search behind "From List" of a node's endpoint. */
 export function endpointSearch(operation: OperationName) {
 	return async function searchEndpoints(this: ILoadOptionsFunctions, filter = ''): Promise<INodeListSearchResult> {
 		const document = await documentFor(this);

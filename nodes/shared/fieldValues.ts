@@ -8,7 +8,6 @@ import { shortened } from './shortened';
 const longestList = 200;
 const longestValue = 100;
 
-/** The type of a field, from the form or from a row of "Define Fields". */
 export interface TypedField {
 	type?: string;
 	options?: readonly INodePropertyOptions[];
@@ -47,7 +46,6 @@ export function isMissing(value: unknown, { type = 'string', options = [] }: Typ
 
 const isBoolean = ({ value }: INodePropertyOptions) => typeof value === 'boolean';
 
-/** Returns undefined if the value cannot be converted. */
 function convert(value: unknown, { type = 'string', options = [] }: TypedField): unknown {
 	if (type === 'string') return textOf(value);
 	if (type === 'number') return numberOf(value);

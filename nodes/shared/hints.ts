@@ -12,14 +12,12 @@ const mostKept = 1_000;
 export const counted = (count: number, one: string, many: string) =>
 	`${count.toLocaleString('en')} ${count === 1 ? one : many}`;
 
-/** Joins names within the limits of a hint. */
 export function listed(names: readonly string[]): string {
 	const shown = names.slice(0, mostShown.names).map((name) => shortened(name, longest.name));
 	const others = names.length - shown.length;
 	return `${shown.join(', ')}${others > 0 ? ` and ${others.toLocaleString('en')} more` : ''}`;
 }
 
-/** The items with the same remark: their number, and the first of them. */
 interface Remark {
 	count: number;
 	first: Array<{ itemIndex: number; example?: string }>;
@@ -30,7 +28,6 @@ function itemsOf({ count, first }: Remark): string {
 	return count === 1 ? `item ${shown[0]}` : `${counted(count, 'item', 'items')}, first: ${shown.join(', ')}`;
 }
 
-/** Collects remarks on items within limits. */
 export class Remarks {
 	private readonly remarks = new Map<string, Remark>();
 	total = 0;
@@ -87,7 +84,6 @@ export class Failures {
 		if (this.first.length < mostShown.examples) this.first.push(itemIndex);
 	}
 
-	/** @param items number of items in the run */
 	words(items: number): string[] {
 		const { count, first, why } = this;
 		if (count === 0) return [];

@@ -27,7 +27,6 @@ export interface EndpointPlace {
 interface Failure {
 	message: string;
 	description?: string;
-	/** The item and endpoint that failed. */
 	places: readonly string[];
 	named?: string;
 	details: ErrorDetails & { item?: number; endpoint?: string };
@@ -56,7 +55,6 @@ const inCredential: ReadonlyArray<readonly [string, string]> = [
 export const ofCredential = (advice: string): string =>
 	inCredential.reduce((text, [said, shown]) => text.replace(said, shown), advice);
 
-/** What happened, without the server's message. */
 export function summaryOf(error: unknown): string {
 	if (error instanceof ApiNodeError) return error.summary;
 	return error instanceof Error ? error.message : String(error);

@@ -178,7 +178,6 @@ async function inTime<Value>(promise: Promise<Value>): Promise<Value> {
 	return await Promise.race([promise, late]).finally(() => over.abort());
 }
 
-/** Limit on the identity provider's message. */
 const longestWords = 500;
 
 function notIssued(

@@ -9,7 +9,6 @@ const inputError = '\0error';
 
 const hasError = ({ json }: INodeExecutionData) => isObject(json) && json.error !== undefined;
 
-/** Prepares input items for use in the output. */
 export function asSources(items: INodeExecutionData[]): INodeExecutionData[] {
 	if (!items.some(hasError)) return items;
 	const names = new Map([['error', inputError]]);
@@ -66,9 +65,7 @@ function freeName(wanted: string, taken: Set<string>): string {
 	return name;
 }
 
-/** How the columns of an item were made. */
 interface ColumnsOf {
-	/** Prefix of the column names. */
 	prefix?: string;
 	/** Whether a field of the input stays if the response has no column of its name. */
 	keepsInput?: boolean;
@@ -78,7 +75,6 @@ interface ColumnsOf {
 	earlier?: readonly string[];
 }
 
-/** Consecutive items with the same columns. */
 interface Alike extends ColumnsOf {
 	of: ColumnsOf;
 	own: readonly string[];
@@ -157,7 +153,6 @@ export function outputNamed<Make>(outputs: Record<string, Make>, name: string): 
 	throw new InvalidCallError(`"Output" must be one of ${Object.keys(outputs).join(', ')}, not '${name}'`);
 }
 
-/** The names of the fields that a node adds. */
 export interface OutputNames {
 	/** The field for the result with `withInput`. */
 	resultField: string;

@@ -16,12 +16,10 @@ import { textOf } from './parameters';
 
 export type RecordSuccess = Extract<RecordOutcome, { error?: undefined }>;
 
-/** The input of an output. */
 interface Scored {
 	itemIndex: number;
 	source: INodeExecutionData;
 	outcome: RecordSuccess;
-	/** The record that was sent. */
 	record: JsonObject;
 	names: OutputNames;
 	columns: RunColumns;

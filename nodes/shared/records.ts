@@ -20,7 +20,6 @@ type FormField = Pick<ResourceMapperField, 'id' | 'required' | 'type' | 'options
 export interface RecordOrigin {
 	/** The whole item, including fields that are not sent; undefined if only the record counts. */
 	item?: JsonObject;
-	/** The form that made the record. */
 	form?: { fields: readonly FormField[]; byName: boolean };
 }
 
@@ -60,7 +59,6 @@ export class Records {
 		return isChosen ? record : rest;
 	}
 
-	/** The records of an item whose JSON may be a list. */
 	readonly list = (itemIndex: number): JsonObject[] => {
 		if (!this.isJson(this.sourceOf(itemIndex))) return [this.of(itemIndex)];
 		const list = parse((this.json ??= this.parameters.reader<unknown>('recordJson', ''))(itemIndex), 'record');
@@ -184,7 +182,6 @@ export function fieldAt(json: JsonObject, path: string): { keys: string[]; name:
 
 const isHolder = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null;
 
-/** The named fields that exist in the item. */
 function selection(json: JsonObject, paths: readonly string[], named: NamedFields): JsonObject {
 	const record: JsonObject = {};
 	for (const path of new Set(paths)) {

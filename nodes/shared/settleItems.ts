@@ -84,7 +84,6 @@ const reasonIn = ({ ignoreReason }: JsonObject) => textOf(ignoreReason) || 'no r
 
 export const ignoredWords = (result: JsonObject): string => `Ignored by the API node: ${inWords(reasonIn(result))}`;
 
-/** The business rule that decided in place of the model. */
 export function ruleIn(result: JsonObject): string | undefined {
 	const override = overrideOf(result);
 	return override && (textOf(override.appliedRule) || 'unnamed');

@@ -6,7 +6,6 @@ import type { Parameters } from './parameters';
 
 const longestError = 3_000;
 
-/** Limits on one response to a model. */
 export interface AnswerLimits {
 	rows: number;
 	/** Characters of the response as JSON; at least 200. */
@@ -21,7 +20,6 @@ export function answerLimits(parameters: Parameters): AnswerLimits {
 	return { rows, characters };
 }
 
-/** Characters reserved for the note. */
 const forNote = ({ characters }: AnswerLimits) => Math.min(1_000, Math.max(100, Math.floor(characters / 4)));
 /** The brackets and commas of a response, and the key of a cut text. */
 const punctuation = 30;

@@ -1,6 +1,5 @@
 import type { INodeProperties } from 'n8n-workflow';
 
-/** Describes the service ID in errors. */
 export const deployedId =
 	'"API service id once deployed" in the API Deployer, which can differ from the ID in the API Designer';
 

@@ -52,11 +52,9 @@ export const filledByModel = '/*n8n-auto-generated-fromAI-override*/';
 /** Shows the endpoint below the node's name on the canvas. */
 export const subtitle = '={{ $parameter["endpointId"]["value"] || $parameter["endpointId"] }}';
 
-/** When each credential is required. */
 export const withKey = { show: { authentication: ['apiKey'] } };
 export const withOAuth2 = { show: { authentication: ['oAuth2'] } };
 
-/** The first properties of every node. */
 export const endpointProperties: INodeProperties[] = [
 	{
 		displayName: 'Connect Using',

@@ -9,17 +9,17 @@ const measured: Measured = {
 };
 const rowsOf = (what: Measured, title: string) => tables(what).find((table) => table.title === title)?.rows;
 
-it('shows the time itself beside how many times as long it is', () => {
+it('shows a time together with its multiple of the reference', () => {
 	expect(rowsOf(measured, 'Batches of 100')?.[0]).toEqual([
 		...['2,000', 'v24', '20 ms', '150 (3,000 ms)', '–', '–', '0.50 (10 ms)'],
 	]);
 });
 
-it('says of a time that was worked out that it was', () => {
+it('marks a time as calculated when it was not measured', () => {
 	expect(rowsOf(measured, 'Batches of 100')?.[1]?.slice(2, 4)).toEqual(['150 ms', '200 (≈ 30,000 ms)']);
 });
 
-it('leaves out the rows of which nothing was measured', () => {
+it('leaves out rows when nothing was measured for them', () => {
 	expect(rowsOf(measured, 'Batches of 100')?.map(([items]) => items)).toEqual(['2,000', '20,000']);
 	expect(rowsOf(measured, 'One request per record')).toEqual([]);
 	expect(rowsOf(measured, 'Webhook response time in the real n8n')).toEqual([
@@ -27,7 +27,7 @@ it('leaves out the rows of which nothing was measured', () => {
 	]);
 });
 
-it('draws no table where nothing was measured, and says why the Code node was not', () => {
+it('leaves out a table, and explains the missing Code node, when nothing was measured', () => {
 	const made = tables({ ...nothing, webhooks: { calls: {}, codeNodeError: 'no fetch' } });
 	const text = markdown(made);
 	expect(text).not.toContain('| --- |');
@@ -36,7 +36,7 @@ it('draws no table where nothing was measured, and says why the Code node was no
 	for (const table of made) expect(printed(table)).toBe(`\n${table.title}\n${table.note}`);
 });
 
-it('shows how evenly processes share a pool, and what they were refused', () => {
+it('shows how evenly processes share a pool, and the share of refused requests', () => {
 	const fairShares = { 8: { rejected: 0.00123, failed: 0, perSecond: 151.44, ofIdeal: 0.9465, unevenness: 1.2 } };
 	const table = tables({ ...nothing, fairShares }).find(({ title }) => title === 'Processes that share a pool')!;
 	expect(table.rows).toEqual([['8', '151', '94.7%', '0.123%', '0%', '1.20']]);

@@ -33,7 +33,7 @@ function told({ status, errorType, detail, instance, attempts, dssVersion, code,
 	return JSON.parse(JSON.stringify(details)) as ErrorDetails;
 }
 
-describe('an error of the API node tells its words and what to do', () => {
+describe('an error of the API node has its message and advice', () => {
 	const cases: Array<
 		[string, Partial<ApiNodeClientOptions>, (client: ApiNodeClient) => Promise<unknown>, string, ErrorDetails]
 	> = [
@@ -131,7 +131,7 @@ describe('an error of the API node tells its words and what to do', () => {
 		expect(node.requests.count() - before).toBe(1);
 	});
 
-	test('a service that answers 500 is asked once more, and says how often it was', async () => {
+	test('a service that responds with 500 is asked once more, and the error has the number of attempts', async () => {
 		stage.withoutPauses();
 		const { client } = await stage.chaosAndClient({ faults: { kind: 'answer', status: 500, body: { message: 'no' } } });
 		expect(told(await failureOf(client.predictRecord('e', {})))).toMatchObject({ status: 500, attempts: 2 });
@@ -161,7 +161,7 @@ describe('an error of the API node tells its words and what to do', () => {
 			`E: ${'m'.repeat(499)}…`,
 		],
 		['nothing', '', {}, undefined],
-	])('shows %s', async (_name, body, facts, said) => {
+	])('has this message and advice: %s', async (_name, body, facts, said) => {
 		const { client } = await stage.chaosAndClient({ faults: { kind: 'answer', status: 400, body } });
 		const error = await failureOf(client.predictRecord('e', {}));
 		const { errorType, detail } = told(error);
@@ -170,7 +170,7 @@ describe('an error of the API node tells its words and what to do', () => {
 	});
 });
 
-describe('a proxy in front of the API node', () => {
+describe('a proxy in front of the API node fails the call', () => {
 	const html =
 		'<!DOCTYPE html>\n<html><head><title>502 Bad  Gateway</title><style>a{}</style></head><body><h1>x</h1></body></html>';
 	test.each<[string, Answer, string, ErrorDetails]>([
@@ -211,7 +211,7 @@ describe('a proxy in front of the API node', () => {
 			{ status: 413, detail: '413 Bad Gateway', advice: expect.stringContaining('larger than') as string },
 		],
 		['a status that nobody knows', { status: 418 }, 'responded with status 418', { status: 418 }],
-	])('answers with %s', async (_name, answer, words, facts) => {
+	])('when it responds with %s', async (_name, answer, words, facts) => {
 		stage.withoutPauses();
 		const { chaos, client } = await stage.chaosAndClient({ faults: { kind: 'answer', ...answer } });
 
@@ -223,7 +223,7 @@ describe('a proxy in front of the API node', () => {
 		expect(chaos.requests).toHaveLength(1);
 	});
 
-	test('answers with a login page and 200', async () => {
+	test('when it responds with a login page and 200', async () => {
 		const { chaos, client } = await stage.chaosAndClient({
 			faults: {
 				kind: 'answer',
@@ -269,7 +269,7 @@ describe('a proxy in front of the API node', () => {
 		['//elsewhere.example/a', 'redirects to http://elsewhere.example/a (302)'],
 		['http://[', 'redirects (302)'],
 		[undefined, 'redirects (302)'],
-	])('redirects to %s', async (location, words) => {
+	])('when it redirects to %s', async (location, words) => {
 		const { chaos, client } = await stage.chaosAndClient({
 			faults: { kind: 'answer', status: 302, headers: location ? { location } : {} },
 		});
@@ -277,7 +277,7 @@ describe('a proxy in front of the API node', () => {
 	});
 });
 
-describe("a function's own answer is its word, and is asked for once", () => {
+describe("a function's own error status is reported, and the function is called once", () => {
 	test.each([
 		[400, undefined],
 		[404, undefined],
@@ -285,7 +285,7 @@ describe("a function's own answer is its word, and is asked for once", () => {
 		[429, 'later'],
 		[500, 'boom'],
 		[503, undefined],
-	])('status %d', async (status, body) => {
+	])('when the status is %d', async (status, body) => {
 		const before = node.requests.count();
 		const headers = { 'Retry-After': '1' };
 		const error = await failureOf(ofNode().runFunction('status', { status, body: body ?? { reason: 'own' }, headers }));
@@ -302,13 +302,13 @@ describe("a function's own answer is its word, and is asked for once", () => {
 		expect(node.requests.count() - before).toBe(1);
 	});
 
-	test('its own redirect is not followed either', async () => {
+	test('when it responds with a redirect, which is not followed', async () => {
 		const headers = { Location: 'https://elsewhere.example/x' };
 		const error = await failureOf(ofNode().runFunction('status', { status: 302, headers }));
 		expect(error.summary).toBe(`${instance()} redirects to https://elsewhere.example/x (302)`);
 	});
 
-	test('JSON that breaks off is not asked for again', async () => {
+	test('when its JSON breaks off', async () => {
 		const { chaos, client } = await stage.chaosAndClient({
 			faults: { kind: 'answer', headers: { 'content-type': 'application/json' }, body: '{"response":' },
 		});
@@ -317,7 +317,7 @@ describe("a function's own answer is its word, and is asked for once", () => {
 	});
 });
 
-describe('an answer that cannot be used', () => {
+describe('a response that cannot be used', () => {
 	test.each<[string, object | string, (client: ApiNodeClient) => Promise<unknown>]>([
 		[
 			'one result too few',
@@ -344,7 +344,7 @@ describe('an answer that cannot be used', () => {
 		['no result of one lookup', { results: [] }, (client) => client.lookupRecord('e', {})],
 		['a list for an answer', '[{"results":[]}]', (client) => client.predictRecords('e', [])],
 		['null for an answer', 'null', (client) => client.predictRecord('e', {})],
-	])('does not fit: %s', async (_name, body, call) => {
+	])('fails the call when it does not match: %s', async (_name, body, call) => {
 		const { chaos, client } = await stage.chaosAndClient({ respond: () => ({ body }) });
 		const error = await failureOf(call(client));
 		expect(error).toBeInstanceOf(ResponseError);
@@ -362,7 +362,7 @@ describe('an answer that cannot be used', () => {
 		['null', { results: null }, 'no list of results for one record'],
 		['an object', { results: {} }, 'no list of results for one record'],
 		['a list for an answer', '[]', 'no list of results for one record'],
-	])('is given to no record that is settled: %s', async (_name, body, words) => {
+	])('is given to no settled record: %s', async (_name, body, words) => {
 		const { client } = await stage.chaosAndClient({ respond: () => ({ body }) });
 		const [outcome] = await client.settle('predict', 'e', [{ features: {} }]);
 		const { error } = outcome!;
@@ -375,7 +375,7 @@ describe('an answer that cannot be used', () => {
 		['JSON that breaks off', { kind: 'answer', body: '{"result":{"prediction":' }, '{"result":{"prediction":'],
 		['nothing at all', { kind: 'answer', body: '' }, undefined],
 		['a body cut short without anyone noticing', { kind: 'truncated', by: 'endOfStream' }, '{"result":'],
-	])('is not whole JSON: %s', async (_name, fault, detail) => {
+	])('fails the call when its JSON is incomplete: %s', async (_name, fault, detail) => {
 		stage.withoutPauses();
 		const { chaos, client } = await stage.chaosAndClient({
 			faults: fault,
@@ -396,7 +396,7 @@ describe('an answer that cannot be used', () => {
 		['a text', 'OK'],
 		['lines of JSON', '{"result":{}}\n{"result":{}}'],
 		['what Python prints', "{'result': {'prediction': None}}"],
-	])('is not JSON: %s', async (_name, body) => {
+	])('fails the call when it is not JSON: %s', async (_name, body) => {
 		const { chaos, client } = await stage.chaosAndClient({ respond: () => ({ body }) });
 		const error = await failureOf(client.predictRecord('e', {}));
 		expect(error).toMatchObject({ name: 'ResponseError', reason: 'notJson', detail: body });
@@ -410,7 +410,7 @@ describe('an answer that cannot be used', () => {
 		['reset in the middle', { kind: 'reset', when: 'during' }],
 		['closed before it began', { kind: 'close', when: 'before' }],
 		['that is not HTTP', { kind: 'garbage' }],
-	])('did not come whole: %s', async (_name, fault) => {
+	])('fails the call when it is cut off: %s', async (_name, fault) => {
 		const { chaos, client } = await stage.chaosAndClient({ faults: fault, respond: () => ({ body: { a: 'b' } }) });
 		const error = await failureOf(client.sqlQuery('e'));
 		expect(error).toMatchObject({ name: 'ConnectionError', sent: true });
@@ -423,7 +423,7 @@ describe('an answer that cannot be used', () => {
 		['endless', { kind: 'endless' }],
 		['a gzip bomb', { kind: 'gzipBomb', bytes: 64 * 2 ** 20 }],
 		['one byte too long', { kind: 'answer', body: '"'.padEnd(2 ** 20, 'x') + '"' }],
-	])('is too large: %s', async (_name, fault) => {
+	])('fails the call when it is too large: %s', async (_name, fault) => {
 		const { chaos, client } = await stage.chaosAndClient({ faults: fault as Fault });
 		const error = await failureOf(client.predictRecord('e', {}, { maxResponseBytes: 2 ** 20 }));
 		expect(error).toMatchObject({ name: 'ResponseError', reason: 'tooLarge' });
@@ -432,7 +432,7 @@ describe('an answer that cannot be used', () => {
 		expect(chaos.requests).toHaveLength(1);
 	});
 
-	test('of just the size allowed is an answer', async () => {
+	test('is accepted when it has exactly the allowed size', async () => {
 		const body = JSON.stringify({ result: { a: 'é'.repeat(400) } });
 		const { client } = await stage.chaosAndClient({ respond: () => ({ body }) });
 		const size = Buffer.byteLength(body);
@@ -441,7 +441,7 @@ describe('an answer that cannot be used', () => {
 		expect(error.message).toContain(`larger than the ${size - 1} bytes allowed`);
 	});
 
-	test('that names its content type twice is read by the first', async () => {
+	test('is accepted when it has two content types, of which the first counts', async () => {
 		const types = ['text/plain; charset=latin1', 'application/json'];
 		const { client } = await stage.chaosAndClient({
 			respond: () => ({ body: Buffer.from('é', 'latin1'), headers: { 'content-type': types } }),
@@ -449,7 +449,7 @@ describe('an answer that cannot be used', () => {
 		expect(((await client.runFunction('e')) as RawResponse).text()).toBe('é');
 	});
 
-	test('with an early hint before it is an answer', async () => {
+	test('is accepted when an early hint comes before it', async () => {
 		const server = createServer((request, response) => {
 			response.writeEarlyHints({ link: '</style.css>; rel=preload' }, () => response.end('{"rows":[]}'));
 			request.resume();
@@ -466,8 +466,8 @@ describe('an answer that cannot be used', () => {
 	});
 });
 
-describe('no connection', () => {
-	test('where no server listens', async () => {
+describe('a ConnectionError is thrown', () => {
+	test('when no server listens', async () => {
 		const dead = await chaosProxy();
 		await dead.close();
 		const error = await failureOf(stage.client({ url: dead.url }).predictRecord('e', {}, brief));
@@ -482,7 +482,7 @@ describe('no connection', () => {
 		});
 	});
 
-	test('to a name that does not exist', async () => {
+	test('when the host name does not exist', async () => {
 		stage.withoutPauses();
 		const error = await failureOf(stage.client({ url: 'http://nowhere.invalid:12443' }).runFunction('e'));
 		expect(error).toMatchObject({ name: 'ConnectionError', sent: false });
@@ -493,14 +493,14 @@ describe('no connection', () => {
 		});
 	});
 
-	test('that is reset before it can be used', async () => {
+	test('when the connection is reset before it can be used', async () => {
 		const { chaos, client } = await stage.chaosAndClient({ connectionFaults: 'reset' });
 		const error = await failureOf(client.predictRecord('e', {}, brief));
 		expect(error.message).toBe(`127.0.0.1:${chaos.port} closed the connection without a complete response`);
 		expect(error.advice).toContain('The host has never responded. Check whether the URL must begin with http or https');
 	});
 
-	test('after it answered once, and without advice that would mislead', async () => {
+	test('when an instance that responded before is gone, without misleading advice', async () => {
 		const { client } = await stage.chaosAndClient({
 			faults: ({ n }) => (n === 1 ? undefined : { kind: 'reset', when: 'before' }),
 			respond: () => ({ body: {} }),

@@ -28,7 +28,7 @@ it('Each series gets its own forecast, whatever number of them shares a request'
 	}
 });
 
-it('One series needs no identifier columns', async () => {
+it('A single series needs no identifier columns', async () => {
 	const [outcome] = await settle(series('Lyon'), { identifierColumns: [] });
 	expect(resultsOf(outcome!)).toHaveLength(7);
 });
@@ -66,7 +66,7 @@ it.each([
 		['shop'],
 		/The model does not identify series by shop/,
 	],
-])('%s: the series fail, and say why', async (_name, records, identifierColumns, message) => {
+])('%s: the series fail with an explanation', async (_name, records, identifierColumns, message) => {
 	const settled = settle(records, { identifierColumns });
 	const said = await settled.then(
 		(outcomes) => outcomes.map(({ error }) => error?.message).join(),
@@ -78,12 +78,12 @@ it.each([
 it.each([
 	['that is no list', { date: '2024-05-01' } as never, /A series must be a list of records/],
 	['with a line that is none', [7] as never, /A record of the series is not an object/],
-])('A series %s fails alone, and nothing of it is sent', async (_name, bad, message) => {
+])('A series %s fails alone before anything of it is sent', async (_name, bad, message) => {
 	const outcomes = await settle([...series('Lyon'), bad]);
 	expect(outcomes.map(({ error }) => error?.message)).toEqual([undefined, expect.stringMatching(message)]);
 });
 
-describe('a response that spells its series in another way', () => {
+describe('a response that spells its series differently', () => {
 	/** What becomes of series that were sent so, when the response names these. */
 	const answered = async (sent: unknown[], named: unknown[], columns = ['store']) => {
 		const identifierOf = (values: unknown) =>
@@ -113,17 +113,17 @@ describe('a response that spells its series in another way', () => {
 		['a day with a time', '2024-05-01', '2024-05-01 00:00:00'],
 		['an instant in another zone', '2024-05-01T12:00:00Z', '2024-05-01T14:00:00+02:00'],
 		['a date', new Date(0), '1970-01-01T00:00:00.000000'],
-	])('has it assigned where one is equal: %s', async (_name, sent, named) => {
+	])('is assigned to the only equal series: %s', async (_name, sent, named) => {
 		expect(await answered([sent, 'Lyon'], ['Lyon', named, named])).toEqual([[1, 2], [0]]);
 	});
 
-	it('has it assigned where there is but one, whatever its name', async () => {
+	it('is assigned when there is only one series, whatever its name', async () => {
 		expect(await answered(['Lyon'], ['LYON'])).toEqual([[0]]);
 		expect(await answered([['Lyon', 1]], [['Lyon ', '1.0']], ['store', 'shelf'])).toEqual([[0]]);
 		expect(await answered(['007'], [7])).toEqual([[0]]);
 	});
 
-	it('has it assigned where several columns are equal each', async () => {
+	it('is assigned when each of several columns is equal', async () => {
 		const sent = [
 			['Lyon', 1],
 			['Lyon', 2],
@@ -196,11 +196,11 @@ describe('a response that spells its series in another way', () => {
 			['A', 'b'],
 			['The response names series store=A, but the request named store=a', [1]],
 		],
-	])('has that series fail alone where it is %s', async (_name, sent, named, expected) => {
+	])('fails that series alone when it is %s', async (_name, sent, named, expected) => {
 		expect(await answered(sent, named)).toEqual(expected);
 	});
 
-	it('has it assigned where a null comes back as a missing value', async () => {
+	it('is assigned when null comes back as a missing value', async () => {
 		const sent = [
 			['Lyon', null],
 			['Lyon', 'top'],
@@ -209,14 +209,14 @@ describe('a response that spells its series in another way', () => {
 		expect(await answered(sent, named, ['store', 'shelf'])).toEqual([[1], [0]]);
 	});
 
-	it('tells lists and objects apart by what is in them', async () => {
+	it('is assigned by the content of lists and objects', async () => {
 		expect(await answered([['A', 'B'], 'A,B'], [['A', 'B'], 'A,B'])).toEqual([[0], [1]]);
 		expect(await answered([{ c: 'A' }, { c: 'B' }], [{ c: 'B' }, { c: 'A' }])).toEqual([[1], [0]]);
 		const keys = [['A', 'B'], 'A,B', { c: 'A' }, { c: 'B' }, '[object Object]'].map((id) => seriesKey(['id'], { id }));
 		expect(new Set(keys).size).toBe(5);
 	});
 
-	it('leaves a series of the very name to its own results', async () => {
+	it('does not take the results of a series that has exactly this spelling', async () => {
 		expect(await answered(['7', '7.0'], ['7.0', '7'])).toEqual([[1], [0]]);
 		expect(await answered(['Lyon', 'New'], ['Lyon'])).toEqual([[0], []]);
 	});

@@ -37,7 +37,7 @@ const settleSeries: Method = (client, options) => client.settle('forecast', 'e',
 const allMethods = Object.entries({ ...methods, settle, settleSeries });
 
 describe.each(allMethods)('%s', (_name, call) => {
-	it('sends the headers of the call beside those of the client', async () => {
+	it("sends the headers of the call together with the client's own", async () => {
 		const { chaos, client } = await stage.chaosAndClient({ respond: () => answer }, { apiKey: 'key' });
 		await call(client, { headers: { 'X-Tenant': 'acme', 'x-empty': '', 'X-Name': 'Zoë\t2' } });
 
@@ -53,21 +53,21 @@ describe.each(allMethods)('%s', (_name, call) => {
 		]);
 	});
 
-	it('says which package calls, and in which version', async () => {
+	it('sends a User-Agent with the package and its version', async () => {
 		const { chaos, client } = await stage.chaosAndClient({ respond: () => answer });
 		await call(client, {});
 
 		expect(chaos.requests.map(({ headers }) => headers['user-agent'])).toEqual([`n8n-nodes-dataiku/${version}`]);
 	});
 
-	it('sends the User-Agent of the call in place of its own', async () => {
+	it('sends the User-Agent of the call when it has one', async () => {
 		const { chaos, client } = await stage.chaosAndClient({ respond: () => answer });
 		await call(client, { headers: { 'User-Agent': 'acme' } });
 
 		expect(chaos.requests.map(({ headers }) => headers['user-agent'])).toEqual(['acme']);
 	});
 
-	it('sends nothing, with a header that is the credential’s to set', async () => {
+	it('fails and sends nothing when a header belongs to the credential', async () => {
 		const { chaos, client } = await stage.chaosAndClient({ respond: () => answer }, { apiKey: 'key' });
 		const error = await failureOf(call(client, { headers: { 'x-tenant': 'acme', Authorization: 'Bearer other' } }));
 
@@ -77,7 +77,7 @@ describe.each(allMethods)('%s', (_name, call) => {
 	});
 });
 
-it('sends what the headers were when the call was made', async () => {
+it('sends the headers as they were when the call was made', async () => {
 	const { chaos, client } = await stage.chaosAndClient({
 		faults: inOrder({ kind: 'answer', status: 503 }),
 		respond: () => answer,
@@ -94,7 +94,7 @@ it('sends what the headers were when the call was made', async () => {
 	]);
 });
 
-it('sends them with a request that is tried again, on another instance, too', async () => {
+it('sends them again when a request is retried, also on another instance', async () => {
 	const [broken, healthy] = [await stage.chaos({ respond: () => dssError(503, 'busy') }), await stage.scoring()];
 	const client = stage.clientOf([broken, healthy]);
 	for (let id = 0; id < 4; id++) await client.predictRecord('e', { id }, { headers: { 'x-id': String(id) } });
@@ -105,7 +105,7 @@ it('sends them with a request that is tried again, on another instance, too', as
 	}
 });
 
-it('sends them with every part of a batch that is split, too large or refused', async () => {
+it('sends them with every part of a batch that is split', async () => {
 	const chaos = await stage.scoring({ refuses: (id) => (id === 3 ? dssError(400, 'Invalid feature') : undefined) });
 	const options = { headers: { 'x-tenant': 'acme' }, maxBodyBytes: 200, batchSize: 40 };
 	const outcomes = await stage.clientOf(chaos).settle('predict', 'e', recordsOf(50), options);
@@ -115,7 +115,7 @@ it('sends them with every part of a batch that is split, too large or refused', 
 	expect(chaos.requests.every(({ headers }) => headers['x-tenant'] === 'acme')).toBe(true);
 });
 
-it('sends them with the second request after a token was renewed', async () => {
+it('sends them again after a token was renewed', async () => {
 	const { chaos, client } = await stage.chaosAndClient({
 		faults: inOrder({ kind: 'answer', status: 401 }),
 		respond: () => answer,
@@ -125,7 +125,7 @@ it('sends them with the second request after a token was renewed', async () => {
 	expect(chaos.requests.map(({ headers }) => headers['x-tenant'])).toEqual(['acme', 'acme']);
 });
 
-it('asks whether an instance is alive without them', async () => {
+it('leaves them out when it checks isAlive', async () => {
 	const { chaos, client } = await stage.chaosAndClient({
 		faults: ({ path }) => (path === '/isAlive/' ? undefined : { kind: 'reset', when: 'before' }),
 		respond: scored,
@@ -137,7 +137,7 @@ it('asks whether an instance is alive without them', async () => {
 	expect(checks.map(({ headers }) => headers['x-tenant'])).toEqual(checks.map(() => undefined));
 });
 
-it('keeps one queue and one limit for an endpoint, whatever the headers', async () => {
+it('keeps one queue and one limit per endpoint, whatever the headers are', async () => {
 	const { chaos, client } = await stage.chaosAndClient({ faults: { kind: 'delay', ms: 10 }, respond: () => answer });
 	const ids = Array.from({ length: 12 }, (_, id) => id);
 	await Promise.all(
@@ -146,7 +146,7 @@ it('keeps one queue and one limit for an endpoint, whatever the headers', async 
 	expect(Math.max(...chaos.requests.map(({ outstanding }) => outstanding))).toBe(2);
 });
 
-describe('A value that a server echoes', () => {
+describe('A header value that a server echoes', () => {
 	const value = 'T0k/n+of the="function" <&>';
 	const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 	const echoes: Record<string, (echoed: string) => Answer> = {
@@ -177,30 +177,30 @@ describe('A value that a server echoes', () => {
 		return { failures, shown: [failures, events, client].map((each) => inspect(each, { depth: 9, showHidden: true })) };
 	}
 
-	it.each(Object.entries(echoes))('%s is in no error and no event', async (_where, echo) => {
+	it.each(Object.entries(echoes))('%s does not appear in any error or event', async (_where, echo) => {
 		const { shown } = await shownOf(value, ({ headers }) => echo(String(headers['x-function-key'])));
 		for (const trace of traces(value)) for (const text of shown) expect(text).not.toContain(trace);
 		expect(shown.join()).toContain('***');
 	});
 
-	it.each(['Token abcdefgh12345', 'abcdefgh12345'])('without its scheme is in none, either: %s', async (sent) => {
+	it.each(['Token abcdefgh12345', 'abcdefgh12345'])('does not appear without its scheme, either: %s', async (sent) => {
 		const { failures } = await shownOf(sent, () => dssError(400, 'No such token: abcdefgh12345'));
 		for (const { detail } of failures) expect(detail).toBe('No such token: ***');
 	});
 
-	it('is taken out whole, where another one is a part of it', async () => {
+	it('is removed as a whole when another value is a part of it', async () => {
 		const headers = { 'x-short': 'abcdefgh', 'x-long': 'abcdefgh-and-more' };
 		const { client } = await stage.chaosAndClient({ respond: () => dssError(400, 'Not for abcdefgh-and-more') });
 		expect((await failureOf(client.predictRecord('e', {}, { headers }))).detail).toBe('Not for ***');
 	});
 
-	it('is left alone when it is short: any text may hold it', async () => {
+	it('is kept when it is short, because any text may contain it', async () => {
 		const { failures } = await shownOf('eu-west', () => dssError(400, 'No such model in eu-west'));
 		for (const { detail } of failures) expect(detail).toBe('No such model in eu-west');
 	});
 });
 
-describe('The head of a response', () => {
+describe('The status and headers of a response', () => {
 	const headers = {
 		'x-request-id': 'r-17',
 		'X-Model': 'fraud',
@@ -209,7 +209,7 @@ describe('The head of a response', () => {
 	};
 	const shown = { 'x-request-id': 'r-17', 'x-model': 'fraud' };
 
-	it.each(Object.entries(methods))('is told to the caller of %s, once and before it resolves', async (_name, call) => {
+	it.each(Object.entries(methods))('are passed to the caller of %s once, before it resolves', async (_name, call) => {
 		const { client } = await stage.chaosAndClient({
 			faults: inOrder(),
 			respond: () => ({ ...answer, status: 201, headers }),
@@ -221,7 +221,7 @@ describe('The head of a response', () => {
 		expect(JSON.stringify(heads)).not.toContain('secret');
 	});
 
-	it('is that of the last response, and none where the call fails', async () => {
+	it('are those of the last response, and are missing when the call fails', async () => {
 		const { chaos, client } = await stage.chaosAndClient({ respond: () => ({ ...answer, headers: { 'x-n': '2' } }) });
 		const heads: ResponseHead[] = [];
 		const onResponse = (head: ResponseHead) => void heads.push(head);
@@ -233,7 +233,7 @@ describe('The head of a response', () => {
 		expect(heads.map((head) => head.headers['x-n'])).toEqual(['2']);
 	});
 
-	it('joins what came several times, and is told for text and nothing as well', async () => {
+	it('join repeated headers, and are passed for text and empty responses, too', async () => {
 		const { chaos, client } = await stage.chaosAndClient();
 		const headsOf = async (fault: Answer) => {
 			chaos.setFault({ kind: 'answer', ...fault });
@@ -253,7 +253,7 @@ describe('The head of a response', () => {
 	it.each<[string, object]>([
 		['key', { apiKey: 'very-secret-key' }],
 		['token', { bearerToken: 'very-secret-key' }],
-	])('lacks a header that echoes the %s, and has one that echoes a header of the call', async (_what, options) => {
+	])('lack a header that echoes the %s, and keep one that echoes a header of the call', async (_what, options) => {
 		const { client } = await stage.chaosAndClient(
 			{
 				respond: ({ headers: { authorization, 'x-request-id': id } }) => ({
@@ -272,7 +272,7 @@ describe('The head of a response', () => {
 		expect(Object.keys(head!.headers)).not.toEqual(expect.arrayContaining(['x-key']));
 	});
 
-	it('does no harm to the call when its listener throws', async () => {
+	it('do not fail the call when its listener throws', async () => {
 		const warned = jest.spyOn(process, 'emitWarning').mockImplementation();
 		stage.atEnd(() => warned.mockRestore());
 		const { client } = await stage.chaosAndClient({ respond: () => answer });
@@ -283,7 +283,7 @@ describe('The head of a response', () => {
 		expect(warned).toHaveBeenCalledWith(expect.objectContaining({ message: 'of the listener' }));
 	});
 
-	it('gives each outcome the headers of its own request, where they are asked for', async () => {
+	it("are in each outcome on request, from the record's own response", async () => {
 		const chaos = await stage.chaos({
 			respond: (request) => ({ ...scored(request), headers: { 'x-first': String(idsIn(request)[0]) } }),
 		});

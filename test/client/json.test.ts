@@ -73,7 +73,7 @@ const { any: document } = fc.letrec<{ any: Written }>((tie) => ({
 }));
 
 describe('parseJson', () => {
-	test('parses any JSON that holds no big integer as JSON.parse does', () => {
+	test('parses like JSON.parse when the JSON has no big integer', () => {
 		fc.assert(
 			fc.property(fc.json().filter(holdsNoBigInteger), (ordinary) => {
 				expect(parseJson(ordinary)).toEqual(JSON.parse(ordinary));
@@ -82,7 +82,7 @@ describe('parseJson', () => {
 		);
 	});
 
-	test('shows every big integer exactly and leaves all else as it is, whatever stands around it', () => {
+	test('returns big integers as exact strings, whatever surrounds them', () => {
 		fc.assert(
 			fc.property(document, space, (given, gap) => {
 				expect(parseJson(gap + given.text + gap)).toEqual(given.shown);
@@ -123,7 +123,7 @@ describe('parseJson', () => {
 		'["12345678901234567890]',
 		'[12345678901234567890"a"]',
 		'12345678901234567890 12345678901234567890',
-	])('refuses %j, which is not JSON', (broken) => {
+	])('throws for %j, which is not JSON', (broken) => {
 		expect((): unknown => JSON.parse(broken)).toThrow(SyntaxError);
 		expect(() => parseJson(broken)).toThrow(SyntaxError);
 	});
@@ -132,7 +132,7 @@ describe('parseJson', () => {
 		['quotes and backslashes', '\\\\\\"1234567890123456\\\\'],
 		['line breaks, millions of them', '\\n'.repeat(50)],
 		['long numbers', '12345678901234567890,'],
-	])('takes one string of megabytes full of %s beside a big integer', (_name, escaped) => {
+	])('parses a string of megabytes full of %s next to a big integer', (_name, escaped) => {
 		const string = `"${escaped.repeat(Math.ceil(8_000_000 / escaped.length))}"`;
 		expect(parseJson(`{"page":${string},"id":12345678901234567890}`)).toEqual({
 			page: JSON.parse(string) as unknown,
@@ -140,7 +140,7 @@ describe('parseJson', () => {
 		});
 	});
 
-	test('takes a hundred thousand big integers without a string among them', () => {
+	test('parses a hundred thousand big integers without any string', () => {
 		const digits = Array.from({ length: 100_000 }, (_, i) => `1234567890123456789${i}`);
 		expect(parseJson(`[${digits.join()}]`)).toEqual(digits);
 	});
@@ -157,19 +157,19 @@ describe('parseResponse', () => {
 		['{"text":"\\",NaN,\\"","a":NaN}', { text: '",NaN,"', a: null }],
 		['{"id":12345678901234567890,"a":NaN}', { id: '12345678901234567890', a: null }],
 		['{"__proto__":NaN,"a":1}', JSON.parse('{"__proto__":null,"a":1}') as unknown],
-	])('reads a number that is not finite as null: %s', (json, value) => {
+	])('returns null for a number that is not finite: %s', (json, value) => {
 		const parsed = parseResponse(json);
 		expect(parsed).toEqual(value);
 		expect(hadNotFinite(parsed)).toBe(true);
 	});
 
-	test('tells which parts had a number that is not finite', () => {
+	test('marks the parts that contained a number that is not finite', () => {
 		const { results } = parseResponse('{"results":[{"a":1},{"a":{"b":[NaN]}},{"a":null}]}') as { results: unknown[] };
 		expect(results.map(hadNotFinite)).toEqual([false, true, false]);
 		expect([null, undefined, 'NaN', NaN, [NaN], parseResponse('[null]')].map(hadNotFinite)).not.toContain(true);
 	});
 
-	test('reads a number that is not finite below a million levels', () => {
+	test('returns null for a number that is not finite below a million levels', () => {
 		const json = `${'['.repeat(1_000_000)}NaN${']'.repeat(1_000_000)}`;
 		expect(hadNotFinite(parseResponse(json))).toBe(true);
 	});
@@ -185,7 +185,7 @@ describe('parseResponse', () => {
 		'[Inf]',
 		'[NaN NaN]',
 		'NaN,',
-	])('refuses %j, which Python writes nowhere inside a list or an object', (text) => {
+	])('throws for %j, which Python does not write inside a list or an object', (text) => {
 		expect(() => parseResponse(text)).toThrow(SyntaxError);
 	});
 
@@ -193,11 +193,11 @@ describe('parseResponse', () => {
 	const whole =
 		'{"results": [{"a\\"\\u00e9": -1.5e-3, "b": NaN, "c": [true, false, null, -Infinity, "\\\\"]}, 12345678901234567890]}';
 
-	test.each(Array.from(whole, (_, end) => whole.slice(0, end)))('tells that %j was cut off', (beginning) => {
+	test.each(Array.from(whole, (_, end) => whole.slice(0, end)))('reports %j as cut off', (beginning) => {
 		expect(() => parseResponse(beginning)).toThrow(cutOffError);
 	});
 
-	test('tells of any list that it was cut off', () => {
+	test('reports any incomplete list as cut off', () => {
 		fc.assert(
 			fc.property(document, fc.nat(), (given, at) => {
 				const json = `[${given.text}]`;
@@ -223,7 +223,7 @@ describe('parseResponse', () => {
 		')]}\',\n{"a":1}',
 		'I am N',
 		'[1,2]]',
-	])('tells that %j was not cut off', (text) => {
+	])('does not report %j as cut off', (text) => {
 		expect(() => parseResponse(text)).toThrow(expect.objectContaining({ cutOff: false }) as Error);
 	});
 });

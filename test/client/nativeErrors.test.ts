@@ -69,7 +69,7 @@ const failing = async (client: ApiNodeClient, record: Record<string, unknown> = 
 	await failureOf(client.predictRecord('e', record, { deadline: 500 }));
 
 describe.each(failures)('The error of %s', (_name, make) => {
-	it('is a native ApiNodeError that keeps its message when it is cloned or written as JSON', async () => {
+	it('is a native ApiNodeError that keeps its message when it is cloned or converted to JSON', async () => {
 		const error = await make();
 		expect(error).toBeInstanceOf(ApiNodeError);
 		expect(types.isNativeError(error)).toBe(true);
@@ -79,7 +79,7 @@ describe.each(failures)('The error of %s', (_name, make) => {
 		expect(JSON.stringify([error, error.stack, String(error.cause)])).not.toContain(secret);
 	});
 
-	it('is the same class with the same fields when it is given other advice', async () => {
+	it('keeps its class and fields when it gets other advice', async () => {
 		const error = await make();
 		const advised = error.withAdvice('Do something else.');
 		expect(types.isNativeError(advised)).toBe(true);
@@ -90,7 +90,7 @@ describe.each(failures)('The error of %s', (_name, make) => {
 	});
 });
 
-test("the message holds the server's own sentence", async () => {
+test("an error's message contains the server's own sentence", async () => {
 	const { client } = await scene.serverAndClient(() => refusal('Unknown category: Mars'));
 	const error = await failing(client);
 	expect(error).toBeInstanceOf(StatusError);
@@ -98,7 +98,7 @@ test("the message holds the server's own sentence", async () => {
 	expect(error.detail).toBe('Unknown category: Mars');
 });
 
-test('the cause is what Node.js threw', async () => {
+test("an error's cause is what Node.js threw", async () => {
 	const error = await failing(scene.client({ url: 'http://127.0.0.1:9', serviceId: 's' }));
 	expect(error).toBeInstanceOf(ConnectionError);
 	expect(error.cause).toMatchObject({ code: 'ECONNREFUSED' });
@@ -107,7 +107,7 @@ test('the cause is what Node.js threw', async () => {
 test.each([
 	['get', { get: async () => await Promise.reject<string>(new TypeError('sealed')), renew: async () => {} }],
 	['renew', { get: () => 'token', renew: async () => await Promise.reject<void>(new TypeError('sealed')) }],
-])('the cause is what the token source threw when its %s fails', async (_name, tokens) => {
+])("an error's cause is what the token source threw when its %s fails", async (_name, tokens) => {
 	const { client } = await scene.serverAndClient(() => ({ status: 401 }), { tokens });
 	const error = await failing(client);
 	expect(error.message).toBe('No access token: sealed');

@@ -19,7 +19,7 @@ async function refused(call: (client: ApiNodeClient) => Promise<unknown>): Promi
 	return error.message;
 }
 
-describe('refuses without sending anything', () => {
+describe('throws without sending anything', () => {
 	test.each([
 		['.', 'is not a valid ID'],
 		['..', 'is not a valid ID'],
@@ -31,7 +31,7 @@ describe('refuses without sending anything', () => {
 		['   ', 'is missing'],
 		['\ud800', 'is not a valid ID'],
 		['a'.repeat(501), 'is too long'],
-	])('%j as the id of an endpoint or a service', async (id, words) => {
+	])('when an endpoint or service has the ID %j', async (id, words) => {
 		const ofEndpoint = await refused((client) => client.predictRecord(id, {}));
 		const ofService = await refused((client) => client.runFunction('e', {}, { serviceId: id }));
 		const ofOpenApi = await refused((client) => client.openApi({ serviceId: id }));
@@ -68,7 +68,7 @@ describe('refuses without sending anything', () => {
 		expect(await refused((client) => client.settle('predict', 'e', [{ features: {} }], options))).toContain(name);
 	});
 
-	test('a record of a batch without its features or data, by its number', async () => {
+	test('when a record of a batch lacks its features or data, and names its number', async () => {
 		const broken = [{ features: {} }, {} as { features: object }] as Array<{ features: Record<string, unknown> }>;
 		expect(await refused((client) => client.predictRecords('e', broken))).toBe("Record 1 has no 'features' object");
 		expect(await refused((client) => client.predictEffects('e', broken))).toBe("Record 1 has no 'features' object");
@@ -80,7 +80,7 @@ describe('refuses without sending anything', () => {
 		['nothing', undefined],
 		['a text', 'amount=1'],
 		['a list', [1]],
-	])('%s in place of features, data, parameters or arguments', async (_name, value) => {
+	])('when there is %s in place of features, data, parameters or arguments', async (_name, value) => {
 		const wrong = value as Record<string, unknown>;
 		expect(await refused((client) => client.predictRecord('e', wrong))).toContain('features');
 		expect(await refused((client) => client.predictEffect('e', wrong))).toContain('features');
@@ -90,7 +90,7 @@ describe('refuses without sending anything', () => {
 		expect(await refused((client) => client.runFunction('e', wrong))).toContain('arguments');
 	});
 
-	test('records that are not a list, and a line of history that is not an object', async () => {
+	test('when records are not a list, or a row of a history is not an object', async () => {
 		const noList = { features: {} } as unknown as [];
 		const calls = [
 			(client: ApiNodeClient) => client.predictRecords('e', noList),
@@ -102,7 +102,7 @@ describe('refuses without sending anything', () => {
 		expect(await refused((client) => client.forecast('e', lines))).toBe('Record 1 is not an object');
 	});
 
-	test('what JSON cannot hold', async () => {
+	test('when JSON cannot represent a value', async () => {
 		const circular: Record<string, unknown> = {};
 		circular.self = circular;
 		for (const features of [circular, { id: 10n }]) {
@@ -117,7 +117,7 @@ describe('refuses without sending anything', () => {
 		['batchSize', { batchSize: 0 }],
 		['batchSize', { batchSize: NaN }],
 		['maxBodyBytes', { maxBodyBytes: 0 }],
-	])('%s of records to settle that no batch can have', async (name, options) => {
+	])('when records to settle have %s, which no batch can have', async (name, options) => {
 		expect(await refused((client) => client.settle('predict', 'e', [{ features: {} }], options))).toContain(name);
 	});
 });
@@ -134,7 +134,7 @@ describe('maxAttempts', () => {
 	const busy = { kind: 'answer', status: 503, body: { message: 'Busy' } } as const;
 
 	describe.each(Object.entries(calls))('of %s', (_name, call) => {
-		test.each([1, 2, 6])('%i: sends so many requests to an endpoint that serves nobody', async (maxAttempts) => {
+		test.each([1, 2, 6])('%i: is the number of requests to an endpoint that never responds', async (maxAttempts) => {
 			stage.withoutPauses();
 			stage.fastClock(50);
 			const { chaos, client } = await stage.chaosAndClient({ respond: () => ({ status: 504 }) });
@@ -142,7 +142,7 @@ describe('maxAttempts', () => {
 			expect(asked(chaos)).toHaveLength(maxAttempts);
 		});
 
-		test('is no reason to send less where an earlier attempt succeeds', async () => {
+		test('does not matter when an earlier attempt succeeds', async () => {
 			stage.withoutPauses();
 			const server = await stage.scoring({ faults: inOrder(busy) });
 			await call(stage.clientOf(server), { maxAttempts: 3 });
@@ -166,7 +166,7 @@ describe('maxAttempts', () => {
 	});
 });
 
-describe('is not even made', () => {
+describe('a client cannot be created', () => {
 	const unmade = (options: Partial<ApiNodeClientOptions>) => {
 		try {
 			void new ApiNodeClient({ url: 'http://127.0.0.1:1', serviceId: 's', ...options }).destroy();

@@ -17,7 +17,7 @@ it.each<[string, object]>([
 	],
 	['holds a BigInt', { amount: 1n }],
 	['holds itself', circular],
-])('fails alone of its batch when a record %s', async (_name, features) => {
+])('only the record fails when it %s', async (_name, features) => {
 	const chaos = await stage.scoring();
 	const records = [{ features: { id: 0 } }, { features }, { features: { id: 2 } }] as never[];
 	const outcomes = await stage.client({ url: chaos.url }).settle('predict', 'e', records, {});
@@ -28,7 +28,7 @@ it.each<[string, object]>([
 	]);
 });
 
-it('fails alone of its batch when the whole record makes nothing of itself', async () => {
+it('only the record fails when its toJSON returns nothing', async () => {
 	const chaos = await stage.scoring();
 	const whole = Object.assign({ features: { id: 1 } }, { toJSON: () => undefined });
 	const records = [{ features: { id: 0 } }, whole] as never[];

@@ -163,7 +163,7 @@ describe("sends what Dataiku's Python client 14.3.3 sends for the same call", ()
 		expect(JSON.parse(request.body)).toStrictEqual(withoutUnset(python));
 	});
 
-	test('any features arrive as they were given', async () => {
+	test('any features arrive unchanged', async () => {
 		const { chaos, client } = await stage.chaosAndClient({ respond: () => answer });
 		const anything = fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue());
 
@@ -178,7 +178,7 @@ describe("sends what Dataiku's Python client 14.3.3 sends for the same call", ()
 		);
 	});
 
-	test('records settled one by one or together travel like those of the plain methods', async () => {
+	test('settled records are sent like those of the plain methods, in batches and one by one', async () => {
 		const plain = await sent((client) => client.predictRecords('e', [{ features, context }], { dispatchKey: 'k' }));
 		const record = { features, context };
 		const settled = await sent((client) => client.settle('predict', 'e', [record], { dispatchKey: 'k' }));
@@ -190,7 +190,7 @@ describe("sends what Dataiku's Python client 14.3.3 sends for the same call", ()
 	});
 });
 
-describe('lets itself in', () => {
+describe('authenticates', () => {
 	const authorization = async (options: { apiKey?: string; bearerToken?: string }) => {
 		const { chaos, client } = await stage.chaosAndClient({ respond: () => answer }, options);
 		await client.predictRecord('e', {});
@@ -218,12 +218,12 @@ describe('lets itself in', () => {
 		},
 	);
 
-	test('with nothing where the service asks for nothing', async () => {
+	test('without any header when the service is open', async () => {
 		expect(await authorization({})).toBeUndefined();
 		expect(await authorization({ apiKey: '', bearerToken: '' })).toBeUndefined();
 	});
 
-	test('with the token of the moment where a session brings a source of tokens', async () => {
+	test('with the current token when a session has a token source', async () => {
 		const { chaos, client } = await stage.chaosAndClient({ respond: () => answer }, { apiKey: 'k3y' });
 		const tokens = { get: async () => 'fresh', renew: async () => 'never' };
 
@@ -233,7 +233,7 @@ describe('lets itself in', () => {
 		expect(chaos.requests.map(({ headers }) => headers.authorization)).toEqual(['Bearer fresh', 'Basic azN5Og==']);
 	});
 
-	test('with a renewed token after a refused one, once', async () => {
+	test('with a renewed token, once, after a token was refused', async () => {
 		const { chaos, client } = await stage.chaosAndClient({ faults: { kind: 'answer', status: 401 } });
 		const refused: string[] = [];
 		const tokens = {
@@ -248,7 +248,7 @@ describe('lets itself in', () => {
 	});
 });
 
-describe('addresses', () => {
+describe('builds the URL', () => {
 	const pathFor = async (urlPath: string, serviceId: string, endpointId: string) => {
 		const chaos = await stage.chaos({ respond: () => answer });
 		await stage.client({ url: chaos.url + urlPath, serviceId }).predictRecord(endpointId, {});
@@ -260,7 +260,7 @@ describe('addresses', () => {
 		['a URL with a slash at its end', '/', '/public/api/v1/s/e/predict'],
 		['the path prefix of a reverse proxy', '/dataiku/api', '/dataiku/api/public/api/v1/s/e/predict'],
 		['a path prefix with slashes at its end', '/dataiku//', '/dataiku/public/api/v1/s/e/predict'],
-	])('keeps %s', async (_name, urlPath, path) => {
+	])('and keeps %s', async (_name, urlPath, path) => {
 		expect(await pathFor(urlPath, 's', 'e')).toBe(path);
 	});
 
@@ -272,11 +272,11 @@ describe('addresses', () => {
 		['prévision', 'pr%C3%A9vision'],
 		[' padded ', 'padded'],
 		['...', '...'],
-	])('encodes the id %j', async (id, segment) => {
+	])('and encodes the ID %j', async (id, segment) => {
 		expect(await pathFor('', id, id)).toBe(`/public/api/v1/${segment}/${segment}/predict`);
 	});
 
-	test('calls an endpoint of another service when one call names it', async () => {
+	test('for another service when a call names one', async () => {
 		const request = await sent((client) => client.sqlQuery('e', {}, { serviceId: 'other' }));
 		expect(request.path).toBe('/public/api/v1/other/e/query');
 	});
@@ -284,7 +284,7 @@ describe('addresses', () => {
 	test.each([
 		['a list', (urls: string[]) => urls],
 		['one text with commas', (urls: string[]) => ` ${urls.join(' , ')}, `],
-	])('spreads calls over instances given as %s, each with its own prefix', async (_name, given) => {
+	])('for instances given as %s, each with its own prefix', async (_name, given) => {
 		const instances = [
 			await stage.chaos({ respond: () => answer }),
 			await stage.chaos({ respond: () => answer }),
@@ -298,7 +298,7 @@ describe('addresses', () => {
 		expect(instances[0].requests.length + instances[1].requests.length).toBe(60);
 	});
 
-	test('asks for the OpenAPI of the service and for isAlive under the prefix', async () => {
+	test('for the OpenAPI document and isAlive below the prefix', async () => {
 		const { chaos, client } = await stage.chaosAndClient({ respond: () => ({ body: { swagger: '2.0' } }) });
 		expect(await client.openApi()).toEqual({ swagger: '2.0' });
 		expect(await client.openApi({ serviceId: 'a b' })).toEqual({ swagger: '2.0' });

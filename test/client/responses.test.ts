@@ -23,7 +23,7 @@ const context = (endpointId: string) => ({
 	apiContext: { serviceId: 'demo', endpointId, serviceGeneration: expect.stringMatching(/^v[12]$/) },
 });
 
-describe('gives the whole answer of', () => {
+describe('returns the whole response of', () => {
 	test('predictRecord: a classification with its explanations', async () => {
 		const answer = await client.predictRecord('fraud', risky, { withExplanations: true, nExplanations: 2 });
 
@@ -40,7 +40,7 @@ describe('gives the whole answer of', () => {
 		expect(Object.keys(answer.result.explanations!)).toHaveLength(2);
 	});
 
-	test('predictRecord: a regression, in the generation asked for', async () => {
+	test('predictRecord: a regression with the requested generation', async () => {
 		const features = { surface: 92, rooms: 4, built: 1987, city: 'Lyon', garden: true };
 		const options = { withExplanations: false, forcedGeneration: 'v1' };
 		const answer = await client.predictRecord('house_price', features, options);
@@ -55,7 +55,7 @@ describe('gives the whole answer of', () => {
 		});
 	});
 
-	test('predictRecord: a custom model with keys of its own and no prediction', async () => {
+	test('predictRecord: a custom model with its own keys and no prediction', async () => {
 		const { result } = await client.predictRecord('unusual_amount', { merchant_category: 'fuel' });
 		expect(result).toHaveProperty('prediction', null);
 		expect(Object.keys(result)).not.toEqual(['prediction', 'ignored']);
@@ -92,7 +92,7 @@ describe('gives the whole answer of', () => {
 		});
 	});
 
-	test('predictEffect and predictEffects: whatever keys the result has', async () => {
+	test('predictEffect and predictEffects: all keys of the result', async () => {
 		const features = { age: 34, visits: 6, basket: 38.5, loyalty: 'silver' };
 		const one = await client.predictEffect('coupon_effect', features);
 		const several = await client.predictEffects('coupon_effect', [{ features }, { features }]);
@@ -109,7 +109,7 @@ describe('gives the whole answer of', () => {
 		expect((await client.sqlQuery('all_transactions')).rows).toHaveLength(10_000);
 	});
 
-	test('sqlQuery: how many rows a statement changed', async () => {
+	test('sqlQuery: the number of rows that a statement changed', async () => {
 		const answer = await client.sqlQuery('add_payment', { customer_id: 'C001', amount: 3 });
 		expect(answer).toMatchObject({ updatedRows: 1 });
 		expect((await client.sqlQuery('payments')).rows).toEqual([
@@ -144,7 +144,7 @@ describe('gives the whole answer of', () => {
 		expect(await client.runFunction('echo', { a: [{ b: null }] })).toMatchObject({ response: { a: [{ b: null }] } });
 	});
 
-	test('settle: each record its result, with the part of the answer that counts for all', async () => {
+	test('settle: one result per record, with the part of the response that all records share', async () => {
 		const records = [risky, usual].map((features) => ({ features }));
 		const outcomes = await client.settle('predict', 'fraud', records);
 		expect(outcomes).toEqual([
@@ -154,20 +154,20 @@ describe('gives the whole answer of', () => {
 		expect(await client.settle('predict', 'fraud', [])).toEqual([]);
 	});
 
-	test("settle with one record's lookup, whose answer is a list as well", async () => {
+	test('settle: one lookup, whose response is also a list', async () => {
 		const record = { data: { customer_id: 'C001' } };
 		const [outcome] = await client.settle('lookup', 'customer', [record], { batchSize: 1 });
 		expect(outcome).toMatchObject({ result: { data: { name: expect.any(String) } } });
 	});
 
-	test('openApi: the paths of the service, under its own key', async () => {
+	test('openApi: the paths of the service below its own key', async () => {
 		const document = await client.openApi();
 		expect(document).toMatchObject({ swagger: '2.0' });
 		expect(Object.keys(document.paths as object).some((path) => path.includes('/fraud/predict'))).toBe(true);
 	});
 });
 
-describe("gives a function's own kind of answer as it is", () => {
+describe("returns a function's response unchanged when it is", () => {
 	const raw = async (endpoint: string, args: Record<string, unknown>) => {
 		const answer = await client.runFunction(endpoint, args);
 		expect(answer).toBeInstanceOf(RawResponse);
@@ -223,24 +223,24 @@ describe("gives a function's own kind of answer as it is", () => {
 	);
 });
 
-describe('passes on what is not public', () => {
+describe('passes on undocumented parts', () => {
 	test.each<[string, object | string]>([
 		['results of several SELECTs', { results: [{ columns: ['a'], rows: [['1']] }, { updatedRows: 2 }] }],
 		['a list', [{ columns: [], rows: [] }]],
 		['null', 'null'],
-	])('of a query: %s', async (_name, body) => {
+	])('of a query response: %s', async (_name, body) => {
 		const { client } = await stage.chaosAndClient({ respond: () => ({ body }) });
 		expect(await client.sqlQuery('e')).toEqual(typeof body === 'string' ? JSON.parse(body) : body);
 	});
 
-	test('keys that no document names, beside and inside a result', async () => {
+	test('in the form of unknown keys, next to and inside a result', async () => {
 		const body = { result: { whatever: [1, { deep: true }], prediction: {} }, extra: 'kept', timing: null };
 		const { client } = await stage.chaosAndClient({ respond: () => ({ body }) });
 		expect(await client.predictRecord('e', {})).toEqual(body);
 		expect(await client.predictEffect('e', {})).toEqual(body);
 	});
 
-	test('a content type that is not JSON around JSON, where only JSON makes sense', async () => {
+	test('although the content type is not JSON, when only JSON makes sense', async () => {
 		const { client } = await stage.chaosAndClient({
 			respond: () => ({ body: '{"result":{"prediction":1}}', headers: { 'content-type': 'text/plain' } }),
 		});
@@ -248,14 +248,14 @@ describe('passes on what is not public', () => {
 	});
 });
 
-describe('never rounds an integer', () => {
-	test('of an answer: beyond 2^53 it arrives as a string of its digits', async () => {
+describe('never rounds an integer beyond 2^53', () => {
+	test('in a prediction: it arrives as a string of its digits', async () => {
 		expect(await client.runFunction('big_integers')).toMatchObject({
 			response: { id: '9007199254740993', list: ['-18446744073709551617', 12], exact: 1234 },
 		});
 	});
 
-	test('of any other operation', async () => {
+	test('in the response of any other operation', async () => {
 		const { client } = await stage.chaosAndClient({
 			respond: () => ({
 				body: '{"result":{"data":{}},"results":[{"data":{"id":9007199254740993}}],"rows":[[-9007199254740993]]}',
@@ -267,7 +267,7 @@ describe('never rounds an integer', () => {
 	});
 });
 
-describe('reads an answer', () => {
+describe('parses a response', () => {
 	test.each<[string, string]>([
 		['in three-byte pieces, characters cut in two', 'é€🚀'],
 		['in three-byte pieces, a big integer cut in two', '🚀'],
@@ -279,7 +279,7 @@ describe('reads an answer', () => {
 		expect((await client.predictRecord('e', {})).result).toEqual({ text, id: '12345678901234567890' });
 	});
 
-	test('of many megabytes', async () => {
+	test('when it has many megabytes', async () => {
 		const results = Array.from({ length: 20_000 }, (_, i) => ({ prediction: i, note: 'x'.repeat(200) }));
 		const { client } = await stage.chaosAndClient({ respond: () => ({ body: { results } }) });
 		const records = results.map(() => ({ features: {} }));

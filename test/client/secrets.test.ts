@@ -143,7 +143,7 @@ const transport: Record<string, ChaosOptions> = {
 	'a gzip bomb': { faults: { kind: 'gzipBomb', bytes: 2 ** 22 } },
 };
 
-describe.each(Object.entries(secrets))('%s stays out of every error', (_name, { options, traces }) => {
+describe.each(Object.entries(secrets))('%s does not appear in any error', (_name, { options, traces }) => {
 	const expectNoTrace = (error: ApiNodeError) => {
 		const shown = everythingShown(error);
 		for (const trace of traces) expect(shown).not.toContain(trace);
@@ -161,18 +161,18 @@ describe.each(Object.entries(secrets))('%s stays out of every error', (_name, { 
 		}
 	}
 
-	test.each(Object.entries(answers))('where the server echoes %s', async (_kind, faults) => {
+	test.each(Object.entries(answers))('when the server echoes %s', async (_kind, faults) => {
 		const { chaos, client } = await stage.chaosAndClient({ faults }, options);
 		await expectNoTraceIn(client);
 		expect(chaos.requests.every(({ headers }) => headers.authorization)).toBe(true);
 	});
 
-	test.each(Object.entries(transport))('where the network fails with %s', async (_kind, chaosOptions) => {
+	test.each(Object.entries(transport))('when the network fails with %s', async (_kind, chaosOptions) => {
 		const { client } = await stage.chaosAndClient(chaosOptions, options);
 		await expectNoTraceIn(client);
 	});
 
-	test('where a call is cancelled', async () => {
+	test('when a call is cancelled', async () => {
 		const { chaos, client } = await stage.chaosAndClient({ faults: { kind: 'silent' } }, options);
 		const abort = new AbortController();
 		const call = failureOf(client.predictRecord('e', {}, { signal: abort.signal }));
@@ -181,19 +181,19 @@ describe.each(Object.entries(secrets))('%s stays out of every error', (_name, { 
 		expectNoTrace(await call);
 	});
 
-	test('where the certificate is not trusted', async () => {
+	test('when the certificate is not trusted', async () => {
 		const { client } = await stage.chaosAndClient({ tls: (await certificates()).untrusted }, options);
 		await expectNoTraceIn(client);
 	});
 
-	test('where the call or the client itself is wrong', async () => {
+	test('when the call or the client itself is invalid', async () => {
 		const client = stage.client({ url: 'http://127.0.0.1:1', ...options });
 		expectNoTrace(await failureOf(client.predictRecord('..', {})));
 		expect(() => new ApiNodeClient({ url: 'nonsense', serviceId: 's', ...options })).toThrow();
 	});
 });
 
-test("a token from a source of tokens stays out, the renewed one too, and the user's features as well", async () => {
+test("tokens of a token source and the user's features do not appear in any error, even after a renewal", async () => {
 	const { client } = await stage.chaosAndClient({
 		faults: (asked) => ({ kind: 'answer', status: 401, body: { message: echo(asked) } }),
 	});
@@ -204,7 +204,7 @@ test("a token from a source of tokens stays out, the renewed one too, and the us
 	expect(error.serverMessage).toBe('Bearer ***');
 });
 
-describe('the password of a proxy stays out of every error', () => {
+describe('the password of a proxy does not appear in any error', () => {
 	const password = 'pr0xy:p@ss/word';
 	const user = 'pr0xy-user';
 	const traces = [password, encodeURIComponent(password), encoded(`${user}:${password}`), user];
@@ -216,7 +216,7 @@ describe('the password of a proxy stays out of every error', () => {
 		['refuses it', 'normal', 'another'],
 		['forbids the target', 'forbidden', password],
 		['says nothing', 'silent', password],
-	])('where the proxy %s', async (_name, mode, expected) => {
+	])('when the proxy %s', async (_name, mode, expected) => {
 		const proxy = await stage.forwardProxy({ auth: { username: user, password: expected }, mode });
 		const uri = proxy.url.replace('//', `//${user}:${encodeURIComponent(password)}@`);
 		stage.environment({
@@ -238,7 +238,7 @@ describe('the password of a proxy stays out of every error', () => {
 		`http://${user}:${encodeURIComponent(password)}@[nonsense`,
 		`${user}:${encodeURIComponent(password)}@proxy.invalid:3128`,
 		`http://${user}:%zz${encodeURIComponent(password)}@proxy.invalid:3128`,
-	])('where the address of the proxy leads nowhere: %s', async (uri) => {
+	])('when the address of the proxy is invalid: %s', async (uri) => {
 		stage.environment({
 			HTTP_PROXY: uri,
 			HTTPS_PROXY: uri,
@@ -255,7 +255,7 @@ describe('the password of a proxy stays out of every error', () => {
 	});
 });
 
-describe('a text that is cut shows no part of a secret', () => {
+describe('a shortened text has no part of a secret', () => {
 	const long = `${'LongSecretToken0123456789'.repeat(40)}End`;
 	const parts = (secret: string) => secret.slice(0, 4);
 	const padded = (length: number, filler = 'x') => filler.repeat(length);

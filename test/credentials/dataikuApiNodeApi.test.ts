@@ -21,7 +21,7 @@ const bearer = { serviceId: 'secured', authentication: 'bearerToken', apiKey: ''
 /** n8n shows nothing of it. */
 const passed = { status: 'OK', message: 'Connection successful' };
 
-describe('the test of the credential', () => {
+describe('the credential test', () => {
 	let node: ApiNode;
 	beforeEach(async () => (node = await start()));
 
@@ -45,13 +45,13 @@ describe('the test of the credential', () => {
 			/\(401\)\. The service requires authentication: choose the method under Authentication/,
 		],
 		['a service that is a path', { serviceId: 'a/b' }, 'Error', /cannot contain a slash, and cannot be '\.' or '\.\.'/],
-	])('meets %s', async (_name, fields, status, message) => {
+	])('has the expected result for %s', async (_name, fields, status, message) => {
 		const result = await test(node.url, fields);
 		expect(result).toEqual({ status, message: typeof message === 'string' ? message : expect.stringMatching(message) });
 		expect(result.message).not.toContain('my-wrong-key');
 	});
 
-	it('leaves out the secret of the way that was not chosen', async () => {
+	it('ignores the secret of an authentication that was not chosen', async () => {
 		const proxy = await chaosProxy({ upstream: node.url });
 		await test(proxy.url, { ...bearer, bearerToken: 'demo-token', apiKey: 'left over' });
 		await test(proxy.url, { serviceId: 'open', authentication: 'none', apiKey: 'left over', bearerToken: 'left over' });
@@ -69,7 +69,7 @@ describe('the test of the credential', () => {
 		['service', { serviceId: ' ' }, /^The service ID is empty$/],
 		['key', { apiKey: ' ' }, /^The API key is empty\. For a service that needs none, set Authentication to None$/],
 		['token', { ...bearer, bearerToken: '' }, /^The bearer token is empty\. For a service that needs none/],
-	])('asks for the %s that is missing, and sends nothing', async (_name, fields, message) => {
+	])('asks for the missing %s, and sends nothing', async (_name, fields, message) => {
 		const proxy = await chaosProxy({ upstream: node.url });
 		const result = await test(proxy.url, fields);
 		await proxy.close();
@@ -77,14 +77,14 @@ describe('the test of the credential', () => {
 		expect(proxy.requests).toEqual([]);
 	});
 
-	it('names the service that a pasted URL names where there is no service ID', async () => {
+	it('names the service of a pasted URL when there is no service ID', async () => {
 		expect(await test(`${node.url}/public/api/v1/retail/fraud/predict`, { serviceId: '' })).toEqual({
 			status: 'Error',
 			message: "The service ID is empty. The URL names 'retail'",
 		});
 	});
 
-	it('names a service that the API node does not know', async () => {
+	it('reports a service that the API node does not know', async () => {
 		for (const { url } of [node, await start({ swagger: false })]) {
 			expect(await test(url, { serviceId: 'fruad' })).toEqual({
 				status: 'Error',
@@ -93,7 +93,7 @@ describe('the test of the credential', () => {
 		}
 	});
 
-	it('tries the key where the service has no OpenAPI document', async () => {
+	it('verifies the key when the service has no OpenAPI document', async () => {
 		const { url } = await start({ swagger: false });
 		expect(await test(url)).toEqual(passed);
 		expect(await test(url, { serviceId: 'open', authentication: 'none' })).toEqual(passed);
@@ -107,7 +107,7 @@ describe('the test of the credential', () => {
 		['tells every path alike', (path: string) => `Nothing at ${path}`],
 		['tells nothing', () => 'Not found'],
 		['names the endpoint alone', () => 'No endpoint n8n-credential-test'],
-	])('leaves open whether there is such a service where the API node %s', async (_name, detail) => {
+	])('succeeds without knowing whether the service exists when the API node %s', async (_name, detail) => {
 		const proxy = await chaosProxy({
 			respond: ({ path }) =>
 				path === '/isAlive/'
@@ -119,18 +119,18 @@ describe('the test of the credential', () => {
 		expect(result).toEqual(passed);
 	});
 
-	it.each(['/public/api/v1', '/public/api/v1/demo/fraud/predict'])('takes a pasted URL with %s', async (pasted) => {
+	it.each(['/public/api/v1', '/public/api/v1/demo/fraud/predict'])('accepts a pasted URL with %s', async (pasted) => {
 		expect(await test(`${node.url}${pasted}`)).toEqual(passed);
 	});
 
-	it('keeps to the service ID where a pasted URL names another service, and says so of a failure', async () => {
+	it('uses the service ID when a pasted URL names another service, and mentions that on failure', async () => {
 		const note = "The URL names service 'retail', but the Service ID is 'demo'. 'demo' is used";
 		const pasted = `${node.url}/public/api/v1/retail/price/predict`;
 		expect(await test(pasted)).toEqual(passed);
 		expect((await test(pasted, { apiKey: 'my-wrong-key' })).message).toContain(note);
 	});
 
-	it('is not content where a pasted URL names another service, and nothing speaks for the service ID', async () => {
+	it('fails when a pasted URL names another service and nothing confirms the service ID', async () => {
 		const proxy = await chaosProxy({
 			respond: ({ path }) =>
 				path === '/isAlive/' ? { body: '' } : { status: 404, body: { errorType: 'NotFound', message: 'No' } },
@@ -143,12 +143,12 @@ describe('the test of the credential', () => {
 		});
 	});
 
-	it('takes an instance that is being drained for one that answers', async () => {
+	it('accepts an instance that is being drained', async () => {
 		node.setAlive(false);
 		expect(await test(node.url)).toEqual(passed);
 	});
 
-	it('takes a URL with a path, with a slash at its end or not', async () => {
+	it('accepts a URL with a path, with or without a trailing slash', async () => {
 		const { url } = await start({ pathPrefix: '/dataiku/api' });
 		for (const each of [url, `${url}/`]) expect(await test(each)).toEqual(passed);
 	});
@@ -161,12 +161,12 @@ describe('the test of the credential', () => {
 			return other.url;
 		};
 
-		it('passes where all of them answer', async () => {
+		it('succeeds when all of them respond', async () => {
 			expect(await test(await instances())).toEqual(passed);
 			expect(await test(await instances({ swagger: false }))).toEqual(passed);
 		});
 
-		it('names the one that does not', async () => {
+		it('names the one that does not respond', async () => {
 			const dead = await gone();
 			expect(await test(`${dead},${node.url}`)).toEqual({
 				status: 'Error',
@@ -176,7 +176,7 @@ describe('the test of the credential', () => {
 			});
 		});
 
-		it('names all where none does, with one piece of advice', async () => {
+		it('names all of them with one advice when none responds', async () => {
 			const dead = [await gone(), await gone()];
 			const { status, message } = await test(dead.join());
 			expect(status).toBe('Error');
@@ -185,13 +185,13 @@ describe('the test of the credential', () => {
 			expect(message.match(/Check the URL/g)).toHaveLength(1);
 		});
 
-		it('names those that answer and refuse', async () => {
+		it('names those that respond and refuse', async () => {
 			const { status, message } = await test(await instances(), { apiKey: 'my-wrong-key' });
 			expect(status).toBe('Error');
 			expect(message).toMatch(/^2 of 2 instances responded, but .* refused .*\(401\); .* refused .*\(401\)\. Check/);
 		});
 
-		it('asks them at the same time', async () => {
+		it('tests them simultaneously', async () => {
 			const waiting: Array<() => void> = [];
 			// Neither responds before both were asked.
 			const respond = async ({ path }: { path: string }) => {
@@ -208,7 +208,7 @@ describe('the test of the credential', () => {
 			expect(status).toBe('OK');
 		});
 
-		it('tells once what is wrong with the credential itself', async () => {
+		it('reports a problem of the credential itself only once', async () => {
 			expect((await test(await instances(), { serviceId: 'a/b' })).message).toMatch(
 				/^The service ID 'a\/b' is not a valid ID/,
 			);
@@ -222,13 +222,13 @@ describe('the test of the credential', () => {
 			['a document without paths', '{ "swagger": "2.0" }', /has no object "paths"/],
 			['paths that are a list', '{ "swagger": "2.0", "paths": [] }', /has no object "paths"/],
 			['paths without a version, which no node can read', '{ "paths": {} }', /must be an object with "swagger"/],
-		])('says what is wrong with %s', async (_name, openApi, message) => {
+		])('reports what is wrong with %s', async (_name, openApi, message) => {
 			const result = await test(node.url, { openApiFrom: 'text', openApi });
 			expect(result).toEqual({ status: 'Error', message: expect.stringMatching(message) as string });
 			expect(result.message).toMatch(/^(The|Not an) OpenAPI document.*Paste the whole document of the service/);
 		});
 
-		it('takes one with white space around it', async () => {
+		it('accepts surrounding white space', async () => {
 			const openApi = ' { "swagger": "2.0", "paths": {} }\n';
 			expect(await test(node.url, { openApiFrom: 'text', openApi })).toEqual(passed);
 		});
@@ -249,13 +249,13 @@ describe('the test of the credential', () => {
 			/closed the connection|certificate/,
 		],
 		['a host that does not exist', () => 'http://apinode.invalid:1', /could not be found|cannot be reached/],
-	])('says what is wrong with a URL: %s', async (_name, url, message) => {
+	])('reports what is wrong with a URL: %s', async (_name, url, message) => {
 		const result = await test(url(node.url));
 		expect(result).toEqual({ status: 'Error', message: expect.stringMatching(message) as string });
 		expect(result.message).not.toContain('secret');
 	});
 
-	it('says so when no server listens on this port', async () => {
+	it('reports a port on which no server listens', async () => {
 		await node.close();
 		expect(await test(node.url)).toEqual({
 			status: 'Error',
@@ -269,13 +269,13 @@ describe('the test of the credential', () => {
 		['a page', 200, 'text/html', '<html><title>Hello</title></html>', /responded with a web page, not with JSON/],
 		['a page for what it does not know', 404, 'text/html', '<title>Nothing here</title>', /does not know this service/],
 		['a proxy whose API node is gone', 502, 'text/html', '<title>Bad Gateway</title>', /responded with status 502/],
-	])('is not content with %s', async (_name, status, type, body, message) => {
+	])('fails for %s', async (_name, status, type, body, message) => {
 		const proxy = await chaosProxy({ respond: () => ({ status, headers: { 'content-type': type }, body }) });
 		expect(await test(proxy.url)).toEqual({ status: 'Error', message: expect.stringMatching(message) as string });
 		await proxy.close();
 	});
 
-	it('is not content with a page for the document from a server that is alive', async () => {
+	it('fails when a live server responds with a page instead of the document', async () => {
 		const page = { status: 404, headers: { 'content-type': 'text/html' }, body: '<title>Nothing here</title>' };
 		const proxy = await chaosProxy({ respond: ({ path }) => (path === '/isAlive/' ? { body: '' } : page) });
 		const result = await test(proxy.url);
@@ -329,7 +329,7 @@ describe('the TLS fields', () => {
 			() => ({ ca: 'x' }),
 			/certificate of the authority could not be read: paste it as PEM text/,
 		],
-	])('meet %s, in the test and in a node alike', async (_name, tls, fields, failure) => {
+	])('give the same result in the test and in a node: %s', async (_name, tls, fields, failure) => {
 		const { url } = await start({ tls: tls() });
 		const tested = await test(url, fields());
 		const { output, error } = await run('dataikuRunFunction', {
@@ -353,7 +353,7 @@ describe('the TLS fields', () => {
 	});
 });
 
-it.each(['apiKey', 'bearerToken', 'none'])('lets a node in by "%s"', async (authentication) => {
+it.each(['apiKey', 'bearerToken', 'none'])('authenticates a node with "%s"', async (authentication) => {
 	const services: Record<string, string> = { apiKey: 'demo', bearerToken: 'secured', none: 'open' };
 	const { url } = await start();
 	const fields = { serviceId: services[authentication], authentication, bearerToken: 'demo-token' };

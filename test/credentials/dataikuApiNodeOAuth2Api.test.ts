@@ -88,7 +88,7 @@ const shown = () => proxy.requests.map(({ headers }) => headers.authorization);
 const storedToken = ({ credentials }: Awaited<ReturnType<typeof run>>) =>
 	(credentials.dataikuApiNodeOAuth2Api?.oauthTokenData as IDataObject)?.access_token;
 
-it.each(nodeTypes)('lets %s in with a token that n8n fetches at the first use and keeps', async (type) => {
+it.each(nodeTypes)('%s uses a token that n8n fetches and stores at the first use', async (type) => {
 	const { unit, parameters } = callOf(type);
 	const first = await call(type, unit(0), {}, { parameters });
 
@@ -108,7 +108,7 @@ it.each<[string, () => IDataObject]>([
 	['a JWT about to expire', () => stored(jwt(5))],
 	['a token that n8n noted to have expired', () => stored('old', { n8n_expires_at: String(Date.now() - 1000) })],
 	['no token', () => ({ oauthTokenData: {} })],
-])('renews %s before it is sent', async (_name, token) => {
+])('%s is renewed before it is sent', async (_name, token) => {
 	const { error } = await predict(token());
 
 	expect(error).toBeUndefined();
@@ -120,7 +120,7 @@ it.each<[string, () => [string, IDataObject]]>([
 	['a JWT that is good for a while', () => [jwt(300), {}]],
 	['a token that says nothing of its end', () => ['opaque', {}]],
 	['a token that n8n noted to be good for a while', () => ['opaque', { n8n_expires_at: String(Date.now() + 300_000) }]],
-])('sends %s as it is', async (_name, given) => {
+])('%s is sent as it is', async (_name, given) => {
 	const [token, more] = given();
 	accepted.add(token);
 	const { error } = await predict(stored(token, more));
@@ -130,7 +130,7 @@ it.each<[string, () => [string, IDataObject]]>([
 	expect(tokens.requests).toEqual([]);
 });
 
-it('renews a token that the API node refuses once, however many requests are in flight', async () => {
+it('a token that the API node refuses is renewed once, however many requests are in flight', async () => {
 	proxy.setFault({ kind: 'delay', ms: 5 });
 	const result = await predict(stored('revoked'), 40);
 
@@ -143,14 +143,14 @@ it('renews a token that the API node refuses once, however many requests are in 
 	expect(result.hints).toEqual([]);
 });
 
-it('renews once for a token that expires while many requests need it', async () => {
+it('a token that expires while many requests need it is renewed once', async () => {
 	const { error } = await predict(stored(jwt(-1)), 40);
 	expect(error).toBeUndefined();
 	expect(tokens.requests).toHaveLength(1);
 	expect(new Set(shown())).toEqual(new Set(['Bearer token-1']));
 });
 
-it('gives up when the new token is refused, too, and shows neither', async () => {
+it('items fail when the new token is refused, too, and the error shows neither token', async () => {
 	issue = () => 'refused-again';
 	accepted.add = () => accepted;
 	const { error } = await predict(stored('revoked-token'));
@@ -175,7 +175,7 @@ it.each(['dataikuSqlQuery', 'dataikuRunFunction'])(
 	},
 );
 
-describe('a token that cannot be had', () => {
+describe('a token that cannot be fetched', () => {
 	it.each<[string, IDataObject, RegExp]>([
 		[
 			'because the client is refused',
@@ -199,7 +199,7 @@ describe('a token that cannot be had', () => {
 		expect(proxy.requests).toEqual([]);
 	});
 
-	it('does not keep a stopped workflow', async () => {
+	it('does not delay the stop of a workflow', async () => {
 		tokens.setFault({ kind: 'silent' });
 		const { cancelled, timing, output } = await call(
 			'dataikuPredict',
@@ -218,7 +218,7 @@ describe('a token that cannot be had', () => {
 	});
 });
 
-it('lists the endpoints with a token that is fetched, renewed or kept', async () => {
+it('the endpoint list uses a token that is fetched, renewed or stored', async () => {
 	for (const token of [{}, stored(jwt(-1)), stored(jwt(300))]) {
 		const { oauthTokenData } = token as { oauthTokenData?: { access_token: string } };
 		if (oauthTokenData) accepted.add(oauthTokenData.access_token);
@@ -234,7 +234,7 @@ it('lists the endpoints with a token that is fetched, renewed or kept', async ()
 	expect(tokens.requests).toHaveLength(2);
 });
 
-it('is connected to n8n when it has a token', async () => {
+it('n8n shows the credential as connected when it has a token', async () => {
 	const type = 'dataikuApiNodeOAuth2Api';
 	expect((await testCredential({ type, data: credential(stored('t'))[type] })).status).toBe('OK');
 	expect((await testCredential({ type, data: credential()[type] })).status).toBe('Error');

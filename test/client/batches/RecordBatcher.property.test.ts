@@ -81,8 +81,8 @@ function timesSent(requests: ChaosRequest[]): Map<string, number> {
 	return times;
 }
 
-describe('Whatever the records, the bad ones among them and the faults', () => {
-	it('that pass within four attempts: each record comes out once, in order, with its own result or refusal', async () => {
+describe('With random records, random bad records and random faults', () => {
+	it('each record gets its own result or refusal once and in order when faults pass within four attempts', async () => {
 		const { script, run } = await twoInstances();
 		await fc.assert(
 			fc.asyncProperty(batches, async (batch) => {
@@ -125,7 +125,7 @@ describe('Whatever the records, the bad ones among them and the faults', () => {
 		);
 	});
 
-	it('that do not pass: each record comes out once, in order, and no good one as a bad one', async () => {
+	it('each record gets one outcome in order, and no good record a refusal, when faults last', async () => {
 		stage.fastClock(100);
 		const { script, run } = await twoInstances();
 		await fc.assert(
@@ -152,7 +152,7 @@ describe('Whatever the records, the bad ones among them and the faults', () => {
 		);
 	});
 
-	it('a query or a function is sent once, and its call ends once: with its own answer or with an error', async () => {
+	it('a query or a function is sent once and settles once, with its own response or an error', async () => {
 		const { both, script } = await twoInstances();
 		const [dying] = both;
 		await fc.assert(
@@ -208,7 +208,7 @@ function isPassing(error: ApiNodeError): boolean {
 	return ['ConnectionError', 'ResponseError', 'TimeoutError'].includes(error.name);
 }
 
-it('The ids of the records in a request are those that were given to it', async () => {
+it('A request contains exactly the records that were given to it', async () => {
 	const server = await stage.scoring();
 	await stage.clientOf(server).settle('predict', 'e', recordsOf([7, 3, 5]));
 	expect(server.requests.map(idsIn)).toEqual([[7, 3, 5]]);

@@ -76,7 +76,7 @@ describe.each([400, 422, 500])('A record that is refused with %i', (status) => {
 		}
 	});
 
-	it('does not stop at others like it, when all of them are bad in their own words', async () => {
+	it('does not stop the search when all records are bad with different messages', async () => {
 		const { settle } = await judge();
 		const { outcomes, requests, bad } = await settle(16, range(0, 16), { status });
 		expect(inShort(outcomes)).toEqual(expected(16, bad));
@@ -84,7 +84,7 @@ describe.each([400, 422, 500])('A record that is refused with %i', (status) => {
 	});
 });
 
-it('A 500 that comes once costs one request and no record', async () => {
+it('A single 500 costs one additional request and no record', async () => {
 	let n = 0;
 	const server = await stage.scoring({
 		faults: () => (n++ === 0 ? { kind: 'answer', ...dssError(500, 'once') } : undefined),
@@ -113,7 +113,7 @@ describe('An endpoint that refuses everything', () => {
 		[403, 'does not allow this call'],
 		[404, 'does not know this service or endpoint'],
 		[409, 'responded with status 409'],
-	])('with %i gets one request for each batch: such an answer is about no record', async (status, words) => {
+	])('gets one request per batch when it responds with %i, which no single record can cause', async (status, words) => {
 		const { server, client } = await refusing(() => dssError(status, 'No'));
 		const counts = countEvents();
 		const outcomes = await client.session(counts).settle('predict', 'e', recordsOf(100));
@@ -123,7 +123,7 @@ describe('An endpoint that refuses everything', () => {
 		expect(counts.splits).toBe(0);
 	});
 
-	it.each([408, 429, 503])('with %i is waited for, and no batch is split', async (status) => {
+	it.each([408, 429, 503])('is waited for, without splitting a batch, when it responds with %i', async (status) => {
 		stage.fastClock(50);
 		const { client } = await refusing(() => ({ status }));
 		const counts = countEvents();
@@ -133,7 +133,7 @@ describe('An endpoint that refuses everything', () => {
 		expect(counts.retries).toBeGreaterThanOrEqual(4);
 	});
 
-	it('is not searched for a bad record because its deadline cut the last attempt short', async () => {
+	it('is not searched for a bad record when the deadline cut the last attempt short', async () => {
 		const server = await stage.scoring({
 			faults: { kind: 'delay', ms: 40, then: { kind: 'answer', status: 503 } },
 		});
@@ -158,7 +158,7 @@ describe('An endpoint that refuses everything', () => {
 	);
 });
 
-it('A batch whose response is too large has it in parts, each record that fits alone', async () => {
+it('A batch is split until each response fits when its response is too large', async () => {
 	const text = 'x'.repeat(1_000);
 	const { client } = await stage.chaosAndClient({
 		respond: (request) => {
@@ -185,7 +185,7 @@ describe('A body that is too large', () => {
 	const refused = (server: ChaosProxy, maxBytes: number) =>
 		server.requests.filter(({ body }) => Buffer.byteLength(body) > maxBytes).length;
 
-	it('is halved until it fits, in order, and what fits is kept for the batches after it', async () => {
+	it('is halved until it fits, in order, and the size is remembered for later batches', async () => {
 		const maxBytes = 100_000;
 		const { server, client } = await bounded(maxBytes);
 		const records = range(0, 100).map((id) => ({ features: { id, text: 'x'.repeat(3_000) } }));
@@ -198,7 +198,7 @@ describe('A body that is too large', () => {
 		expect(refused(server, maxBytes)).toBe(refused({ ...server, requests: server.requests.slice(0, from) }, maxBytes));
 	});
 
-	it('of less than 64 KiB is halved as well, and nothing is learnt from that', async () => {
+	it('is halved when it has less than 64 KiB, and teaches nothing about a size limit', async () => {
 		const { server, client } = await bounded(1_000);
 		expect(await settle(client, 100)).toEqual(range(0, 100));
 		const first = refused(server, 1_000);
@@ -219,21 +219,21 @@ describe('A body that is too large', () => {
 		expect(inShort(outcomes.filter(({ error }) => !error))).toEqual(range(0, 10).filter((id) => id !== 6));
 	});
 
-	it('is never sent where its size is known: batches are cut before', async () => {
+	it('is never sent when the size limit is known: batches are built smaller', async () => {
 		const { client, server } = await bounded(1_000);
 		expect(await settle(client, 100, { maxBodyBytes: 900 })).toEqual(range(0, 100));
 		expect(refused(server, 1_000)).toBe(0);
 		expect(Math.max(...server.requests.map(({ body }) => Buffer.byteLength(body)))).toBeGreaterThan(800);
 	});
 
-	it('that cannot be sent at all ends as so many errors, one for each record', async () => {
+	it('fails each of its records when it cannot be sent at all', async () => {
 		const { client } = await bounded(0);
 		const outcomes = await client.settle('predict', 'e', recordsOf(16));
 		expect(outcomes.map(({ error }) => (error as StatusError).status)).toEqual(range(0, 16).map(() => 413));
 	});
 });
 
-describe('An answer that does not fit', () => {
+describe('A response that does not match its request', () => {
 	const misfits: Array<[string, (ids: number[]) => unknown, string]> = [
 		['is one result short', (ids) => ({ results: ids.slice(1).map((id) => ({ id })) }), '3 results'],
 		['is one result long', (ids) => ({ results: [...ids, -1].map((id) => ({ id })) }), '5 results'],
@@ -270,7 +270,7 @@ describe('An answer that does not fit', () => {
 		},
 	);
 
-	it.each(misfits)('(%s) for the batch alone is no harm: its halves succeed', async (_name, misfit) => {
+	it.each(misfits)('(%s) fails no record when it occurs once: the halves succeed', async (_name, misfit) => {
 		const { server, client } = await answering(misfit, (ids) => ids.length === 8);
 		expect(inShort(await client.settle('predict', 'e', recordsOf(8)))).toEqual(range(0, 8));
 		expect(server.requests).toHaveLength(3);
@@ -287,7 +287,7 @@ describe('An answer that does not fit', () => {
 		},
 	);
 
-	it('for one half fails that half alone', async () => {
+	it('fails only the half that it occurs for', async () => {
 		const { client } = await answering(
 			() => ({ results: null }),
 			(ids) => ids.includes(5),
@@ -296,7 +296,7 @@ describe('An answer that does not fit', () => {
 		expect(outcomes.map(({ error }) => error !== undefined)).toEqual(range(0, 8).map((id) => id >= 4));
 	});
 
-	it('is a result all the same when the API node ignored the record', async () => {
+	it('is a valid result when the API node ignored the record', async () => {
 		const ignored = { ignored: true, ignoreReason: 'MULTIPLE_LOOKUP_MATCHES' };
 		const { client, server } = await answering((ids) => ({ results: ids.map((id) => (id === 2 ? ignored : { id })) }));
 		const outcomes = await client.settle('predict', 'e', recordsOf(4));
@@ -310,7 +310,7 @@ describe('An answer that does not fit', () => {
 	});
 });
 
-it('Misfits, bad records and bodies that are too large are told apart in one batch', async () => {
+it('Mismatched responses, bad records and bodies that are too large are told apart when one batch has all of them', async () => {
 	const server = await stage.scoring({
 		faults: (request) => {
 			const ids = idsIn(request);

@@ -101,7 +101,7 @@ const wordings: Array<[string, (id: number) => string]> = [
 ];
 
 describe.each(wordings)('Records that are refused %s', (_name, wordsOf) => {
-	it('are found within the bound of halving when they are any subset of 8', () => {
+	it('are found within the request bound of halving, for every subset of 8 records', () => {
 		for (let set = 0; set < 2 ** 8; set++) {
 			const bad = range(8).filter((id) => set & (2 ** id));
 			const scene = settle(
@@ -115,7 +115,7 @@ describe.each(wordings)('Records that are refused %s', (_name, wordsOf) => {
 		}
 	});
 
-	it('cost no good record that was not given up before the first success, whatever their number and layout', () => {
+	it('cost no good record after the first success, in any number and layout', () => {
 		fc.assert(
 			fc.property(
 				fc.integer({ min: 1, max: 2_000 }),
@@ -147,13 +147,13 @@ describe.each(wordings)('Records that are refused %s', (_name, wordsOf) => {
 describe('An endpoint that has served nothing', () => {
 	const refusesAll = refusing(() => true);
 
-	it.each([1, 2, 8, 50])('is asked about each of 200 records (%d at a time)', (atOnce) => {
+	it.each([1, 2, 8, 50])('is asked about each of 200 records when they are refused alone (%d at a time)', (atOnce) => {
 		for (const batchSize of [1, 3, 10, 100, 200]) {
 			expect(settle(200, batchSize, refusesAll, { atOnce }).of('failed')).toHaveLength(200);
 		}
 	});
 
-	it.each([1, 2, 8, 50])('costs at most 600 requests for 50 batches of 100 (%d at a time)', (atOnce) => {
+	it.each([1, 2, 8, 50])('costs at most 600 requests for 50 batches of 100 records (%d at a time)', (atOnce) => {
 		const kinds = (id: number) => `Kind ${id % 3}`;
 		for (const endpoint of [refusesAll, refusing(() => true, kinds)]) {
 			for (const seed of range(20)) {
@@ -170,7 +170,7 @@ describe('An endpoint that has served nothing', () => {
 		}
 	});
 
-	it('has two records of a batch stand for the rest, and needs both of them', () => {
+	it('fails a batch after two refused representatives, and not after one', () => {
 		for (const seed of range(50)) {
 			let asked = 0;
 			// All are bad but half of the last batch, of which nobody is asked before.
@@ -191,7 +191,7 @@ describe('An endpoint that has served nothing', () => {
 		}
 	});
 
-	it('is no verdict on records that are refused in other words', () => {
+	it('does not count as refusing everything when records are refused with other messages', () => {
 		const scene = settle(
 			1_000,
 			100,
@@ -203,7 +203,7 @@ describe('An endpoint that has served nothing', () => {
 		expect(scene.of('untried').filter((id) => id >= 520)).toEqual([]);
 	});
 
-	it('has what was set aside searched with its first success', () => {
+	it('has the records set aside searched after its first success', () => {
 		const scene = searchOf(refusing((id) => id !== 4_000 && id % 7 !== 0 && id < 5_000));
 		const owner = ownerOf();
 		const bad = range(3_000)
@@ -222,7 +222,7 @@ describe('An endpoint that has served nothing', () => {
 		expect(scene.of('untried')).toEqual([]);
 	});
 
-	it('has no more than a fixed number of records set aside, and gives up the oldest', () => {
+	it('fails the oldest records set aside when their number exceeds the limit', () => {
 		const scene = searchOf(refusesAll);
 		const owner = ownerOf();
 		for (const n of range(300)) {
@@ -233,7 +233,7 @@ describe('An endpoint that has served nothing', () => {
 		expect(Math.max(...scene.of('untried'))).toBeLessThan(30_000 - mostAside + 200);
 	});
 
-	it('has nothing given up that work under way may still save', () => {
+	it('fails no record set aside while work in progress may still save it', () => {
 		const scene = searchOf(refusesAll, { atOnce: 1 });
 		const [ended, other] = [ownerOf('ended'), ownerOf('other')];
 		for (const n of range(3)) scene.search.add(range(100 * n + 100, 100 * n), 'lane', ended);
@@ -247,7 +247,7 @@ describe('An endpoint that has served nothing', () => {
 		expect(scene.of('untried').length).toBeGreaterThan(90);
 	});
 
-	it('keeps nobody who has ended waiting for one who has not', () => {
+	it('does not keep an owner that has finished waiting for another owner', () => {
 		const scene = searchOf(refusesAll, { atOnce: 1 });
 		const [ended, endless] = [ownerOf('ended'), ownerOf('endless')];
 		for (const n of range(3)) scene.search.add(range(100 * n + 100, 100 * n), 'lane', ended);
@@ -259,23 +259,23 @@ describe('An endpoint that has served nothing', () => {
 	});
 });
 
-describe('What else makes a part fail', () => {
+describe('A failing part', () => {
 	it('is halved down to single records when its body is too large', () => {
 		const scene = settle(16, 16, () => ({ kind: 'tooLarge' }));
 		expect(scene.of('failed')).toHaveLength(16);
 		expect(scene.requests).toHaveLength(31);
 	});
 
-	it('is tried once in halves when its response does not fit', () => {
+	it('is halved once when its response does not match', () => {
 		const scene = settle(8, 8, () => ({ kind: 'misfit' }));
 		expect(scene.requests).toEqual([range(8), range(4), range(8, 4)]);
 	});
 
-	it('is sent no further when its failure is of no record', () => {
+	it('is not split when no record can have caused its failure', () => {
 		expect(settle(100, 100, () => ({ kind: 'failed' })).requests).toHaveLength(1);
 	});
 
-	it('is found by both halves at once when it makes the worker die, and costs none of its neighbours', () => {
+	it('is searched in both halves at once when it crashes a worker, and costs no neighbor', () => {
 		for (const bad of range(16)) {
 			let answeredAt = 0;
 			const scene = settle(16, 16, (ids, at) => {
@@ -288,13 +288,13 @@ describe('What else makes a part fail', () => {
 		}
 	});
 
-	it('is tried again when nobody was answered since it was sent in a part', () => {
+	it('is tried again when the endpoint has responded to nothing since it was split', () => {
 		let down = 9;
 		const scene = settle(4, 4, (_ids, at) => (down-- > 0 ? { kind: 'crashed', at, answeredAt: 0 } : served));
 		expect(scene.of('served')).toEqual(expect.arrayContaining(range(4)));
 	});
 
-	it('is found one request at a time when a firewall refused it, with 200 requests of a session', () => {
+	it('is searched one request at a time, with at most 200 requests per session, when a firewall refused it', () => {
 		let asking = 0;
 		const scene = searchOf((ids) => (ids.some((id) => id % 100 === 37) ? { kind: 'blocked' } : served), { atOnce: 16 });
 		const owner = ownerOf();
@@ -312,8 +312,8 @@ describe('What else makes a part fail', () => {
 	});
 });
 
-describe('An owner that stops', () => {
-	it('has nothing more sent, and nobody else loses anything', () => {
+describe('When an owner stops', () => {
+	it('nothing more of it is sent, and other owners lose nothing', () => {
 		const scene = searchOf(refusing((id) => id % 2 === 0));
 		const [stopped, other] = [ownerOf('stopped'), ownerOf('other')];
 		scene.search.add(range(100), 'lane', stopped);
@@ -328,7 +328,7 @@ describe('An owner that stops', () => {
 	});
 });
 
-it('What requests have in common is forgotten when it is idle and there is much of it', () => {
+it('Knowledge about idle requests is forgotten when there is too much of it', () => {
 	const scene = searchOf(() => served);
 	for (const n of range(5_000)) {
 		scene.search.add([n], `lane ${n}`, ownerOf());

@@ -54,7 +54,7 @@ it.each([false, true])('gives outcomes where all records of a list are unusable 
 	expect(all.filter(({ error }) => error?.name === 'InvalidCallError')).toHaveLength(12_000);
 });
 
-it('keeps the order of the records when that is wanted, whatever is refused and however late it comes', async () => {
+it('keeps the order of the records on request, however late and refused some are', async () => {
 	const { client } = await scene.serverAndClient(async ({ ids }) => {
 		await wait(ids[0]! % 300 === 0 ? 30 : 0);
 		return ids.some((id) => id % 130 === 5) ? refusal() : undefined;
@@ -67,7 +67,7 @@ it('keeps the order of the records when that is wanted, whatever is refused and 
 	expect(all[1_111]!.error).toMatchObject({ name: 'InvalidCallError' });
 });
 
-it('ends at once when there is no record', async () => {
+it('ends immediately when there are no records', async () => {
 	const { server, client } = await scene.serverAndClient();
 	expect(await drained(client.settleAll('predict', 'model', []))).toEqual([]);
 	expect(server.asked()).toHaveLength(0);
@@ -76,7 +76,7 @@ it('ends at once when there is no record', async () => {
 it.each([
 	[false, 4_000],
 	[true, 13_000],
-])('reads no further than it has to when nobody takes the outcomes (in order: %s)', async (inOrder, most) => {
+])('pauses reading when nobody takes the outcomes (in order: %s)', async (inOrder, most) => {
 	const { server, client } = await scene.serverAndClient();
 	const { state, records } = endless();
 	const outcomes = client.settleAll('predict', 'model', records, { inOrder });
@@ -100,7 +100,7 @@ it.each([false, true])('ends when the endpoint refuses every record (in order: %
 	expect(all.every(({ error }) => error !== undefined)).toBe(true);
 });
 
-it('gives failures while records without end are still read, when the endpoint refuses every one', async () => {
+it('yields failures of an endless source when the endpoint refuses every record', async () => {
 	const { client } = await scene.serverAndClient(() => refusal());
 	const { state, records } = endless();
 	let failed = 0;
@@ -114,7 +114,7 @@ it('gives failures while records without end are still read, when the endpoint r
 	expect(state.closed).toBe(true);
 });
 
-it('sends a batch that is not full when the source falls silent', async () => {
+it('sends an incomplete batch when the source is silent', async () => {
 	const { client } = await scene.serverAndClient();
 	const told: unknown[] = [];
 	const source = async function* () {
@@ -126,7 +126,7 @@ it('sends a batch that is not full when the source falls silent', async () => {
 	expect(told).toEqual([0, 1, 2, 3]);
 });
 
-it('closes the source and ends what is on the wire when the loop is left', async () => {
+it('closes the source and cancels requests on the wire when the loop is left', async () => {
 	const { server, client } = await scene.serverAndClient();
 	server.setFault(({ body }) => (body.includes('"id":150') ? { kind: 'silent' } : undefined));
 	const { state, records } = endless();
@@ -140,7 +140,7 @@ it('closes the source and ends what is on the wire when the loop is left', async
 	expect(server.asked()).toHaveLength(asked + 1);
 });
 
-it('throws what the source throws, after the outcomes of all that came before', async () => {
+it("throws the source's error after the outcomes of all earlier records", async () => {
 	const { client } = await scene.serverAndClient();
 	const source = async function* () {
 		yield* recordsOf(130);
@@ -177,7 +177,7 @@ describe.each([
 		return await failureOf(taken);
 	};
 
-	it('and the source never responds', async () => {
+	it('when the source never responds', async () => {
 		let returned = 0;
 		const silent = {
 			[Symbol.asyncIterator]: () => ({
@@ -189,7 +189,7 @@ describe.each([
 		expect(returned).toBe(1);
 	});
 
-	it('and no record ever has to wait for a response', async () => {
+	it('when no record ever has to wait for a response', async () => {
 		const { state, records } = endless(() => ({}) as FeaturesRecord);
 		const error = await end(records);
 		expect(error.name).toBe('CancelledError');
@@ -202,17 +202,20 @@ it.each<[string, { records?: unknown; endpointId?: string; options?: SettleAllOp
 	['records that are no list', { records: 7 }, /list/],
 	['an empty endpoint', { endpointId: '' }, /endpoint/i],
 	['a batch of no record', { options: { batchSize: 0 } }, /batchSize/],
-])('sends nothing, given %s', async (_name, { records = [], endpointId = 'model', options = {} }, words) => {
-	const { server, client } = await scene.serverAndClient();
-	const all = client.settleAll('predict', endpointId, records as FeaturesRecord[], options);
-	expect(await failureOf(drained(all))).toMatchObject({
-		name: 'InvalidCallError',
-		message: expect.stringMatching(words),
-	});
-	expect(server.asked()).toHaveLength(0);
-});
+])(
+	'sends nothing and throws when it is given %s',
+	async (_name, { records = [], endpointId = 'model', options = {} }, words) => {
+		const { server, client } = await scene.serverAndClient();
+		const all = client.settleAll('predict', endpointId, records as FeaturesRecord[], options);
+		expect(await failureOf(drained(all))).toMatchObject({
+			name: 'InvalidCallError',
+			message: expect.stringMatching(words),
+		});
+		expect(server.asked()).toHaveLength(0);
+	},
+);
 
-it('shares an endpoint with other calls that come meanwhile', async () => {
+it('shares the endpoint with other calls', async () => {
 	const { server, client } = await scene.serverAndClient(async () => void (await wait(5)));
 	const { records } = endless();
 	const outcomes = client.settleAll('predict', 'model', records);

@@ -12,7 +12,7 @@ describe("the embedded API node's document", () => {
 		return new ServiceDocument(await stage.client({ url }).openApi());
 	};
 
-	it('tells the fields of every endpoint, in order, with what is said of them', async () => {
+	it('has the fields of every endpoint, in order, with their descriptions', async () => {
 		const document = await read();
 		expect(document.endpoints.length).toBeGreaterThan(25);
 		expect(document.schemaOf('fraud', 'predict')).toMatchObject({
@@ -52,8 +52,8 @@ describe("the embedded API node's document", () => {
 	});
 });
 
-describe('endpoints', () => {
-	it('are those with an action of the API node, each operation once, sorted by id', () => {
+describe('the list of endpoints', () => {
+	it('has endpoints with an action of the API node, each operation once, sorted by ID', () => {
 		const { endpoints } = new ServiceDocument(
 			version2({
 				'/b/predict': {},
@@ -69,14 +69,14 @@ describe('endpoints', () => {
 		expect(named(endpoints)).toEqual(['lookup a', 'predict b', 'predictEffect b']);
 	});
 
-	it('have ids as they are called, not as a URL has them', () => {
+	it('has decoded IDs', () => {
 		const { endpoints } = new ServiceDocument(
 			version2({ '/my%20model/predict': {}, '/100%/run': {}, '/a%2Fb/query': {} }),
 		);
 		expect(named(endpoints)).toEqual(['runFunction 100%', 'sqlQuery a/b', 'predict my model']);
 	});
 
-	it('take summary and description from the first action that has one, cut at a sensible length', () => {
+	it('has summary and description of the first action that has one, cut to a limit', () => {
 		const paths = {
 			'/a/predict': { post: { summary: '', description: 7 } },
 			'/a/predict-multi': { post: { summary: 's'.repeat(500), description: '😀'.repeat(5_000) } },
@@ -86,7 +86,7 @@ describe('endpoints', () => {
 		expect(description).toBe(`${'😀'.repeat(499)}…`);
 	});
 
-	it('are found at a path with a slash at its end, together with the same one without', () => {
+	it('has one entry when a path occurs with and without a trailing slash', () => {
 		const document = new ServiceDocument(
 			version2({ '/fraud/predict/': features(amount), '/fraud/predict-multi': {}, '/rates/lookup/': {} }),
 		);
@@ -94,7 +94,7 @@ describe('endpoints', () => {
 		expect(typesIn(document.schemaOf('fraud', 'predict')!)).toEqual([['amount', 'number']]);
 	});
 
-	it('are none where a template stands in for the id, but may lie below one', () => {
+	it('lacks paths with a template in place of the ID', () => {
 		const { endpoints } = new ServiceDocument(
 			version2({
 				'/{endpoint}/predict': {},
@@ -107,7 +107,7 @@ describe('endpoints', () => {
 		expect(named(endpoints)).toEqual(['predict fraud']);
 	});
 
-	it('are unknown by another id or operation', () => {
+	it('has no schema for an unknown ID or another operation', () => {
 		const document = new ServiceDocument(version2({ '/a/predict': features(amount) }));
 		expect(document.schemaOf('a', 'lookup')).toBeUndefined();
 		expect(document.schemaOf('b', 'predict')).toBeUndefined();
@@ -118,7 +118,7 @@ describe('endpoints', () => {
 describe.each([
 	['OpenAPI 2', version2],
 	['OpenAPI 3', version3],
-])('%s: the record lies', (_name, document) => {
+])('%s: the record schema is found', (_name, document) => {
 	const list = (items: unknown) => ({ properties: { items: { type: 'array', items } } });
 	it.each<[OperationName, string, unknown]>([
 		['predict', 'predict', features(amount)],
@@ -130,14 +130,14 @@ describe.each([
 		['forecast', 'forecast', list(amount)],
 		['sqlQuery', 'query', amount],
 		['runFunction', 'run', amount],
-	])('for %s by %s where its body has it', (operation, action, body) => {
+	])('for %s by %s', (operation, action, body) => {
 		const schema = new ServiceDocument(document({ [`/e/${action}`]: body })).schemaOf('e', operation)!;
 		expect(typesIn(schema)).toEqual([['amount', 'number']]);
 	});
 });
 
-describe('a schema', () => {
-	it('is that of the first action that tells fields', () => {
+describe('the schema of an endpoint', () => {
+	it('is that of the first action with fields', () => {
 		const bodies = {
 			'/e/predict': features({}),
 			'/e/predict-multi': { properties: { items: { items: features(amount) } } },
@@ -150,7 +150,7 @@ describe('a schema', () => {
 		expect(document.schemaOf('e', 'predict')).toBe(document.schemaOf('e', 'predict'));
 	});
 
-	it('may lie behind references: of the path, the parameter, the request body and the schemas', () => {
+	it('is found behind references of the path, the parameter, the request body and the schemas', () => {
 		const parameter = { in: 'body', schema: { $ref: '#/definitions/Body' } };
 		const more = {
 			definitions: { Body: features({ $ref: '#/definitions/a~1b~0c%20d' }), 'a/b~c d': amount },
@@ -181,7 +181,7 @@ describe('a schema', () => {
 		}
 	});
 
-	it('merges allOf, in which what comes last and what stands beside counts more', () => {
+	it('merges allOf, in which later and own properties take precedence', () => {
 		const { fields, requiredKnown } = schemaOf(
 			{
 				allOf: [{ $ref: '#/definitions/Base' }, { required: ['b'] }],
@@ -213,7 +213,7 @@ describe('a schema', () => {
 		['oneOf', { type: 'number', oneOf: [{}] }, undefined, false],
 		['anyOf', { type: 'number', anyOf: [{}] }, undefined, false],
 		['a reference to elsewhere', { type: 'number', $ref: 'http://elsewhere/a.json' }, undefined, false],
-	])('knows the type of %s, or that it is unknown', (_name, property, type, nullable) => {
+	])('has the correct type, or none, for %s', (_name, property, type, nullable) => {
 		expect(schemaOf({ properties: { a: property } }).fields).toMatchObject([{ name: 'a', type, nullable }]);
 	});
 
@@ -258,17 +258,17 @@ describe('a schema', () => {
 			{ anyOf: [number, { type: ['string', 'null'] }] },
 			{ type: undefined, nullable: true },
 		],
-	])('takes a union with null for the other schema, nullable: %s', (_name, property, expected) => {
+	])('uses the other schema of a union with null, nullable: %s', (_name, property, expected) => {
 		const schema = schemaOf({ properties: { a: property } }, { definitions });
 		expect(schema.fields).toMatchObject([{ name: 'a', ...expected }]);
 	});
 
-	it('takes a record in a union with null for that record, and all of it', () => {
+	it('uses the record of a union with null', () => {
 		const schema = schemaOf({ anyOf: [{ ...amount, required: ['amount'] }, ofNull] });
 		expect(schema).toMatchObject({ complete: true, requiredKnown: true, fields: [{ name: 'amount', required: true }] });
 	});
 
-	it('ends where a union leads back to itself', () => {
+	it('is found when a union refers to itself', () => {
 		const circle = { anyOf: [{ $ref: '#/definitions/Circle' }, ofNull] };
 		const { fields } = schemaOf(
 			{ properties: { a: { $ref: '#/definitions/Circle' } } },
@@ -277,12 +277,12 @@ describe('a schema', () => {
 		expect(fields).toMatchObject([{ type: undefined, nullable: true }]);
 	});
 
-	it('knows no values where there is a choice of schemas', () => {
+	it('has no values when there is a choice of schemas', () => {
 		const { fields } = schemaOf({ properties: { a: { enum: [1], oneOf: [{}] }, b: { enum: [1] } } });
 		expect(fields.map((field) => field.enum)).toEqual([undefined, [1]]);
 	});
 
-	it('has fields of which only the name is known, as they are required', () => {
+	it('has fields of which only the name is known when they are required', () => {
 		const { fields } = schemaOf({ properties: { a: number }, required: ['b', 7, 'a'] });
 		expect(fields.map(({ name, required }) => [name, required])).toEqual([
 			['a', true],
@@ -290,7 +290,7 @@ describe('a schema', () => {
 		]);
 	});
 
-	it('takes an empty list of required fields for knowledge, and an odd one for none', () => {
+	it('accepts an empty list of required fields, and ignores a malformed one', () => {
 		expect(schemaOf({ ...amount, required: [] }).requiredKnown).toBe(true);
 		expect(schemaOf({ ...amount, required: 'amount' }).requiredKnown).toBe(false);
 	});
@@ -304,13 +304,13 @@ describe('a schema', () => {
 		expect(schemaOf(schema).example).toEqual(example);
 	});
 
-	it('keeps a default, and cuts a long description', () => {
+	it('keeps a default, and shortens a long description', () => {
 		const { fields } = schemaOf({ properties: { a: { default: 0, description: 'd'.repeat(2_000) } } });
 		expect(fields).toMatchObject([{ default: 0, description: `${'d'.repeat(999)}…` }]);
 	});
 });
 
-describe('a document that is none', () => {
+describe('a value that is not an OpenAPI document', () => {
 	it.each<[string, unknown, RegExp]>([
 		['nothing', undefined, /Not an OpenAPI document: .*"swagger": "2\.0" or "openapi": "3/],
 		['a list', [{ swagger: '2.0' }], /Not an OpenAPI document/],
@@ -320,7 +320,7 @@ describe('a document that is none', () => {
 		['an odd version', { openapi: { toString: 1 }, paths: {} }, /Not an OpenAPI document/],
 		['one without paths', { openapi: '3.0.3' }, /has no object "paths"/],
 		['one with odd paths', { openapi: '3.0.3', paths: [] }, /has no object "paths"/],
-	])('%s: says so', (_name, json, words) => {
+	])('%s: is refused with an explanation', (_name, json, words) => {
 		expect(() => new ServiceDocument(json)).toThrow(InvalidCallError);
 		expect(() => new ServiceDocument(json)).toThrow(words);
 	});

@@ -22,7 +22,7 @@ it.each([
 	['ctiy', 'city'],
 	['GRÖßE', 'größe'],
 	['Größen', 'Größe'],
-])('%s may be meant for %s', (name, other) => {
+])('%s is a close name for %s', (name, other) => {
 	expect([areClose(name, other), areClose(other, name)]).toEqual([true, true]);
 });
 
@@ -44,15 +44,15 @@ it.each([
 	['_', '-'],
 	['😀', '😁'],
 	['年', '月'],
-])('%s is another name than %s', (name, other) => {
+])('%s is not a close name for %s', (name, other) => {
 	expect([areClose(name, other), areClose(other, name)]).toEqual([false, false]);
 });
 
-it('The same but for case and separators come before the misspelt', () => {
+it('Names that differ only in case and separators come before misspelled ones', () => {
 	expect(closeNames(['card_contry', 'other', 'cardCountry'])('card_country')).toEqual(['cardCountry', 'card_contry']);
 });
 
-it('Names as long as a book are compared', () => {
+it('Very long names are compared quickly', () => {
 	const long = 'a'.repeat(2_000_000);
 	expect(areClose(`${long}b`, `${long}c`)).toBe(true);
 	expect(areClose(`${long}bbb`, `${long}ccc`)).toBe(false);
@@ -60,7 +60,7 @@ it('Names as long as a book are compared', () => {
 
 const letter = fc.constantFrom(...'abc');
 
-it('A letter too many, too few, replaced or swapped in a longer word is close', () => {
+it('A longer word is close when one letter is added, missing, replaced or swapped', () => {
 	const word = fc.string({ unit: letter, minLength: 4, maxLength: 30 });
 	fc.assert(
 		fc.property(word, fc.nat(), letter, (right, seed, other) => {
@@ -77,7 +77,7 @@ it('A letter too many, too few, replaced or swapped in a longer word is close', 
 	);
 });
 
-it('Words are as close as the distance between them says', () => {
+it('Words are close exactly when their edit distance is small', () => {
 	const word = fc.string({ unit: letter, minLength: 1, maxLength: 14 });
 	fc.assert(
 		fc.property(word, word, (a, b) => {
@@ -103,7 +103,7 @@ function distance(a: string, b: string): number {
 	return rows[a.length]![b.length]!;
 }
 
-it('compares no more names when a document of many was compared with many', () => {
+it('misspellings are no longer found after the limit of comparisons for a document', () => {
 	const names = ['amount', ...Array.from({ length: 100_000 }, (_, n) => `f${n}`)];
 	expect(closeNames(names)('amuont')).toEqual(['amount']);
 	const closeTo = closeNames(names);

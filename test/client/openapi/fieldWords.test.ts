@@ -5,7 +5,7 @@ const field = (name: string, more: Partial<FieldSchema> = {}): FieldSchema => ({
 	...more,
 });
 
-it('tells types, values and descriptions, the required fields first', () => {
+it('lists types, values and descriptions, the required fields first', () => {
 	const fields = [
 		field('country', { type: 'string', enum: ['FR', 'DE'] }),
 		field('anything'),
@@ -14,7 +14,7 @@ it('tells types, values and descriptions, the required fields first', () => {
 	expect(fieldWords({ fields })).toBe('amount (number, required; in EUR), country (one of FR | DE), anything');
 });
 
-it('tells where null is a value', () => {
+it('names null when it is a value', () => {
 	const fields = [
 		field('amount', { type: 'number', nullable: true, required: true }),
 		field('country', { enum: ['FR', 'DE'], nullable: true }),
@@ -25,7 +25,7 @@ it('tells where null is a value', () => {
 	);
 });
 
-it('counts what it leaves out of many fields, many values and long descriptions', () => {
+it('counts what it leaves out when there are many fields, many values or long descriptions', () => {
 	const many = Array.from({ length: 50 }, (_, n) => field(`f${n}`));
 	expect(fieldWords({ fields: many })).toMatch(/^f0, f1, .* f39 and 10 more$/);
 	const long = many.map(({ name }) => field(name, { description: 'word '.repeat(100) }));

@@ -7,7 +7,7 @@ import { features, schemaOf, typesIn, version2 } from './documents';
 const names = ({ fields }: ReturnType<typeof schemaOf>) => fields.map(({ name }) => name);
 const parsed = (text: string) => JSON.parse(text) as Record<string, unknown>;
 
-it('References that go in circles end, and cost only themselves', () => {
+it('Circular references lose only their own field', () => {
 	const definitions = {
 		A: { $ref: '#/definitions/B' },
 		B: {
@@ -30,7 +30,7 @@ it('References that go in circles end, and cost only themselves', () => {
 	]);
 });
 
-it('References that double at each step end', () => {
+it('References that double at each step do not hang the parser', () => {
 	const definitions = Object.fromEntries(
 		Array.from({ length: 60 }, (_, n) => [
 			`D${n}`,
@@ -43,7 +43,7 @@ it('References that double at each step end', () => {
 	expect(names(schemaOf({ $ref: '#/definitions/D0' }, { definitions })).length).toBeGreaterThan(0);
 });
 
-it('A chain of thousands of references ends', () => {
+it('A chain of thousands of references does not hang the parser', () => {
 	const definitions = Object.fromEntries(
 		Array.from({ length: 20_000 }, (_, n) => [
 			`D${n}`,
@@ -54,7 +54,7 @@ it('A chain of thousands of references ends', () => {
 	expect([names(schema).length <= 100, schema.complete]).toEqual([true, false]);
 });
 
-it('A reference longer than anyone writes is not followed', () => {
+it('A very long reference is not followed', () => {
 	const deep = Array.from({ length: 600 }).reduce<object>((inner) => ({ a: inner }), { type: 'number' });
 	const typeBehind = (steps: number) => {
 		const $ref = `#/definitions${'/a'.repeat(steps)}`;
@@ -64,7 +64,7 @@ it('A reference longer than anyone writes is not followed', () => {
 	expect([typeBehind(400), typeBehind(600)]).toEqual(['number', undefined]);
 });
 
-it('Nothing is fetched, and what lies elsewhere is unknown', async () => {
+it('Nothing is fetched when a reference leads to another document', async () => {
 	let requests = 0;
 	const server = createServer((_request, response) => {
 		requests++;
@@ -113,12 +113,12 @@ it.each([
 	]);
 });
 
-describe('Fields with the names of what every object has', () => {
+describe("Fields with the names of Object's own properties", () => {
 	const fields = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', '$ref', 'allOf', 'oneOf', 'length'];
 	const properties = parsed(`{${fields.map((name) => `"${name}":{"type":"number","example":1}`).join()}}`);
 	const schema = schemaOf({ properties, required: fields });
 
-	it('are fields', () => {
+	it('are documented fields', () => {
 		expect(typesIn(schema)).toEqual(fields.map((name) => [name, 'number']));
 		expect(Object.keys(schema.example!)).toEqual(fields);
 		expect(Object.getPrototypeOf(schema.example)).toBe(Object.prototype);
@@ -132,14 +132,14 @@ describe('Fields with the names of what every object has', () => {
 	});
 });
 
-it('Paths with such names are no endpoints, and ids with such names are', () => {
+it('are valid as IDs, but not as actions of endpoints', () => {
 	const paths = parsed('{"__proto__":{},"constructor":{},"/__proto__/run":{"post":{}},"/constructor/run":null}');
 	const document = new ServiceDocument({ swagger: '2.0', paths });
 	expect(document.endpoints.map(({ id }) => id)).toEqual(['__proto__', 'constructor']);
 	expect(document.schemaOf('constructor', 'runFunction')).toMatchObject({ fields: [] });
 });
 
-it('Of many endpoints and fields, the first thousands count', () => {
+it('Only the first thousands of endpoints and fields are kept when there are more', () => {
 	const paths = Object.fromEntries(Array.from({ length: 3_000 }, (_, n) => [`/e${n}/predict`, features({})]));
 	expect(new ServiceDocument(version2(paths)).endpoints).toHaveLength(2_000);
 	const properties = Object.fromEntries(Array.from({ length: 6_000 }, (_, n) => [`f${n}`, { type: 'number' }]));
@@ -155,7 +155,7 @@ describe('Thousands of fields that share a schema of many parts', () => {
 	const names = Array.from({ length: 5_000 }, (_, n) => [`f${n}`, { $ref: '#/definitions/Shared' }]);
 	const properties = Object.fromEntries(names) as object;
 
-	it('are read as far as they cost little, and the rest is unknown', () => {
+	it('are read up to a limit, after which fields are unknown', () => {
 		const schema = schemaOf({ properties }, { definitions });
 		expect(schema.fields).toHaveLength(5_000);
 		const known = schema.fields.filter(({ type }) => type === 'number').length;
@@ -164,7 +164,7 @@ describe('Thousands of fields that share a schema of many parts', () => {
 		expect(schema.complete).toBe(false);
 	});
 
-	it('take nothing from the other endpoints', () => {
+	it('do not use up the limit of other endpoints', () => {
 		const json = version2(
 			{ '/a/predict': features({ properties }), '/b/predict': features({ properties: { x: { type: 'string' } } }) },
 			{ definitions },
@@ -175,7 +175,7 @@ describe('Thousands of fields that share a schema of many parts', () => {
 	});
 });
 
-it('Only what is asked for is read', () => {
+it('Only the requested parts of a document are read', () => {
 	const read: string[] = [];
 	const spied = (id: string) => ({
 		get properties() {
@@ -198,7 +198,7 @@ it.each<[string, unknown]>([
 	['a method', { post: [] }],
 	['no method', { get: {} }],
 	['a path item', 7],
-])('Odd parts cost that endpoint its fields, and no other: %s', (_name, item) => {
+])('A malformed part costs only its own endpoint the fields: %s', (_name, item) => {
 	const { paths } = version2({ '/b/predict': features({ properties: { x: {} } }) }) as { paths: object };
 	const document = new ServiceDocument({ swagger: '2.0', paths: { '/a/predict': item, ...paths } });
 	expect(document.schemaOf('a', 'predict')).toMatchObject({ fields: [], requiredKnown: false });

@@ -30,7 +30,7 @@ it.each<[object, string]>([
 	expect(said(record)).toEqual([words]);
 });
 
-it('Of several, each has its sentence', () => {
+it('Several misfits have one sentence each', () => {
 	expect(said({ hour: 'x', contry: 'FR' }, { required: ['amount', 'country'] })).toEqual([
 		'`amount` is missing',
 		"`hour` must be a whole number, not the text 'x'",
@@ -52,7 +52,7 @@ it.each<[OperationName, string]>([
 
 const words = (misfit: Misfit) => misfitWords(misfit, { id: 'fraud', operation: 'predict' });
 
-it('Long lists and long values are cut', () => {
+it('Long lists and long values are shortened', () => {
 	const values = Array.from({ length: 20 }, (_, n) => n);
 	expect(words({ kind: 'enum', field: 'a', value: 'x'.repeat(1_000), enum: values })).toBe(
 		`\`a\` is '${'x'.repeat(59)}…', which is not one of 0, 1, 2, 3, 4, 5 and 14 more`,
@@ -63,7 +63,7 @@ it('Long lists and long values are cut', () => {
 	expect(words({ kind: 'missing', field: 'c'.repeat(1_000) })).toHaveLength(60 + '`` is missing'.length);
 });
 
-it('A sentence is one line, and any value can be told', () => {
+it('A sentence stays on one line, whatever the value is', () => {
 	expect(words({ kind: 'type', field: 'a\nb', value: 'c\r\n\td', type: 'number' })).toBe(
 		"`a b` must be a number, not the text 'c d'",
 	);

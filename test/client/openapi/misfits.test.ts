@@ -23,7 +23,7 @@ const whole = {
 const kinds = (misfits: ReturnType<ReturnType<typeof misfitCheck>>) =>
 	misfits.map((misfit) => [misfit.kind, 'field' in misfit ? misfit.field : undefined]);
 
-describe('a record fits', () => {
+describe('a record matches the document', () => {
 	const check = misfitCheck(endpoint(payment));
 	it.each<[string, object]>([
 		['as it is documented', whole],
@@ -37,11 +37,11 @@ describe('a record fits', () => {
 		expect(check({ ...record })).toEqual([]);
 	});
 
-	it('and so does any record, where the document tells no fields', () => {
+	it('when the document lists no fields', () => {
 		expect(misfitCheck(endpoint({}))({ a: 1 })).toEqual([]);
 	});
 
-	it('without a new list for each', () => {
+	it('without allocating a new list for each record', () => {
 		expect(check(whole)).toBe(check({ amount: 1, id: 2 }));
 	});
 });
@@ -73,7 +73,7 @@ describe('a wrong type', () => {
 	});
 });
 
-describe('a blank is missing where no text is due', () => {
+describe('a blank counts as missing in a field that is not text', () => {
 	const required = ['amount', 'hour', 'country', 'card_present', 'tags', 'note'];
 	it.each(['', ' ', '\t', '\u00a0', ' \r\n'])('%j', (blank) => {
 		const record = { amount: blank, hour: blank, country: blank, card_present: blank, tags: blank, note: blank };
@@ -81,27 +81,27 @@ describe('a blank is missing where no text is due', () => {
 		expect(missing).toEqual(required.slice(0, -1).map((field) => ({ kind: 'missing', field })));
 	});
 
-	it('but for one that is listed', () => {
+	it('unless it is one of the listed values', () => {
 		const check = misfitCheck(endpoint({ gap: { type: 'string', enum: [' ', 'x'] } }, { required: ['gap'] }));
 		expect(check({ gap: ' ' })).toEqual([]);
 		expect(check({ gap: '' })).toEqual([{ kind: 'missing', field: 'gap' }]);
 	});
 });
 
-describe('a number or a boolean in a field of texts', () => {
+describe('a number or a boolean in a field with listed texts', () => {
 	const codes = endpoint({ code: { type: 'string', enum: ['10', '2.5', 'true'] } });
-	it.each([10, 2.5, true, '10'])('fits where its text is listed: %j', (code) => {
+	it.each([10, 2.5, true, '10'])('matches when its text is listed: %j', (code) => {
 		expect(misfitCheck(codes)({ code })).toEqual([]);
 	});
-	it.each([11, false, '11'])('is not one of the values where it is not listed: %j', (code) => {
+	it.each([11, false, '11'])('is not one of the values when its text is not listed: %j', (code) => {
 		expect(misfitCheck(codes)({ code })).toMatchObject([{ kind: 'enum', field: 'code', value: code }]);
 	});
-	it('fits no function, whose code may compare', () => {
+	it('never matches for a function, whose code may compare types', () => {
 		expect(misfitCheck({ ...codes, operation: 'runFunction' })({ code: 10 })).toMatchObject([{ kind: 'type' }]);
 	});
 });
 
-describe('a name of what the record was made from', () => {
+describe('a misspelled name in the item from which the record was made', () => {
 	const check = misfitCheck(endpoint(payment));
 	it.each(['Amount', 'amuont', 'a_mount', ' amount'])(
 		'is a misfit when it is close to a field without a value: %s',
@@ -113,36 +113,36 @@ describe('a name of what the record was made from', () => {
 		['the field has a value', { hour: 3, amount: 1 }, { Amount: 20, hour: 3, amount: 1 }],
 		['it is the name of a field', { hour: 3 }, { hour: 3, amount: 20, Amount: 20 }],
 		['it is far from all', { hour: 3 }, { hour: 3, garden: true }],
-	])('is none when %s', (_when, record, origin) => {
+	])('is not reported when %s', (_when, record, origin) => {
 		expect(check(record, origin)).toEqual([]);
 	});
-	it('is none when it differs in digits alone', () => {
+	it('is not reported when it differs only in digits', () => {
 		const versions = misfitCheck(endpoint({ v3: { type: 'number' }, lag_1: { type: 'number' }, other: {} }));
 		expect(versions({ other: 1 }, { other: 1, v30: 2, v2: 2, lag_11: 2, lag_2: 1 })).toEqual([]);
 	});
 });
 
-describe('text for a number or a boolean', () => {
-	it.each(['true', 'false', 'True', 'False', 'TRUE'])('fits a boolean as it is often written: %s', (card_present) => {
+describe('a text in a number or boolean field', () => {
+	it.each(['true', 'false', 'True', 'False', 'TRUE'])('matches a boolean in a common spelling: %s', (card_present) => {
 		expect(misfitCheck(endpoint(payment))({ ...whole, card_present })).toEqual([]);
 	});
 
 	const texts = { amount: ' 412.5', hour: '-3', card_present: 'false' };
-	it.each(['predict', 'predictEffect', 'lookup', 'forecast', 'sqlQuery'] as const)('fits %s', (operation) => {
+	it.each(['predict', 'predictEffect', 'lookup', 'forecast', 'sqlQuery'] as const)('matches for %s', (operation) => {
 		expect(misfitCheck(endpoint(payment, { operation }))(texts)).toEqual([]);
 	});
 
-	it('fits no function, whose code may add or compare', () => {
+	it('never matches for a function, whose code may add or compare', () => {
 		const misfits = misfitCheck(endpoint(payment, { operation: 'runFunction' }))(texts);
 		expect(misfits.map(({ kind }) => kind)).toEqual(['type', 'type', 'type']);
 	});
 
-	it.each(['predict', 'runFunction'] as const)('fits %s as an integer that no number holds', (operation) => {
+	it.each(['predict', 'runFunction'] as const)('matches for %s as an integer that no number can hold', (operation) => {
 		const check = misfitCheck(endpoint(payment, { operation }));
 		expect(check({ amount: '9007199254740993', hour: '-18446744073709551617' })).toEqual([]);
 	});
 
-	it('is missing where it is empty and no text is due', () => {
+	it('is missing when it is blank', () => {
 		const required = ['amount', 'country', 'note'];
 		const empty = { ...whole, amount: '', country: '', note: '', hour: '', card_present: '', tags: '' };
 		expect(misfitCheck(endpoint(payment, { required }))(empty)).toEqual([
@@ -159,7 +159,7 @@ describe('text for a number or a boolean', () => {
 		]);
 	});
 
-	it('is judged as the embedded API node judges it', async () => {
+	it('has the verdict of the embedded API node', async () => {
 		const node = await stage.node();
 		const document = new ServiceDocument(await stage.client({ url: node.url }).openApi());
 		const judge = async (id: string, action: 'predict' | 'run', record: object) => {
@@ -179,7 +179,7 @@ describe('text for a number or a boolean', () => {
 	});
 });
 
-it("Every example in the embedded API node's document fits", async () => {
+it("Every example in the embedded API node's document matches it", async () => {
 	const { url } = await stage.node();
 	const document = new ServiceDocument(await stage.client({ url }).openApi());
 	for (const { id, operation } of document.endpoints) {
@@ -189,7 +189,7 @@ it("Every example in the embedded API node's document fits", async () => {
 });
 
 describe('a value that is not listed', () => {
-	it('is a misfit, with what is listed', () => {
+	it('is a misfit that has the listed values', () => {
 		expect(misfitCheck(endpoint(payment))({ ...whole, country: 'Narnia' })).toEqual([
 			{ kind: 'enum', field: 'country', value: 'Narnia', enum: ['FR', 'DE', 'US'] },
 		]);
@@ -222,7 +222,7 @@ describe('a missing value', () => {
 		expect(check({ ...record })).toEqual([{ kind: 'missing', field: 'amount' }]);
 	});
 
-	it('is none if the document allows null, and null is there', () => {
+	it('is not a misfit when the document allows null and the value is null', () => {
 		const nullable = misfitCheck(endpoint({ a: { type: ['number', 'null'] }, b: number }, { required: ['a'] }));
 		expect(nullable({ a: null, b: 1 })).toEqual([]);
 		expect(nullable({ b: 1 })).toEqual([{ kind: 'missing', field: 'a' }]);
@@ -231,12 +231,12 @@ describe('a missing value', () => {
 
 describe('a record with none of the fields', () => {
 	const fields = Object.keys(payment);
-	it('is a misfit, and not as many as there are fields', () => {
+	it('is one misfit, and not one per field', () => {
 		expect(misfitCheck(endpoint(payment, { required: ['amount'] }))({ id: 7 })).toEqual([{ kind: 'none', fields }]);
 		expect(misfitCheck(endpoint(payment))({})).toEqual([{ kind: 'none', fields }]);
 	});
 
-	it('shows what its fields may be meant for, too', () => {
+	it('also suggests what its fields may be meant for', () => {
 		expect(kinds(misfitCheck(endpoint(payment))({ Amount: 7 }))).toEqual([
 			['none', undefined],
 			['unknown', 'Amount'],
@@ -254,7 +254,7 @@ describe('a record with none of the fields', () => {
 		},
 	);
 
-	it('cannot be told where a part of the document is unknown', () => {
+	it('is not a misfit when a part of the document is unknown', () => {
 		const schema = schemaOf({ properties: { amount: number }, allOf: [{ $ref: 'http://elsewhere' }] });
 		expect(misfitCheck(schema)({ amuont: 7 })).toEqual([]);
 	});
@@ -264,7 +264,7 @@ describe('an unknown field', () => {
 	const misfits = (record: object, properties: Record<string, unknown> = payment, required?: string[]) =>
 		misfitCheck(endpoint(properties, { required }))({ ...record });
 
-	it('that is close to a missing one is a misfit, whether or not that is required', () => {
+	it('is a misfit when it is close to a missing field, whether or not that is required', () => {
 		const misfit = { kind: 'unknown', field: 'amuont', suggestion: 'amount' };
 		expect(misfits({ amuont: 1, country: 'FR' })).toEqual([misfit]);
 		expect(misfits({ amuont: 1, amount: null, country: 'FR' })).toEqual([misfit]);
@@ -274,27 +274,27 @@ describe('an unknown field', () => {
 		]);
 	});
 
-	it('that is close to one with a value is none', () => {
+	it('is not a misfit when it is close to a field with a value', () => {
 		expect(misfits({ amuont: 1, amount: 2 })).toEqual([]);
 	});
 
-	it('is none if it is documented, too', () => {
+	it('is not a misfit when it is documented, too', () => {
 		const close = { price: number, prices: number };
 		expect(misfits({ prices: 1 }, close)).toEqual([]);
 		expect(misfits({ price: 1 }, close)).toEqual([]);
 	});
 
-	it('that has no value in JSON is none', () => {
+	it('is not a misfit when it has no value in JSON', () => {
 		expect(misfits({ amuont: undefined, hour: 1 })).toEqual([]);
 	});
 
-	it('is taken for the closest of those that are missing', () => {
+	it('is matched with the closest missing field', () => {
 		const close = { amounts: number, Amount: number, other: number };
 		expect(misfits({ amount: 1, other: 1 }, close)).toMatchObject([{ suggestion: 'Amount' }]);
 		expect(misfits({ amount: 1, other: 1, Amount: 1 }, close)).toMatchObject([{ suggestion: 'amounts' }]);
 	});
 
-	it('is found behind many others, whatever differs in it', () => {
+	it('is found behind many other fields, whatever differs in its name', () => {
 		const fields = { surface: number, city: { type: 'string' }, rooms: number };
 		const wide = Object.fromEntries(Array.from({ length: 900 }, (_, n) => [`extra_col_${n}`, 'x']));
 		expect(kinds(misfits({ ...wide, rooms: 3, Surface: 250, CITY: 'Paris' }, fields))).toEqual([
@@ -313,14 +313,14 @@ describe('an unknown field', () => {
 		expect(kinds(misfits({ ...wide, ...most, 'Field 1': 2 }, many))).toEqual([['unknown', 'Field 1']]);
 	});
 
-	it('of the same letters is a misfit where an accent is encoded in another way', () => {
+	it('is a misfit when only the encoding of its accent differs', () => {
 		const fields = { ['Größe'.normalize('NFC')]: number, prix: number };
 		expect(kinds(misfits({ ['Größe'.normalize('NFD')]: 250, prix: 1 }, fields))).toEqual([
 			['unknown', 'Größe'.normalize('NFD')],
 		]);
 	});
 
-	it('is found beside many others, record after record', () => {
+	it('is found next to many other fields, record after record', () => {
 		const check = misfitCheck(endpoint(payment));
 		const none = check(whole);
 		for (let n = 0; n < 30_000; n++) {

@@ -35,7 +35,7 @@ const documents = fc.oneof(
 );
 const records = fc.dictionary(fc.oneof(fc.constantFrom(...keys), fc.string()), fc.anything());
 
-it('Whatever the document and the record, nothing is thrown but that it is no OpenAPI document', () => {
+it('Random documents and records never throw anything except "not an OpenAPI document"', () => {
 	fc.assert(
 		fc.property(documents, records, (json, record) => {
 			let document: ServiceDocument;
@@ -84,7 +84,7 @@ const fields = fc.dictionary(fc.oneof(fc.string(), fc.constantFrom(...keys)), fi
 const mapped = <T>(of: Record<string, Value>, map: (value: Value) => T) =>
 	Object.fromEntries(Object.entries(of).map(([name, value]) => [name, map(value)]));
 
-it('A record that was made to fit has no misfits', () => {
+it('A record that was generated from its schema has no misfits', () => {
 	fc.assert(
 		fc.property(fields, operation, (own, of) => {
 			const schema = endpoint(
@@ -98,7 +98,7 @@ it('A record that was made to fit has no misfits', () => {
 	);
 });
 
-it('A required field that is taken out of it is missing, unless another is taken for it', () => {
+it('A required field that is removed is reported as missing, or as misspelled', () => {
 	fc.assert(
 		fc.property(fields, operation, fc.nat(), (own, of, at) => {
 			const names = Object.keys(own);

@@ -35,7 +35,7 @@ it.each(['sqlQuery', 'runFunction', 'predictRecord'] as const)(
 	},
 );
 
-it('A session that is stopped sends nothing again either: no retry, no half of a batch', async () => {
+it('A stopped session sends no retries and no halves of a batch', async () => {
 	const { server, client } = await scene.serverAndClient(async ({ endpoint }) => {
 		await wait(50);
 		return endpoint === 'busy' ? refusal('Busy', 503) : refusal();
@@ -51,7 +51,7 @@ it('A session that is stopped sends nothing again either: no retry, no half of a
 	expect((await busy).map(({ error }) => error?.status)).toEqual(Array(100).fill(503));
 });
 
-it('A session that is stopped leaves other sessions alone', async () => {
+it('Other sessions continue when a session is stopped', async () => {
 	const { client } = await slow(10);
 	const [stopped, other] = [client.session(), client.session()];
 	const lost = stopped.settle('predict', 'model', recordsOf(1_000));
@@ -61,7 +61,7 @@ it('A session that is stopped leaves other sessions alone', async () => {
 	expect(scoredIn(await kept)).toHaveLength(1_000);
 });
 
-it('destroy() ends queued, pausing, held back and in-flight calls at once with a CancelledError', async () => {
+it('destroy() ends queued, pausing, held back and in-flight calls immediately with a CancelledError', async () => {
 	const { server, client } = await scene.serverAndClient();
 	server.setFault(({ path }) =>
 		path.includes('/silent/')
@@ -99,7 +99,7 @@ it('destroy() ends queued, pausing, held back and in-flight calls at once with a
 	expect(await failureOf(client.openApi())).toBeInstanceOf(CancelledError);
 });
 
-it('What is set aside ends with the signal of its own records', async () => {
+it('Records set aside end with the signal of their own call', async () => {
 	const { client } = await scene.serverAndClient(() => refusal());
 	const own = new AbortController();
 	const session = client.session();
@@ -143,7 +143,7 @@ it.each(['session', 'own'] as const)(
 );
 
 describe('close()', () => {
-	it('lets what is under way come to its end, and takes nothing new', async () => {
+	it('lets calls in progress finish, and refuses new ones', async () => {
 		const { server, client } = await scene.serverAndClient(async ({ ids }) => {
 			await wait(20);
 			return ids.includes(7) ? refusal() : undefined;
@@ -164,7 +164,7 @@ describe('close()', () => {
 		await expectNothingSent(server.url);
 	});
 
-	it('is what the end of `await using` does', async () => {
+	it('is called at the end of `await using`', async () => {
 		const { client } = await slow(10);
 		const call = client.predictRecord('model', { id: 1 });
 		await client[Symbol.asyncDispose]();
@@ -172,7 +172,7 @@ describe('close()', () => {
 		expect(await failureOf(client.predictRecord('model', {}))).toBeInstanceOf(CancelledError);
 	});
 
-	it('waits no longer once the client is destroyed', async () => {
+	it('stops waiting when the client is destroyed', async () => {
 		const { server, client } = await scene.serverAndClient();
 		server.setFault({ kind: 'silent' });
 		const call = failureOf(client.predictRecord('model', { id: 1 }));

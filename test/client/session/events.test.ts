@@ -16,7 +16,7 @@ async function listeners(servers: Parameters<Scene['clientOf']>[0]) {
 	return { client, session, other, ofClient, ofSession, ofOther };
 }
 
-it('A retry is told to its session and to the client, with the error and the pause', async () => {
+it('A retry is reported to its session and to the client, with the error and the pause', async () => {
 	const server = await scene.server();
 	const { session, other, ofClient, ofSession, ofOther } = await listeners(server);
 	let failures = 1;
@@ -37,7 +37,7 @@ it('A retry is told to its session and to the client, with the error and the pau
 	expect(ofOther.events).toEqual([]);
 });
 
-it('Each end of a request is told to its session and to the client, with its duration and its error', async () => {
+it('Each end of a request is reported to its session and to the client, with its duration and its error', async () => {
 	const server = await scene.server();
 	const { session, ofClient, ofSession, ofOther } = await listeners(server);
 	let failures = 1;
@@ -58,7 +58,7 @@ it('Each end of a request is told to its session and to the client, with its dur
 	expect(ofOther.requests).toEqual([]);
 });
 
-it('A split is told to its session and to the client, with the number of records', async () => {
+it('A split is reported to its session and to the client, with the number of records', async () => {
 	const server = await scene.server(refusing((id) => id === 0));
 	const { session, ofClient, ofSession, ofOther } = await listeners(server);
 	await session.settle('predict', 'model', recordsOf(4));
@@ -71,7 +71,7 @@ it('A split is told to its session and to the client, with the number of records
 	expect(ofOther.events).toEqual([]);
 });
 
-it('A pause is told to the session whose request caused it and to the client', async () => {
+it('A pause is reported to the session whose request caused it and to the client', async () => {
 	const server = await scene.server();
 	const { session, ofClient, ofSession, ofOther } = await listeners(server);
 	let failures = 1;
@@ -86,7 +86,7 @@ it('A pause is told to the session whose request caused it and to the client', a
 	expect(ofOther.events).toEqual([]);
 });
 
-it('That an instance is left out and is back is told to the sessions under way and to the client', async () => {
+it('An instance that is taken out or comes back is reported to all active sessions and to the client', async () => {
 	const [alive, dead] = [await scene.server(), await scene.server()];
 	const realNow = performance.now.bind(performance);
 	let ahead = 0;

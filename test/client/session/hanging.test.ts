@@ -6,7 +6,7 @@ fastClock();
 const scene = new Scene();
 
 // One attempt takes as long as anybody waits for an endpoint that is down.
-it('A record that hangs costs none of its neighbours at the default time-out, with other batches and without', async () => {
+it('A record that hangs costs none of its neighbors at the default timeout, with and without other batches', async () => {
 	const neighboursLost = async (records: number, batchSize: number, maxConcurrency: number) => {
 		const { server, client } = await scene.serverAndClient();
 		server.setFault((request) => (read(request).ids.includes(3) ? { kind: 'silent' } : undefined));

@@ -10,7 +10,7 @@ describe('A 413', () => {
 	const padding = 'x'.repeat(2_000);
 	const bytes = (server: Server) => server.asked().map(({ body }) => Buffer.byteLength(body));
 
-	it('that passes shrinks no later request when its body was small', async () => {
+	it('for a small body does not reduce the size of later requests', async () => {
 		const { server, client } = await scene.serverAndClient();
 		let passing = 3;
 		server.setFault(() => (passing-- > 0 ? { kind: 'answer', ...tooLarge } : undefined));
@@ -24,7 +24,7 @@ describe('A 413', () => {
 		expect(server.asked().length - before).toBe(5);
 	});
 
-	it('on a large body shrinks later requests, which grow back while they succeed', async () => {
+	it('for a large body reduces the size of later requests, which grows back with successes', async () => {
 		const { server, client } = await scene.serverAndClient();
 		let limit = 100_000;
 		server.setFault(({ body }) => (Buffer.byteLength(body) > limit ? { kind: 'answer', ...tooLarge } : undefined));
@@ -50,7 +50,7 @@ describe('A 413', () => {
 		expect(server.sentAgain).toEqual([]);
 	});
 
-	it('that every request gets costs each record no more than its share of the halving', async () => {
+	it('for every request costs each record no more than its share of the halving', async () => {
 		const { server, client } = await scene.serverAndClient(() => tooLarge);
 		const outcomes = await client.settle('predict', 'model', recordsOf(100));
 		expect(outcomes.map(({ error }) => error?.status)).toEqual(Array(100).fill(413));
@@ -58,8 +58,8 @@ describe('A 413', () => {
 	});
 });
 
-describe('What is a sign of life', () => {
-	it('503, 400, 400, 503 and so on is not three failures in a row', async () => {
+describe('The evidence that an endpoint works', () => {
+	it('includes a 400 between two 503, so that they do not count as failures in a row', async () => {
 		const pattern = [503, 400, 400, 503];
 		let n = 0;
 		const { client } = await scene.serverAndClient(() => refusal('No', pattern[n++ % 4]));
@@ -70,17 +70,20 @@ describe('What is a sign of life', () => {
 		expect(of('pause')).toEqual([]);
 	});
 
-	it.each([401, 403, 404, 413, 422, 500])('%d between two 502 ends the row', async (status) => {
-		let n = 0;
-		const { client } = await scene.serverAndClient(() => refusal('No', [502, 502, status][n++ % 3]));
-		const { of, onEvent } = eventLog();
-		const session = client.session({ onEvent });
-		for (const id of range(9)) await failureOf(session.runFunction('model', { id }));
+	it.each([401, 403, 404, 413, 422, 500])(
+		'includes a %d between two 502, so that they do not count as failures in a row',
+		async (status) => {
+			let n = 0;
+			const { client } = await scene.serverAndClient(() => refusal('No', [502, 502, status][n++ % 3]));
+			const { of, onEvent } = eventLog();
+			const session = client.session({ onEvent });
+			for (const id of range(9)) await failureOf(session.runFunction('model', { id }));
 
-		expect(of('pause')).toEqual([]);
-	});
+			expect(of('pause')).toEqual([]);
+		},
+	);
 
-	it.each([404, 400, 500, 418])("a function's own %d lets concurrency rise above 2", async (status) => {
+	it.each([404, 400, 500, 418])("includes a function's own %d, so that concurrency rises above 2", async (status) => {
 		const { server, client } = await scene.serverAndClient(async () => {
 			await wait(5);
 			return { status, body: 'There is no such customer' };
@@ -92,7 +95,7 @@ describe('What is a sign of life', () => {
 	});
 });
 
-describe("A neighbour's time-out of 50 ms", () => {
+describe("Another session's timeout of 50 ms", () => {
 	it('does not halve the limit of the endpoint', async () => {
 		const { server, client } = await scene.serverAndClient(async ({ ids }) => {
 			await wait(ids[0]! < 0 ? 150 : 20);
@@ -115,7 +118,7 @@ describe("A neighbour's time-out of 50 ms", () => {
 		expect(Math.max(...server.requests.slice(before, before + 12).map(({ outstanding }) => outstanding))).toBe(8);
 	});
 
-	it('uses up no attempt of the sessions that come after it', async () => {
+	it('uses up no attempt of later sessions', async () => {
 		const { server, client } = await scene.serverAndClient();
 		server.setFault({ kind: 'silent' });
 		await Promise.all(
@@ -127,7 +130,7 @@ describe("A neighbour's time-out of 50 ms", () => {
 		expect((await client.predictRecord('model', { id: 100 })).result).toEqual({ id: 100 });
 	});
 
-	it('puts no instance out', async () => {
+	it('does not take the instance out', async () => {
 		const slow = async () => {
 			await wait(120);
 			return undefined;
@@ -143,7 +146,7 @@ describe("A neighbour's time-out of 50 ms", () => {
 	});
 });
 
-describe('A record that makes the worker die', () => {
+describe('A record that crashes a worker', () => {
 	const deaths = {
 		reset: { kind: 'reset', when: 'before' },
 		'504': { kind: 'answer', status: 504, body: '<html>Gateway Timeout</html>' },
@@ -156,7 +159,7 @@ describe('A record that makes the worker die', () => {
 			server.setFault((request) => (read(request).ids.includes(37) ? deaths[death] : undefined));
 		const timeout = death === 'hang' ? 400 : 30_000;
 
-		it('costs none of its 99 neighbours when its batch is alone', async () => {
+		it('costs none of its 99 neighbors when its batch is alone', async () => {
 			const { server, client } = await scene.serverAndClient();
 			kill(server);
 			const outcomes = await client.settle('predict', 'model', recordsOf(100), { timeout });
@@ -166,7 +169,7 @@ describe('A record that makes the worker die', () => {
 			expect(server.asked().length).toBeLessThan(50);
 		});
 
-		it('costs none of them beside other batches, nor one of theirs', async () => {
+		it('costs no record of its own or of other batches when several are in progress', async () => {
 			const { server, client } = await scene.serverAndClient(async () => {
 				await wait(20);
 				return undefined;

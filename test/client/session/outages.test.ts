@@ -9,7 +9,7 @@ fastClock();
 const scene = new Scene();
 
 describe.each(kinds)('An API node that is away for 4 s (%s)', (kind) => {
-	it.each(Object.keys(works))('costs nothing of %s', async (work) => {
+	it.each(Object.keys(works))('costs no record of %s', async (work) => {
 		const { server, client } = await scene.serverAndClient();
 		const comeBack = await outages[kind](server);
 		const done = works[work]!(client);
@@ -20,7 +20,7 @@ describe.each(kinds)('An API node that is away for 4 s (%s)', (kind) => {
 		expect(server.sentAgain).toEqual([]);
 	});
 
-	it('costs nothing when connections were open and requests under way', async () => {
+	it('costs no record when connections are open and requests in flight', async () => {
 		const { server, client } = await scene.serverAndClient(async () => {
 			await wait(5);
 			return undefined;
@@ -38,7 +38,7 @@ describe.each(kinds)('An API node that is away for 4 s (%s)', (kind) => {
 		expect((await done).map(countLost)).toEqual(Array(21).fill(0));
 	});
 
-	it('costs no query and no function anything that was refused, which is all they are retried for', async () => {
+	it('retries queries and functions whose connection was refused, and no others', async () => {
 		const { server, client } = await scene.serverAndClient();
 		const comeBack = await outages[kind](server);
 		const calls = [

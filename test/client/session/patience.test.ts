@@ -6,7 +6,7 @@ jest.mock('node:timers', () => jest.requireActual<typeof import('./fastTime')>('
 fastClock();
 const scene = new Scene();
 
-it('A client that has been through an outage of 40 s loses nothing over a restart of 4 s, nor by the next resets', async () => {
+it('A client that has been through an outage of 40 s loses nothing during a later restart of 4 s or later resets', async () => {
 	const throughAll = async (kind: keyof typeof outages) => {
 		const { server, client } = await scene.serverAndClient();
 		await client.predictRecord('model', { id: -1 });
@@ -43,7 +43,7 @@ it('A client that has been through an outage of 40 s loses nothing over a restar
 	await Promise.all(kinds.map(throughAll));
 });
 
-it('A single reset loses no record although the outage before it ended unseen', async () => {
+it('A single reset loses no record when the previous outage ended unnoticed', async () => {
 	const { server, client } = await scene.serverAndClient();
 	server.setFault({ kind: 'answer', ...refusal('Away', 503) });
 	await client.settle('predict', 'model', recordsOf(2_000));
@@ -57,7 +57,7 @@ const endpointsGone = [undefined, 2, 60].flatMap((retryAfter) =>
 	[8, 1].map((maxConcurrency) => ({ retryAfter, maxConcurrency })),
 );
 
-it('20 batches fail within 30 s and an attempt on a dead endpoint, whatever pauses it asks for, and the next do', async () => {
+it('20 batches fail within 30 s and one attempt when the endpoint is dead, whatever pauses it asks for, and later batches do, too', async () => {
 	const times = endpointsGone.map(async ({ retryAfter, maxConcurrency }) => {
 		const headers = retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) };
 		const { server, client } = await scene.serverAndClient(() => ({ ...refusal('Away', 503), headers }));

@@ -20,7 +20,7 @@ async function heapInUse(): Promise<number> {
 	return process.memoryUsage().heapUsed;
 }
 
-describe('A socket that is given up while it connects', () => {
+describe('A socket that is abandoned while it connects', () => {
 	/** Accepts TCP connections and never says a word: a TLS handshake with it does not end. */
 	async function silentServer() {
 		const sockets = new Set<Socket>();
@@ -69,7 +69,7 @@ describe('A socket that is given up while it connects', () => {
 		60_000,
 	);
 
-	it('is closed at once when its client is destroyed', async () => {
+	it('is closed immediately when its client is destroyed', async () => {
 		const { url, sockets } = await silentServer();
 		const client = scene.clientOf({ url });
 		const calls = range(10).map(async (id) => await failureOf(client.runFunction(`model-${id}`)));
@@ -82,8 +82,8 @@ describe('A socket that is given up while it connects', () => {
 	});
 });
 
-describe('The clock set back', () => {
-	it('by 10 s holds up no call that pauses, queues or comes new', async () => {
+describe('Setting the clock back', () => {
+	it('by 10 s does not delay a call that pauses, queues or starts', async () => {
 		const { server, client } = await scene.serverAndClient();
 		server.setFault({ kind: 'answer', ...refusal('Busy', 503), headers: { 'retry-after': '1' } });
 		const calls = range(20).map(async (id) => await client.predictRecord('model', { id }));
@@ -102,7 +102,7 @@ describe('The clock set back', () => {
 		expect(performance.now() - startedAt).toBeLessThan(7_000);
 	});
 
-	it('by a day, or forward, neither', async () => {
+	it('by a day, or forward, does not delay a call', async () => {
 		const { server, client } = await scene.serverAndClient();
 		for (const jump of [-86_400_000, 86_400_000]) {
 			server.setFault({ kind: 'answer', ...refusal('Busy', 503) });
@@ -117,7 +117,7 @@ describe('The clock set back', () => {
 	});
 });
 
-describe('What an error page or a header of some size holds', () => {
+describe('A large error page or header', () => {
 	const size = 64 * 1024;
 	const page = (text: string) => text.repeat(size / text.length);
 	const pages: Record<string, string> = {
@@ -150,7 +150,7 @@ describe('What an error page or a header of some size holds', () => {
 		return { longest, outcome: outcome as Error };
 	};
 
-	it.each(Object.keys(pages))('does not block the event loop: %s', async (name) => {
+	it.each(Object.keys(pages))('does not block the event loop as a page: %s', async (name) => {
 		for (const status of [200, 400]) {
 			const { longest, outcome } = await blockedFor({
 				status,
@@ -168,7 +168,7 @@ describe('What an error page or a header of some size holds', () => {
 		['spaces', `text/plain;${' '.repeat(7_000)}x`],
 		['slashes', `${'text/'.repeat(1_400)}`],
 		['+xml', `${'+xml/'.repeat(1_400)}`],
-	])('nor does a content type: %s', async (_name, contentType) => {
+	])('does not block the event loop as a content type: %s', async (_name, contentType) => {
 		const answer = { headers: { 'content-type': contentType }, body: 'x' };
 		const { longest, outcome } = await blockedFor(answer, 'runFunction');
 		expect(outcome).toBeInstanceOf(RawResponse);
@@ -180,13 +180,13 @@ describe('What an error page or a header of some size holds', () => {
 		['retry-after', `Mon, ${' '.repeat(7_000)}x`],
 		['retry-after', `${'1.'.repeat(3_500)}`],
 		['location', `http://${'a'.repeat(7_000)}`],
-	])('nor does a header %s', async (name, value) => {
+	])('does not block the event loop as a header %s', async (name, value) => {
 		const status = name === 'location' ? 302 : 400;
 		const { longest } = await blockedFor({ status, headers: { [name]: value }, body: 'x' });
 		expect(longest).toBeLessThan(1_000);
 	});
 
-	it('still gives the words of a page: its title, or its text without the tags', async () => {
+	it('still has its title, or its text without tags, in the error', async () => {
 		const said = async (body: string) => {
 			const { outcome } = await blockedFor({ status: 400, headers: { 'content-type': 'text/html' }, body });
 			return (outcome as { detail?: string }).detail;

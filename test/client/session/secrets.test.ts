@@ -66,7 +66,7 @@ it.each<[string, object]>([
 	},
 );
 
-it('Console output of a client names its addresses and nothing of its credentials', async () => {
+it('console.log of a client shows its addresses and no credentials', async () => {
 	const server = await scene.server();
 	const client = scene.clientOf(server, { apiKey: key });
 	expect(client.origins).toEqual([server.url]);

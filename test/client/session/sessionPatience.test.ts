@@ -7,7 +7,7 @@ fastClock();
 const scene = new Scene();
 
 describe('A session', () => {
-	it('has attempts of its own: others that failed before have used up none of them', async () => {
+	it('has its own attempts, even after other sessions failed', async () => {
 		const { server, client } = await scene.serverAndClient();
 		server.setFault({ kind: 'reset', when: 'before' });
 		await Promise.all(
@@ -24,7 +24,7 @@ describe('A session', () => {
 		}
 	});
 
-	it('has them again some time after others used up those of the endpoint, however many resets it meets', async () => {
+	it('has its own attempts some time after others used up those of the endpoint, however many resets occur', async () => {
 		const { server, client } = await scene.serverAndClient();
 		server.setFault({ kind: 'silent' });
 		const neighbours = range(12).map(
@@ -40,7 +40,7 @@ describe('A session', () => {
 		}
 	});
 
-	it('whose patience has ended sends nothing more, and says why, while another one begins to wait', async () => {
+	it('stops sending and says why when its patience has ended, while a new session begins to wait', async () => {
 		const { server, client } = await scene.serverAndClient();
 		server.setFault({ kind: 'answer', ...refusal('Away', 503) });
 		const session = client.session();
@@ -56,7 +56,7 @@ describe('A session', () => {
 		expect((await other).result).toEqual({ id: 1_000 });
 	});
 
-	it('whose patience has ended at one endpoint goes on at another', async () => {
+	it('continues at another endpoint when its patience has ended at one', async () => {
 		const judge = ({ endpoint }: Asked) => (endpoint === 'dead' ? refusal('Away', 503) : undefined);
 		const { client } = await scene.serverAndClient(judge);
 		const session = client.session();
@@ -69,7 +69,7 @@ describe('A session', () => {
 	});
 });
 
-it('An endpoint that has been away for long and asks for long pauses is found soon after it is back', async () => {
+it('An endpoint that was away for long and asked for long pauses is used soon after it is back', async () => {
 	const { server, client } = await scene.serverAndClient();
 	server.setFault({ kind: 'answer', ...refusal('Away', 503), headers: { 'retry-after': '25' } });
 	const webhooks: Array<Promise<unknown>> = [];

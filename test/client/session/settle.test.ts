@@ -3,7 +3,7 @@ import { failureOf, range, recordsOf, refusal, Scene, until } from './harness';
 
 const scene = new Scene();
 
-it('`settle` takes plain objects and gives what its documentation shows', async () => {
+it('`settle` accepts plain objects and returns what its documentation shows', async () => {
 	const server = await scene.server();
 	server.setFault(({ body }) => {
 		const { items } = JSON.parse(body) as { items: Array<{ features: { amount: unknown } }> };
@@ -27,7 +27,7 @@ it('`settle` takes plain objects and gives what its documentation shows', async 
 const asDocumented = (outcome: RecordOutcome) =>
 	outcome.error ? { result: undefined, error: outcome.error } : { result: outcome.result, error: undefined };
 
-it('`onOutcome` is called once for each record, by its index, with what is returned for it', async () => {
+it('`onOutcome` is called once per record, with its index and its outcome', async () => {
 	let n = 0;
 	const { client } = await scene.serverAndClient(({ ids }) => {
 		if (++n % 7 === 0) return refusal('Busy', 503);
@@ -47,7 +47,7 @@ it('`onOutcome` is called once for each record, by its index, with what is retur
 	expect(outcomes[777]!.error).toBeInstanceOf(InvalidCallError);
 });
 
-it('outcomes are told as they come, not at the end', async () => {
+it('outcomes are reported as they arrive, and not at the end', async () => {
 	const { server, client } = await scene.serverAndClient();
 	server.setFault(({ body }) =>
 		body.includes('"id":150,') || body.includes('"id":150}') ? { kind: 'silent' } : undefined,
@@ -60,7 +60,7 @@ it('outcomes are told as they come, not at the end', async () => {
 	expect((await failureOf(settled)).name).toBe('CancelledError');
 });
 
-it('no record makes no request, and what is wrong with the whole call is thrown before one', async () => {
+it('`settle` sends nothing when there are no records or when the whole call is invalid', async () => {
 	const { server, client } = await scene.serverAndClient();
 	expect(await client.settle('predict', 'model', [])).toEqual([]);
 	for (const options of [{ batchSize: 0 }, { maxBodyBytes: 0 }, { timeout: -1 }, { maxConcurrency: 0 }]) {
@@ -71,13 +71,13 @@ it('no record makes no request, and what is wrong with the whole call is thrown 
 	expect(server.requests).toEqual([]);
 });
 
-it('batches of one use the action for one record', async () => {
+it('`settle` uses the action for one record when the batch size is 1', async () => {
 	const { server, client } = await scene.serverAndClient();
 	await client.settle('predict', 'model', recordsOf(3), { batchSize: 1 });
 	expect(server.asked().map(({ path }) => path.split('/').at(-1))).toEqual(Array(3).fill('predict'));
 });
 
-it('integers written in digits arrive exactly, fractions and exponents as numbers', async () => {
+it('integers arrive exactly, and fractions and exponents as numbers, in settled results', async () => {
 	const { server, client } = await scene.serverAndClient();
 	const body =
 		'{"result":{"a":12345678901234567890,"b":-9007199254740993,"c":0.1234567890123456789,"d":1e21,"e":9007199254740991}}';

@@ -24,7 +24,7 @@ async function secured(lifeMs: number, workMs: number) {
 	return { server, issue, bornAt, refused: () => refused, renewals: () => renewals };
 }
 
-it('A token that expires while calls queue is fetched at each attempt: no call fails with 401, and none is even refused', async () => {
+it('No request is refused with 401 when a token expires while calls queue', async () => {
 	const { server, issue, bornAt, refused } = await secured(400, 30);
 	let token = issue();
 	const tokens: TokenSource = {
@@ -41,7 +41,7 @@ it('A token that expires while calls queue is fetched at each attempt: no call f
 	expect(refused()).toBe(0);
 });
 
-it('A token that is refused is renewed, and the record scored', async () => {
+it('A record is scored with a renewed token when the first token is refused', async () => {
 	const { server, issue, refused, renewals } = await secured(10_000, 1);
 	let token = 'revoked';
 	let renewal: Promise<string> | undefined;
@@ -60,7 +60,7 @@ it('A token that is refused is renewed, and the record scored', async () => {
 	expect(refused()).toBeLessThanOrEqual(8);
 });
 
-it('No call goes out with a token that expired in the queue when the token source says so at once', async () => {
+it('No call uses a token that expired in the queue when the token source returns tokens immediately', async () => {
 	const { server, issue, bornAt, refused, renewals } = await secured(400, 30);
 	let token = issue();
 	const expired = () => performance.now() - bornAt.get(token)! > 200;
@@ -76,7 +76,7 @@ it('No call goes out with a token that expired in the queue when the token sourc
 	expect([refused(), renewals() > 1]).toEqual([0, true]);
 });
 
-it('A source that needs a while for each token is asked twice for a call, and the call sent', async () => {
+it('A token source is called twice per call when it always takes time', async () => {
 	const server = await scene.server();
 	let asked = 0;
 	const tokens: TokenSource = {
@@ -97,7 +97,7 @@ describe('A token that never comes', () => {
 	const never = async () => await new Promise<string>(() => {});
 	const hanging: TokenSource = { provider: 'login.example.com', get: never, renew: never };
 
-	it('ends calls at their deadline, naming the identity provider, and holds up no other session at the endpoint', async () => {
+	it('ends calls at their deadline, names the identity provider, and does not delay other sessions at the endpoint', async () => {
 		const server = await scene.server();
 		const client = scene.clientOf(server);
 		const session = client.session({ tokens: hanging });
@@ -121,7 +121,7 @@ describe('A token that never comes', () => {
 		expect(server.requests).toHaveLength(40);
 	});
 
-	it('ends the reading of the OpenAPI document, too', async () => {
+	it('ends the request for the OpenAPI document, too', async () => {
 		const session = scene.clientOf(await scene.server()).session({ tokens: hanging });
 		expect(await failureOf(session.openApi({ deadline: 100 }))).toBeInstanceOf(TimeoutError);
 	});
@@ -134,7 +134,7 @@ describe('A token that never comes', () => {
 		expect(server.requests).toHaveLength(1);
 	});
 
-	it('does not count against the patience with the endpoint', async () => {
+	it('does not count against the endpoint', async () => {
 		const server = await scene.server();
 		const client = scene.clientOf(server);
 		let come: (token: string) => void = () => {};
@@ -146,7 +146,7 @@ describe('A token that never comes', () => {
 	});
 });
 
-it('A request is not sent again with a refused token when the source has no other', async () => {
+it('A request is not sent again with a refused token when the source has no other token', async () => {
 	const { server } = await secured(0, 0);
 	const session = scene
 		.clientOf(server)

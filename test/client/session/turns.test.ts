@@ -11,8 +11,8 @@ const working = async (ms: number) =>
 		return undefined;
 	});
 
-describe('A call with a time-out of its own', () => {
-	it.each([1, 50])('is told within its deadline when it waits behind %d calls on a silent endpoint', async (calls) => {
+describe('A call with its own timeout', () => {
+	it.each([1, 50])('fails within its deadline when it waits behind %d calls on a silent endpoint', async (calls) => {
 		const { server, client } = await scene.serverAndClient();
 		server.setFault({ kind: 'silent' });
 		const run = client.session();
@@ -27,7 +27,7 @@ describe('A call with a time-out of its own', () => {
 		expect(error.advice).toBeDefined();
 	});
 
-	it('is told so, too, within a session that has more of them', async () => {
+	it('fails within its deadline when its session has more of them', async () => {
 		const { server, client } = await scene.serverAndClient();
 		server.setFault({ kind: 'silent' });
 		const run = client.session();
@@ -42,7 +42,7 @@ describe('A call with a time-out of its own', () => {
 		expect(performance.now() - startedAt).toBeLessThan(3_000);
 	});
 
-	it("is not held beyond its deadline by the Retry-After of another's request", async () => {
+	it('is not delayed beyond its deadline by the Retry-After of another request', async () => {
 		const { server, client } = await scene.serverAndClient();
 		server.setFault({ kind: 'answer', ...refusal('Busy', 503), headers: { 'retry-after': '5' } });
 		const other = client.session().predictRecord('model', { id: 1 });
@@ -57,7 +57,7 @@ describe('A call with a time-out of its own', () => {
 		expect((await other).result).toEqual({ id: 1 });
 	});
 
-	it('that the endpoint asks to wait for longer than that is told what it said', async () => {
+	it("fails with the endpoint's own message when the endpoint asks for a longer wait", async () => {
 		const { server, client } = await scene.serverAndClient();
 		server.setFault({ kind: 'answer', ...refusal('Busy', 503), headers: { 'retry-after': '8' } });
 		const error = await failureOf(client.predictRecord('model', { id: 2 }, { timeout: 500 }));
@@ -66,7 +66,7 @@ describe('A call with a time-out of its own', () => {
 		expect(error.advice).toMatch(/8 s/);
 	});
 
-	it('does not run out while it waits behind calls of its own session that are served', async () => {
+	it('does not time out while it waits behind calls of its own session that are served', async () => {
 		const { client } = await working(20);
 		const session = client.session();
 		// 100 calls take two seconds or more, one at a time.
@@ -77,7 +77,7 @@ describe('A call with a time-out of its own', () => {
 	});
 });
 
-describe('Sessions take turns', () => {
+describe('The queue of an endpoint', () => {
 	/** How many requests arrive after a webhook's call is made and before it does. */
 	async function overtaking(queued: number): Promise<number[]> {
 		const { server, client } = await working(2);
@@ -98,7 +98,7 @@ describe('Sessions take turns', () => {
 		return ahead;
 	}
 
-	it('and one record beside ten of them is served among the next, however many calls they have waiting', async () => {
+	it('serves one record next when ten other sessions have many waiting calls', async () => {
 		for (const queued of [50, 200]) {
 			const ahead = (await overtaking(queued)).sort((a, b) => a - b);
 			// One of each of the ten, and what was on its way.
@@ -107,7 +107,7 @@ describe('Sessions take turns', () => {
 		}
 	});
 
-	it('and a batch gets its turn beside a run of single records', async () => {
+	it('serves a batch in turn with a run of single records', async () => {
 		const { server, client } = await working(5);
 		const run = client.session();
 		const singles = Promise.all(range(300).map(async (id) => await run.predictRecord('model', { id })));
@@ -119,7 +119,7 @@ describe('Sessions take turns', () => {
 		await singles;
 	});
 
-	it('in the order in which they came, each serving its own calls in theirs', async () => {
+	it('serves sessions in the order in which they came, and the calls of each in their order', async () => {
 		const { server, client } = await working(3);
 		const sessions = range(3).map(() => client.session());
 		const calls = sessions.map(
@@ -141,7 +141,7 @@ describe('Sessions take turns', () => {
 });
 
 describe('Max Concurrency', () => {
-	it('of one does not hold up a session behind it that may use eight', async () => {
+	it('of one does not delay a session behind it that may use eight', async () => {
 		const most = { one: 0, eight: 0 };
 		const now = { one: 0, eight: 0 };
 		const { server, client } = await scene.serverAndClient(async ({ ids }) => {
@@ -171,7 +171,7 @@ describe('Max Concurrency', () => {
 		expect(doneThen).toBeLessThan(55);
 	});
 
-	it('of the largest session present bounds all of them together', async () => {
+	it('of the largest active session limits all sessions together', async () => {
 		const { server, client } = await working(5);
 		const sessions = range(5).map(() => client.session());
 		await Promise.all(

@@ -11,8 +11,8 @@ const settleAll = async (session: Session, endpoint: string, ids: readonly numbe
 
 const everyHundredth = (id: number) => id % 100 === 37;
 
-describe('A verdict belongs to what requests share', () => {
-	it('gives up no good record of an endpoint because another one refuses everything', async () => {
+describe('An endpoint that refuses everything fails no good record', () => {
+	it('of another endpoint', async () => {
 		const { server, client } = await scene.serverAndClient(({ endpoint, ids }) =>
 			endpoint === 'broken' || ids.some(everyHundredth) ? refusal() : undefined,
 		);
@@ -24,7 +24,7 @@ describe('A verdict belongs to what requests share', () => {
 		expect(server.sentAgain).toEqual([]);
 	});
 
-	it('nor when both are called at the same time', async () => {
+	it('of another endpoint that is called at the same time', async () => {
 		const { client } = await scene.serverAndClient(({ endpoint, ids }) =>
 			endpoint === 'broken' || ids.some(everyHundredth) ? refusal() : undefined,
 		);
@@ -42,7 +42,7 @@ describe('A verdict belongs to what requests share', () => {
 		['explanation setting', { withExplanations: true }, { withExplanations: false }],
 		['service', { serviceId: 'old' }, { serviceId: 'new' }],
 		['header', { headers: { 'x-tenant': 'old' } }, { headers: { 'x-tenant': 'new' } }],
-	])('nor for another %s', async (_what, broken, fine) => {
+	])('of another %s', async (_what, broken, fine) => {
 		const server = await scene.server();
 		server.setFault(({ path, headers, body }) => {
 			const isBroken = path.includes('/old/') || headers['x-tenant'] === 'old' || /"old"|"enabled":true/.test(body);
@@ -61,29 +61,26 @@ describe('A verdict belongs to what requests share', () => {
 		['endpoint', ['broken', {}], ['fine', {}]],
 		['generation', ['model', { forcedGeneration: 'old' }], ['model', { forcedGeneration: 'new' }]],
 		['header', ['model', { headers: { 'x-tenant': 'old' } }], ['model', { headers: { 'x-tenant': 'new' } }]],
-	])(
-		'and what refuses everything stays cheap beside another %s that scores everything',
-		async (_what, broken, fine) => {
-			const { server, client } = await scene.serverAndClient(async ({ endpoint, generation }) => {
-				await wait(2);
-				return endpoint === 'broken' || generation === 'old' ? refusal() : undefined;
-			});
-			server.setFault(({ headers }) => (headers['x-tenant'] === 'old' ? { kind: 'answer', ...refusal() } : undefined));
-			const session = client.session();
-			const ids = range(3_000);
-			const [refused, scored] = await Promise.all([
-				session.settle('predict', broken[0], recordsOf(ids), broken[1]),
-				session.settle('predict', fine[0], recordsOf(ids), { ...fine[1], batchSize: 10 }),
-			]);
+	])('and stays cheap next to another %s that scores everything', async (_what, broken, fine) => {
+		const { server, client } = await scene.serverAndClient(async ({ endpoint, generation }) => {
+			await wait(2);
+			return endpoint === 'broken' || generation === 'old' ? refusal() : undefined;
+		});
+		server.setFault(({ headers }) => (headers['x-tenant'] === 'old' ? { kind: 'answer', ...refusal() } : undefined));
+		const session = client.session();
+		const ids = range(3_000);
+		const [refused, scored] = await Promise.all([
+			session.settle('predict', broken[0], recordsOf(ids), broken[1]),
+			session.settle('predict', fine[0], recordsOf(ids), { ...fine[1], batchSize: 10 }),
+		]);
 
-			expect(scoredIn(refused)).toEqual([]);
-			expect(scoredIn(scored)).toEqual(ids);
-			// Two batches are asked about to the end; of each other, two records stand for the rest.
-			expect(server.asked().length - 300).toBeLessThanOrEqual(2 * 199 + 28 * 3);
-		},
-	);
+		expect(scoredIn(refused)).toEqual([]);
+		expect(scoredIn(scored)).toEqual(ids);
+		// Two batches are asked about to the end; of each other, two records stand for the rest.
+		expect(server.asked().length - 300).toBeLessThanOrEqual(2 * 199 + 28 * 3);
+	});
 
-	it('nor for another session', async () => {
+	it('of another session', async () => {
 		const { client } = await scene.serverAndClient(refusing((id) => id >= 1_000 || everyHundredth(id)));
 		const ids = range(400);
 		const others = range(1_400, 1_000);
@@ -98,7 +95,7 @@ describe('A verdict belongs to what requests share', () => {
 });
 
 describe.each([100, 800, 2_000])('Of 5,000 records with the first %d bad and one in a hundred after them', (first) => {
-	it.each(runs)('every good one is scored, and none sent again after it had an outcome (run %d)', async (seed) => {
+	it.each(runs)('every good record is scored, and no record is sent after its outcome (run %d)', async (seed) => {
 		const chance = random(first + seed);
 		const bad = new Set(range(5_000).filter((id) => id < first || chance() < 0.01));
 		const { server, client } = await scene.serverAndClient(refusing((id) => bad.has(id)));
@@ -123,7 +120,7 @@ describe('Bad records among good ones', () => {
 		for (const id of bad) expect(outcomes[id]).not.toHaveProperty('untried');
 	});
 
-	it('a 500 of one record in each batch is found after another endpoint failed so throughout', async () => {
+	it('a 500 of one record per batch is found after another endpoint failed with 500 throughout', async () => {
 		const failed = refusal('Scoring failed', 500);
 		const { client } = await scene.serverAndClient(({ endpoint, ids }) =>
 			endpoint === 'broken' || ids.some(everyHundredth) ? failed : undefined,
@@ -135,7 +132,7 @@ describe('Bad records among good ones', () => {
 		expect(scoredIn(await settleAll(session, 'fine', ids))).toEqual(ids.filter((id) => !everyHundredth(id)));
 	});
 
-	it('a good record is scored although it is the last of a session whose other records are all bad', async () => {
+	it('a good record is scored when it is the last of a session whose other records are all bad', async () => {
 		const { server, client } = await scene.serverAndClient(refusing((id) => id !== 4_900));
 		const outcomes = await settleAll(client.session(), 'model', range(4_901));
 
@@ -145,7 +142,7 @@ describe('Bad records among good ones', () => {
 });
 
 describe('An endpoint that refuses everything', () => {
-	it.each(runs)('costs at most 600 requests for 50 batches, and no record two (run %d)', async () => {
+	it.each(runs)('costs at most 600 requests for 50 batches, and no record gets two outcomes (run %d)', async () => {
 		const { server, client } = await scene.serverAndClient(() => refusal());
 		const outcomes = await settleAll(client.session(), 'model', range(5_000));
 
@@ -157,7 +154,7 @@ describe('An endpoint that refuses everything', () => {
 		expect(untried).toBe(5_000 - alone);
 	});
 
-	it('costs no more when all batches come at once', async () => {
+	it('costs no more requests when all batches come at once', async () => {
 		const { server, client } = await scene.serverAndClient(() => refusal());
 		const session = client.session();
 		await Promise.all(
@@ -167,7 +164,7 @@ describe('An endpoint that refuses everything', () => {
 		expect(server.asked().length).toBeLessThanOrEqual(600);
 	});
 
-	it('costs no more when the batches come one by one', async () => {
+	it('costs no more requests when the batches come one by one', async () => {
 		const { server, client } = await scene.serverAndClient(() => refusal());
 		const session = client.session();
 		for (const n of range(50)) await session.settle('predict', 'model', recordsOf(range(100 * n + 100, 100 * n)));
@@ -175,7 +172,7 @@ describe('An endpoint that refuses everything', () => {
 		expect(server.asked().length).toBeLessThanOrEqual(600);
 	});
 
-	it('costs no more at 500, although that is tried again once', async () => {
+	it('costs no more requests with 500, although that is repeated once', async () => {
 		const { server, client } = await scene.serverAndClient(() => refusal('Scoring failed', 500));
 		const random = jest.spyOn(Math, 'random').mockReturnValue(0.01);
 		scene.atEnd(() => random.mockRestore());
@@ -184,7 +181,7 @@ describe('An endpoint that refuses everything', () => {
 	});
 });
 
-it('What is set aside keeps its outcome until no more records come', async () => {
+it('A record set aside gets its outcome only when no more records come', async () => {
 	let recovered = false;
 	const { client } = await scene.serverAndClient(() => (recovered ? undefined : refusal()));
 	const session = client.session();

@@ -34,7 +34,7 @@ describe.each([429, 503])('Retry-After of a %i', (status) => {
 		async (value) => expect(await pauseAfter(value, status)).toBeLessThan(900),
 	);
 
-	it('that lies past the deadline ends the call at once, and the error says so', async () => {
+	it('ends the call immediately when it exceeds the deadline, with an error that says so', async () => {
 		const server = await stage.scoring({ faults: busy('1000000000', status) });
 		const counts = countEvents();
 		const { error } = await outcomeOf(stage.clientOf(server, counts).predictRecord('e', { id: 1 }));
@@ -48,7 +48,7 @@ describe.each([429, 503])('Retry-After of a %i', (status) => {
 		expect(counts.retries).toBe(0);
 	});
 
-	it('is measured against the deadline that the caller sets', async () => {
+	it('is compared with the deadline that the caller sets', async () => {
 		const server = await stage.scoring({ faults: busy('10', status) });
 		const { error } = await outcomeOf(stage.clientOf(server).predictRecord('e', { id: 1 }, { deadline: 4_000 }));
 		expect((error as StatusError).advice).toBe(
@@ -58,13 +58,13 @@ describe.each([429, 503])('Retry-After of a %i', (status) => {
 	});
 });
 
-it('Retry-After is no licence to repeat a query', async () => {
+it('A query is not repeated because of Retry-After', async () => {
 	const server = await stage.scoring({ faults: busy('0') });
 	await expect(stage.clientOf(server).sqlQuery('e')).rejects.toThrow('(503)');
 	expect(server.requests).toHaveLength(1);
 });
 
-it('Retry-After holds back the calls behind as well, and they all succeed', async () => {
+it('Retry-After also delays the calls behind, and they all succeed', async () => {
 	const server = await stage.scoring({ faults: inOrder(busy('1')) });
 	const client = stage.clientOf(server);
 	await Promise.all(
@@ -107,13 +107,13 @@ describe('A long pause that one caller was asked for', () => {
 		return { server, client, expectNamed };
 	}
 
-	it('does not keep others from an endpoint that is well when it came with a 503', async () => {
+	it('does not delay others when it came with a 503 and the endpoint works', async () => {
 		const { client } = await paused(503);
 		const calls = [1, 2, 3].map(async (id) => await client.predictRecord('e', { id }));
 		expect(await Promise.all(calls)).toEqual([1, 2, 3].map((id) => ({ result: { id } })));
 	}, 20_000);
 
-	it('is named by calls that cannot wait for it when it came with a 503', async () => {
+	it('is named in the error of calls that cannot wait for it when it came with a 503', async () => {
 		const { server, client, expectNamed } = await paused(503);
 		const { error } = await outcomeOf(client.predictRecord('e', { id: 1 }, { deadline: 300 }));
 		expect(error).toMatchObject({ name: 'TimeoutError', sent: false });
@@ -121,14 +121,14 @@ describe('A long pause that one caller was asked for', () => {
 		expect(server.requests).toHaveLength(1);
 	});
 
-	it('is named at once by calls that cannot wait for it when it came with a 429', async () => {
+	it('is named immediately in the error of calls that cannot wait for it when it came with a 429', async () => {
 		const { server, client, expectNamed } = await paused(429);
 		const { error } = await outcomeOf(client.predictRecord('e', { id: 1 }, { deadline: 45_000 }));
 		expectNamed(error?.message);
 		expect(server.requests).toHaveLength(1);
 	});
 
-	it('ends calls at once that wait already and cannot wait for it when it comes with a 429', async () => {
+	it('immediately ends waiting calls that cannot wait for it when it comes with a 429', async () => {
 		const server = await stage.scoring({ faults: inOrder({ kind: 'delay', ms: 50, then: busy('50', 429) }) });
 		const client = stage.clientOf(server);
 		const calls = [1, 2, 3].map(
@@ -152,7 +152,7 @@ describe('The deadline', () => {
 		expect((error as TimeoutError).advice).toMatch(/No time was left for another attempt\.$/);
 	});
 
-	it('that leaves no time for another attempt does not blame the API node for a pause', async () => {
+	it('does not blame a pause of the API node when it leaves no time for another attempt', async () => {
 		stage.jitter(0.999);
 		const server = await stage.scoring({ faults: busy(undefined) });
 		const { error } = await outcomeOf(stage.clientOf(server).predictRecord('e', { id: 1 }, { deadline: 100 }));
@@ -160,7 +160,7 @@ describe('The deadline', () => {
 		expect(server.requests).toHaveLength(2);
 	});
 
-	it('cuts a random pause short, so that a last attempt succeeds when the endpoint was busy for half of the time', async () => {
+	it('shortens a random pause, so that a last attempt succeeds when the endpoint was busy for half of the time', async () => {
 		stage.jitter(0.999);
 		const server = await stage.scoring({ faults: inOrder(busy(undefined), busy(undefined)) });
 		const client = stage.clientOf(server);
@@ -169,14 +169,14 @@ describe('The deadline', () => {
 		expect(server.requests).toHaveLength(3);
 	});
 
-	it('cuts no pause short that the endpoint asked for', async () => {
+	it('does not shorten a pause that the endpoint asked for', async () => {
 		const server = await stage.scoring({ faults: busy('1') });
 		const { error } = await outcomeOf(stage.clientOf(server).predictRecord('e', { id: 1 }, { deadline: 600 }));
 		expect((error as StatusError).advice).toMatch(/^The response asked for a pause of 1 s, but only \d+ ms were left/);
 		expect(server.requests).toHaveLength(1);
 	});
 
-	it('does not count the time in which a call waits for room', async () => {
+	it('does not include the time in which a call waits for room', async () => {
 		const slow = { kind: 'delay' as const, ms: 150 };
 		const server = await stage.scoring({ faults: inOrder({ ...slow, then: busy('0') }, slow, slow, slow, slow) });
 		const client = stage.clientOf(server);

@@ -139,7 +139,7 @@ async function failWhileOthersAreServed(call: Call, server: ChaosProxy, options:
 	return failed;
 }
 
-describe.each(Object.entries(lasting))('While the answer to every request is %s', (_name, { fault, ...expected }) => {
+describe.each(Object.entries(lasting))('While the response to every request is %s', (_name, { fault, ...expected }) => {
 	const timeout = timeoutFor(fault);
 
 	it.each(Object.entries(repeatableCalls))(
@@ -164,27 +164,30 @@ describe.each(Object.entries(lasting))('While the answer to every request is %s'
 	});
 });
 
-describe('While nobody is answered', () => {
+describe('While the endpoint responds to no request', () => {
 	const waitedFor = Object.entries(lasting).filter(
 		([, { error, repeatable }]) => repeatable === 4 && error !== 'ResponseError',
 	);
 
-	it.each(waitedFor)('a prediction is sent until its deadline: %s', async (_name, { fault, error: name, words }) => {
-		// pauses of 5, 10, 20 ms and so on
-		stage.jitter(0.02);
-		const server = await stage.scoring({ faults: fault });
-		const { error, retries } = await fail(repeatableCalls['a prediction'], server, { deadline: 1_000 });
-		// The deadline may cut the last attempt short, even before the server has read it.
-		expect(error.name).toMatch(new RegExp(`${name}|TimeoutError`));
-		if (error.name === name) expect(error.message).toMatch(words);
-		// The circuit may still be open when the last pause ends.
-		expect([0, 1]).toContain(retries - (error.attempts! - 1));
-		expect([0, 1]).toContain(error.attempts! - server.requests.length);
-		expect(server.requests.length).toBeGreaterThan(4);
-	});
+	it.each(waitedFor)(
+		'a prediction is sent again until its deadline: %s',
+		async (_name, { fault, error: name, words }) => {
+			// pauses of 5, 10, 20 ms and so on
+			stage.jitter(0.02);
+			const server = await stage.scoring({ faults: fault });
+			const { error, retries } = await fail(repeatableCalls['a prediction'], server, { deadline: 1_000 });
+			// The deadline may cut the last attempt short, even before the server has read it.
+			expect(error.name).toMatch(new RegExp(`${name}|TimeoutError`));
+			if (error.name === name) expect(error.message).toMatch(words);
+			// The circuit may still be open when the last pause ends.
+			expect([0, 1]).toContain(retries - (error.attempts! - 1));
+			expect([0, 1]).toContain(error.attempts! - server.requests.length);
+			expect(server.requests.length).toBeGreaterThan(4);
+		},
+	);
 
 	it.each(Object.entries(lasting).filter(([, { error, repeatable }]) => repeatable === 4 && error === 'ResponseError'))(
-		'%s is an answer, so that four requests are all',
+		'%s counts as a response, so that only four requests are sent',
 		async (_name, { fault }) => {
 			const server = await stage.scoring({ faults: fault });
 			const { error } = await fail(repeatableCalls['a prediction'], server);
@@ -201,7 +204,7 @@ const faultyConnections = Object.values(lasting).filter(({ error }) =>
 
 describe('A function', () => {
 	it.each(faultyStatuses.map(({ fault }) => [(fault as { status: number }).status]))(
-		'that chooses status %i runs once',
+		'runs once when it chooses status %i',
 		async (code) => {
 			const server = await stage.scoring({ faults: { kind: 'answer', status: code, body: 'chosen' } });
 			const { error } = await fail((client) => client.runFunction('e', { id: 1 }), server);
@@ -212,7 +215,7 @@ describe('A function', () => {
 	);
 
 	it.each(faultyConnections.map(({ fault }) => [JSON.stringify(fault), fault] as const))(
-		'runs once when what follows is %s',
+		'runs once when the response is %s',
 		async (_name, fault) => {
 			const server = await stage.scoring({ faults: fault });
 			await fail((client, options) => client.runFunction('e', { id: 1 }, options), server, {
@@ -222,14 +225,14 @@ describe('A function', () => {
 		},
 	);
 
-	it('runs again after its own 503 when its user says that it may', async () => {
+	it('is called again after its own 503 when its user allows it', async () => {
 		const server = await stage.scoring({ faults: inOrder({ kind: 'answer', status: 503 }) });
 		const client = stage.clientOf(server);
 		expect(await client.runFunction('e', { id: 1 }, { repeatable: true })).toEqual({ response: '{"id":1}' });
 		expect(server.requests).toHaveLength(2);
 	});
 
-	it('may answer what is not JSON, and that is no reason to run it again', async () => {
+	it('runs once when its response is not JSON', async () => {
 		const server = await stage.scoring({
 			faults: { kind: 'answer', headers: { 'content-type': 'text/plain' }, body: '{not json' },
 		});
@@ -241,7 +244,7 @@ describe('A function', () => {
 
 const passing = Object.entries(lasting).filter(([, { repeatable }]) => repeatable > 1);
 
-it.each(passing)('A single case of %s goes unnoticed', async (_name, { fault }) => {
+it.each(passing)('A call succeeds after a single %s', async (_name, { fault }) => {
 	const server = await stage.scoring({ faults: inOrder(fault) });
 	const counts = countEvents();
 	const client = stage.clientOf(server, counts);
@@ -250,14 +253,14 @@ it.each(passing)('A single case of %s goes unnoticed', async (_name, { fault }) 
 	expect(counts.retries).toBe(1);
 });
 
-describe('A connection that ends after its answer', () => {
+describe('A connection that ends after its response', () => {
 	const idle = async () => await new Promise((resolve) => setTimeout(resolve, 100));
 
 	it.each([
 		['by a reset', { kind: 'reset', when: 'after' }],
 		['by an orderly close', { kind: 'close', when: 'after', afterMs: 20 }],
 		['after a second answer that nobody asked for', { kind: 'twoAnswers' }],
-	] as Array<[string, Fault]>)('%s harms neither its call nor the next', async (_name, fault) => {
+	] as Array<[string, Fault]>)('%s fails neither its call nor the next one', async (_name, fault) => {
 		const server = await stage.scoring({ faults: inOrder(fault) });
 		const client = stage.clientOf(server);
 		expect(await client.sqlQuery('e', { id: 1 })).toMatchObject({ rows: [['{"id":1}']] });
@@ -266,7 +269,7 @@ describe('A connection that ends after its answer', () => {
 		expect(server.requests.map(({ connection }) => connection)).toEqual([1, 2]);
 	});
 
-	it('at the moment the next request arrives costs a prediction one more request', async () => {
+	it('costs a prediction one more request when it closes exactly then', async () => {
 		const server = await stage.scoring({ faults: inOrder({ kind: 'closeOnNextRequest' }) });
 		const client = stage.clientOf(server);
 		await client.predictRecord('e', { id: 1 });
@@ -276,7 +279,7 @@ describe('A connection that ends after its answer', () => {
 		expect([server.requests.length, counts.retries]).toEqual([3, 1]);
 	});
 
-	it('at the moment the next request arrives fails a query, for it may have run', async () => {
+	it('fails a query that may have run when it closes exactly then', async () => {
 		const server = await stage.scoring({ faults: inOrder({ kind: 'closeOnNextRequest' }) });
 		const client = stage.clientOf(server);
 		await client.sqlQuery('e', { id: 1 });
@@ -286,10 +289,10 @@ describe('A connection that ends after its answer', () => {
 	});
 });
 
-describe('Where nothing can have been sent, a query is tried as often as a prediction', () => {
+describe('A query is retried as often as a prediction while nothing can have been sent', () => {
 	const both: Record<string, Call> = { ...repeatableCalls, ...unrepeatableCalls };
 
-	it.each(Object.entries(both))('%s, refused, until the deadline', async (_operation, call) => {
+	it.each(Object.entries(both))('%s, while its connection is refused, until the deadline', async (_operation, call) => {
 		// pauses of 5, 10, 20 ms and so on
 		stage.jitter(0.02);
 		const server = await stage.scoring();
@@ -303,7 +306,7 @@ describe('Where nothing can have been sent, a query is tried as often as a predi
 		expect(server.requests).toHaveLength(0);
 	});
 
-	it.each(Object.entries(both))('%s, refused for a while', async (_operation, call) => {
+	it.each(Object.entries(both))('%s, while its connection is refused for some time', async (_operation, call) => {
 		stage.jitter(0.02);
 		const server = await stage.scoring();
 		await server.kill();
@@ -313,7 +316,7 @@ describe('Where nothing can have been sent, a query is tried as often as a predi
 		expect(server.requests).toHaveLength(1);
 	});
 
-	it.each(Object.entries(both))('%s, while a name is not found', async (_operation, call) => {
+	it.each(Object.entries(both))('%s, while its host name is not found', async (_operation, call) => {
 		const server = await stage.scoring();
 		let lookups = 0;
 		const lookup: LookupFunction = (hostname, _options, found) => {
@@ -332,7 +335,7 @@ describe('Where nothing can have been sent, a query is tried as often as a predi
 		expect([lookups, server.requests.length]).toEqual([0, 1]);
 	});
 
-	it.each(Object.entries(both))('%s, while no connection comes about in time', async (_operation, call) => {
+	it.each(Object.entries(both))('%s, while no connection opens in time', async (_operation, call) => {
 		const server = await stage.scoring();
 		let lookups = 0;
 		const lookup: LookupFunction = (_hostname, _options, found) => {
@@ -344,8 +347,8 @@ describe('Where nothing can have been sent, a query is tried as often as a predi
 	});
 });
 
-describe('Over two instances', () => {
-	it('a 500 is tried on the other one', async () => {
+describe('With two instances', () => {
+	it('a 500 is repeated on the other instance', async () => {
 		const failing = await stage.scoring({ faults: answer(500) });
 		const sound = await stage.scoring();
 		for (let id = 0; id < 5; id++) {
@@ -356,25 +359,28 @@ describe('Over two instances', () => {
 		expect([failing.requests.length, sound.requests.length]).toEqual([5, 5]);
 	});
 
-	it('a 500 on both ends the call after one request to each', async () => {
+	it('a 500 on both instances ends the call after one request to each', async () => {
 		const pair = [await stage.scoring({ faults: answer(500) }), await stage.scoring({ faults: answer(500) })];
 		const { error } = await outcomeOf(stage.clientOf(pair).predictRecord('e', { id: 1 }));
 		expect(error).toMatchObject({ name: 'StatusError', status: 500, attempts: 2 });
 		expect(pair.map(({ requests }) => requests.length)).toEqual([1, 1]);
 	});
 
-	it.each(['predictRecord', 'sqlQuery'] as const)('%s moves on at once from one that refuses', async (operation) => {
-		stage.jitter(0.999);
-		const sound = await stage.scoring();
-		const dead = await stage.scoring();
-		await dead.kill();
-		// ties fall on the last one here, and a back-off would take 250 ms, more than the deadline has
-		const client = stage.clientOf([sound, dead]);
-		await client[operation]('e', { id: 1 }, { deadline: 245 });
-		expect(sound.requests).toHaveLength(1);
-	});
+	it.each(['predictRecord', 'sqlQuery'] as const)(
+		'%s moves immediately to the other instance when a connection is refused',
+		async (operation) => {
+			stage.jitter(0.999);
+			const sound = await stage.scoring();
+			const dead = await stage.scoring();
+			await dead.kill();
+			// ties fall on the last one here, and a back-off would take 250 ms, more than the deadline has
+			const client = stage.clientOf([sound, dead]);
+			await client[operation]('e', { id: 1 }, { deadline: 245 });
+			expect(sound.requests).toHaveLength(1);
+		},
+	);
 
-	it('a call moves on at once from one where no connection comes about', async () => {
+	it('a call moves immediately to the other instance when no connection opens', async () => {
 		stage.jitter(0.999);
 		const sound = await stage.scoring();
 		const lookup: LookupFunction = () => {};
@@ -385,7 +391,7 @@ describe('Over two instances', () => {
 		expect(sound.requests).toHaveLength(1);
 	});
 
-	it('a query that was sent to one that broke is not given to the other', async () => {
+	it('a query is not sent to the other instance when its connection broke', async () => {
 		const breaking = await stage.scoring({ faults: { kind: 'reset', when: 'before' } });
 		const sound = await stage.scoring();
 		await expect(stage.clientOf([breaking, sound]).sqlQuery('e')).rejects.toThrow('closed the connection');
@@ -393,7 +399,7 @@ describe('Over two instances', () => {
 	});
 });
 
-it('Four attempts are all, over three instances as well', async () => {
+it('At most four attempts are made, also with three instances', async () => {
 	const three = await Promise.all(
 		[1, 2, 3].map(
 			async () =>

@@ -27,7 +27,7 @@ describe('A circuit', () => {
 		expect([circuit.closed, admits(), circuit.resumesAt]).toEqual([true, true, undefined]);
 	});
 
-	it('takes an answer between them for the end of the row', () => {
+	it('stays closed when a response comes between failures', () => {
 		const { circuit, fail, admits } = circuitAndClock();
 		fail(2);
 		circuit.answered();
@@ -35,7 +35,7 @@ describe('A circuit', () => {
 		expect([circuit.closed, admits()]).toEqual([true, true]);
 	});
 
-	it('opens with the third, and then lets one probe through', () => {
+	it('opens with the third failure, and then admits one probe', () => {
 		const { circuit, clock, fail, admits } = circuitAndClock();
 		expect(fail(3)).toEqual([undefined, undefined, 250]);
 		expect([circuit.closed, admits()]).toEqual([false, false]);
@@ -43,7 +43,7 @@ describe('A circuit', () => {
 		expect([admits(), circuit.pass(), admits()]).toEqual([true, true, false]);
 	});
 
-	it('lets another probe through when one came to nothing that says anything', () => {
+	it('admits another probe when the first one ended without evidence', () => {
 		const { circuit, clock, fail, admits } = circuitAndClock();
 		fail(3);
 		clock.advance(250);
@@ -55,7 +55,7 @@ describe('A circuit', () => {
 		expect(admits()).toBe(true);
 	});
 
-	it('opens once for all requests that were under way', () => {
+	it('opens only once for all requests in flight', () => {
 		const { circuit, clock } = circuitAndClock();
 		const sentTogether = clock.now();
 		clock.advance(20);
@@ -69,7 +69,7 @@ describe('A circuit', () => {
 		expect(Math.round(circuit.failed(clock.now(), clock.now())!)).toBe(500);
 	});
 
-	it('is open for longer after each probe that fails, up to five seconds', () => {
+	it('stays open for longer after each failed probe, up to five seconds', () => {
 		const { circuit, clock, fail, admits } = circuitAndClock();
 		fail(2);
 		const pauses: unknown[] = [];
@@ -82,14 +82,14 @@ describe('A circuit', () => {
 		expect(pauses).toEqual([250, 500, 1_000, 2_000, 4_000, 5_000, 5_000, 5_000]);
 	});
 
-	it('is closed again with the first answer', () => {
+	it('closes with the first response', () => {
 		const { circuit, fail, admits } = circuitAndClock();
 		fail(3);
 		circuit.answered();
 		expect([circuit.closed, circuit.resumesAt, admits()]).toEqual([true, undefined, true]);
 	});
 
-	it('lets through single probes for as long as it fails, be it for hours', () => {
+	it('admits single probes while it fails, even for hours', () => {
 		const { circuit, clock, fail, admits } = circuitAndClock();
 		fail(3);
 		for (let hours = 0; hours < 3; hours++) {
@@ -100,8 +100,8 @@ describe('A circuit', () => {
 	});
 });
 
-describe('Retry-After', () => {
-	it('opens it with the first failure, for as long as it says, until a probe is answered', () => {
+describe('A circuit with Retry-After', () => {
+	it('opens with the first failure for that time, until a probe gets a response', () => {
 		const { circuit, clock, fail, admits } = circuitAndClock();
 		expect(fail(1, 7_000)).toEqual([7_000]);
 		expect([admits(), circuit.resumesAt! - clock.now()]).toEqual([false, 7_000]);
@@ -109,7 +109,7 @@ describe('Retry-After', () => {
 		expect([admits(), circuit.pass(), admits()]).toEqual([true, true, false]);
 	});
 
-	it('of others that were under way keeps it open for longer, never for less', () => {
+	it('stays open for longer, and never shorter, because of requests in flight', () => {
 		const { circuit, clock, fail } = circuitAndClock();
 		fail(1, 7_000);
 		fail(1, 9_000);
@@ -117,13 +117,13 @@ describe('Retry-After', () => {
 		expect(circuit.resumesAt! - clock.now()).toBe(9_000);
 	});
 
-	it('of more than a minute does not open it: that ends only the call that got it', () => {
+	it('stays closed for a pause of more than a minute, which only ends the call', () => {
 		const { circuit, fail, admits } = circuitAndClock();
 		expect(fail(1, 60_001)).toEqual([undefined]);
 		expect([circuit.closed, admits()]).toEqual([true, true]);
 	});
 
-	it('is no longer respected by an endpoint that has failed for thirty seconds', () => {
+	it('ignores the pause when the endpoint has failed for thirty seconds', () => {
 		const { circuit, clock, fail, admits } = circuitAndClock();
 		fail(1, 7_000);
 		for (const ms of [7_000, 7_000, 7_000]) {
@@ -138,7 +138,7 @@ describe('Retry-After', () => {
 		expect(fail(1, 7_000)).toEqual([2_000]);
 	});
 
-	it('of more than ten seconds lets single probes through meanwhile', () => {
+	it('admits single probes during a pause of more than ten seconds', () => {
 		const { circuit, clock, fail, admits } = circuitAndClock();
 		const asked = clock.now() + 50_000;
 		expect(fail(1, 50_000)).toEqual([10_000]);
@@ -149,7 +149,7 @@ describe('Retry-After', () => {
 		expect([circuit.closed, circuit.askedUntil]).toEqual([true, -Infinity]);
 	});
 
-	it.each([50_000, 60_000])('of %i ms is kept whole when it came with a 429', (ms) => {
+	it.each([50_000, 60_000])('admits nothing for the whole pause of %i ms when it came with a 429', (ms) => {
 		const { circuit, clock, fail, admits } = circuitAndClock();
 		expect(fail(1, ms, true)).toEqual([ms]);
 		clock.advance(ms - 1);

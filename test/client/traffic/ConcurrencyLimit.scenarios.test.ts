@@ -35,10 +35,10 @@ function overloadable({ served, bearable, latencyMs }: { served: number; bearabl
 
 const callsOf = (count: number) => Array.from({ length: count }, (_, id) => id);
 
-describe('An endpoint that bears 24 requests at a time and serves 8', () => {
+describe('An endpoint that serves 8 requests at a time and queues 16', () => {
 	const knee = { served: 8, bearable: 24, latencyMs: 4 };
 
-	it('gets 2,000 requests through although the user allows 64 at a time, with few of them refused', async () => {
+	it('serves 2,000 requests with few refusals when the user allows 64 at a time', async () => {
 		const load = overloadable(knee);
 		const server = await stage.scoring({ faults: load.faults });
 		const counts = countEvents();
@@ -57,7 +57,7 @@ describe('An endpoint that bears 24 requests at a time and serves 8', () => {
 		expect(load.peak).toBeLessThanOrEqual(32);
 	});
 
-	it('refuses none at the default', async () => {
+	it('refuses no request with the default settings', async () => {
 		const load = overloadable(knee);
 		const server = await stage.scoring({ faults: load.faults });
 		const client = stage.clientOf(server);
@@ -84,7 +84,7 @@ it('An API node at its default pool refuses at most one in a hundred of 2,000 re
 	expect(node.requests.count({ status: 200 })).toBe(2_000);
 });
 
-describe('What the user allows at a time', () => {
+describe("The user's limit on concurrency", () => {
 	it.each([1, 2, 5, 8, 16])('(%i) is reached and never exceeded, on as many connections', async (maxConcurrency) => {
 		const server = await stage.scoring({ faults: { kind: 'delay', ms: 5 } });
 		const client = stage.clientOf(server);
@@ -95,7 +95,7 @@ describe('What the user allows at a time', () => {
 		expect(server.connections).toBe(maxConcurrency);
 	});
 
-	it('counts for each endpoint, so that a slow one does not hold the others up', async () => {
+	it('applies to each endpoint, so that a slow endpoint does not delay others', async () => {
 		const server = await stage.scoring({
 			faults: ({ path }) => (path.includes('/slow/') ? { kind: 'delay', ms: 300 } : undefined),
 		});
@@ -128,7 +128,7 @@ describe('What the user allows at a time', () => {
 	});
 });
 
-it('After a brownout, in which everything times out or is refused, all calls succeed and the load returns', async () => {
+it('All calls succeed and the load returns after a brownout of timeouts and refusals', async () => {
 	let brownout = false;
 	const server = await stage.scoring({
 		faults: ({ n }) => {
@@ -162,7 +162,7 @@ it.each([
 	['says the same wait however many there are', () => 15_000, 8],
 	['does not say it', () => undefined, 8],
 	['says it in words', () => '15 ms', 8],
-])('An endpoint that %s has as many at a time as do not make each other wait', async (_name, waitOf, most) => {
+])('An endpoint that %s gets as many requests as do not delay each other', async (_name, waitOf, most) => {
 	const server = await stage.chaos({
 		faults: ({ outstanding }) => ({ kind: 'delay', ms: 12 + 8 * outstanding }),
 		respond: (request) => ({ body: { result: {}, timing: { wait: waitOf(request) } } }),
@@ -174,7 +174,7 @@ it.each([
 	expect(settled).toBeGreaterThan(most - 3);
 });
 
-it('A function that builds its own response says nothing of its endpoint by a field that happens to be called timing', async () => {
+it("The field `timing` of a function's own response does not affect the limit", async () => {
 	const server = await stage.chaos({
 		faults: { kind: 'delay', ms: 20 },
 		respond: () => ({ body: { timing: { wait: 15_000 } } }),

@@ -32,7 +32,7 @@ const raisedTo = (value: number) => {
 describe('The limit', () => {
 	it('starts at two', () => expect(new ConcurrencyLimit().value).toBe(2));
 
-	it('goes up by one after as many answers as it allows requests', () => {
+	it('grows by one after a full window of responses', () => {
 		const limit = new ConcurrencyLimit();
 		for (const value of [2, 3, 4, 5, 6]) {
 			answered(limit, value - 1);
@@ -42,26 +42,26 @@ describe('The limit', () => {
 		}
 	});
 
-	it('does not go up while less is asked of it than it allows', () => {
+	it('does not grow while fewer requests are in flight than it allows', () => {
 		const limit = new ConcurrencyLimit();
 		answered(limit, 100, 1);
 		expect(limit.value).toBe(2);
 	});
 
-	it('stops beyond what is ever in flight, instead of growing unseen', () => {
+	it('does not grow beyond the number of requests ever in flight', () => {
 		const limit = new ConcurrencyLimit();
 		answered(limit, 1_000, 8);
 		expect(limit.value).toBeGreaterThanOrEqual(8);
 		expect(limit.value).toBeLessThanOrEqual(9);
 	});
 
-	it('is halved by an overload', () => {
+	it('is halved after an overload', () => {
 		const limit = raisedTo(24);
 		limit.overloaded(clock.now(), clock.now());
 		expect(limit.value).toBe(12);
 	});
 
-	it('is halved once for all requests of the same round trip, and again for a later one', () => {
+	it('is halved once for all requests of a round trip, and again for a later one', () => {
 		const limit = raisedTo(24);
 		const sentTogether = clock.now();
 		clock.advance(20);
@@ -72,7 +72,7 @@ describe('The limit', () => {
 		expect(limit.value).toBe(6);
 	});
 
-	it('lets one request through at least, and goes up from there', () => {
+	it('is at least one, and grows from there', () => {
 		const limit = new ConcurrencyLimit();
 		for (let i = 0; i < 10; i++) overloaded(limit);
 		expect(limit.value).toBe(1);
@@ -80,7 +80,7 @@ describe('The limit', () => {
 		expect(limit.value).toBe(2);
 	});
 
-	it('goes up by a quarter of a request per window once a wait took it down', () => {
+	it('grows by a quarter per window after a wait reduced it', () => {
 		const limit = raisedTo(8);
 		waited(limit, 50);
 		expect(limit.value).toBe(4);
@@ -90,7 +90,7 @@ describe('The limit', () => {
 		expect(limit.value).toBe(5);
 	});
 
-	it('goes back by full steps to what it was before a refusal', () => {
+	it('returns by full steps to its value before a refusal', () => {
 		const limit = raisedTo(8);
 		for (let i = 0; i < 3; i++) overloaded(limit);
 		expect(limit.value).toBe(1);
@@ -130,13 +130,13 @@ describe('A request that waited for a pipeline', () => {
 		['for less than 5 ms', 4.9, 10, 10],
 		['for longer than it took, which cannot be', 101, 10],
 		['for less than no time', -40, 10],
-	])('%s (%d ms) takes a limit of ten to %i', (_name, waitedMs, expected, took = 100) => {
+	])('%s (%d ms) reduces a limit of ten to %i', (_name, waitedMs, expected, took = 100) => {
 		const limit = raisedTo(10);
 		waited(limit, waitedMs, took);
 		expect(limit.value).toBe(expected);
 	});
 
-	it('takes it down once per round trip', () => {
+	it('reduces the limit once per round trip', () => {
 		const limit = raisedTo(10);
 		const sentTogether = clock.now();
 		clock.advance(100);
@@ -145,7 +145,7 @@ describe('A request that waited for a pipeline', () => {
 	});
 });
 
-describe('Waits alone', () => {
+describe('The limit of a pool in which requests wait', () => {
 	it.each([31, 45, 60, 66, 90, 100])(
 		'never take the limit below one, nor make a pause of it: %i of 100 ms',
 		(waitedMs) => {
@@ -167,12 +167,12 @@ describe('A limit below one', () => {
 		return limit;
 	};
 
-	it('is a pause between requests after refusals with one in flight, as long as makes up for what one is too many', () => {
+	it('becomes a pause between requests after refusals with one request in flight', () => {
 		const limit = refused();
 		expect([limit.value, limit.resumesAt! - clock.now()]).toEqual([1, 100]);
 	});
 
-	it('goes down by waits as well while refusals were not long ago', () => {
+	it('is reduced by waits, too, soon after refusals', () => {
 		const limit = refused();
 		waited(limit, 50);
 		expect(limit.resumesAt! - clock.now()).toBe(300);
@@ -181,21 +181,21 @@ describe('A limit below one', () => {
 	it.each([
 		[100, 900],
 		[60_000, 5_000],
-	])('pauses for nine times as long as a request took, and for 5 s at most: %i ms, %i ms', (took, pause) => {
+	])('pauses nine times as long as a request took, at most 5 s: %i ms, %i ms', (took, pause) => {
 		const limit = refused();
 		waited(limit, 0, took);
 		for (let i = 0; i < 10; i++) overloaded(limit);
 		expect(limit.resumesAt! - clock.now()).toBeCloseTo(pause, 5);
 	});
 
-	it('is not paused by how quickly requests are refused', () => {
+	it('does not depend on how quickly requests are refused', () => {
 		const limit = refused();
 		clock.advance(1);
 		limit.overloaded(clock.now(), clock.now());
 		expect(limit.resumesAt! - clock.now()).toBe(300);
 	});
 
-	it('has no pause any more when nothing waits', () => {
+	it('has no pause when nothing waits', () => {
 		const limit = refused();
 		answered(limit, 1);
 		expect(limit.resumesAt).toBeUndefined();

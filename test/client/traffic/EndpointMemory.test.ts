@@ -64,7 +64,7 @@ const late = new TimeoutError('late', {}, true);
 it.each([
 	['of five seconds and more', 5_000, ['a']],
 	['of less', 4_999, []],
-])('Three time-outs %s put an instance out: %i ms', async (_name, timeout, expected) => {
+])('Three timeouts %s take an instance out: %i ms', async (_name, timeout, expected) => {
 	const { out, fail } = memory();
 	await fail(3, late, { timeout });
 	expect(out).toEqual(expected);
@@ -79,25 +79,25 @@ it.each([
 	['502', new StatusError('bad gateway', { status: 502 }), 30_000, 2],
 	['reset', new ConnectionError('reset', {}, true), 30_000, 2],
 	['400', new StatusError('bad', { status: 400 }), 30_000, 2],
-] as const)('A %s: what it does to the limit of two', async (_name, failure, timeout, limit) => {
+] as const)('The limit of two changes as expected after a %s', async (_name, failure, timeout, limit) => {
 	const { fail, room } = memory();
 	await fail(1, failure, { timeout });
 	expect(room()).toBe(limit);
 });
 
-it.each([408, 429, 503])('An instance that answers %i is busy, not dead', async (status) => {
+it.each([408, 429, 503])('An instance that responds with %i is busy and not out', async (status) => {
 	const { out, fail } = memory();
 	await fail(10, new StatusError('busy', { status }));
 	expect(out).toEqual([]);
 });
 
-it.each([502, 504])('An instance that answers %i three times is out', async (status) => {
+it.each([502, 504])('An instance is taken out after three responses with %i', async (status) => {
 	const { out, fail } = memory();
 	await fail(3, new StatusError('gateway', { status }));
 	expect(out).toEqual(['a']);
 });
 
-it("A function's own 502 says nothing about its instance, unlike the API node's", async () => {
+it("A function's own 502 says nothing about its instance, but an API node's 502 does", async () => {
 	const { out, fail } = memory();
 	await fail(10, new StatusError('its own', { status: 502 }), { ofFunction: true });
 	expect(out).toEqual([]);

@@ -226,7 +226,7 @@ class World {
 
 const runs = { numRuns: Number(process.env.RUNS ?? 300), endOnFailure: true };
 
-it('Nobody waits for ever, nothing is served twice or after a stop, limits hold and all counts return to 0', async () => {
+it('In random scenarios, no call waits forever, none is served twice or after a stop, and limits hold', async () => {
 	await fc.assert(
 		fc.asyncProperty(planOf(callPlan), async (plan) => {
 			const world = await new World(plan).play();
@@ -240,7 +240,7 @@ it('Nobody waits for ever, nothing is served twice or after a stop, limits hold 
 	);
 });
 
-it('Where nothing fails, every call that is not canceled is served', async () => {
+it('Every call that is not canceled is served when nothing fails', async () => {
 	const served = callPlan.map((plan): CallPlan => ({ ...plan, outcome: 'served' }));
 	await fc.assert(
 		fc.asyncProperty(planOf(served), async (plan) => {
@@ -273,7 +273,7 @@ const greedy = fc.record({
 	),
 });
 
-it('No session that can be served waits while another is served more than one request ahead of its turn', async () => {
+it('No session waits while another one is served more than one request ahead of its turn', async () => {
 	await fc.assert(
 		fc.asyncProperty(greedy, async (plan) => {
 			const world = await new World(plan).play();
@@ -316,7 +316,7 @@ it('No session that can be served waits while another is served more than one re
 	);
 });
 
-it('The calls of one session are served in the order in which they came', async () => {
+it('The calls of one session are served in their order', async () => {
 	await fc.assert(
 		fc.asyncProperty(greedy, async (plan) => {
 			const world = await new World(plan).play();
@@ -331,7 +331,7 @@ it('The calls of one session are served in the order in which they came', async 
 	);
 });
 
-it('A call that waits for a silent endpoint fails: no wait is longer than its deadline or 30 s', async () => {
+it('A call that waits for a silent endpoint fails within its deadline or 30 s', async () => {
 	const failing = callPlan.map(({ cancelledAfter: _, ...plan }): CallPlan => ({ ...plan, outcome: 'down' }));
 	await fc.assert(
 		fc.asyncProperty(planOf(failing), async (plan) => {

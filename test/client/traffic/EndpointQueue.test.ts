@@ -39,7 +39,7 @@ it.each([0, 1, 2, 3, 4])(
 	2_000,
 );
 
-it('Of the calls of one caller, those of older work are served first, and of the same work those that came first', async () => {
+it('The calls of one caller are served by the age of their work, then in their order', async () => {
 	const callbacks = { checkAlive: jest.fn(), onOut: jest.fn(), onBack: jest.fn() };
 	const instances = new Instances([{ host: 'one' } as Connections], systemClock, callbacks);
 	const queue = new EndpointQueue(instances, systemClock);
@@ -61,7 +61,7 @@ it('Of the calls of one caller, those of older work are served first, and of the
 	expect(served).toEqual(['5a', '6a', '12', '15', '30', '33', '47', '54', '71', '76']);
 });
 
-it('A call that comes during the pause of a pool that refuses one at a time is let in at its end', async () => {
+it('A call that comes during the pause of a pool with a limit below one is admitted at its end', async () => {
 	const callbacks = { checkAlive: jest.fn(), onOut: jest.fn(), onBack: jest.fn() };
 	const clock = new ManualClock();
 	const queue = new EndpointQueue(new Instances([{ host: 'one' } as Connections], clock, callbacks), clock);

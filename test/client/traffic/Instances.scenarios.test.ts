@@ -43,7 +43,7 @@ describe('With three instances', () => {
 	it.each([
 		['one call after the other', 1],
 		['many calls at once', 300],
-	])('each gets about a third: %s', async (_name, atOnce) => {
+	])('each gets about a third of the requests: %s', async (_name, atOnce) => {
 		const all = await three();
 		const client = stage.clientOf(all);
 		for (let done = 0; done < 300; done += atOnce) {
@@ -57,7 +57,7 @@ describe('With three instances', () => {
 		}
 	});
 
-	it('the one that is dead costs no call, is left out, and this is told', async () => {
+	it('a dead instance costs no call, is left out, and is reported', async () => {
 		const all = await three();
 		await all[1].kill();
 		const counts = countEvents();
@@ -71,7 +71,7 @@ describe('With three instances', () => {
 		expect(asked(all[0]).length + asked(all[2]).length).toBe(200);
 	});
 
-	it('the one that breaks every connection after reading the request costs no prediction', async () => {
+	it('an instance that breaks every connection after reading the request costs no prediction', async () => {
 		const all = await three();
 		all[0].setFault({ kind: 'reset', when: 'before' });
 		const counts = countEvents();
@@ -82,7 +82,7 @@ describe('With three instances', () => {
 		expect(asked(all[0])).toHaveLength(counts.retries);
 	});
 
-	it('the one that is left out is left out in later calls too', async () => {
+	it('an instance that is left out stays out in later calls', async () => {
 		const all = await three();
 		await all[2].kill();
 		const client = stage.clientOf(all);
@@ -94,7 +94,7 @@ describe('With three instances', () => {
 		expect([counts.retries, counts.instancesOut.length, all[2].connections]).toEqual([0, 0, 0]);
 	});
 
-	it.each([502, 504])('the one that answers %i is left out after three', async (status) => {
+	it.each([502, 504])('an instance that responds with %i is left out after three responses', async (status) => {
 		const all = await three();
 		all[0].setFault({ kind: 'answer', status });
 		const client = stage.clientOf(all);
@@ -102,7 +102,7 @@ describe('With three instances', () => {
 		expect(asked(all[0])).toHaveLength(3);
 	});
 
-	it.each([503, 429, 500, 400, 401, 404])('the one that answers %i is not taken for dead', async (status) => {
+	it.each([503, 429, 500, 400, 401, 404])('an instance that responds with %i is not left out', async (status) => {
 		const all = await three();
 		all[0].setFault({ kind: 'answer', status });
 		const counts = countEvents();
@@ -117,7 +117,7 @@ describe('With three instances', () => {
 		expect(asked(all[0]).length).toBeGreaterThan(from);
 	});
 
-	it('the one that is slow gets less, and nothing fails', async () => {
+	it('a slow instance gets fewer requests, and nothing fails', async () => {
 		const all = await three();
 		all[0].setFault({ kind: 'delay', ms: 150 });
 		for (const quick of all.slice(1)) quick.setFault({ kind: 'delay', ms: 3 });
@@ -128,7 +128,7 @@ describe('With three instances', () => {
 		expect(slow * 4).toBeLessThan(Math.min(...quick));
 	});
 
-	it('the one that is overloaded gets what it bears, and nothing fails', async () => {
+	it('an overloaded instance gets as many requests as it can serve, and nothing fails', async () => {
 		const all = await three();
 		let refused = 0;
 		all[0].setFault(({ outstanding }) => {
@@ -147,7 +147,7 @@ describe('With three instances', () => {
 		expect(asked(all[0]).length - refused).toBeGreaterThan(20);
 	});
 
-	it('the one that flaps costs no prediction', async () => {
+	it('an instance that goes up and down costs no prediction', async () => {
 		const all = await three();
 		const client = stage.clientOf(all);
 		const answers: Array<Promise<unknown>> = [];
@@ -173,7 +173,7 @@ describe('An instance that was left out', () => {
 		return { all, dead, client };
 	}
 
-	it('is asked whether it is alive, given one request, and then its share', async () => {
+	it('is checked with isAlive, gets one request, and then its share', async () => {
 		const { dead, client } = await leftOut();
 		await dead.revive();
 		expect(dead.requests).toEqual([]);
@@ -194,7 +194,7 @@ describe('An instance that was left out', () => {
 		expect(asked(dead).length).toBeGreaterThan(30);
 	});
 
-	it('stays out while nothing answers there', async () => {
+	it('stays out while nothing responds there', async () => {
 		const { dead, client } = await leftOut();
 		clock.skip(7_000);
 		const counts = countEvents();
@@ -207,7 +207,7 @@ describe('An instance that was left out', () => {
 		expect([dead.requests.length, counts.retries]).toEqual([0, 0]);
 	});
 
-	it('is out for longer when its one request fails, and the request succeeds elsewhere', async () => {
+	it('is out for longer when its trial request fails, and the request succeeds elsewhere', async () => {
 		const { dead, client } = await leftOut();
 		await dead.revive();
 		dead.setFault(ofEndpoint(() => ({ kind: 'reset', when: 'before' })));
@@ -224,7 +224,7 @@ describe('An instance that was left out', () => {
 		expect(asked(dead).length).toBeGreaterThan(2);
 	});
 
-	it.each([401, 403, 404])('is tried when isAlive answers %i, which says nothing', async (status) => {
+	it.each([401, 403, 404])('is tried when isAlive responds with %i, which is no evidence', async (status) => {
 		const { dead, client } = await leftOut();
 		await dead.revive();
 		dead.setFault(({ path }) => (path === '/isAlive/' ? { kind: 'answer', status } : undefined));
@@ -239,26 +239,29 @@ describe('isAlive', () => {
 		return ({ path }) => (path === '/isAlive/' ? { kind: 'answer', status } : { kind: 'delay', ms: 20 });
 	};
 
-	it.each([500, 503])('that answers %i takes an instance out although it serves, and nothing fails', async (status) => {
-		const all = await three();
-		const [drained] = all;
-		for (const server of all) server.setFault({ kind: 'delay', ms: 20 });
-		const client = stage.clientOf(all);
-		drained.setFault(whenAsked(status));
-		clock.skip(5_000);
-		const underWay = callsOf(150).map(async (id) => await client.predictRecord('e', { id }));
-		await drained.requestsArrived(1);
-		expect(await Promise.all(underWay)).toEqual(scoredAll(150));
-		const count = counter(all);
-		count();
-		const later = callsOf(150).map(async (id) => await client.predictRecord('e', { id }));
-		expect(await Promise.all(later)).toEqual(scoredAll(150));
-		const [atDrained, ...others] = count();
-		expect(atDrained).toBe(0);
-		expect(Math.min(...others)).toBeGreaterThan(0);
-	});
+	it.each([500, 503])(
+		'takes an instance out when it responds with %i, although the instance serves',
+		async (status) => {
+			const all = await three();
+			const [drained] = all;
+			for (const server of all) server.setFault({ kind: 'delay', ms: 20 });
+			const client = stage.clientOf(all);
+			drained.setFault(whenAsked(status));
+			clock.skip(5_000);
+			const underWay = callsOf(150).map(async (id) => await client.predictRecord('e', { id }));
+			await drained.requestsArrived(1);
+			expect(await Promise.all(underWay)).toEqual(scoredAll(150));
+			const count = counter(all);
+			count();
+			const later = callsOf(150).map(async (id) => await client.predictRecord('e', { id }));
+			expect(await Promise.all(later)).toEqual(scoredAll(150));
+			const [atDrained, ...others] = count();
+			expect(atDrained).toBe(0);
+			expect(Math.min(...others)).toBeGreaterThan(0);
+		},
+	);
 
-	it.each([401, 403, 404, 200])('that answers %i changes nothing', async (status) => {
+	it.each([401, 403, 404, 200])('changes nothing when it responds with %i', async (status) => {
 		const all = await three();
 		const client = stage.clientOf(all);
 		all[0].setFault(whenAsked(status));
@@ -271,7 +274,7 @@ describe('isAlive', () => {
 		expect(Math.min(...count())).toBeGreaterThan(0);
 	});
 
-	it('that answers 5xx at the only instance changes nothing', async () => {
+	it('changes nothing when it responds with 5xx at the only instance', async () => {
 		const server = await stage.scoring({ faults: whenAsked(503) });
 		const client = stage.clientOf(server);
 		clock.skip(5_000);
@@ -279,7 +282,7 @@ describe('isAlive', () => {
 		expect(server.requests).toHaveLength(20);
 	});
 
-	it('that answers 5xx everywhere leaves one that serves', async () => {
+	it('keeps one instance in use when it responds with 5xx everywhere', async () => {
 		const all = await Promise.all([1, 2].map(async () => await stage.scoring({ faults: whenAsked(503) })));
 		const client = stage.clientOf(all);
 		for (let round = 0; round < 6; round++) {
@@ -291,7 +294,7 @@ describe('isAlive', () => {
 });
 
 describe('With all instances dead', () => {
-	it('a call fails at its deadline, and says which one it asked last', async () => {
+	it('a call fails at its deadline, and its error names the last instance', async () => {
 		const all = await three();
 		await Promise.all(all.map(async (server) => await server.kill()));
 		const client = stage.clientOf(all);
@@ -319,7 +322,7 @@ describe('With all instances dead', () => {
 		expect(await Promise.all(answers)).toEqual(scoredAll(100));
 	});
 
-	it('for the time of a restart, the calls under way wait for it', async () => {
+	it('for the time of a restart, the calls in progress wait for it', async () => {
 		const all = await three();
 		const client = stage.clientOf(all);
 		await Promise.all(callsOf(30).map(async (id) => await client.predictRecord('e', { id })));

@@ -46,7 +46,7 @@ function instancesOf<Names extends string[]>(...names: Names) {
 }
 
 describe('An instance', () => {
-	it('is out after three failures in a row, and that is told once', () => {
+	it('is taken out after three failures in a row, which is reported once', () => {
 		const { fail, instances, available, onOut } = instancesOf('a', 'b', 'c');
 		expect(fail(instances[0], 5)).toEqual([false, false, true, false, false]);
 		expect(onOut.mock.calls).toEqual([[instances[0], 5_000]]);
@@ -61,7 +61,7 @@ describe('An instance', () => {
 		expect(available()).toEqual(['a', 'b']);
 	});
 
-	it('stays in when a request that was sent later, to whichever endpoint, succeeded meanwhile', () => {
+	it('stays in when a later request to any endpoint succeeded meanwhile', () => {
 		const { all, clock, instances, available } = instancesOf('a', 'b');
 		const startedAt = clock.now();
 		clock.advance(20);
@@ -70,7 +70,7 @@ describe('An instance', () => {
 		expect(available()).toEqual(['a', 'b']);
 	});
 
-	it('is asked whether it is alive when its break is over, not before', async () => {
+	it('is checked with isAlive when its break is over, and not before', async () => {
 		const { fail, instances, after, checks } = instancesOf('a', 'b');
 		fail(instances[0]);
 		expect(await after(4_900)).toEqual(['b']);
@@ -92,7 +92,7 @@ describe('An instance', () => {
 		expect(available()).toEqual(['a', 'b']);
 	});
 
-	it('is out again when its one request fails, for twice as long, up to a minute', async () => {
+	it('is taken out again when its trial request fails, for twice as long, up to a minute', async () => {
 		const { all, fail, instances, after } = instancesOf('a', 'b');
 		const [a] = instances;
 		fail(a);
@@ -103,7 +103,7 @@ describe('An instance', () => {
 		}
 	});
 
-	it('begins with the short break again after a success', async () => {
+	it('starts with the short break again after a success', async () => {
 		const { all, fail, instances, after } = instancesOf('a', 'b');
 		const [a] = instances;
 		fail(a);
@@ -118,7 +118,7 @@ describe('An instance', () => {
 	it.each([
 		[0, 3_750],
 		[1, 6_250],
-	])('has a break that varies by a quarter (at %d: %i ms)', async (random, pause) => {
+	])('has a break with up to a quarter of random variation (at %d: %i ms)', async (random, pause) => {
 		stage.jitter(random);
 		const { fail, instances, after } = instancesOf('a', 'b');
 		fail(instances[0]);
@@ -126,7 +126,7 @@ describe('An instance', () => {
 		expect(await after(1)).toEqual(['a', 'b']);
 	});
 
-	it('stays out while it cannot be reached, with breaks that grow', async () => {
+	it('stays out while it cannot be reached, with growing breaks', async () => {
 		const { fail, instances, after, says, checks } = instancesOf('a', 'b');
 		fail(instances[0]);
 		says(instances[0], 'unreachable');
@@ -137,8 +137,8 @@ describe('An instance', () => {
 	});
 });
 
-describe('Every five seconds in which it is used', () => {
-	it('an instance is asked whether it is alive', async () => {
+describe('Every five seconds, while instances are used', () => {
+	it('each instance is checked with isAlive', async () => {
 		const { after, checks } = instancesOf('a', 'b');
 		await after(4_999);
 		expect(checks).toEqual([]);
@@ -150,14 +150,14 @@ describe('Every five seconds in which it is used', () => {
 		expect(checks).toHaveLength(4);
 	});
 
-	it('an instance that cannot be reached has one failure more', async () => {
+	it('an unreachable instance gets one more failure', async () => {
 		const { fail, instances, after, says } = instancesOf('a', 'b');
 		fail(instances[0], 2);
 		says(instances[0], 'unreachable');
 		expect(await after(5_000)).toEqual(['b']);
 	});
 
-	it('one that stands alone is not asked: there is no other to go to', async () => {
+	it('a single instance is not checked, because there is no alternative', async () => {
 		const { after, checks } = instancesOf('a');
 		expect(await after(60_000)).toEqual(['a']);
 		expect(checks).toEqual([]);
@@ -172,13 +172,13 @@ describe('An instance that asks for no more requests', () => {
 		return given;
 	}
 
-	it('is left out although the requests that it still has succeed', async () => {
+	it('is left out although its remaining requests succeed', async () => {
 		const { all, instances, available } = await draining();
 		all.succeeded(instances[0]);
 		expect(available()).toEqual(['b']);
 	});
 
-	it('comes back when it says that it is alive', async () => {
+	it('comes back when isAlive responds with success', async () => {
 		const { all, instances, after, says } = await draining();
 		expect(await after(5_000)).toEqual(['b']);
 		says(instances[0], 'alive');
@@ -197,7 +197,7 @@ describe('An instance that asks for no more requests', () => {
 });
 
 describe('The last instance', () => {
-	it('is never put out', () => {
+	it('is never taken out', () => {
 		const { fail, instances, available } = instancesOf('a', 'b', 'c');
 		fail(instances[0]);
 		fail(instances[1]);
@@ -205,7 +205,7 @@ describe('The last instance', () => {
 		expect(available()).toEqual(['c']);
 	});
 
-	it('gives way to another one that has come back', async () => {
+	it('is no longer used when another instance has come back', async () => {
 		const { all, fail, instances, after } = instancesOf('a', 'b');
 		const [a, b] = instances;
 		fail(a);
@@ -216,7 +216,7 @@ describe('The last instance', () => {
 		expect(await after(0)).toEqual(['a']);
 	});
 
-	it('is still given requests while the others are on trial', async () => {
+	it('still gets requests while the others are on trial', async () => {
 		const { fail, instances, after, available } = instancesOf('a', 'b');
 		fail(instances[0]);
 		expect(await after(5_000)).toEqual(['a', 'b']);

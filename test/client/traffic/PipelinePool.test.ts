@@ -43,13 +43,13 @@ function raisedTo(limit: number) {
 }
 
 describe('A pool of pipelines', () => {
-	it('takes what its limit allows, and no more than any caller present does', () => {
+	it('admits as many requests as its limit and the present callers allow', () => {
 		expect(poolAndClock().room()).toBe(2);
 		const { room } = raisedTo(24);
 		expect([room(), room(8), room(0)]).toEqual([24, 8, 0]);
 	});
 
-	it('counts what is in flight, in the pool and on its instance', () => {
+	it('counts its requests in flight, in the pool and on its instance', () => {
 		const { pool, enter, answer, say } = poolAndClock();
 		const [first, second] = [enter(), enter()];
 		expect([pool.inFlight, pool.instance.inFlight]).toEqual([2, 2]);
@@ -64,7 +64,7 @@ describe('A pool of pipelines', () => {
 		return enter();
 	}
 
-	it('is paused after three failures in a row, then lets one probe through, then all that it did before', () => {
+	it('pauses after three failures in a row, admits one probe, and then as many requests as before', () => {
 		const all = raisedTo(5);
 		const { pool, clock, enter, fail, answer, room } = all;
 		for (let i = 0; i < 3; i++) fail(enter());
@@ -76,7 +76,7 @@ describe('A pool of pipelines', () => {
 		expect([pool.failing, pool.resumesAt, room()]).toEqual([false, undefined, 5]);
 	});
 
-	it('gives the probe to another one when the first came to nothing', () => {
+	it('admits another probe when the first one ended without evidence', () => {
 		const all = poolAndClock();
 		const { pool, clock, enter, fail, say } = all;
 		for (let i = 0; i < 3; i++) fail(enter());
@@ -87,7 +87,7 @@ describe('A pool of pipelines', () => {
 		expect(pool.hasRoom(8, clock.now())).toBe(true);
 	});
 
-	it('does not keep a probe waiting for requests that hang since before the pause', () => {
+	it('admits a probe while requests hang since before the pause', () => {
 		const { pool, clock, enter, fail } = poolAndClock();
 		enter();
 		for (let i = 0; i < 3; i++) fail(enter(), { reduce: true });
@@ -96,13 +96,13 @@ describe('A pool of pipelines', () => {
 		expect(pool.hasRoom(8, clock.now())).toBe(true);
 	});
 
-	it('takes half as many after an overload', () => {
+	it('admits half as many requests after an overload', () => {
 		const { enter, fail, room } = raisedTo(24);
 		fail(enter(), { reduce: true });
 		expect(room()).toBe(12);
 	});
 
-	it('lets one request through after the other, with a pause between, when it refuses even one at a time', () => {
+	it('admits one request after the other with pauses when it refuses even one at a time', () => {
 		const { pool, clock, enter, fail, room } = poolAndClock();
 		for (let i = 0; i < 5; i++) {
 			const request = enter();
@@ -115,7 +115,7 @@ describe('A pool of pipelines', () => {
 		expect(room()).toBe(1);
 	});
 
-	it('is paused by what Retry-After asks for, and tells for how long', () => {
+	it('pauses for the time of Retry-After, and returns it', () => {
 		const { clock, enter, fail, room } = raisedTo(5);
 		expect(fail(enter(), { retryAfter: 7_000 })).toBe(7_000);
 		expect(room()).toBe(0);

@@ -4,11 +4,11 @@ import { countEvents, outcomeOf, Stage } from '../harness';
 const stage = new Stage();
 beforeEach(() => stage.withoutPauses());
 
-describe('While an endpoint answers nothing but errors that may pass', () => {
+describe('While an endpoint responds only with errors that may pass', () => {
 	it.each([
 		['broken JSON', { kind: 'answer', body: '{' }],
 		['an empty answer', { kind: 'truncated', by: 'endOfStream' }],
-	] as const)('%s, 200 calls are 200 requests and the ten that the budget pays for', async (_name, fault) => {
+	] as const)('%s, 200 calls send 200 requests and the ten retries of the budget', async (_name, fault) => {
 		const server = await stage.scoring({ faults: fault });
 		const counts = countEvents();
 		const client = stage.clientOf(server, counts);
@@ -20,7 +20,7 @@ describe('While an endpoint answers nothing but errors that may pass', () => {
 		expect(counts.retries).toBe(10);
 	});
 
-	it('what succeeds pays for a fifth as many retries of the rest', async () => {
+	it('successes pay for a fifth as many retries', async () => {
 		let n = 0;
 		// every other call fails permanently: without a budget, each of those would take four requests
 		const server = await stage.scoring({
@@ -36,7 +36,7 @@ describe('While an endpoint answers nothing but errors that may pass', () => {
 		expect(server.requests).toHaveLength(200 + counts.retries);
 	});
 
-	it('the budget of one endpoint is not spent by another', async () => {
+	it('the budget of one endpoint does not pay for another', async () => {
 		const server = await stage.scoring({
 			faults: ({ path, n }) => (path.includes('/broken/') || n === 213 ? { kind: 'answer', body: '{' } : undefined),
 		});
@@ -47,7 +47,7 @@ describe('While an endpoint answers nothing but errors that may pass', () => {
 	});
 });
 
-it('With nothing left to pay retries from, a call still moves on from an instance that refuses', async () => {
+it('A call still moves on from an instance that refuses connections when the budget is empty', async () => {
 	let broken = true;
 	const faults = () => (broken ? ({ kind: 'answer', body: '{' } as const) : undefined);
 	const sound = await stage.scoring({ faults });

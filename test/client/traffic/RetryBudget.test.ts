@@ -16,7 +16,7 @@ describe('The retry budget', () => {
 		expect(timesTaken(new RetryBudget(), late)).toBe(5);
 	});
 
-	it('earns a retry with five successes, and keeps no more than it began with', () => {
+	it('earns a retry with five successes, up to its initial size', () => {
 		const budget = new RetryBudget();
 		timesTaken(budget, busy);
 		for (let i = 0; i < 4; i++) budget.succeeded();
@@ -40,7 +40,7 @@ describe('The retry budget', () => {
 		expect(retries).toBeLessThanOrEqual(200);
 	});
 
-	it('refills with time, one token a second, up to what it began with', () => {
+	it('refills by one token a second, up to its initial size', () => {
 		const budget = new RetryBudget();
 		timesTaken(budget, busy);
 		expect(timesTaken(budget, busy, 4_900)).toBe(0);

@@ -118,7 +118,7 @@ describe.each(calls)('%s ends at once when it is cancelled', (name, call) => {
 		await expectQuiet(chaos);
 	});
 
-	test('before it has begun', async () => {
+	test('before it has started', async () => {
 		const { chaos, client } = await stage.chaosAndClient({ respond: () => answer });
 		const error = await failureOf(call(client, { signal: AbortSignal.abort() }));
 		expect(error).toBeInstanceOf(CancelledError);
@@ -137,7 +137,7 @@ describe.each(calls)('%s ends at once when it is cancelled', (name, call) => {
 		await expectQuiet(chaos);
 	});
 
-	test('with several instances, of which none is asked afterwards', async () => {
+	test('with several instances, and asks none of them afterwards', async () => {
 		const instances = [
 			await stage.chaos({ faults: { kind: 'silent' } }),
 			await stage.chaos({ faults: { kind: 'silent' } }),
@@ -173,7 +173,7 @@ describe.each(calls)('%s ends at once when it is cancelled', (name, call) => {
 	});
 });
 
-test('a call that backs off ends at once when it is cancelled', async () => {
+test('a call that backs off ends immediately when it is cancelled', async () => {
 	const faults = { kind: 'answer', status: 503, headers: { 'retry-after': '20' } } as const;
 	const { chaos, client } = await stage.chaosAndClient({ faults });
 	await cancelled(
@@ -186,7 +186,7 @@ test('a call that backs off ends at once when it is cancelled', async () => {
 	expect(chaos.requests).toHaveLength(1);
 });
 
-test('a batch that is being split ends at once when it is cancelled, and sends nothing more', async () => {
+test('a batch that is being split ends immediately when it is cancelled, and sends nothing more', async () => {
 	const { chaos, client } = await stage.chaosAndClient({
 		faults: { kind: 'delay', ms: 20, then: { kind: 'answer', status: 400, body: { message: 'a bad record' } } },
 	});
@@ -199,7 +199,7 @@ test('a batch that is being split ends at once when it is cancelled, and sends n
 	expect(chaos.requests.length).toBeLessThan(20);
 });
 
-test('a thousand calls in flight and queued end at once with one signal', async () => {
+test('a thousand calls in flight and in the queue end immediately with one signal', async () => {
 	const { chaos, client } = await stage.chaosAndClient({ faults: { kind: 'silent' } });
 	const abort = new AbortController();
 	const options = { ...patient, signal: abort.signal };
@@ -218,7 +218,7 @@ test('a thousand calls in flight and queued end at once with one signal', async 
 	expect(chaos.requests).toHaveLength(2);
 });
 
-test('other calls on the same client come to their end unharmed, and so do later ones', async () => {
+test('other calls of the same client finish when one call is cancelled', async () => {
 	const { chaos, client } = await stage.chaosAndClient({
 		faults: ({ body }) => (body.includes('doomed') ? { kind: 'silent' } : { kind: 'delay', ms: 100 }),
 		respond: ({ body }) => ({ body: { result: JSON.parse(body) as object } }),
@@ -237,7 +237,7 @@ test('other calls on the same client come to their end unharmed, and so do later
 	expect(chaos.requests).toHaveLength(7);
 });
 
-test('a signal that is aborted after the call has ended changes nothing', async () => {
+test('nothing happens when a signal is aborted after its call has ended', async () => {
 	const { client } = await stage.chaosAndClient({ respond: () => answer });
 	const abort = new AbortController();
 	await client.predictRecord('e', {}, { signal: abort.signal });
@@ -245,7 +245,7 @@ test('a signal that is aborted after the call has ended changes nothing', async 
 	expect(await client.predictRecord('e', {})).toEqual(answer.body);
 });
 
-test('a signal gets one listener however many calls share it, and nobody is warned', async () => {
+test('a signal gets one listener, without a warning, when many calls share it', async () => {
 	const warnings: Error[] = [];
 	const onWarning = (warning: Error) => warnings.push(warning);
 	process.on('warning', onWarning);
@@ -267,7 +267,7 @@ test('a signal gets one listener however many calls share it, and nobody is warn
 	}
 });
 
-test('closing the client ends what is under way', async () => {
+test('calls in progress end when the client is closed', async () => {
 	const { chaos, client } = await stage.chaosAndClient({ faults: { kind: 'silent' } });
 	const calls = [client.predictRecord('e', {}, patient), client.runFunction('e', {}, patient)].map(failureOf);
 	await chaos.requestsArrived(2);

@@ -55,7 +55,7 @@ it.each([2, 4, 8, 16])(
 const plain = (): Limit => ({ value: 2, answered: () => {}, overloaded: () => {} });
 const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1]!;
 
-describe.each(works.slice(0, 4))('Beside a caller without a rule, work %s', (_name, work) => {
+describe.each(works.slice(0, 4))('Next to a caller without a limit, work %s', (_name, work) => {
 	// With 20, two more in flight look like the 22 of eleven processes with the rule: their shares go first.
 	it.each([
 		[8, 0.9],
@@ -107,7 +107,7 @@ it.each([
 	['75 of 100 ms', 100, 75, 5_000],
 	['0.9 of 1 s', 1_000, 900, 5_000],
 	['0.8 of 1.6 ms', 1.6, 0.8, 1_000],
-])('A wait that is there whatever the limit is (%s) costs at most 15 %%', (_name, took, waited, requests) => {
+])('A wait that is the same at any limit (%s) costs at most 15 %%', (_name, took, waited, requests) => {
 	const costWith = (seed: number) => {
 		jest.spyOn(Math, 'random').mockImplementation(randomOf(seed));
 		const limit = new ConcurrencyLimit();
@@ -127,7 +127,7 @@ it.each([
 	expect(median(seeds.map(costWith))).toBeLessThan(1.15);
 });
 
-it.each([1, 4, 8])('Pipelines that take 3 s to start do not hold %i processes down for long', (processes) => {
+it.each([1, 4, 8])('Pipelines that start in 3 s do not slow %i processes down for long', (processes) => {
 	const { used, unevenness } = shared({ processes, work: steady, pipelineStart: 3_000, warmUp: 10_000 });
 	expect(used).toBeGreaterThan(0.9);
 	expect(unevenness).toBeLessThan(1.5);
@@ -189,8 +189,8 @@ class Vegas implements Limit {
 	}
 }
 
-describe('Why not another rule', () => {
-	it('Refusals alone come too late: eight processes see one request in forty refused, four one in two hundred', () => {
+describe('An alternative rule', () => {
+	it('that only reacts to refusals is too late: eight processes see one request in forty refused, four one in two hundred', () => {
 		const limit = () => new RefusalsOnly();
 		expect(shared({ processes: 8, work: steady, limit }).rejected).toBeGreaterThan(0.02);
 		expect(shared({ processes: 4, work: steady, limit }).rejected).toBeGreaterThan(0.005);
@@ -210,7 +210,7 @@ describe('Why not another rule', () => {
 	it.each([
 		['A latency gate', () => new LatencyGate()],
 		['Vegas', () => new Vegas()],
-	])('%s starves some of 16 processes, whose quickest request has waited already', (_name, limit) => {
+	])('%s starves some of 16 processes whose quickest request had to wait', (_name, limit) => {
 		expect(shared({ processes: 16, work: steady, limit }).unevenness).toBeGreaterThan(1.8);
 	});
 });

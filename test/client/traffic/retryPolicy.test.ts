@@ -18,7 +18,7 @@ describe('The pause before the next attempt', () => {
 		[5, 4_000],
 		[6, 5_000],
 		[60, 5_000],
-	])('after %i attempts lies anywhere between nothing and %i ms', (attempts, most) => {
+	])('after %i attempts is random from 0 to %i ms', (attempts, most) => {
 		expect([0, 0.5, 1].map((random) => backoff(attempts, random))).toEqual([0, most / 2, most]);
 	});
 
@@ -30,7 +30,7 @@ describe('The pause before the next attempt', () => {
 describe('A request', () => {
 	const first = { timeouts: 0, serverErrors: 0 };
 
-	it('is sent four times at most, where others are served', () => expect(maxAttempts).toBe(4));
+	it('is sent at most four times while other requests are served', () => expect(maxAttempts).toBe(4));
 
 	it.each<[string, ApiNodeError]>([
 		['a 408', status(408)],
@@ -40,14 +40,14 @@ describe('A request', () => {
 		['a 504', status(504)],
 		['a broken connection', broken],
 		['a broken response', response('broken')],
-	])('is sent again after %s if it may run twice, and not if it may not', (_name, failure) => {
+	])('is sent again after %s only if it may run twice', (_name, failure) => {
 		expect([true, false].map((repeatable) => isRetryable(failure, repeatable, first))).toEqual([true, false]);
 	});
 
 	it.each<[string, ApiNodeError]>([
 		['a refused connection', refused],
 		['a connection that did not come about in time', notConnected],
-	])('is sent again after %s whatever it does: nothing can have been sent', (_name, failure) => {
+	])('is sent again after %s in any case, because nothing can have been sent', (_name, failure) => {
 		expect([true, false].map((repeatable) => isRetryable(failure, repeatable, first))).toEqual([true, true]);
 	});
 
@@ -66,14 +66,14 @@ describe('A request', () => {
 		expect([true, false].map((repeatable) => isRetryable(failure, repeatable, first))).toEqual([false, false]);
 	});
 
-	it('is sent again once after a time-out and once after a 500', () => {
+	it('is sent again once after a timeout and once after a 500', () => {
 		expect([1, 2].map((timeouts) => isRetryable(late, true, { ...first, timeouts }))).toEqual([true, false]);
 		const again = [1, 2].map((serverErrors) => isRetryable(status(500), true, { ...first, serverErrors }));
 		expect(again).toEqual([true, false]);
 	});
 });
 
-describe('What the end of an attempt says about the endpoint', () => {
+describe('The evidence about an endpoint', () => {
 	it.each<[string, ApiNodeError | undefined, string]>([
 		['a success', undefined, 'answered'],
 		['a response that cannot be used', response('broken'), 'answered'],
@@ -89,13 +89,13 @@ describe('What the end of an attempt says about the endpoint', () => {
 		['a broken connection', broken, 'down'],
 		['a certificate', certificate, 'none'],
 		['a time-out', late, 'down'],
-	])('%s: %s', (_name, failure, sign) => expect(signOf(failure, 30_000, false)).toBe(sign));
+	])('after %s is %s', (_name, failure, sign) => expect(signOf(failure, 30_000, false)).toBe(sign));
 
-	it('a time-out of less than five seconds: nothing', () => {
+	it('after a timeout of less than five seconds is none', () => {
 		expect([4_999, 5_000].map((timeout) => signOf(late, timeout, false))).toEqual(['none', 'down']);
 	});
 
-	it.each([408, 429, 502, 503, 504])("a function's own %i: nothing, unlike the API node's", (code) => {
+	it.each([408, 429, 502, 503, 504])("after a function's own %i is none, unlike after the API node's", (code) => {
 		expect(signOf(status(code), 30_000, true)).toBe('none');
 		expect(signOf(status(code, 'OverloadedException'), 30_000, true)).toMatch(/busy|down/);
 	});
@@ -112,6 +112,6 @@ it.each<[boolean, string, ApiNodeError]>([
 	[false, 'a 503', status(503)],
 	[false, 'a 500', status(500)],
 	[false, 'a broken response', response('broken')],
-])('That a record makes the worker die is possible (%s) after %s', (possible, _name, failure) => {
+])('Whether a record may have crashed the worker is %s after %s', (possible, _name, failure) => {
 	expect(mayBeCausedByRequest(failure)).toBe(possible);
 });

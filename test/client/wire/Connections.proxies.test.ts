@@ -60,7 +60,7 @@ describe('behind a proxy of the environment', () => {
 	});
 
 	// Here, others have loaded all of undici; in n8n nobody has.
-	test.each(['secure', 'plain'] as const)('a %s API node is reached from a process of its own', async (kind) => {
+	test.each(['secure', 'plain'] as const)('a %s API node can be reached from a separate process', async (kind) => {
 		const { proxy, [kind]: node } = await behind();
 		const script = `
 			const { ApiNodeClient } = require(${JSON.stringify(join(__dirname, '../../../client/index.ts'))});
@@ -77,7 +77,7 @@ describe('behind a proxy of the environment', () => {
 		expect([...proxy.tunnels, ...proxy.forwarded]).toHaveLength(1);
 	});
 
-	test('http is forwarded, with the host that was asked for', async () => {
+	test('http is forwarded with the requested host', async () => {
 		const { proxy, plain, overHttp } = await behind();
 		for (let i = 0; i < 3; i++) expect(await overHttp.predictRecord('e', { a: i })).toEqual(answer.body);
 
@@ -87,7 +87,7 @@ describe('behind a proxy of the environment', () => {
 		expect(plain.requests[0]!.headers.host).toBe(`127.0.0.1:${plain.port}`);
 	});
 
-	test('several instances, and several clients, are each asked by their own name', async () => {
+	test('several instances and clients are each addressed by their own name', async () => {
 		const { plain } = await behind();
 		const other = await stage.chaos({ respond: () => answer });
 		const both = stage.client({ url: [plain.url, other.url] });
@@ -123,7 +123,7 @@ describe('behind a proxy of the environment', () => {
 		expect([proxy.forwarded.length, proxy.tunnels.length]).toEqual([forwarded, tunnels]);
 	});
 
-	test('the user and password of its URL let the client in, and stay with the proxy', async () => {
+	test("the user and password of the proxy's URL are sent to the proxy only", async () => {
 		const { proxy, plain, secure, overHttp, overHttps } = await behind({
 			auth: { username: 'us er', password: 'p@ss:/' },
 		});
@@ -136,7 +136,7 @@ describe('behind a proxy of the environment', () => {
 		}
 	});
 
-	test("the answers' own errors are the API node's", async () => {
+	test('errors of the API node stay errors of the API node', async () => {
 		const { overHttp, overHttps } = await behind(
 			{},
 			{},
@@ -150,11 +150,11 @@ describe('behind a proxy of the environment', () => {
 	});
 });
 
-describe('a proxy that fails says so', () => {
+describe('the error names the proxy when it fails', () => {
 	beforeEach(() => stage.withoutPauses());
 	const mentionsProxy = expect.stringContaining('A proxy is set in the environment of this process') as string;
 
-	test('wanting a password: asked once, nothing reached the API node', async () => {
+	test('because it requires a password: one attempt, and nothing reaches the API node', async () => {
 		const { proxy, plain, secure } = await behind({ auth: { username: 'u', password: 'p' } });
 		stage.environment({ HTTP_PROXY: proxy.url, HTTPS_PROXY: proxy.url });
 		for (const { url } of [plain, secure]) {
@@ -170,7 +170,7 @@ describe('a proxy that fails says so', () => {
 		expect([plain.connections, secure.connections]).toEqual([0, 0]);
 	});
 
-	test('forbidding a tunnel: asked once', async () => {
+	test('because it forbids a tunnel: one attempt', async () => {
 		const { proxy, secure, overHttps } = await behind({ mode: 'forbidden' });
 		const error = await failureOf(overHttps.runFunction('e'));
 		expect(error).toMatchObject({ name: 'ConnectionError', sent: false, permanent: true });
@@ -179,12 +179,12 @@ describe('a proxy that fails says so', () => {
 		expect(proxy.tunnels).toHaveLength(1);
 	});
 
-	test('forbidding plain http, where its answer cannot be told from one of the API node', async () => {
+	test('because it forbids plain http, which looks like a response of the API node', async () => {
 		const { overHttp } = await behind({ mode: 'forbidden' });
 		expect(await failureOf(overHttp.predictRecord('e', {}))).toMatchObject({ name: 'StatusError', status: 403 });
 	});
 
-	test('being dead', async () => {
+	test('because it is down', async () => {
 		const dead = await forwardProxy();
 		await dead.close();
 		const { overHttp, overHttps, plain, secure } = await behind({}, { HTTP_PROXY: dead.url, HTTPS_PROXY: dead.url });
@@ -207,7 +207,7 @@ describe('a proxy that fails says so', () => {
 		};
 	}
 
-	test('saying nothing to a tunnel: given up after the connect time-out, and every socket closed', async () => {
+	test('because it does not respond to a tunnel: the connect timeout ends it and closes every socket', async () => {
 		const { silence, overHttps } = await behindSilence(100);
 		const error = await failureOf(overHttps.runFunction('e', {}, brief));
 		expect(error).toBeInstanceOf(TimeoutError);
@@ -216,7 +216,7 @@ describe('a proxy that fails says so', () => {
 		expect(await eventually(() => silence.openSockets(), 0)).toBe(0);
 	});
 
-	test('saying nothing to plain http: given up after the time-out, and its socket closed', async () => {
+	test('because it does not respond to plain http: the timeout ends it and closes its socket', async () => {
 		const { silence, overHttp } = await behindSilence(10_000);
 		const error = await failureOf(overHttp.runFunction('e', {}, { timeout: 100 }));
 		expect(error).toMatchObject({ name: 'TimeoutError', sent: true });
@@ -239,7 +239,7 @@ describe('a proxy that fails says so', () => {
 		},
 	);
 
-	test('coming to its senses serves the same client again', async () => {
+	test('and the same client works again when the proxy recovers', async () => {
 		const { silence, overHttp } = await behindSilence(60_000);
 		const abort = new AbortController();
 		const call = failureOf(overHttp.runFunction('e', {}, { signal: abort.signal }));
@@ -250,7 +250,7 @@ describe('a proxy that fails says so', () => {
 		expect(await overHttp.predictRecord('e', {})).toEqual(answer.body);
 	});
 
-	test('coming to its senses serves the same client again through a tunnel', async () => {
+	test('and the same client works again through a tunnel when the proxy recovers', async () => {
 		const { proxy, overHttps } = await behind({ mode: 'silent' });
 		const abort = new AbortController();
 		const call = failureOf(overHttps.runFunction('e', {}, { signal: abort.signal }));
@@ -261,7 +261,7 @@ describe('a proxy that fails says so', () => {
 		expect(await overHttps.predictRecord('e', {})).toEqual(answer.body);
 	});
 
-	test('while the handshake through its tunnel stalls: given up after the connect time-out', async () => {
+	test('because the handshake through its tunnel stalls: the connect timeout ends it', async () => {
 		const { secure } = await behind({}, {}, { connectionFaults: 'silent' });
 		const client = stage.client({ url: secure.url, connectTimeout: 150 });
 		const error = await failureOf(client.runFunction('e', {}, brief));

@@ -14,7 +14,7 @@ test.each([['http'], ['https']])('fifty calls one after the other share one conn
 	expect([chaos.requests.length, chaos.connections]).toEqual([50, 1]);
 });
 
-test('calls of every kind share it', async () => {
+test('calls of every operation share one connection', async () => {
 	const { chaos, client } = await stage.chaosAndClient({ respond: () => answer });
 	for (let i = 0; i < 3; i++) {
 		await client.openApi();
@@ -26,7 +26,7 @@ test('calls of every kind share it', async () => {
 	expect([chaos.requests.length, chaos.connections]).toEqual([15, 1]);
 });
 
-test('a connection is warm again after a pause', async () => {
+test('a connection is reused after a pause', async () => {
 	const { chaos, client } = await stage.chaosAndClient({ respond: () => answer });
 	await client.predictRecord('e', {});
 	await wait(1_500);
@@ -39,7 +39,7 @@ test.each<[string, Fault]>([
 	['an answer that does not fit', { kind: 'answer', body: { result: null } }],
 	['a redirect', { kind: 'answer', status: 302, headers: { location: '/x' }, body: 'x'.repeat(50_000) }],
 	['broken JSON', { kind: 'answer', status: 200, body: '<html>' }],
-])('%s keeps the connection', async (_name, fault) => {
+])('the connection is kept after %s', async (_name, fault) => {
 	const { chaos, client } = await stage.chaosAndClient({
 		faults: ({ n }) => (n === 2 ? fault : undefined),
 		respond: () => answer,
@@ -59,7 +59,7 @@ test('no more connections are opened than requests are in flight', async () => {
 	expect(chaos.connections).toBeLessThanOrEqual(3);
 });
 
-test('a closed client holds no connection', async () => {
+test('a closed client has no connection', async () => {
 	const { chaos, client } = await stage.chaosAndClient({ faults: { kind: 'delay', ms: 5 }, respond: () => answer });
 	await Promise.all(Array.from({ length: 20 }, async () => await client.predictRecord('e', {})));
 	await client.destroy();
@@ -84,7 +84,7 @@ describe('Idle connections of many clients', () => {
 		expect(chaos.connections).toBe(301);
 	});
 
-	test('are closed as soon as they are idle when more were in use at once', async () => {
+	test('are closed as soon as they become idle when more were in use at once', async () => {
 		const chaos = await stage.chaos({ respond: () => answer });
 		let release = () => {};
 		const released = new Promise<void>((resolve) => (release = resolve));
@@ -98,7 +98,7 @@ describe('Idle connections of many clients', () => {
 		expect(await eventually(() => chaos.openSockets(), 256)).toBe(256);
 	});
 
-	test('count with all of a client, and a client in use keeps its own', async () => {
+	test('count for each client, and a client in use keeps its own', async () => {
 		const chaos = await stage.chaos({
 			faults: ({ path }) =>
 				path.startsWith('/wide') ? { kind: 'delay', ms: 5 } : path.startsWith('/busy') ? { kind: 'silent' } : undefined,
@@ -120,7 +120,7 @@ describe('Idle connections of many clients', () => {
 		expect(chaos.connections).toBe(40 + 1 + 256 + 1);
 	});
 
-	test('are closed after 30 s, those of other clients too', async () => {
+	test('are closed after 30 s, including those of other clients', async () => {
 		const chaos = await stage.chaos({ respond: () => answer });
 		const [old, other] = clientsOf(chaos.url, 2);
 		await old!.predictRecord('e', {});

@@ -13,7 +13,7 @@ function started(all: Readings) {
 }
 
 describe('the responses of a process', () => {
-	test('wait when they are too large together, all but the oldest', () => {
+	test('wait, except for the oldest, when they are too large together', () => {
 		const own = new Readings(100);
 		const [first, second, third] = [started(own), started(own), started(own)];
 		for (const each of [first, second, third]) each.take(40);
@@ -23,7 +23,7 @@ describe('the responses of a process', () => {
 		expect([first, second, third].map(({ flow }) => flow.isPaused)).toEqual([false, true, true]);
 	});
 
-	test('go on when another was parsed: all that there is room for, or the oldest', () => {
+	test('continue after another one was parsed: as many as have room, or the oldest', () => {
 		const own = new Readings(100);
 		const [first, second, third] = [started(own), started(own), started(own)];
 		for (const each of [first, second, third]) each.take(90);
@@ -38,7 +38,7 @@ describe('the responses of a process', () => {
 		expect(next.flow.isPaused).toBe(false);
 	});
 
-	test('wait for no other while they are small', () => {
+	test('wait for no other response while they are small', () => {
 		const own = new Readings(100, 10);
 		const [first, small] = [started(own), started(own)];
 		first.take(200);
@@ -48,7 +48,7 @@ describe('the responses of a process', () => {
 		expect(small.flow.isPaused).toBe(true);
 	});
 
-	test('are read to their end where the connection closes behind them', async () => {
+	test('are read completely when the connection closes behind them', async () => {
 		const { url } = await stage.chaos({
 			respond: () => ({ status: 200, headers: { connection: 'close' }, body: Buffer.alloc(1_000, 'x') }),
 		});
@@ -65,7 +65,7 @@ describe('the responses of a process', () => {
 		reading.end();
 	});
 
-	test('count when they grow as they are unpacked', () => {
+	test('count with their size after decompression', () => {
 		const own = new Readings(100);
 		const [first, second] = [started(own), started(own)];
 		first.reading.took(10);
@@ -74,7 +74,7 @@ describe('the responses of a process', () => {
 		expect(second.flow.isPaused).toBe(true);
 	});
 
-	test('all come when they are larger together than there is room', async () => {
+	test('all arrive when they are larger together than the limit', async () => {
 		const body = Buffer.alloc(2 ** 20, 'x');
 		const { url } = await stage.chaos({ respond: () => ({ status: 200, body }) });
 		const connections = new Connections(parseLocations(url)[0]!, { connectTimeout: 5_000 });
@@ -90,7 +90,7 @@ describe('the responses of a process', () => {
 		expect(await Promise.all(Array.from({ length: 6 }, read))).toEqual(Array.from({ length: 6 }, () => 2 ** 20));
 	});
 
-	test('leave no bytes behind when they fail', async () => {
+	test('free their bytes when they fail', async () => {
 		const { client } = await stage.chaosAndClient({
 			respond: () => ({ status: 200, body: Buffer.alloc(2 ** 17, '{') }),
 		});

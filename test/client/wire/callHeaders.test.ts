@@ -29,7 +29,7 @@ it.each([
 	['upgrade', 'it applies to the connection, not to the endpoint'],
 	['http2-settings', 'it applies to the connection, not to the endpoint'],
 	['expect', 'it applies to the connection, not to the endpoint'],
-])('%s is refused in any case, and the value stays out of the message', (name, reason) => {
+])('%s is always refused, without its value in the message', (name, reason) => {
 	for (const spelled of [name, name.toUpperCase(), name.replace(/^./, (letter) => letter.toUpperCase())]) {
 		expect(refusal({ 'x-fine': 'a', [spelled]: 's3cr3t' })).toBe(`The header "${spelled}" cannot be sent: ${reason}`);
 	}
@@ -60,11 +60,11 @@ it.each<[string, unknown, string]>([
 	['a number', 7, 'its value is not text'],
 	['nothing', undefined, 'its value is not text'],
 	['a list', ['s3cr3t'], 'its value is not text'],
-])('a value that is or holds %s is refused', (_what, value, reason) => {
+])('a value that is or contains %s is refused', (_what, value, reason) => {
 	expect(refusal({ 'X-Tenant': value })).toBe(`The header "X-Tenant" cannot be sent: ${reason}`);
 });
 
-it('a header that is given twice, in other letters, is refused', () => {
+it('a header is refused when it is given twice in different case', () => {
 	expect(refusal({ 'X-Tenant': 'a', 'x-tenant': 'b' })).toBe('The header "x-tenant" cannot be sent: it appears twice');
 });
 
@@ -74,11 +74,11 @@ it.each<[string, unknown]>([
 	['a list', [['x-tenant', 'a']]],
 	['a Map', new Map([['x-tenant', 'a']])],
 	["fetch's Headers", new Headers({ 'x-tenant': 'a' })],
-])('%s in place of an object is refused, rather than taken for no headers', (_what, headers) => {
+])('%s in place of an object is refused', (_what, headers) => {
 	expect(refusal(headers)).toBe("'headers' must be an object of names and strings");
 });
 
-it('everything else is taken as it is', () => {
+it('all other headers are sent unchanged', () => {
 	const headers = { 'X-Tenant': ' a ', "!#$%&'*+.^_`|~0": 'é\t"', 'x-empty': '', constructor: 'x' };
 	expect(callHeaders(headers).headers).toEqual(headers);
 	expect(callHeaders(undefined).headers).toEqual({});

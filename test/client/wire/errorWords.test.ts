@@ -33,7 +33,7 @@ test.each<[string, object, string]>([
 	['AWS', { Message: 'User is not authorized' }, 'User is not authorized'],
 	['Lambda', { errorMessage: 'Task timed out', errorType: 'Runtime' }, 'Task timed out'],
 	['Spring', { status: 400, error: 'Bad Request', message: '' }, 'Bad Request'],
-])('the sentence of %s leads when a status is an error', async (_of, body, detail) => {
+])('the sentence of %s comes first when a status is an error', async (_of, body, detail) => {
 	proxy.setFault({ kind: 'answer', status: 400, body });
 
 	expect(await failureOf(client().predictRecord('e', {}))).toMatchObject({ status: 400, detail });
@@ -42,19 +42,19 @@ test.each<[string, object, string]>([
 test.each<[string, object]>([
 	['numbers alone', { code: 3 }],
 	['a key that is no error', { reason: 'night' }],
-])('the text is shown as it came when JSON holds %s', async (_what, body) => {
+])('the text is shown unchanged when JSON contains %s', async (_what, body) => {
 	proxy.setFault({ kind: 'answer', status: 400, body });
 
 	expect(await failureOf(client().predictRecord('e', {}))).toMatchObject({ detail: JSON.stringify(body) });
 });
 
-test('nesting without an end costs no stack', async () => {
+test('deeply nested JSON does not overflow the stack', async () => {
 	proxy.setFault({ kind: 'answer', status: 400, body: `${'{"error":'.repeat(5_000)}1${'}'.repeat(5_000)}` });
 
 	expect(await failureOf(client().predictRecord('e', {}))).toBeInstanceOf(StatusError);
 });
 
-describe('a response of status 200 that holds an error', () => {
+describe('a response with status 200 that contains an error', () => {
 	const calls: Array<[string, () => Promise<unknown>]> = [
 		['predictRecord', () => client().predictRecord('e', {})],
 		['predictRecords', () => client().predictRecords('e', [{ features: {} }, { features: {} }])],
@@ -63,7 +63,7 @@ describe('a response of status 200 that holds an error', () => {
 		['forecast', () => client().forecast('e', [{}])],
 		['sqlQuery', () => client().sqlQuery('e', {})],
 	];
-	test.each(calls)('%s tells its sentence, and asks once', async (_name, call) => {
+	test.each(calls)('%s fails with its sentence after one request', async (_name, call) => {
 		proxy.setFault({ kind: 'answer', body: { errorType: 'SQLException', message: 'No such table' } });
 		const failure = await failureOf(call());
 
@@ -80,7 +80,7 @@ describe('a response of status 200 that holds an error', () => {
 		},
 	);
 
-	test('is the value of a function', async () => {
+	test('is the result of a function', async () => {
 		proxy.setFault({ kind: 'answer', body: { errorType: 'mine', message: 'fine' } });
 		expect(await client().runFunction('e')).toEqual({ errorType: 'mine', message: 'fine' });
 	});
@@ -95,7 +95,7 @@ test.each<[string, object]>([
 	['no result', { result: null, errorType: 'X', message: 'Model crashed on amount' }],
 	['an empty list of results', { results: [], errorType: 'X', message: 'Model crashed on amount' }],
 	['no table', { columns: null, rows: [], error: { message: 'Model crashed on amount' } }],
-])('an error inside a success leads with its own sentence when %s stands beside it', async (_what, body) => {
+])('an error with a status of success comes first with its own sentence when %s is next to it', async (_what, body) => {
 	proxy.setFault({ kind: 'answer', body: body as never });
 	const calls = [
 		client().predictRecord('e', { features: { amount: 1 } }),
@@ -108,7 +108,7 @@ test.each<[string, object]>([
 test.each<[string, object]>([
 	['a number of updated rows', { updatedRows: 0, error: 'E1' }],
 	['columns without rows', { columns: ['error'], rows: [], error: 'E1' }],
-])('a response is no error for a word in it when it holds %s', async (_what, body) => {
+])('a response is not an error when it contains %s', async (_what, body) => {
 	proxy.setFault({ kind: 'answer', body: body as never });
 	expect(await client().sqlQuery('e', {})).toEqual(body);
 });

@@ -11,8 +11,8 @@ const forever = 60_000;
 const answer = { body: { result: { prediction: 1 } } };
 const never: LookupFunction = () => {};
 
-describe('the time-out of an attempt', () => {
-	test('ends the wait for a server that takes the request and says nothing', async () => {
+describe('the timeout of an attempt', () => {
+	test('ends the wait for a server that receives the request and does not respond', async () => {
 		const { chaos, client } = await stage.chaosAndClient({ faults: { kind: 'silent' } });
 		const error = await failureOf(client.runFunction('e', {}, { timeout: 150 }));
 
@@ -27,7 +27,7 @@ describe('the time-out of an attempt', () => {
 		expect(await eventually(() => chaos.openSockets(), 0)).toBe(0);
 	});
 
-	test('ends an answer that comes drop by drop', async () => {
+	test('ends a response that arrives too slowly', async () => {
 		const faults = { kind: 'dribble', bytes: 1, everyMs: 50 } as const;
 		const { chaos, client } = await stage.chaosAndClient({
 			faults,
@@ -38,26 +38,26 @@ describe('the time-out of an attempt', () => {
 		expect(await eventually(() => chaos.openSockets(), 0)).toBe(0);
 	});
 
-	test('counts connecting: a server that was slow to connect has not a full time-out left', async () => {
+	test('includes connecting, so that a slow connection leaves less time', async () => {
 		const { chaos, client } = await stage.chaosAndClient({ connectionFaults: 'silent' });
 		const error = await failureOf(client.sqlQuery('e', {}, { timeout: 150 }));
 		expect(error).toMatchObject({ name: 'TimeoutError', sent: true });
 		expect(chaos.requests).toHaveLength(0);
 	});
 
-	test('is tried once more where that is harmless, and no further', async () => {
+	test('causes one more attempt if that is harmless', async () => {
 		const { chaos, client } = await stage.chaosAndClient({ faults: { kind: 'silent' } });
 		const error = await failureOf(client.predictRecord('e', {}, { timeout: 100 }));
 		expect(error.attempts).toBe(2);
 		expect(chaos.requests).toHaveLength(2);
 	});
 
-	test('lets an answer in that comes in time', async () => {
+	test('does not end a response that arrives in time', async () => {
 		const { client } = await stage.chaosAndClient({ faults: { kind: 'delay', ms: 150 }, respond: () => answer });
 		expect(await client.predictRecord('e', {}, { timeout: 10_000 })).toEqual(answer.body);
 	});
 
-	test('leaves the client able to call again', async () => {
+	test('does not break the client for later calls', async () => {
 		const { chaos, client } = await stage.chaosAndClient({
 			faults: ({ n }) => (n === 1 ? { kind: 'silent' } : undefined),
 			respond: () => answer,
@@ -68,7 +68,7 @@ describe('the time-out of an attempt', () => {
 		expect(chaos.connections).toBe(2);
 	});
 
-	test('holds for the OpenAPI and for isAlive', async () => {
+	test('applies to the OpenAPI document and isAlive', async () => {
 		const { chaos, client } = await stage.chaosAndClient({ faults: { kind: 'silent' } });
 		expect(await failureOf(client.openApi({ timeout: 100 }))).toBeInstanceOf(TimeoutError);
 		expect(await failureOf(client.isAlive({ timeout: 100 }))).toBeInstanceOf(TimeoutError);
@@ -76,10 +76,10 @@ describe('the time-out of an attempt', () => {
 	});
 });
 
-describe('the time-out of connecting', () => {
+describe('the connect timeout', () => {
 	const notConnected = { name: 'TimeoutError', sent: false };
 
-	test('ends a stalled TLS handshake long before the time-out of the attempt', async () => {
+	test('ends a stalled TLS handshake long before the timeout of the attempt', async () => {
 		const tls = (await certificates()).server;
 		const { chaos, client } = await stage.chaosAndClient({ tls, connectionFaults: 'silent' }, { connectTimeout: 100 });
 		const error = await failureOf(client.runFunction('e', {}, { timeout: forever, ...brief }));
@@ -97,7 +97,7 @@ describe('the time-out of connecting', () => {
 		expect(await eventually(() => chaos.openSockets(), 0)).toBe(0);
 	});
 
-	test('ends a name look-up that stalls', async () => {
+	test('ends a name lookup that stalls', async () => {
 		const client = stage.client({ url: 'http://slow.example', lookup: never, connectTimeout: 100 });
 		const error = await failureOf(client.runFunction('e', {}, { timeout: forever, ...brief }));
 		expect(error).toMatchObject({
@@ -106,12 +106,12 @@ describe('the time-out of connecting', () => {
 		});
 	});
 
-	test('is never longer than that of the attempt', async () => {
+	test('is never longer than the timeout of the attempt', async () => {
 		const client = stage.client({ url: 'http://slow.example', lookup: never, connectTimeout: forever });
 		expect(await failureOf(client.runFunction('e', {}, { timeout: 100 }))).toMatchObject(notConnected);
 	});
 
-	test('does not touch a request that is on its connection', async () => {
+	test('does not end a request that is on its connection', async () => {
 		const { client } = await stage.chaosAndClient(
 			{ faults: { kind: 'delay', ms: 400 }, respond: () => answer },
 			{ connectTimeout: 100 },
@@ -119,7 +119,7 @@ describe('the time-out of connecting', () => {
 		expect(await client.predictRecord('e', {})).toEqual(answer.body);
 	});
 
-	test('passes once the handshake goes on', async () => {
+	test('does not end a handshake that continues', async () => {
 		const pem = await certificates();
 		const { chaos, client } = await stage.chaosAndClient(
 			{ tls: pem.server, connectionFaults: (n) => (n === 1 ? 'silent' : undefined), respond: () => answer },
@@ -130,8 +130,8 @@ describe('the time-out of connecting', () => {
 	});
 });
 
-describe('the look-up of names', () => {
-	test('is the one given, which may lead to another address', async () => {
+describe('a custom name lookup', () => {
+	test('can return another address', async () => {
 		const chaos = await stage.chaos({ respond: () => answer });
 		const asked: string[] = [];
 		const lookup: LookupFunction = (hostname, options, callback) => {
@@ -145,7 +145,7 @@ describe('the look-up of names', () => {
 		expect(chaos.requests[0]!.headers.host).toBe(`api-node.example:${chaos.port}`);
 	});
 
-	test('may refuse an address, and nothing is sent there', async () => {
+	test('can refuse an address, to which nothing is sent', async () => {
 		const chaos = await stage.chaos();
 		const lookup: LookupFunction = (_hostname, _options, callback) => callback(new Error('address not allowed'), '', 0);
 		const client = stage.client({ url: `http://api-node.example:${chaos.port}`, lookup });
@@ -157,7 +157,7 @@ describe('the look-up of names', () => {
 	});
 });
 
-test('an endless answer ends with its size, not with its time', async () => {
+test('an endless response ends at its size limit and not at its timeout', async () => {
 	const { client } = await stage.chaosAndClient({ faults: { kind: 'endless' } });
 	const error = await failureOf(client.predictRecord('e', {}, { timeout: forever, maxResponseBytes: 8 * 2 ** 20 }));
 	expect(error).toBeInstanceOf(ResponseError);

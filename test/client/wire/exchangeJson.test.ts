@@ -28,7 +28,7 @@ const calls: Array<[string, (client: ApiNodeClient) => Promise<unknown>]> = [
 	['openApi', async (client) => await client.openApi()],
 ];
 
-describe('a response that is compressed although nobody asked for it', () => {
+describe('a response that is compressed unasked', () => {
 	test.each<[string, string | string[], Buffer | string]>([
 		['gzip', 'gzip', gzipSync(json)],
 		['gzip in other letters', ' GZIP ', gzipSync(json)],
@@ -48,14 +48,14 @@ describe('a response that is compressed although nobody asked for it', () => {
 		['text that is called deflate', 'deflate', json],
 		['text with an encoding that does not exist', 'utf-8', json],
 		['text that is called zstd', 'zstd', json],
-	])('is read: %s', async (_name, encoding, body) => {
+	])('is decoded: %s', async (_name, encoding, body) => {
 		const { chaos, client } = await responding(encodedAs(encoding, body));
 		expect(await client.predictRecord('e', {})).toEqual(parsed);
 		expect(chaos.requests).toHaveLength(1);
 		expect(chaos.requests[0]!.headers['accept-encoding']).toBe('identity');
 	});
 
-	test.each(calls)('is read by %s, without a header that says so', async (_name, call) => {
+	test.each(calls)('is decoded by %s without a header that says so', async (_name, call) => {
 		const { client } = await responding({ body: gzipSync(json), headers: { 'content-type': 'application/json' } });
 		await expect(call(client)).resolves.toBeDefined();
 	});
@@ -66,7 +66,7 @@ describe('a response that is compressed although nobody asked for it', () => {
 		['no Brotli', 'br', Buffer.from([1, 2, 3, 255, 255, 255, 6, 7]), 'does not match its content-encoding br'],
 		['an encoding that is not known', 'exi', Buffer.from([1, 2, 3]), 'has the content-encoding "exi", which Node.js'],
 		['a name from the prototype', 'constructor', Buffer.from([1, 2, 3]), 'has the content-encoding "constructor"'],
-	])('fails at once when it is %s', async (_name, encoding, body, words) => {
+	])('fails immediately when it is %s', async (_name, encoding, body, words) => {
 		const { chaos, client } = await responding(encodedAs(encoding, body));
 		const error = await failureOf(client.predictRecord('e', {}));
 		expect(error).toMatchObject({ name: 'ResponseError', reason: 'notJson', attempts: 1, status: 200 });
@@ -74,7 +74,7 @@ describe('a response that is compressed although nobody asked for it', () => {
 		expect(chaos.requests).toHaveLength(1);
 	});
 
-	test('is read or reported at once when it is zstd, which not every Node.js knows', async () => {
+	test('is decoded or reported immediately when it is zstd, which not every Node.js supports', async () => {
 		const { zstdCompressSync } = zlib as { zstdCompressSync?: (text: string) => Buffer };
 		const { chaos, client } = await responding(
 			encodedAs('zstd', zstdCompressSync?.(json) ?? Buffer.from('28b52ffd04', 'hex')),
@@ -88,7 +88,7 @@ describe('a response that is compressed although nobody asked for it', () => {
 		['gzip', 'gzip', gzipSync(json).subarray(0, 30)],
 		['deflate', 'deflate', deflateSync(json).subarray(0, 20)],
 		['Brotli', 'br', brotliCompressSync(json).subarray(0, 20)],
-	])('is asked for again when it was cut off: %s', async (_name, encoding, cut) => {
+	])('is requested again when it was cut off: %s', async (_name, encoding, cut) => {
 		stage.withoutPauses();
 		const { chaos, client } = await stage.chaosAndClient({
 			respond: ({ n }) => (n === 1 ? encodedAs(encoding, cut) : { body: json }),
@@ -101,7 +101,7 @@ describe('a response that is compressed although nobody asked for it', () => {
 		});
 	});
 
-	test('is no larger than allowed, however small it came', async () => {
+	test('is limited by its decoded size', async () => {
 		const bomb = gzipSync(Buffer.alloc(2 ** 21, ' '));
 		for (const [encoding, body] of [
 			['gzip', bomb],
@@ -125,7 +125,7 @@ describe('a response that is compressed although nobody asked for it', () => {
 		expect(error.detail).toBe(detail);
 	});
 
-	test('is the file that a function made, when no header names an encoding', async () => {
+	test("is returned as a function's file when no header names an encoding", async () => {
 		const body = gzipSync('a,b');
 		const { client } = await responding({ body, headers: { 'content-type': 'application/gzip' } });
 		expect(((await client.runFunction('e')) as RawResponse).data).toEqual(body);
@@ -135,7 +135,7 @@ describe('a response that is compressed although nobody asked for it', () => {
 describe('the headers of a response', () => {
 	const withHeader = (bytes: number): Answer => ({ body: json, headers: { 'x-policy': 'p'.repeat(bytes) } });
 
-	test('may have 20 KB, and more', async () => {
+	test('may have 20 KB and more', async () => {
 		for (const bytes of [20_000, 200_000]) {
 			const { chaos, client } = await responding(withHeader(bytes));
 			expect(await client.predictRecord('e', {})).toEqual(parsed);
@@ -143,7 +143,7 @@ describe('the headers of a response', () => {
 		}
 	});
 
-	test('are reported at once when they are far too large', async () => {
+	test('are reported immediately when they are far too large', async () => {
 		const { chaos, client } = await responding(withHeader(300_000));
 		const error = await failureOf(client.predictRecord('e', {}));
 		expect(error).toMatchObject({ name: 'ResponseError', reason: 'tooLarge', attempts: 1 });
@@ -157,7 +157,7 @@ describe('the headers of a response', () => {
 const utf16be = (text: string) => Buffer.from(text, 'utf16le').swap16();
 const latin1 = Buffer.from(json, 'latin1');
 
-describe('the character set of a response', () => {
+describe('the charset of a response', () => {
 	test.each<[string, string, Buffer]>([
 		['ISO-8859-1', 'application/json;charset=ISO-8859-1', latin1],
 		['quoted', 'application/json; charset="iso-8859-1"', latin1],
@@ -187,7 +187,7 @@ describe('the character set of a response', () => {
 		expect(await call(marked.client)).toEqual(parsed);
 	});
 
-	test('has the signs that Windows has in place of control characters', async () => {
+	test('has the characters of Windows-1252 in place of control characters', async () => {
 		const type = 'application/json; charset=ISO-8859-1';
 		const body = Buffer.from([...Buffer.from('{"result":{"price":"5 '), 0x80, 0x92, ...Buffer.from('"}}')]);
 		const { client } = await responding({ body, headers: { 'content-type': type } });
@@ -203,14 +203,14 @@ describe('the character set of a response', () => {
 		['in ISO-8859-1', 'application/json; charset=ISO-8859-1', Buffer.from('{"message":"Modèle refusé"}', 'latin1')],
 		['with a mark', 'application/json', Buffer.from('\ufeff{"message":"Modèle refusé"}')],
 		['as a page', 'text/html; charset=ISO-8859-1', Buffer.from('<title>Modèle refusé</title>', 'latin1')],
-	])('is that of an error as well: %s', async (_name, type, body) => {
+	])('is used for errors, too: %s', async (_name, type, body) => {
 		const { client } = await responding({ status: 400, body, headers: { 'content-type': type } });
 		expect((await failureOf(client.predictRecord('e', {}))).detail).toBe('Modèle refusé');
 	});
 });
 
 describe('NaN and Infinity in a response', () => {
-	test('are null, and that a record had one is known', async () => {
+	test('become null, and the record is marked', async () => {
 		const body = '{"results":[{"prediction":1},{"prediction":NaN},{"probas":{"a":-Infinity}}]}';
 		const { chaos, client } = await responding({ body });
 		const records = [1, 2, 3].map(() => ({ features: {} }));
@@ -228,13 +228,13 @@ describe('NaN and Infinity in a response', () => {
 		expect(chaos.requests).toHaveLength(2);
 	});
 
-	test('are null in the text of an error', async () => {
+	test('become null in the text of an error', async () => {
 		const { client } = await responding({ status: 400, body: '{"message":"bad value","value":NaN}' });
 		expect((await failureOf(client.predictRecord('e', {}))).detail).toBe('bad value');
 	});
 });
 
-describe("a function's response that is not one JSON document", () => {
+describe("a function's response that is not a single JSON document", () => {
 	test.each<[string, string, string]>([
 		['lines of JSON', 'application/x-ndjson', '{"a":1}\n{"a":2}\n'],
 		['one line of JSON', 'application/x-ndjson; charset=utf-8', '{"a":1}'],
@@ -245,7 +245,7 @@ describe("a function's response that is not one JSON document", () => {
 		['what Python prints', 'text/json', "{'a': None}"],
 		['a page that is called JSON', 'application/json', '<p>done</p>'],
 		['NaN alone', 'application/problem+json', 'NaN'],
-	])('is text with its type: %s', async (_name, type, body) => {
+	])('is returned as text with its type: %s', async (_name, type, body) => {
 		const { chaos, client } = await responding({ body, headers: { 'content-type': type } });
 		const answer = (await client.runFunction('e', {}, { repeatable: true })) as RawResponse;
 		expect(answer).toBeInstanceOf(RawResponse);
@@ -253,7 +253,7 @@ describe("a function's response that is not one JSON document", () => {
 		expect(chaos.requests).toHaveLength(1);
 	});
 
-	test('is asked for again when it was cut off and may be repeated', async () => {
+	test('is requested again when it was cut off and may be repeated', async () => {
 		stage.withoutPauses();
 		const cut = { body: '{"response":', headers: { 'content-type': 'application/json' } };
 		const { chaos, client } = await stage.chaosAndClient({

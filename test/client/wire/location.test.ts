@@ -17,7 +17,7 @@ test.each([
 	['one up to a service', '/public/api/v1/retail'],
 	['that of an endpoint, as Dataiku shows it', '/public/api/v1/retail/fraud/predict'],
 	['one that was pasted with blanks and a line break', '/public/api/v1/retail/fraud/predict \n'],
-])('%s leads to the API node behind its prefix, and to the service that the client has', async (_name, pasted) => {
+])('%s is reduced to the API node with its prefix', async (_name, pasted) => {
 	const client = new ApiNodeClient({ url: ` ${node.url}${pasted}`, serviceId: 'demo', apiKey: 'demo-key' });
 	try {
 		expect(await client.runFunction('add', { a: 1, b: 1 })).toMatchObject({ response: 2 });

@@ -53,13 +53,13 @@ describe('a large JSON response', () => {
 		['has escapes at the end of texts', `["\\\\",${long},"\\"",${long},"\\\\\\""]`],
 		['is one long text', JSON.stringify(filler(100_000))],
 		['holds one long text', JSON.stringify([filler(100_000)])],
-	])('is read when it %s', async (_what, text) => {
+	])('is parsed when it %s', async (_what, text) => {
 		const read = await parse(text);
 		expect(read).toEqual(parseResponse(text));
 		expect(JSON.stringify(read)).toBe(JSON.stringify(parseResponse(text)));
 	});
 
-	test('gives null for what is not finite, and tells it of all that it is in, when it has NaN', async () => {
+	test('has null for numbers that are not finite, and marks everything that contains them', async () => {
 		const read = (await parse(`{"results":[{"a":${long}},{"a":${long},"b":NaN},{"a":1}]}`)) as {
 			results: Array<{ b?: unknown }>;
 		};
@@ -74,7 +74,7 @@ describe('a large JSON response', () => {
 		['utf8', 'application/json; charset=UTF8', ''],
 		['latin1', 'application/json; charset=iso-8859-1', ''],
 		['utf8', 'application/json; charset=none-such', ''],
-	] as const)('is read in %s as %s, with "%s" before it', async (encoding, contentType, mark) => {
+	] as const)('is parsed in %s as %s, with "%s" before it', async (encoding, contentType, mark) => {
 		const text = `["é",${long},${long},${long},"ö"]`;
 		expect(await parse(Buffer.from(mark + text, encoding), undefined, contentType)).toEqual(JSON.parse(text));
 	});
@@ -105,36 +105,36 @@ describe('a large JSON response', () => {
 		`,${long}`,
 		`<html>${long}`,
 		`${long}"`,
-	])('is no JSON when JSON.parse reads none (%#)', async (text) => {
+	])('is refused when JSON.parse refuses it (%#)', async (text) => {
 		expect(() => JSON.parse(text) as unknown).toThrow();
 		const error = await parse(text).catch((thrown: unknown) => thrown);
 		expect(error).toBeInstanceOf(NotJson);
 		expect(error).toHaveProperty('cutOff', false);
 	});
 
-	test('is the beginning of JSON wherever it was cut off', async () => {
+	test('is reported as cut off wherever it was cut off', async () => {
 		const text = `{"results":[{"a":${long},"b":"\\"x"},{"c":[1.5,true,${long}]}],"d":{}}`;
 		for (let end = text.length - 1; end > 70_000; end -= 971) {
 			await expect(parse(text.slice(0, end))).rejects.toMatchObject({ cutOff: true });
 		}
 	});
 
-	test('is refused before most of it is read when it holds more results than records', async () => {
+	test('is refused early when it contains more results than records', async () => {
 		const text = `{"timing":{},"results":[${'{},'.repeat(400_000)}{}]}`;
 		await expect(parse(text, 100)).rejects.toThrow('has more than 100 results');
 		await expect(parse(`${text.slice(0, -2)} no JSON`, 100)).rejects.toThrow('has more than 100 results');
 	});
 
-	test('is read when it holds as many results as records, and longer lists in them', async () => {
+	test('is parsed when it contains as many results as records, and longer lists in them', async () => {
 		const result = { results: Array.from({ length: 5000 }, () => ({})), text: filler(70_000) };
 		expect(await parse(JSON.stringify({ results: [result, result] }), 2)).toEqual({ results: [result, result] });
 	});
 
-	test.each(['{},', '{"a":[]},'])('is refused when it holds a million of %s', async (entry) => {
+	test.each(['{},', '{"a":[]},'])('is refused when it contains a million of %s', async (entry) => {
 		await expect(parse(`[${entry.repeat(1_000_000)}{}]`)).rejects.toThrow('more than 1,000,000 objects and lists');
 	});
 
-	test('is no JSON when it is nested as no data are', async () => {
+	test('is refused when it is nested too deeply', async () => {
 		await expect(parse('['.repeat(100_000))).rejects.toBeInstanceOf(NotJson);
 		await expect(parse('{"a":'.repeat(100_000))).rejects.toBeInstanceOf(NotJson);
 	});
@@ -143,7 +143,7 @@ describe('a large JSON response', () => {
 		['one object after the other', `[${'{},'.repeat(300_000)}{}]`, 10],
 		['lists in lists', `[${'[[1,2],[3,4]],'.repeat(60_000)}[]]`, 10],
 		['many fields', `{${Array.from({ length: 60_000 }, (_, n) => `"field ${n}":${n}`).join()}}`, 10],
-	])('leaves other work its turns when it is %s', async (_what, text, least) => {
+	])('leaves turns to other work when it is %s', async (_what, text, least) => {
 		let turns = 0;
 		let done = false;
 		const other = () => {
@@ -157,14 +157,14 @@ describe('a large JSON response', () => {
 	});
 });
 
-describe('a response larger than its request can have', () => {
+describe('a response that is too large for its request', () => {
 	const entries = `[${'{},'.repeat(2 ** 21)}{}]`;
 	const calls = [
 		['predictRecord', '{"result":{"x":', '}}', 4],
 		['predictEffect', '{"result":{"x":', '}}', 4],
 		['lookupRecord', '{"results":[{"data":{"x":', '}}]}', 4],
 	] as const;
-	test.each(calls)('is not read to its end when the call is %s', async (name, before, after, mebibytes) => {
+	test.each(calls)('is not read completely when the call is %s', async (name, before, after, mebibytes) => {
 		const { client } = await stage.chaosAndClient({
 			respond: () => ({ status: 200, body: before + entries + after }),
 		});

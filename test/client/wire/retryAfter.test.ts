@@ -11,7 +11,7 @@ describe('Retry-After', () => {
 		['1000000000', 1e12],
 		['Sat, 01 Mar 2025 12:00:30 GMT', 30_000],
 		['Saturday, 01-Mar-25 12:00:30 GMT', 30_000],
-	])("'%s' is a time to wait", (value, ms) => expect(parseRetryAfter(value, now)).toBe(ms));
+	])("'%s' is parsed as a time to wait", (value, ms) => expect(parseRetryAfter(value, now)).toBe(ms));
 
 	it.each([undefined, '', ' ', '-1', '1e9', 'soon', '2 s', 'NaN', 'Infinity', '0x10', 'Sat, 01 Mar 2025 11:59:59 GMT'])(
 		"'%s' says nothing",

@@ -22,7 +22,7 @@ async function call(tls: ChaosOptions['tls'], options: TlsOptions = {}, more: Pa
 
 const oneLine = (text: string) => text.trim().replaceAll('\n', ' ');
 
-describe('trusts', () => {
+describe('the client trusts', () => {
 	test('an API node of a private authority whose certificate is given', async () => {
 		const { outcome } = await call(pem.server, { ca: pem.ca });
 		expect(await outcome).toEqual(answer.body);
@@ -57,7 +57,7 @@ describe('trusts', () => {
 	});
 });
 
-describe('does not trust, says why and what to do, and asks once', () => {
+describe('the client refuses a certificate once, with a reason and advice, when it is', () => {
 	test.each<[string, () => ChaosOptions['tls'], () => TlsOptions, string, RegExp, RegExp]>([
 		[
 			'an unknown authority',
@@ -116,25 +116,25 @@ describe('mutual TLS', () => {
 		},
 	);
 
-	test('opens an encrypted key with its passphrase', async () => {
+	test('decrypts an encrypted key with its passphrase', async () => {
 		const { cert, key, passphrase } = pem.encryptedClient;
 		expect(await (await call(wanted('TLSv1.3'), { ca: pem.ca, cert, key, passphrase })).outcome).toEqual(answer.body);
 	});
 
-	test('takes certificate and key pasted in one line, an encrypted key too', async () => {
+	test('accepts certificate and key pasted in one line, also an encrypted key', async () => {
 		for (const { cert, key, ...rest } of [pem.client, pem.encryptedClient]) {
 			const options = { ca: oneLine(pem.ca), cert: oneLine(cert), key: oneLine(key), ...rest };
 			expect(await (await call(wanted('TLSv1.3'), options)).outcome).toEqual(answer.body);
 		}
 	});
 
-	test('finds the certificate in a file that holds the key as well', async () => {
+	test('finds the certificate in a file that also contains the key', async () => {
 		const { cert, key } = pem.client;
 		const { outcome } = await call(wanted('TLSv1.3'), { ca: pem.ca, cert: `${key}\n${cert}`, key });
 		expect(await outcome).toEqual(answer.body);
 	});
 
-	test('opens an encrypted key in the format of old, pasted in one line', async () => {
+	test('decrypts an old-style key pasted in one line', async () => {
 		const { cert, key, passphrase } = pem.encryptedClient;
 		const old = createPrivateKey({ key, passphrase }).export({
 			type: 'sec1',
@@ -147,7 +147,7 @@ describe('mutual TLS', () => {
 		expect(await (await call(wanted('TLSv1.3'), tls)).outcome).toEqual(answer.body);
 	});
 
-	test('ignores a passphrase that no key needs', async () => {
+	test('ignores a passphrase when the key needs none', async () => {
 		const { cert, key } = pem.client;
 		const { outcome } = await call(wanted('TLSv1.3'), { ca: pem.ca, cert, key, passphrase: 'not needed' });
 		expect(await outcome).toEqual(answer.body);
@@ -177,7 +177,7 @@ describe('mutual TLS', () => {
 		},
 	);
 
-	test('calls the embedded API node, which wants both a certificate and a key', async () => {
+	test('works with the embedded API node, which requires a certificate and a key', async () => {
 		const node: ApiNode = await startApiNode({
 			tls: { ...pem.server, ca: pem.ca, requestCert: true, rejectUnauthorized: true },
 		});
@@ -197,7 +197,7 @@ describe('mutual TLS', () => {
 	});
 });
 
-describe('a client is not made', () => {
+describe('a client cannot be created', () => {
 	const unmade = (tls: TlsOptions) => {
 		try {
 			void stage.client({ url: 'https://127.0.0.1:1', tls });
@@ -262,15 +262,15 @@ describe('a client is not made', () => {
 		expect(message).not.toMatch(/sesame|MII/);
 	});
 
-	test('with blank fields it is', () => {
+	test('except with blank fields, which are ignored', () => {
 		expect(() =>
 			stage.client({ url: 'https://127.0.0.1:1', tls: { ca: ' ', cert: '', key: '', passphrase: '' } }),
 		).not.toThrow();
 	});
 });
 
-describe('the wrong scheme', () => {
-	test('http to a TLS port: the error hints at https', async () => {
+describe('the wrong scheme in the URL', () => {
+	test('gives advice on https when http meets a TLS port', async () => {
 		const chaos = await stage.chaos({ tls: pem.server });
 		const error = await failureOf(
 			stage.client({ url: chaos.url.replace('https', 'http') }).predictRecord('e', {}, brief),
@@ -280,7 +280,7 @@ describe('the wrong scheme', () => {
 		expect(chaos.requests).toHaveLength(0);
 	});
 
-	test('https to a port without TLS: the error hints at http', async () => {
+	test('gives advice on http when https meets a port without TLS', async () => {
 		const chaos = await stage.chaos();
 		const error = await failureOf(
 			stage.client({ url: chaos.url.replace('http', 'https') }).predictRecord('e', {}, brief),

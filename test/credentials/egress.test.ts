@@ -27,16 +27,19 @@ const settings = /N8N_SSRF_PROTECTION_ENABLED.*N8N_SSRF_ALLOWED_HOSTNAMES or N8N
 const byName = (url: string) => url.replace('127.0.0.1', 'localhost');
 
 describe("n8n's protection against requests to private addresses", () => {
-	it.each(nodeTypes)('keeps %s from one, in words that name the settings', async (type) => {
-		const { unit, parameters } = callOf(type);
-		const { error } = await run(type, { url: proxy.url, items: unit(0), parameters });
+	it.each(nodeTypes)(
+		'fails %s with a message that names the settings when it calls a private address',
+		async (type) => {
+			const { unit, parameters } = callOf(type);
+			const { error } = await run(type, { url: proxy.url, items: unit(0), parameters });
 
-		expect(error?.message).toBe(`n8n is not allowed to connect to 127.0.0.1:${proxy.port}`);
-		expect(error?.description).toMatch(settings);
-		expect(proxy.connections).toBe(0);
-	});
+			expect(error?.message).toBe(`n8n is not allowed to connect to 127.0.0.1:${proxy.port}`);
+			expect(error?.description).toMatch(settings);
+			expect(proxy.connections).toBe(0);
+		},
+	);
 
-	it('fails each item in the same words under "continue"', async () => {
+	it('fails each item with the same message under "continue"', async () => {
 		const { output } = await run('dataikuPredict', {
 			url: proxy.url,
 			items: [{ amount: 1 }, { amount: 2 }],
@@ -46,19 +49,19 @@ describe("n8n's protection against requests to private addresses", () => {
 		for (const { error } of jsonOf(output)) expect(error).toMatch(settings);
 	});
 
-	it('holds for each of several instances', async () => {
+	it('applies to each of several instances', async () => {
 		const url = `${byName(node.url)}, ${proxy.url}`;
 		const { error } = await run('dataikuPredict', { url, items: [{ amount: 1 }] });
 		expect(error?.message).toBe(`n8n is not allowed to connect to 127.0.0.1:${proxy.port}`);
 	});
 
-	it('says so where a name cannot be looked up, which n8n does itself', async () => {
+	it('is named when a host name cannot be resolved, which n8n does itself', async () => {
 		const { error } = await run('dataikuPredict', { url: 'https://apinode.invalid', items: [{ amount: 1 }] });
 		expect(error?.message).toBe('n8n could not look up apinode.invalid');
 		expect(error?.description).toMatch(/resolve/);
 	});
 
-	it('lets pass what is allowed by name', async () => {
+	it('allows addresses on its list', async () => {
 		const { output, error } = await run('dataikuRunFunction', {
 			url: byName(node.url),
 			items: [{ a: 1, b: 1 }],
@@ -68,7 +71,7 @@ describe("n8n's protection against requests to private addresses", () => {
 		expect(jsonOf(output)).toEqual([{ result: 2 }]);
 	});
 
-	it('keeps the list of endpoints from one, too', async () => {
+	it('also applies to the list of endpoints', async () => {
 		const list = async (url: string) =>
 			await loadOptions({
 				type: 'dataikuPredict',
@@ -83,7 +86,7 @@ describe("n8n's protection against requests to private addresses", () => {
 		expect((await list(byName(node.url))).results.length).toBeGreaterThan(0);
 	});
 
-	it('keeps the test of a credential from one, too', async () => {
+	it('also applies to the credential test', async () => {
 		const test = async (url: string) =>
 			await testCredential({ type: 'dataikuApiNodeApi', data: credentialFor(url).dataikuApiNodeApi });
 
@@ -110,7 +113,7 @@ describe("n8n's protection against requests to private addresses", () => {
 				credentials: deployed(url),
 			});
 
-		it('keeps the list of endpoints from one', async () => {
+		it('applies to the list of endpoints', async () => {
 			const { message, description } = (await list(proxy.url).catch((error: unknown) => error)) as NodeOperationError;
 			expect(message).toContain(`n8n is not allowed to connect to 127.0.0.1:${proxy.port}`);
 			expect(description).toMatch(settings);
@@ -118,7 +121,7 @@ describe("n8n's protection against requests to private addresses", () => {
 			expect((await list(byName(node.url))).results.length).toBeGreaterThan(0);
 		});
 
-		it('keeps a run from one, which goes on without the document', async () => {
+		it('lets a run continue without the document', async () => {
 			const { output } = await run('dataikuPredict', {
 				url: byName(node.url),
 				items: [{ amount: 1 }],
@@ -129,7 +132,7 @@ describe("n8n's protection against requests to private addresses", () => {
 			expect(proxy.connections).toBe(0);
 		});
 
-		it('keeps the test of a credential from one, before the API node is given its key', async () => {
+		it('fails the credential test before the API node gets its key', async () => {
 			const apiNode = await chaosProxy({ upstream: node.url });
 			const data = { ...deployed(proxy.url).dataikuApiNodeApi, url: byName(apiNode.url) };
 			const { status, message } = await testCredential({ type: 'dataikuApiNodeApi', data });
@@ -180,7 +183,7 @@ describe("n8n's protection against requests to private addresses", () => {
 			expect(proxy.connections).toBe(0);
 		});
 
-		it('follows no redirect to what is forbidden', async () => {
+		it('does not follow a redirect to a forbidden address', async () => {
 			const redirecting = await chaosProxy({
 				respond: () => ({ status: 302, headers: { location: `${proxy.url}/secret` }, body: '' }),
 			});

@@ -196,7 +196,7 @@ describe('an OpenAPI document from the API Deployer', () => {
 		expect(node.seen).toMatchObject([{ path: '/public/api/v1/retail/swagger', authorization: basic('service-key') }]);
 	});
 
-	it('is shown to nobody whose key may not read it', async () => {
+	it('is not shown to users whose key may not read it', async () => {
 		const deployer = await dss(node.url);
 		expect(await execute(deployed(deployer))).toContain('did you mean');
 		const others = await execute(deployed(deployer, { deployerApiKey: 'other-key' }));
@@ -210,7 +210,7 @@ describe('an OpenAPI document from the API Deployer', () => {
 		['leads nowhere', { deployerUrl: 'http://127.0.0.1:9' }],
 		['is none of the choices', { openApiFrom: 'elsewhere' }],
 		['holds objects', { deployerApiKey: { a: 1 } }],
-	])('stops no run when what is said of it %s', async (_name, fields) => {
+	])('does not stop a run when the description of the deployment %s', async (_name, fields) => {
 		const deployer = await dss(node.url);
 		for (const mode of ['warn', 'error']) {
 			expect(await execute(deployed(deployer, fields), mode)).toContain('"prediction":"legitimate"');
@@ -223,7 +223,7 @@ describe('the choice of a document', () => {
 	const everything = (deployer: Stub, openApiFrom: string | undefined) =>
 		deployed(deployer, { openApiFrom, openApi: JSON.stringify(documentOf('pasted')) });
 
-	it.each(both)('decides whatever else is filled in with the authentication %s', async (authentication) => {
+	it.each(both)('depends only on the selected source with the authentication %s', async (authentication) => {
 		const deployer = await dss(node.url);
 		expect(await list(everything(deployer, 'text'), authentication)).toEqual(['pasted']);
 		expect([deployer.seen, node.seen]).toEqual([[], []]);
@@ -259,7 +259,7 @@ describe('the choice of a document', () => {
 		expect(node.bodies.find((body) => body !== '')).toContain('"amount":2');
 	});
 
-	it('takes nothing of the others in the test of the credential', async () => {
+	it('ignores the other sources in the credential test', async () => {
 		const broken = { openApi: '{', deployerUrl: 'nowhere', deploymentId: '', deployerApiKey: '' };
 		expect(await check(deployed(await dss(node.url), { ...broken, openApiFrom: 'apiNode' }))).toMatchObject({
 			status: 'OK',
@@ -275,7 +275,7 @@ const status = (body: object) => ({ [`${deployments}/fraud-prod/status`]: { body
 const v2 = basicInfo({ publishedServiceId: 'fraud', deployedServiceId: 'fraud_v2' });
 
 describe('a deployment that does not agree with the credential', () => {
-	it.each(both)('is told in place of the list of endpoints with the authentication %s', async (authentication) => {
+	it.each(both)('is reported in the list of endpoints with the authentication %s', async (authentication) => {
 		const deployer = await dss('https://k8s.example.com/dataiku/', v2);
 		expect(await failureOf(list(deployed(deployer), authentication))).toMatch(
 			/could not be read: The deployment serves 'fraud_v2' at https:\/\/k8s\.example\.com\/dataiku, not 'fraud' \| Check Service ID/,
@@ -305,7 +305,7 @@ describe('a deployment that does not agree with the credential', () => {
 			{ ...v2, [`${deployments}/fraud-prod/status`]: { status: 500 } },
 			/^The deployment serves 'fraud_v2', not 'fraud'\. Check/,
 		],
-	])('is told by the test of the credential when it is %s', async (_name, changed, message) => {
+	])('is reported by the credential test when it is %s', async (_name, changed, message) => {
 		const result = await check(deployed(await dss(node.url, changed)));
 		expect(result).toEqual({ status: 'Error', message: expect.stringMatching(message) as string });
 	});
@@ -318,7 +318,7 @@ describe('a deployment that does not agree with the credential', () => {
 		['the status cannot be read', { [`${deployments}/fraud-prod/status`]: { status: 503 } }],
 		['the service is not told', basicInfo({})],
 		['the deployment itself may not be read', { [`${deployments}/fraud-prod`]: { status: 403 } }],
-	])('is none for the test of the credential when %s', async (_name, changed) => {
+	])('is not reported by the credential test when %s', async (_name, changed) => {
 		const made = JSON.parse(JSON.stringify(changed).replaceAll('URL', node.url)) as Responses;
 		expect(await check(deployed(await dss(node.url, made)))).toMatchObject({ status: 'OK' });
 	});
@@ -365,7 +365,7 @@ describe('an API Deployer that gives no document', () => {
 		],
 		['server that is not there', {}, { deployerUrl: 'http://127.0.0.1:9' }, /127\.0\.0\.1:9 refused the connection/],
 		['choice that is none', {}, { openApiFrom: 'elsewhere' }, /must be one of apiNode, deployer, text/],
-	])('is told by list and test of the credential when there is a %s', async (_name, changed, fields, words) => {
+	])('is reported by the list and by the credential test when there is a %s', async (_name, changed, fields, words) => {
 		const deployer = await dss(node.url, changed);
 		const told = await failureOf(list(deployed(deployer, fields)));
 		const { status: verdict, message } = await check(deployed(deployer, fields));
@@ -376,7 +376,7 @@ describe('an API Deployer that gives no document', () => {
 		expect(told).not.toMatch(/Check the Service ID|Concurren/);
 	});
 
-	it('is not taken for a closed service when the service is open', async () => {
+	it('is not mistaken for a closed service when the service is open', async () => {
 		const fields = { authentication: 'none', deployerApiKey: 'my-wrong-key' };
 		expect((await check(deployed(await dss(node.url), fields))).message).not.toMatch(
 			/The service requires authentication/,
@@ -385,7 +385,7 @@ describe('an API Deployer that gives no document', () => {
 });
 
 describe('the key of the API Deployer', () => {
-	it.each([301, 302, 307, 308])('follows no redirect with the status %i', async (redirect) => {
+	it.each([301, 302, 307, 308])('is not sent to the target of a redirect with the status %i', async (redirect) => {
 		const elsewhere = await listen((_request, response) => response.end(JSON.stringify(documentOf('stolen'))));
 		const moved = { status: redirect, headers: { location: `${elsewhere.url}/dss-key/` } };
 		const deployer = await dss(node.url, {
@@ -402,7 +402,7 @@ describe('the key of the API Deployer', () => {
 		expect(elsewhere.seen).toEqual([]);
 	});
 
-	it('is in no error when DSS echoes it', async () => {
+	it('does not appear in an error when DSS echoes it', async () => {
 		const key = 'dss-key';
 		const echoed = `${key} ${basic(key)} ${encodeURIComponent(basic(key))}`;
 		const refused = { status: 500, body: { errorType: key, message: echoed } };
@@ -420,7 +420,7 @@ describe('the key of the API Deployer', () => {
 		}
 	});
 
-	it('goes to DSS alone, and what the API node is shown to the API node alone', async () => {
+	it("is sent only to DSS, and the service's key only to the API node", async () => {
 		const deployer = await dss(node.url);
 		await check(deployed(deployer));
 		await list(deployed(deployer));

@@ -32,7 +32,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		parameters: { ...own, ...(output && { output }) },
 	});
 
-	it('sends the headers beside the key, those without a name left out', async () => {
+	it('sends the headers together with the key, without those that have no name', async () => {
 		const given = headers(['X-Tenant', 'acme'], ['', 'no name'], [' ', ''], ['x-count', '={{ 7 }}']);
 		const { error } = await run(type, scenario(unit(0), given));
 
@@ -60,7 +60,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect(pairsOf(apart.output)).toEqual(pairsOf(together.output));
 	});
 
-	it('sends them again with a request that is tried again', async () => {
+	it('sends the headers again when a request is retried', async () => {
 		proxy.setFault(inOrder({ kind: 'answer', status: 503 }));
 		const { error } = await run(type, scenario(unit(0), { ...headers(['X-Tenant', 'acme']), repeatable: true }));
 		expect(error).toBeUndefined();
@@ -90,7 +90,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect(sentValues('x-fine')).toEqual({ yes: single ? 2 : 1 });
 	});
 
-	it('fails where a header is given twice', async () => {
+	it('fails when a header is given twice', async () => {
 		for (const twice of ['X-Tenant', 'x-tenant']) {
 			const { error } = await run(type, scenario(unit(0), headers(['X-Tenant', 'a'], [twice, 'b'])));
 			expect(error?.message).toContain(`The header "${twice}" cannot be sent: it appears twice`);
@@ -98,7 +98,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect(proxy.requests).toEqual([]);
 	});
 
-	it('shows no value of them when any server echoes it', async () => {
+	it('shows no header value when a server echoes it', async () => {
 		proxy.setFault(({ headers: sent }) => ({
 			kind: 'answer',
 			status: 400,
@@ -114,7 +114,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		}
 	});
 
-	it("has the response's headers in the full response, and in no other output", async () => {
+	it('has the response headers only in the full response', async () => {
 		proxy.setFault(async (request) => {
 			const answer = await fetch(node.url + request.path, {
 				method: 'POST',
@@ -221,7 +221,7 @@ it('a function reads a header of its request and sets those of its response', as
 	]);
 });
 
-describe('headers of which n8n leaves no row', () => {
+describe('headers that n8n reduces to no rows', () => {
 	const rows = "[{ name: 'X-Tenant', value: 'acme' }]";
 	it.each<[string, unknown]>([
 		['the option is one expression', `={{ ({ header: ${rows} }) }}`],
@@ -239,7 +239,7 @@ describe('headers of which n8n leaves no row', () => {
 		}
 	});
 
-	it('are none for the items whose name an expression leaves empty', async () => {
+	it('are valid for items whose header name is empty by expression', async () => {
 		const { unit, parameters } = callOf('dataikuRunFunction');
 		const given = headers(['={{ $itemIndex === 0 ? "X-Tenant" : "" }}', 'acme']);
 		const { error } = await run('dataikuRunFunction', {

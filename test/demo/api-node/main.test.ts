@@ -29,7 +29,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
 	},
 );
 
-describe('what it cannot do it says in one line', () => {
+describe('an invalid start is reported in one line', () => {
 	let node: ApiNode;
 	beforeAll(async () => {
 		node = await startApiNode();

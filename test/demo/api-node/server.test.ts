@@ -77,7 +77,7 @@ describe('the API node', () => {
 		}
 	});
 
-	test('a slash too many does no harm', async () => {
+	test('an additional slash in the path is ignored', async () => {
 		const answer = await request(`${node.url}//public/api/v1/open/fraud/predict`, {
 			method: 'POST',
 			body: '{"features":{}}',
@@ -113,7 +113,7 @@ describe('the API node', () => {
 		expect((await request(`${node.url}${path}`)).statusCode).toBe(200);
 	});
 
-	test('the log tells what was asked', async () => {
+	test('the log contains each request', async () => {
 		node.requests.clear();
 		await ask(node, 'open/fraud/predict', { ...record, context: { origin: 'test' } });
 		await ask(node, 'demo/fraud/predict', record);
@@ -135,7 +135,7 @@ describe('an API node started with options', () => {
 		await Promise.all(nodes.splice(0).map((node) => node.close()));
 	});
 
-	test('serves under a path prefix alone', async () => {
+	test('serves only below its path prefix', async () => {
 		const node = await start({ pathPrefix: '/dataiku' });
 		expect(node.url).toMatch(/\/dataiku$/);
 		expect((await ask(node, 'open/fraud/predict', record)).status).toBe(200);
@@ -189,7 +189,7 @@ describe('an API node started with options', () => {
 		await idle.destroy();
 	});
 
-	test('says that a port is taken', async () => {
+	test('reports that a port is taken', async () => {
 		const { port } = await start();
 		await expect(startApiNode({ port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
 	});

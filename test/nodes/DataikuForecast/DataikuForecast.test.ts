@@ -83,7 +83,7 @@ describe.each([
 		}
 	});
 
-	it('that are numbered are found again, though the answer may tell their numbers as text', async () => {
+	it('are recognized when the response has their numbers as text', async () => {
 		const items = mixed([...storeHistory(7), ...storeHistory(12)]);
 		for (const identifier of [Number, String]) {
 			const results = [12, 7].map((store) => ({ forecast: 1, timeseriesIdentifier: { store: identifier(store) } }));
@@ -111,7 +111,7 @@ describe.each([
 	});
 });
 
-it('gives the whole answer of one request', async () => {
+it('returns the whole response of one request', async () => {
 	const { output } = await forecast(stores('Lyon', 'Paris'), {}, { output: 'fullResponse' });
 
 	expect(output).toHaveLength(1);
@@ -122,7 +122,7 @@ it('gives the whole answer of one request', async () => {
 	expect(pairsOf(output)).toEqual([{ item: 41 }]);
 });
 
-it('gives each series its part of the whole answer', async () => {
+it('returns the part of the whole response that belongs to each series', async () => {
 	const { output } = await forecast(stores('Lyon', 'Paris'), byStore, { output: 'fullResponse' });
 
 	expect(proxy.requests).toHaveLength(1);
@@ -173,7 +173,7 @@ it('forecasts a series that nothing identifies', async () => {
 	expect(widths).toEqual([...widths].sort((a, b) => a - b));
 });
 
-it('lets the future of an external feature make its difference', async () => {
+it('uses the future values of an external feature', async () => {
 	const history = storeHistory('Lyon', 28).map((line, n) =>
 		line.sales === undefined
 			? line
@@ -186,7 +186,7 @@ it('lets the future of an external feature make its difference', async () => {
 	expect((await sum(1)) - (await sum(0))).toBeGreaterThan(7 * 40);
 });
 
-it('lets the target and the endpoint differ by item', async () => {
+it('accepts a different target and endpoint per item', async () => {
 	const items = [...storeHistory('Lyon'), ...visitors].map((item) => ({
 		...item,
 		id: 'month' in item ? 'monthly_visitors' : 'store_sales',
@@ -208,7 +208,7 @@ it('lets the target and the endpoint differ by item', async () => {
 	expect(new Set(pairsOf(output).map((pair) => (pair as { item: number }).item))).toEqual(new Set([20, 44]));
 });
 
-it('lets the identifier columns differ by item', async () => {
+it('accepts different identifier columns per item', async () => {
 	const items = [...storeHistory('Lyon'), ...storeHistory('Paris')];
 	const { output, error } = await forecast(items, {
 		identifierColumns: '={{ $json.store === "Lyon" ? "" : "store" }}',
@@ -222,7 +222,7 @@ it('lets the identifier columns differ by item', async () => {
 	]);
 });
 
-it('pairs with the last item of a series even where columns named tell only groups of series apart', async () => {
+it('pairs with the last item of a series when the given columns only identify groups of series', async () => {
 	const items = ['a', 'b', 'a', 'b'].map((product, n) => ({
 		date: `2024-05-0${n + 1}`,
 		store: 'Lyon',
@@ -239,7 +239,7 @@ it('pairs with the last item of a series even where columns named tell only grou
 	]);
 });
 
-describe('says what is wrong with', () => {
+describe('reports', () => {
 	const day = { date: '2024-05-01', sales: 1, promo: 0 };
 	it.each<[string, IDataObject[], IDataObject, RegExp, RegExp]>([
 		[
@@ -294,14 +294,14 @@ describe('says what is wrong with', () => {
 		expect(proxy.requests).toEqual([]);
 	});
 
-	it('an answer without a forecast', async () => {
+	it('a response without a forecast', async () => {
 		proxy.setFault({ kind: 'answer', body: { results: [] } });
 		const { error } = await forecast(storeHistory('Lyon'), byStore);
 		expect(error?.message).toMatch(/The response has no forecast for this series/);
 		expect(error?.description).toMatch(/Each series needs past records/);
 	});
 
-	it('what carries a date in another way is not guessed at', async () => {
+	it('nothing when a date has an unknown format', async () => {
 		proxy.setFault({ kind: 'answer', status: 400, body: { errorType: 'E', message: 'Bad' } });
 		for (const date of ['2024-05-01', '2024-05', 1714521600000]) {
 			const { error } = await forecast([{ when: date, visitors: 1 }]);
@@ -311,7 +311,7 @@ describe('says what is wrong with', () => {
 	});
 });
 
-it('lets the series without a past fail alone among many', async () => {
+it('fails a series without history alone among many', async () => {
 	const items = [
 		...stores('Lyon', 'Paris'),
 		{ date: '2024-05-01', store: 'New', sales: 1, promo: 0 },
@@ -344,7 +344,7 @@ it.each([
 	[1, '1.0'],
 	[true, 'True'],
 	['2024-05-01', '2024-05-01T00:00:00.000Z'],
-])('assigns the series %j that comes back as %j, and fails alone the one that is in doubt', async (store, named) => {
+])('assigns the series %j that comes back as %j, and fails only an ambiguous one', async (store, named) => {
 	const line = { date: '2024-06-01', sales: 1 };
 	const items = [store, 'Lyon', 'one'].map((each) => ({ ...line, store: each }));
 	const results = ['other', named, 'Lyon'].map((each) => ({ forecast: 1, timeseriesIdentifier: { store: each } }));
@@ -448,7 +448,7 @@ describe('the whole history in one item', () => {
 		expect([...new Set(named)]).toEqual(['Lyon', 'Paris', 'failed', 'Lille', 'Nantes']);
 	});
 
-	it('has all errors when several series that fail end in the same item', async () => {
+	it('lists all errors when several series of the same item fail', async () => {
 		const line = (store: string, date: string) => ({ store, date, promo: 0 });
 		const { output } = await run('dataikuForecast', {
 			url: proxy.url,
@@ -540,7 +540,7 @@ describe('a series that the API node refuses', () => {
 		return output.filter(({ json }) => json.error);
 	};
 
-	it('fails at the line that does not fit the document', async () => {
+	it('fails at the row that does not match the document', async () => {
 		await fieldsOf('store_sales', { type: 'dataikuForecast', url: proxy.url });
 		for (const options of [byStore, {}]) {
 			const [error] = await failed({ ...options, checkFeatures: 'warn' });
@@ -550,7 +550,7 @@ describe('a series that the API node refuses', () => {
 		}
 	});
 
-	it('is named where the line is not known', async () => {
+	it('is named as a whole when the row is not known', async () => {
 		const [ofStore] = await failed(byStore);
 		expect(ofStore!.json.error).toMatch(/\(series store Paris, items \d+ to \d+\)/);
 		const [ofAll] = await failed({});

@@ -49,7 +49,7 @@ describe('explanations', () => {
 	});
 });
 
-it('leaves the result of each kind of model as it is', async () => {
+it('returns the result of each kind of model unchanged', async () => {
 	const [binary] = await predict('fraud', [payment]);
 	expect(binary).toEqual({
 		ignored: false,
@@ -69,7 +69,7 @@ it('leaves the result of each kind of model as it is', async () => {
 	]);
 });
 
-it('meets the same generation for the same dispatch key, and the forced one whatever the key', async () => {
+it('gets the same generation for the same dispatch key, and a forced one for any key', async () => {
 	const keys = Array.from({ length: 20 }, (_, n) => ({ ...payment, key: `customer ${n % 10}` }));
 	const generationsFor = async (options: IDataObject) => {
 		const { output } = await run('dataikuPredict', {
@@ -90,7 +90,7 @@ it('meets the same generation for the same dispatch key, and the forced one what
 	);
 });
 
-it('says what the API node says about a generation that it does not have', async () => {
+it("shows the API node's message when a forced generation does not exist", async () => {
 	const { error } = await run('dataikuPredict', {
 		url: node.url,
 		items: [payment],
@@ -99,7 +99,7 @@ it('says what the API node says about a generation that it does not have', async
 	expect(error?.message).toMatch(/^Service demo has no generation "v9" \(/);
 });
 
-it('brings a list of 5,000 items back whole and in order', async () => {
+it('returns a list of 5,000 items completely and in order', async () => {
 	const items = Array.from({ length: 5000 }, (_, amount) => ({ amount }));
 	const { output } = await run('dataikuPredict', { url: node.url, items });
 
@@ -119,7 +119,7 @@ describe('as columns, which is the default', () => {
 		return output[0]!.json;
 	};
 
-	it('gives the prediction first, then probabilities, explanations, what else came, and the input', async () => {
+	it('has the prediction first, then probabilities, explanations, other keys, and the input', async () => {
 		const json = await columns('fraud', payment, { explanations: 'on', nExplanations: 2 });
 		const [prediction, ...names] = Object.keys(json);
 		expect(prediction).toBe('prediction');
@@ -132,7 +132,7 @@ describe('as columns, which is the default', () => {
 		expect(json).toMatchObject({ ...payment, prediction: 'fraud' });
 	});
 
-	it('puts what tells the items apart behind the prediction when the model was not given it', async () => {
+	it('has identifying fields behind the prediction when the model did not receive them', async () => {
 		const items = [
 			{ note: null, card: { number: 1 }, payment_id: 'P-1', amount: 12, country: 'FR', clerk: 7, comment: 'x' },
 			{ payment_id: 'P-2', amount: 14, country: 'DE', clerk: '', comment: 'y' },
@@ -154,7 +154,7 @@ describe('as columns, which is the default', () => {
 		expect(whole!.slice(0, 4)).toEqual(['prediction', ...columns]);
 	});
 
-	it('lets the answer win where the input has a field of its name, or gives it a prefix', async () => {
+	it('prefers the response when the input has a field of the same name, or adds a prefix', async () => {
 		const item = { ...payment, prediction: 'mine', ignored: 'mine' };
 		expect(await columns('fraud', item)).toMatchObject({ prediction: 'fraud', ignored: 'mine' });
 		expect(await columns('fraud', item, {}, { columnPrefix: 'fraud_' })).toMatchObject({
@@ -164,29 +164,32 @@ describe('as columns, which is the default', () => {
 		});
 	});
 
-	it.each(['', 'b_'])('tells which rule overrode the model, and what the model says, behind %j', async (prefix) => {
-		const of = async (amount: number) => {
-			const old = { override_rule: 'old', override_changed: true, model_prediction: 'fraud', model_proba_fraud: 0.5 };
-			const earlier = Object.entries(old).map(([name, value]) => [prefix + name, value] as const);
-			const item = { ...payment, amount, ...Object.fromEntries(earlier) };
-			return await columns('fraud_with_rules', item, {}, { columnPrefix: prefix });
-		};
-		const [json, usual] = [await of(6_000), await of(20)];
-		expect(json).toMatchObject({
-			[`${prefix}prediction`]: 'fraud',
-			[`${prefix}proba_fraud`]: 1,
-			[`${prefix}override_rule`]: 'large_amount',
-			[`${prefix}override_changed`]: expect.any(Boolean) as boolean,
-			[`${prefix}model_prediction`]: expect.any(String) as string,
-			[`${prefix}model_proba_fraud`]: expect.any(Number) as number,
-			[`${prefix}model_proba_legitimate`]: expect.any(Number) as number,
-		});
-		expect(json[`${prefix}model_proba_fraud`]).not.toBe(0.5);
-		expect(Object.keys({ ...json, ...usual })).not.toContain(`${prefix}override`);
-		expect(Object.keys(usual).filter((name) => /override|model_/.test(name))).toEqual([]);
-	});
+	it.each(['', 'b_'])(
+		"names the rule that overrode the model, and the model's own result, with the prefix %j",
+		async (prefix) => {
+			const of = async (amount: number) => {
+				const old = { override_rule: 'old', override_changed: true, model_prediction: 'fraud', model_proba_fraud: 0.5 };
+				const earlier = Object.entries(old).map(([name, value]) => [prefix + name, value] as const);
+				const item = { ...payment, amount, ...Object.fromEntries(earlier) };
+				return await columns('fraud_with_rules', item, {}, { columnPrefix: prefix });
+			};
+			const [json, usual] = [await of(6_000), await of(20)];
+			expect(json).toMatchObject({
+				[`${prefix}prediction`]: 'fraud',
+				[`${prefix}proba_fraud`]: 1,
+				[`${prefix}override_rule`]: 'large_amount',
+				[`${prefix}override_changed`]: expect.any(Boolean) as boolean,
+				[`${prefix}model_prediction`]: expect.any(String) as string,
+				[`${prefix}model_proba_fraud`]: expect.any(Number) as number,
+				[`${prefix}model_proba_legitimate`]: expect.any(Number) as number,
+			});
+			expect(json[`${prefix}model_proba_fraud`]).not.toBe(0.5);
+			expect(Object.keys({ ...json, ...usual })).not.toContain(`${prefix}override`);
+			expect(Object.keys(usual).filter((name) => /override|model_/.test(name))).toEqual([]);
+		},
+	);
 
-	it('says how many items were decided by a rule, with the same columns in all', async () => {
+	it('counts the items that a rule decided, with the same columns in all items', async () => {
 		const items = [
 			...[20, 6_000, 30, 7_000].map((amount) => ({ ...payment, amount, customer_age_days: 9 })),
 			{ ...payment, amount: 20, customer_age_days: 0 },
@@ -208,11 +211,11 @@ describe('as columns, which is the default', () => {
 		expect(none.hints).toEqual([]);
 	});
 
-	it('keeps the keys of a custom model, and a null for a prediction', async () => {
+	it('keeps the keys of a custom model, and a null prediction', async () => {
 		expect(await columns('unusual_amount', { amount: null })).toMatchObject({ prediction: null, comparedWith: 'all' });
 	});
 
-	it('says that a record was ignored, and why, only of one that was', async () => {
+	it('has the reason only for records that were ignored', async () => {
 		const ignored = await columns('fraud_known_customers', { ...payment, customer_id: 'C007' });
 		expect(Object.entries(ignored).slice(0, 2)).toEqual([
 			['ignored', true],
@@ -222,7 +225,7 @@ describe('as columns, which is the default', () => {
 	});
 });
 
-it('puts the result in the field that is named', async () => {
+it('uses the name of the option for the result field', async () => {
 	const { output } = await run('dataikuPredict', {
 		url: node.url,
 		items: [payment],

@@ -65,7 +65,7 @@ it.each<[string, unknown, IDataObject]>([
 	['that is a list', [1, 2], { result: [1, 2] }],
 	['that is a text', 'done', { result: 'done' }],
 	['that is false', false, { result: false }],
-])('takes an answer without an envelope as the value: one %s', async (_name, value, expected) => {
+])('uses a response without an envelope as the value: one %s', async (_name, value, expected) => {
 	proxy.setFault({ kind: 'answer', headers: { 'content-type': 'application/json' }, body: JSON.stringify(value) });
 	expect(jsonOf((await call('any', [{}], 'resultOnly')).output)).toEqual([expected]);
 });
@@ -95,7 +95,7 @@ describe('a list', () => {
 		expect(full.output).toHaveLength(1);
 	});
 
-	it('is split only for the items that say so; what is no list is left alone', async () => {
+	it('is split only for the items whose option says so, and other values stay unchanged', async () => {
 		const items = [
 			{ value: [1, 2], split: true },
 			{ value: [1, 2], split: false },
@@ -110,7 +110,7 @@ describe('a list', () => {
 	});
 });
 
-describe('an answer that is not JSON', () => {
+describe('a response that is not JSON', () => {
 	it.each<[string, string, IDataObject, IDataObject]>([
 		[
 			'text',
@@ -159,7 +159,7 @@ describe('an answer that is not JSON', () => {
 		},
 	);
 
-	it('stands beside the binary data that the item brought, unless that is called "data", too', async () => {
+	it('stays next to the item\'s binary data, unless that is called "data", too', async () => {
 		const file = (text: string) => ({ data: Buffer.from(text).toString('base64'), mimeType: 'text/plain' });
 		const { output } = await run('dataikuRunFunction', {
 			url: proxy.url,
@@ -169,25 +169,25 @@ describe('an answer that is not JSON', () => {
 		expect(output[0]!.binary).toMatchObject({ photo: file('mine'), data: { mimeType: 'image/png' } });
 	});
 
-	it('is null when there is nothing', async () => {
+	it('is null when it is empty', async () => {
 		proxy.setFault({ kind: 'answer', status: 204 });
 		expect(jsonOf((await call('any', [{ a: 1 }])).output)).toEqual([{ a: 1, result: null }]);
 	});
 
-	it('is read in the character set that it names', async () => {
+	it('is decoded with the charset that it names', async () => {
 		const headers = { 'content-type': 'text/plain; charset=ISO-8859-1' };
 		proxy.setFault({ kind: 'answer', headers, body: Buffer.from('caf\u00e9', 'latin1') });
 		expect(jsonOf((await call('any', [{}], 'resultOnly')).output)).toMatchObject([{ result: 'café' }]);
 	});
 
-	it('is handed on as bytes when its character set is unknown: the function has run', async () => {
+	it('becomes binary data when its charset is unknown', async () => {
 		proxy.setFault({ kind: 'answer', headers: { 'content-type': 'text/plain; charset=klingon' }, body: 'x' });
 		const { output } = await call('any', [{}], 'withInput');
 		expect(output[0]!.json).toEqual({ contentType: 'text/plain' });
 		expect(Buffer.from(output[0]!.binary!.data!.data, 'base64').toString()).toBe('x');
 	});
 
-	it('is null when there is nothing, although it was to be JSON', async () => {
+	it('is null when it is empty but has a JSON type', async () => {
 		proxy.setFault({ kind: 'answer', headers: { 'content-type': 'application/json' }, body: '' });
 		const { output } = await call('any', [{ a: 1 }], 'withInput');
 		expect(output[0]!.json).toEqual({ a: 1, result: null });
@@ -209,7 +209,7 @@ describe('a status that the function chose', () => {
 			/The function responded with status 503/,
 			/The response said: \{"reason":"night"\}/,
 		],
-	])('is shown as its word, and the call is not repeated: %s', async (_name, item, message, description) => {
+	])('is shown with its message, and the call is not repeated: %s', async (_name, item, message, description) => {
 		const { error } = await call('status', [item]);
 		expect(error?.message).toMatch(message);
 		expect(error?.message).toMatch(/ \(item 0, endpoint 'status'\)$/);
@@ -223,19 +223,19 @@ describe('a status that the function chose', () => {
 	});
 });
 
-it('tells what a function raised as the API node tells it', async () => {
+it('shows an error of a function as the API node reports it', async () => {
 	const { error } = await call('failing', [{ message: 'no such customer' }]);
 	expect(error?.message).toBe("no such customer (item 0, endpoint 'failing')");
 	expect(error?.description).toMatch(/^The function raised an error \(500\)\. API node: \S+\.$/);
 	expect(proxy.requests).toHaveLength(1);
 });
 
-it('takes a value that looks like an error for what it is', async () => {
+it('returns a value that looks like an error unchanged', async () => {
 	const { output } = await call('echo', [{ error: 'mine' }], 'resultOnly', {}, 'continueRegularOutput');
 	expect(jsonOf(output)).toEqual([{ result_error: 'mine' }]);
 });
 
-it('sends a call that broke again only when that is safe', async () => {
+it('repeats a broken call only when that is safe', async () => {
 	proxy.setFault({ kind: 'reset', when: 'before' });
 	expect((await call('add', [{ a: 1, b: 1 }])).error?.message).toMatch(/closed the connection/);
 	expect(proxy.requests).toHaveLength(1);
@@ -266,7 +266,7 @@ describe('"Parse JSON Text"', () => {
 		['a list with a word behind it', '[1, 2]\nInfo', '[1, 2]\nInfo'],
 		['an empty text', '', ''],
 		['no text', { a: '[1]' }, { a: '[1]' }],
-	])('makes its value of %s', async (_name, given, value) => {
+	])('parses %s', async (_name, given, value) => {
 		returning(given);
 		expect(jsonOf((await call('any', [{ n: 1 }], 'withInput', parsing)).output)).toEqual([{ n: 1, result: value }]);
 		expect(jsonOf((await call('any', [{ n: 1 }])).output)).toEqual([{ n: 1, result: given }]);
@@ -274,7 +274,7 @@ describe('"Parse JSON Text"', () => {
 		expect(full).toMatchObject({ response: given });
 	});
 
-	it('spreads the object, and splits the list', async () => {
+	it('turns the object into fields, and splits the list', async () => {
 		returning('{"a": 1}');
 		expect(jsonOf((await call('any', [{}], 'resultOnly', parsing)).output)).toEqual([{ a: 1 }]);
 		returning('[{"a": 1}, {"a": 2}]');
@@ -282,7 +282,7 @@ describe('"Parse JSON Text"', () => {
 		expect(jsonOf((await call('any', [{}], 'resultOnly', options)).output)).toEqual([{ a: 1 }, { a: 2 }]);
 	});
 
-	it('reads a response of the function that is called text', async () => {
+	it('parses JSON in a response with a text type', async () => {
 		const headers = { 'content-type': 'text/plain' };
 		proxy.setFault({ kind: 'answer', headers, body: '{"a": 1}' });
 		expect(jsonOf((await call('any', [{}], 'withInput', parsing)).output)).toEqual([{ result: { a: 1 } }]);

@@ -41,7 +41,7 @@ describe('a query', () => {
 		expect(jsonOf(output).every(({ amount }) => typeof amount === 'string' && Number(amount) >= 190)).toBe(true);
 	});
 
-	it('keeps columns of one name apart', async () => {
+	it('keeps columns with the same name apart', async () => {
 		const { output } = await query('customer_orders', [{ customer_id: 'C001' }]);
 		expect(Object.keys(output[0]!.json)).toEqual(['id', 'name', 'city', 'id_2', 'amount', 'note']);
 		expect(output[0]!.json).toMatchObject({
@@ -100,12 +100,12 @@ describe('a query', () => {
 		expect(output[0]!.json.rows).toHaveLength(10);
 	});
 
-	it('gives the whole answer', async () => {
+	it('returns the whole response', async () => {
 		const { output } = await query('customer_orders', [{ customer_id: 'C001' }], { output: 'fullResponse' });
 		expect(Object.keys(output[0]!.json).sort()).toEqual(['apiContext', 'columns', 'headers', 'rows', 'timing']);
 	});
 
-	it('gives no item for no row, and says so', async () => {
+	it('returns no item, with a hint, when there are no rows', async () => {
 		const items = [
 			{ customer_id: 'nobody', min_amount: 0 },
 			{ customer_id: 'C001', min_amount: 199 },
@@ -117,13 +117,13 @@ describe('a query', () => {
 		expect(hints).toEqual([{ message: 'No rows found (2 items, first: 0, 2).', type: 'info', location: 'outputPane' }]);
 	});
 
-	it('gives 10,000 rows of one item', async () => {
+	it('returns 10,000 rows for one item', async () => {
 		const { output } = await query('all_transactions', [{}]);
 		expect(output).toHaveLength(10_000);
 		expect(output[9_999]).toMatchObject({ json: { id: '10000' }, pairedItem: { item: 0 } });
 	});
 
-	it('gives integers beyond 2^53 exactly', async () => {
+	it('returns integers beyond 2^53 exactly', async () => {
 		const body = '{"columns": ["id"], "rows": [[9007199254740993], [12]]}';
 		proxy.setFault({ kind: 'answer', headers: { 'content-type': 'application/json' }, body });
 		expect(jsonOf((await query('any', [{}])).output)).toEqual([{ id: '9007199254740993' }, { id: 12 }]);
@@ -173,13 +173,13 @@ describe('a statement', () => {
 		expect(await payments()).toHaveLength(1);
 	});
 
-	it.each([503, 500, 429])('is sent once when a %d comes back', async (status) => {
+	it.each([503, 500, 429])('is sent once when the response is a %d', async (status) => {
 		proxy.setFault(inOrder({ kind: 'answer', status }));
 		expect((await query('add_payment', [payment])).error?.message).toContain(String(status));
 		expect(proxy.requests).toHaveLength(1);
 	});
 
-	it('is sent again when it was said to be safe to repeat', async () => {
+	it('is sent again when it is marked as safe to repeat', async () => {
 		proxy.setFault(inOrder({ kind: 'reset', when: 'during' }));
 		const { output, hints } = await query('add_payment', [payment], {}, { repeatable: true });
 
@@ -188,7 +188,7 @@ describe('a statement', () => {
 		expect(await payments()).toHaveLength(2);
 	});
 
-	it('is safe to repeat only for the items that say so, as text or not', async () => {
+	it('is sent again only for the items whose option says so, also as text', async () => {
 		// The first request of each item is refused.
 		const seen = new Set<string>();
 		proxy.setFault(({ body }) => (seen.size < seen.add(body).size ? { kind: 'answer', status: 503 } : undefined));
@@ -206,7 +206,7 @@ describe('a statement', () => {
 		expect(jsonOf(output).map((json) => 'error' in json)).toEqual([false, true, false, true]);
 	});
 
-	it('that fails half-way says why and is not tried again', async () => {
+	it('is not sent again, with the reason, when it fails half-way', async () => {
 		const { error } = await query('transfer', [{ from: 'C001', to: 'C002', amount: 500 }]);
 		expect(error?.message).toMatch(/^CHECK constraint failed/);
 		expect(proxy.requests).toHaveLength(1);
@@ -217,7 +217,7 @@ describe('a statement', () => {
 		expect(await payments()).toHaveLength(1);
 	});
 
-	it('that fails lets the others come to their end before the node stops', async () => {
+	it('lets other statements finish before the node stops when it fails', async () => {
 		proxy.setFault(({ body }) => (body.includes('-1') ? undefined : { kind: 'delay', ms: 150 }));
 		const items = [payment, { ...payment, amount: -1 }];
 		const { error } = await query('add_payment', items);
@@ -227,7 +227,7 @@ describe('a statement', () => {
 	});
 });
 
-describe('an answer of an unknown shape', () => {
+describe('a response of an unknown shape', () => {
 	it.each<[string, object, IDataObject]>([
 		[
 			'several results',
@@ -236,7 +236,7 @@ describe('an answer of an unknown shape', () => {
 		],
 		['a list', [{ a: 1 }], { result: [{ a: 1 }] }],
 		['rows that are objects', { columns: ['a'], rows: [{ a: 1 }] }, { columns: ['a'], rows: [{ a: 1 }] }],
-	])('passes as it came with a hint, since the statement has run: %s', async (_name, body, full) => {
+	])('is passed on with a hint: %s', async (_name, body, full) => {
 		answer(body);
 		const headers = expect.objectContaining({ 'content-type': 'application/json' }) as IDataObject;
 		expect(jsonOf((await query('any', [{}], { output: 'fullResponse' })).output)).toEqual([{ ...full, headers }]);
@@ -267,7 +267,7 @@ it('runs queries in parallel up to the limit', async () => {
 	expect(Math.max(...proxy.requests.map(({ outstanding }) => outstanding))).toBe(4);
 });
 
-it('keeps the input beside each row when the option is on, the columns first and winning', async () => {
+it('keeps the input next to each row with the option, where columns take precedence', async () => {
 	answer({
 		columns: ['id', 'total'],
 		rows: [
@@ -290,7 +290,7 @@ it('keeps the input beside each row when the option is on, the columns first and
 	]);
 });
 
-it('makes numbers of texts that a number holds exactly, and of no other, when the option is on', async () => {
+it('converts only texts that a number holds exactly with the option', async () => {
 	const exact = [
 		...['0', '-3', '12.50', '0.1', '9007199254740991', '1234567.000', '0.00', '1000000', '-0.0000001', '0.0000001'],
 		// Java writes its doubles like this, and databases like that.

@@ -103,7 +103,7 @@ describe('another generation', () => {
 		expect(await workflow.restart()).toEqual([]);
 	});
 
-	it('costs one request for each poll, and more only when a generation is new', async () => {
+	it('costs one request per poll, and more only when a generation is new', async () => {
 		live('v1');
 		const workflow = trigger(['generation', 'drift', 'down', 'up']);
 		await workflow.activate();
@@ -112,7 +112,7 @@ describe('another generation', () => {
 		expect(asked().slice(before)).toEqual(Array.from({ length: 5 }, () => 'predict-multi'));
 	});
 
-	it('is no event when most of the first responses failed, and the pair of an A/B test shows later', async () => {
+	it('is not an event when most of the first responses failed and both generations of an A/B test appear later', async () => {
 		let left = 1;
 		let generation = 'v1';
 		const busy = await chaosProxy({
@@ -158,7 +158,7 @@ describe('another generation', () => {
 });
 
 describe('drift', () => {
-	it('starts the workflow when a model scores the records otherwise under the name of its generation', async () => {
+	it("starts the workflow when a model's scores change without a new generation", async () => {
 		live('v1');
 		const workflow = trigger(['drift'], { endpointId: endpoint('fraud'), driftTolerance: 0.02 });
 		expect([...(await workflow.activate()), ...(await workflow.poll())]).toEqual([]);
@@ -175,7 +175,7 @@ describe('drift', () => {
 		expect(await workflow.poll()).toEqual([]);
 	});
 
-	it('is no event when the change is within the tolerance', async () => {
+	it('is not an event when the change is within the tolerance', async () => {
 		live('v1');
 		const workflow = trigger(['drift'], {
 			endpointId: endpoint('fraud'),
@@ -187,7 +187,7 @@ describe('drift', () => {
 		expect(await workflow.poll()).toEqual([]);
 	});
 
-	it('is judged anew when the test records were changed', async () => {
+	it('starts from a new baseline when the test records change', async () => {
 		live('v1');
 		const workflow = trigger(['drift']);
 		await workflow.activate();
@@ -197,7 +197,7 @@ describe('drift', () => {
 });
 
 describe('fields', () => {
-	it('start the workflow when the document has others, each with what it was', async () => {
+	it('start the workflow when the documented fields change, with their previous values', async () => {
 		const workflow = trigger(['fields'], { endpointId: endpoint('house_price') });
 		expect([...(await workflow.activate()), ...(await workflow.poll())]).toEqual([]);
 		expect(asked()).toEqual(['swagger', 'swagger']);
@@ -216,7 +216,7 @@ describe('fields', () => {
 		expect(await workflow.poll()).toEqual([]);
 	});
 
-	it('are no event when the document cannot be read for a while', async () => {
+	it('are not an event when the document cannot be read for a while', async () => {
 		const workflow = trigger(['fields'], { endpointId: endpoint('house_price') });
 		await workflow.activate();
 		proxy.setFault({ kind: 'answer', status: 503 });
@@ -225,7 +225,7 @@ describe('fields', () => {
 		expect(await workflow.poll()).toEqual([]);
 	});
 
-	it('keep the workflow from being activated, in words, when the document does not list the endpoint', async () => {
+	it('fail the activation of the workflow when the document does not list the endpoint', async () => {
 		const error = await failure(trigger(['fields'], { endpointId: endpoint('nosuch') }).activate());
 		expect(error.message).toContain("The OpenAPI document does not list the endpoint 'nosuch'");
 	});
@@ -251,7 +251,7 @@ describe('down and up', () => {
 		expect(await workflow.poll()).toEqual([]);
 	});
 
-	it('go on over a restart of n8n while the instance is down', async () => {
+	it('continue after a restart of n8n while the instance is down', async () => {
 		live('v1');
 		const workflow = trigger(['down', 'up']);
 		await workflow.activate();
@@ -263,7 +263,7 @@ describe('down and up', () => {
 		expect(eventsOf(await workflow.restart())).toEqual(['up']);
 	});
 
-	it('get a time-out as an event, which fails no workflow', async () => {
+	it('treat a timeout as an event that fails no workflow', async () => {
 		live('v1');
 		const workflow = trigger(['down'], { options: { timeout: 300 }, failuresInARow: 1 });
 		await workflow.activate();
@@ -272,7 +272,7 @@ describe('down and up', () => {
 		expect(item).toMatchObject({ event: 'down', details: [{ reason: expect.stringMatching(/300 ms/) }] });
 	});
 
-	it("get a refusal with the API node's message, without the key", async () => {
+	it("treat a refusal as an event with the API node's message and without the key", async () => {
 		live('v1');
 		const workflow = trigger(['down'], { failuresInARow: 1 });
 		await workflow.activate();
@@ -282,7 +282,7 @@ describe('down and up', () => {
 		expect(JSON.stringify([items, workflow.saved])).not.toContain(demoKey);
 	});
 
-	it('start nothing that was not chosen', async () => {
+	it('start nothing for events that were not selected', async () => {
 		live('v1');
 		const workflow = trigger(['generation'], { failuresInARow: 1 });
 		await workflow.activate();
@@ -292,7 +292,7 @@ describe('down and up', () => {
 });
 
 describe("n8n's log", () => {
-	it('is told once of what no event tells, without what the API node said of a record', async () => {
+	it("has one message on what no event reports, without the API node's message about a record", async () => {
 		live('v1');
 		const { lines, end } = await nodeLog('warn');
 		try {
@@ -333,13 +333,13 @@ describe('the first poll', () => {
 			/input item/,
 		],
 	];
-	it.each(refusals)('keeps the workflow from being activated, in words, when %s', async (_when, workflow, words) => {
+	it.each(refusals)('fails the activation of the workflow when %s', async (_when, workflow, words) => {
 		const error = await failure(workflow().activate());
 		expect(error.message).toMatch(words);
 		expect(JSON.stringify(error)).not.toContain(demoKey);
 	});
 
-	it('keeps the workflow from being activated by a person, in words, when nothing responds', async () => {
+	it('fails an activation by a user when nothing responds', async () => {
 		await proxy.kill();
 		const error = await failure(trigger(['generation', 'down']).activate());
 		expect(error.message).toMatch(/connect/i);
@@ -380,7 +380,7 @@ describe('a test in the editor', () => {
 		expect(asked().sort()).toEqual(['predict-multi', 'swagger']);
 	});
 
-	it('fails in words when nothing responds, and shows that when "down" is chosen', async () => {
+	it('fails when nothing responds, or shows that as an event when "down" is selected', async () => {
 		await proxy.kill();
 		expect((await failure(trigger(['generation']).test())).message).toMatch(/connect/i);
 		expect(await trigger(['down']).test()).toMatchObject([{ event: 'down', test: true }]);

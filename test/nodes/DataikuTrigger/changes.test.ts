@@ -124,7 +124,7 @@ describe('another generation', () => {
 		expect(each.see(few('v1'))).toMatchObject([{ generation: 'v1', before: 'v2' }]);
 	});
 
-	it('is no event when polls fail in between', () => {
+	it('is not an event when polls fail in between', () => {
 		const each = polls(undefined, { ...rules, failures: 100 });
 		each.see(responses(by('v1'), by('v2')));
 		for (let n = 0; n < 50; n++) each.see(fails());
@@ -138,7 +138,7 @@ describe('another generation', () => {
 		expect(each.see(responses(by('v9')))).toMatchObject([{ event: 'generation', before: name || null, after: 'v9' }]);
 	});
 
-	it('is no event when responses stop to name one', () => {
+	it('is not an event when responses no longer name a generation', () => {
 		expect(changesBetween(responses(by('v1')), responses(by('')))).toEqual([]);
 	});
 });
@@ -230,7 +230,7 @@ describe('drift', () => {
 		expect(each.see(responses(by('v2', fraud(0.6))))).toMatchObject([{ event: 'drift', generation: 'v2' }]);
 	});
 
-	it('is no event when another generation scores otherwise', () => {
+	it('is not an event when another generation has other scores', () => {
 		const changes = changesBetween(responses(by('v1', fraud(0.2))), responses(by('v2', fraud(0.9))));
 		expect(changes.map(({ event }) => event)).toEqual(['generation']);
 	});
@@ -251,7 +251,7 @@ describe('down and up', () => {
 		expect(each.see({})).toEqual([]);
 	});
 
-	it('are no events when a poll succeeds in between', () => {
+	it('are not events when a poll succeeds in between', () => {
 		const each = polls();
 		for (let n = 0; n < 20; n++) expect(each.see(n % 3 === 2 ? {} : fails())).toEqual([]);
 	});
@@ -323,7 +323,7 @@ describe('fields', () => {
 		]);
 	});
 
-	it('are no event when they come in another order, or when the document was not read', () => {
+	it('are not an event when their order changes, or when the document was not read', () => {
 		expect(fieldChanges([field('a'), field('b')], [field('b'), field('a')])).toEqual([]);
 		const each = polls();
 		each.see({ fields: [field('a')] });
@@ -332,7 +332,7 @@ describe('fields', () => {
 		expect(each.see({ fields: [] })).toHaveLength(1);
 	});
 
-	it('are taken as they are when they are read for the first time', () => {
+	it('are the baseline when they are read for the first time', () => {
 		expect(changesBetween({}, { fields: [field('a')] })).toEqual([]);
 	});
 });
@@ -375,7 +375,7 @@ describe('a sample', () => {
 		expect(changes).toMatchObject([{ event: 'down', details: [{ reason: 'HTTP 503' }] }]);
 	});
 
-	it('has nothing of what was not asked', () => {
+	it('has only the requested data', () => {
 		const changes = sample({ at: time(0), responses: [] }, rules);
 		expect(changes.map(({ event }) => event).sort()).toEqual(['down', 'up']);
 	});

@@ -11,7 +11,7 @@ const itemsOf = (count: number) => range(count).map((id) => ({ id }));
 const output = 'resultOnly';
 
 describe('Predict with records that are refused', () => {
-	it('gives up no good record of one endpoint by expression because another one refuses all of its own', async () => {
+	it('scores the good records of one endpoint while another endpoint refuses everything', async () => {
 		const bad = (id: number) => id % 100 === 37;
 		const server = await scene.server(({ endpoint, ids }) =>
 			endpoint === 'broken' || ids.some(bad) ? refusal() : undefined,
@@ -30,7 +30,7 @@ describe('Predict with records that are refused', () => {
 		for (const [n, { to }] of items.entries()) if (to === 'broken') expect(made[n]!.json).toHaveProperty('error');
 	});
 
-	it('and none of one generation because another one does', async () => {
+	it('scores the good records of one generation while another one refuses everything', async () => {
 		const bad = (id: number) => id % 100 === 37;
 		const server = await scene.server(({ generation, ids }) =>
 			generation === 'old' || ids.some(bad) ? refusal() : undefined,
@@ -69,7 +69,7 @@ describe('Predict with records that are refused', () => {
 		},
 	);
 
-	it('asks an endpoint that refuses everything at most 600 times for 50 batches, and says who was not sent alone', async () => {
+	it('sends at most 600 requests for 50 batches, and names untested records, when an endpoint refuses everything', async () => {
 		const server = await scene.server(() => refusal());
 		const { output: made } = await run('dataikuPredict', {
 			url: server.url,
@@ -154,7 +154,7 @@ describe.each(['dataikuSqlQuery', 'dataikuRunFunction'])('%s under "stop"', (typ
 		expect(jsonOf(made).filter(({ error }) => error)).toHaveLength(1);
 	});
 
-	it('that is cancelled ends at once, on the wire, too', async () => {
+	it('ends immediately when it is cancelled, also on the wire', async () => {
 		const node = await slowNode(-1);
 		const { cancelled, timing } = await run(type, {
 			url: node.url,
@@ -175,7 +175,7 @@ describe('Run Function', () => {
 		return await run('dataikuRunFunction', { url: server.url, items: [{ a: 1 }, { a: 2 }], endpointId: 'f' });
 	};
 
-	it('gives null for an empty JSON response: the call succeeded', async () => {
+	it('returns null for an empty JSON response', async () => {
 		const { output: made, error } = await answering({ 'content-type': 'application/json' }, '');
 		expect(error).toBeUndefined();
 		expect(jsonOf(made)).toEqual([
@@ -184,7 +184,7 @@ describe('Run Function', () => {
 		]);
 	});
 
-	it('gives null for null, and for an empty response without a type', async () => {
+	it('returns null for null, and for an empty response without a type', async () => {
 		for (const [type, body] of [
 			['application/json', 'null'],
 			['application/problem+json', ''],
@@ -209,7 +209,7 @@ describe('Run Function', () => {
 		}
 	});
 
-	it('reads a charset that does exist', async () => {
+	it('decodes a text in a charset that exists', async () => {
 		const bytes = Buffer.from([0x66, 0xfc, 0x72]);
 		const { output: made } = await answering({ 'content-type': 'text/plain; charset="ISO-8859-1"' }, bytes);
 		expect(jsonOf(made)[0]).toEqual({ a: 1, result: 'für', contentType: 'text/plain' });

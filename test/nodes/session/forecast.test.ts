@@ -60,7 +60,7 @@ describe('A forecast under "continue" whose series lost a line', () => {
 		expect(proxy.requests).toEqual([]);
 	});
 
-	it('says so when it is unknown which series that is', async () => {
+	it('has a hint when it is unknown which series lost a row', async () => {
 		const items = history();
 		delete items[5]!.store;
 		const { output, hints } = await forecast(items);
@@ -69,7 +69,7 @@ describe('A forecast under "continue" whose series lost a line', () => {
 		expect(hints.map(({ message }) => message).join(' ')).toMatch(/Forecasts may be incomplete/);
 	});
 
-	it('says so when the record names its series otherwise than the item does', async () => {
+	it('has a hint when the record names its series differently from the item', async () => {
 		const items = history().map((item) => ({ ...item, store: String(item.store).toLowerCase() })) as IDataObject[];
 		items[5] = { ...items[5], broken: true };
 		const { hints } = await forecast(items, {
@@ -79,7 +79,7 @@ describe('A forecast under "continue" whose series lost a line', () => {
 		expect(hints.map(({ message }) => message).join(' ')).toMatch(/Forecasts may be incomplete/);
 	});
 
-	it('stops with the line that could not be read under "stop"', async () => {
+	it('stops at the row that could not be read under "stop"', async () => {
 		const items = history();
 		items[5] = { ...items[5], broken: true };
 		const { error } = await run('dataikuForecast', {

@@ -41,7 +41,7 @@ describe('warn', () => {
 		expect(jsonOf(output)).toEqual(await resultsOf([fitting, misspelt]));
 	});
 
-	it('is what happens unless told otherwise, from the run on that finds the document read', async () => {
+	it('is the default, and takes effect once the document has been read', async () => {
 		expect(await hintsOf(undefined, [misspelt])).toBe('');
 		let hint = '';
 		while (hint === '') hint = await hintsOf(undefined, [misspelt]);
@@ -64,7 +64,7 @@ describe('warn', () => {
 		expect(hints[0]!.message).toContain('(3 items, first: 0, 7, 14)');
 	});
 
-	it('leaves the results as they are', async () => {
+	it('does not change the results', async () => {
 		await known();
 		const items = [fitting, misspelt, { city: 'Lyon' }];
 		const { output } = await predict('warn', items);
@@ -86,7 +86,7 @@ describe('warn', () => {
 		expect(hint).toContain('Other hints (8 items)');
 	});
 
-	it('has nothing to say where all fits, of extra fields or of an endpoint that is not documented', async () => {
+	it('reports nothing for matching records, extra fields or undocumented endpoints', async () => {
 		await known();
 		expect(await hintsOf('warn', [fitting, { ...fitting, note: 'mine', amount: '20.5' }])).toBe('');
 
@@ -118,7 +118,7 @@ describe('error', () => {
 		expect(JSON.parse(sent!.body)).toMatchObject({ items: [{ features: fitting }, { features: fitting }] });
 	});
 
-	it('tells of NaN once in a documented number, and not at all in a field that is not documented', async () => {
+	it('reports NaN once in a documented number, and never in an undocumented field', async () => {
 		const { error } = await predict('error', [{ ...fitting, amount: NaN }]);
 		expect(error?.message).toContain('`amount` must be a number, not NaN');
 		expect(JSON.stringify([error?.message, error?.description])).not.toContain('it is sent as null');
@@ -136,7 +136,7 @@ describe('error', () => {
 		expect(callsTo(proxy)).toEqual([]);
 	});
 
-	it.each([404, 500])('sends where the document cannot be read (%d), and a hint says so', async (status) => {
+	it.each([404, 500])('sends the record with a hint when the document cannot be read (%d)', async (status) => {
 		proxy.setFault(whenRead({ kind: 'answer', status }));
 		const { output, hints } = await predict('error', [misspelt]);
 
@@ -144,7 +144,7 @@ describe('error', () => {
 		expect(hints).toMatchObject([{ message: expect.stringMatching(/^Features not validated: .*OpenAPI/) }]);
 	});
 
-	it('sends to an endpoint of which the document tells nothing, and a hint says so', async () => {
+	it('sends the record with a hint when the document says nothing about the endpoint', async () => {
 		const { hints, error } = await predict('error', [misspelt], { endpointId: 'fraud_changed' });
 		expect(error).toBeUndefined();
 		expect(hints).toMatchObject([{ message: expect.stringContaining('Features not validated') }]);
@@ -194,14 +194,14 @@ describe('error', () => {
 		},
 	);
 
-	it('asks once for all items, and not again in the runs after a document was found missing', async () => {
+	it('requests a missing document once for all items, and not again in later runs', async () => {
 		proxy.setFault(whenRead({ kind: 'answer', status: 404 }));
 		for (let n = 0; n < 3; n++) expect(await hintsOf('error', [fitting, misspelt, fitting])).toContain('not validated');
 
 		expect(readings(proxy)).toHaveLength(1);
 	});
 
-	it('holds for its own item, though one before it only warned and found no document', async () => {
+	it('applies only to its own item when earlier items only warn', async () => {
 		const items = ['warn', 'error'].map((mode) => ({ ...misspelt, mode }));
 		const { output } = await predict('={{ $json.mode }}', items, { onError: 'continueRegularOutput' });
 
@@ -239,12 +239,12 @@ describe('advice on an error', () => {
 		return `${error!.message}. ${error!.description}`;
 	};
 
-	it('names the node for an endpoint of another kind', async () => {
+	it('names the correct node when the endpoint is of another kind', async () => {
 		await known();
 		expect(await errorOf('customer')).toContain("'customer' is a lookup: use Dataiku Lookup.");
 	});
 
-	it('names the endpoints that there are, and the one that was meant', async () => {
+	it('names the existing endpoints, and the one that was probably meant', async () => {
 		await known();
 		expect(await errorOf('other')).not.toContain('Did you mean');
 		expect(await errorOf('House Price')).toContain("Did you mean 'house_price'? Endpoints");
@@ -253,7 +253,7 @@ describe('advice on an error', () => {
 		);
 	});
 
-	it('names ten of many', async () => {
+	it('names at most ten endpoints', async () => {
 		const paths = Object.fromEntries(Array.from({ length: 14 }, (_, n) => [`/e${n + 10}/predict`, { post: {} }]));
 		const openApi = JSON.stringify({ swagger: '2.0', paths });
 		const { error } = await predict('off', [fitting], {
@@ -263,7 +263,7 @@ describe('advice on an error', () => {
 		expect(error?.description).toContain('e18, e19 and 4 more.');
 	});
 
-	it('shows how a record looks where one is refused', async () => {
+	it('shows an example of a record when one is refused', async () => {
 		await known();
 		expect(await errorOf('fraud', { amount: 'much' })).toMatch(/Example: \{"amount":412\.5,.*\}\./);
 	});
@@ -288,13 +288,13 @@ describe('the form filled by name', () => {
 	const told = async (mode: string, items: IDataObject[]) =>
 		(await score(mode, items)).hints.map(({ message }) => message).join('\n');
 
-	it('tells of columns that are close to a feature, from the first run on', async () => {
+	it('reports columns that are close to a feature, from the first run on', async () => {
 		const hint = await told('warn', homes);
 		expect(hint).toContain("'house_price' has no feature `Surface`: did you mean `surface`? (2 items, first: 0, 1)");
 		expect(hint).toContain("'house_price' has no feature `City`: did you mean `city`? (2 items, first: 0, 1)");
 	});
 
-	it('says once what was sent, and what was not used', async () => {
+	it('reports only once which columns were sent and which were not', async () => {
 		expect(await told('warn', homes)).toContain(
 			'Sent 3 of 5 features. Not in the items: surface, city. Not used: Surface, City, ref.',
 		);
@@ -310,20 +310,20 @@ describe('the form filled by name', () => {
 		},
 	);
 
-	it('does so also where no document can be read', async () => {
+	it('reports close columns when no document can be read', async () => {
 		proxy.setFault(whenRead({ kind: 'answer', status: 404 }));
 		const { error } = await score('error', homes);
 		expect(error?.message).toMatch(/^'house_price' has no feature `Surface`: did you mean `surface`\?/);
 		expect(callsTo(proxy)).toEqual([]);
 	});
 
-	it('says nothing of other columns where no feature is lacking, nor of lacking ones where nothing is left over', async () => {
+	it('reports nothing when no feature is missing or no column is unused', async () => {
 		const whole = { surface: 250, rooms: 4, built: 1990, city: 'Paris', garden: true };
 		expect(await told('warn', [{ ...whole, Surface: 3, ref: 1 }])).toBe('');
 		expect(await told('warn', [{ surface: 250, city: 'Paris' }])).toBe('');
 	});
 
-	it('says nothing when the check is off', async () => {
+	it('reports nothing when the check is off', async () => {
 		expect(await told('off', homes)).toBe('');
 	});
 
@@ -352,7 +352,7 @@ describe('a name of the item that is close to a feature without a value is a mis
 		expect(output[0]!.json.error).toMatch(/^'fraud' has no feature `Amount`: did you mean `amount`\?/);
 	});
 
-	it('but for one that was excluded by its name', async () => {
+	it('unless the name was excluded on purpose', async () => {
 		const parameters = { recordSource: 'inputItem', include: 'except', excludeFields: 'Amount' };
 		const { error } = await predict('error', [{ Amount: 20, hour: 3 }], { parameters });
 		expect(error).toBeUndefined();
@@ -361,17 +361,17 @@ describe('a name of the item that is close to a feature without a value is a mis
 
 describe('a record that contains no values', () => {
 	const empty = { amount: null, country: null };
-	it('is told in a hint, though no document is known', async () => {
+	it('causes a hint when no document is known', async () => {
 		expect(await hintsOf('warn', [empty, fitting])).toBe('the record contains no values (item 0).');
 	});
 
-	it('is an error where misfits are, and for none of the others', async () => {
+	it('is an error in the mode "error", and in no other mode', async () => {
 		const { output } = await predict('error', [empty, fitting], { onError: 'continueRegularOutput' });
 		expect(output[0]!.json.error).toMatch(/^The record contains no values/);
 		expect(output[1]!.json.error).toBeUndefined();
 	});
 
-	it('may well be a query', async () => {
+	it('is valid for a query', async () => {
 		const { hints } = await run('dataikuSqlQuery', {
 			url: proxy.url,
 			items: [{ customer_id: null, min_amount: null }],
@@ -382,7 +382,7 @@ describe('a record that contains no values', () => {
 	});
 });
 
-it('checks a union with null as the schema beside null, which null fits too', async () => {
+it('validates a union with null against its other schema or null', async () => {
 	const ofNull = { type: 'null' };
 	const record = {
 		properties: {

@@ -80,7 +80,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect(pairsOf(output)).not.toHaveLength(0);
 	});
 
-	it('fails the items alone whose key comes to nothing, and sends nothing of them', async () => {
+	it('fails only the items whose key is empty, and sends nothing of them', async () => {
 		const fields = [{ key: 'key-of-a' }, {}, { key: 'key-of-c' }];
 		const { error, output } = await runBoth(
 			type,
@@ -159,7 +159,7 @@ describe('Items', () => {
 		['the key', 'apiKey', null, /The API key is empty/],
 		['the method', 'authentication', 'basic', /Authentication must be one of/],
 		['the certificate', 'cert', 'no certificate', /certificate/i],
-	])('fail alone when %s is no such thing', async (_name, field, wrong, words) => {
+	])('fail alone when %s is invalid', async (_name, field, wrong, words) => {
 		const good: IDataObject = { url: a.url, serviceId: 'demo', apiKey: 'k', authentication: 'apiKey', cert: '' };
 		const items = [item(1, { value: good[field] }), item(2, { value: wrong }), item(3, { value: good[field] })];
 		const { error, output } = await predict(
@@ -180,7 +180,7 @@ describe('Items', () => {
 		expect(error).toMatchObject({ message: "The API key is empty (item 1, endpoint 'fraud')" });
 	});
 
-	it('show who they are as their method says', async () => {
+	it('authenticate as their method requires', async () => {
 		const items = [item(1, { method: 'none' }), item(2, { method: 'bearerToken' }), item(3, { method: 'apiKey' })];
 		const { error } = await predict(items, {
 			authentication: '={{ $json.method }}',
@@ -262,7 +262,7 @@ describe('Items', () => {
 		expect([readers(a), readers(b)]).toEqual([['key-of-a'], ['key-of-b']]);
 	});
 
-	it('go by the URL of an endpoint when it is one of their own server', async () => {
+	it('accept the URL of an endpoint on their own server', async () => {
 		const url = (proxy: ChaosProxy) => `${proxy.url}/public/api/v1/demo/fraud/predict`;
 		const items = [item(1, { server: a.url }), item(2, { server: b.url })];
 		const { output } = await predict(
@@ -295,7 +295,7 @@ describe('The credential', () => {
 		expect(await reads({ apiKey: "={{ $vars.none ?? $self['serviceId'] }}" }, 50)).toBe(2);
 	});
 
-	it('is read for each item when it is not known whether it holds an expression', async () => {
+	it('is read for each item when it may contain an expression', async () => {
 		const store = await storedCredentials(credentialFor(a.url, { apiKey: '={{ $json.key }}' }));
 		const read = store.getDecrypted.bind(store);
 		jest.spyOn(store, 'getDecrypted').mockImplementation(async (...args) => {
@@ -333,7 +333,7 @@ describe('The authentication of the node', () => {
 		expect(calls(b).map((request) => [keyOf(request), amountsIn(request)])).toEqual([['the-token', [2]]]);
 	});
 
-	it('fails the items alone for which it names none', async () => {
+	it('fails only the items with an invalid authentication', async () => {
 		const items = [item(1, { by: 'apiKey' }), item(2, { by: 'password' })];
 		const { output } = await predict(items, {}, { ...by(), onError: 'continueRegularOutput' });
 		expect(jsonOf(output).map((json) => json.error)).toEqual([
@@ -385,27 +385,30 @@ describe('The editor, which has no item', () => {
 			parameters: { endpointId: endpoint('fraud'), ...parameters },
 		});
 
-	it.each(['url', 'serviceId', 'apiKey'])('is told which field needs one when it is the %s', async (field) => {
-		const credential = { [field]: '={{ $json.value }}' };
-		await expect(ask('listSearch', credential)).rejects.toThrow(
-			`The credential's "${field}" uses an expression that needs an input item`,
-		);
-		expect(await ask('resourceMapping', credential)).toMatchObject({
-			fields: [],
-			emptyFieldsNotice: expect.stringContaining(
+	it.each(['url', 'serviceId', 'apiKey'])(
+		'names the field when the expression of the %s needs an item',
+		async (field) => {
+			const credential = { [field]: '={{ $json.value }}' };
+			await expect(ask('listSearch', credential)).rejects.toThrow(
 				`The credential's "${field}" uses an expression that needs an input item`,
-			),
-		});
-		expect(a.requests).toEqual([]);
-	});
+			);
+			expect(await ask('resourceMapping', credential)).toMatchObject({
+				fields: [],
+				emptyFieldsNotice: expect.stringContaining(
+					`The credential's "${field}" uses an expression that needs an input item`,
+				),
+			});
+			expect(a.requests).toEqual([]);
+		},
+	);
 
-	it('is told so when the authentication needs one', async () => {
+	it('reports an authentication whose expression needs an item', async () => {
 		await expect(ask('listSearch', {}, { authentication: '={{ $json.by }}' })).rejects.toThrow(
 			'"Authentication" of the node uses an expression that needs an input item',
 		);
 	});
 
-	it('has its list when the expressions need none', async () => {
+	it('lists endpoints when no expression needs an item', async () => {
 		const { results } = await ask('listSearch', { serviceId: "={{ 'demo' }}" });
 		expect(results.map(({ value }) => value)).toContain('fraud');
 	});

@@ -246,7 +246,7 @@ it('keeps no more than 10,000 items waiting for their batch to fill, and the ord
 	expect(sent()[0]!.amounts).toHaveLength(50);
 });
 
-it('holds each item to its own time-out', async () => {
+it('applies a separate timeout to each item', async () => {
 	proxy.setFault({ kind: 'delay', ms: 400 });
 	const { output } = await run('dataikuPredict', {
 		url: proxy.url,
@@ -272,7 +272,7 @@ it.each([
 	expect(Math.max(...proxy.requests.map(({ outstanding }) => outstanding))).toBe(most);
 });
 
-describe('a value that cannot be is named', () => {
+describe('an invalid value is named', () => {
 	const on = { explanations: 'on' };
 	it.each<[string, IDataObject, IDataObject, RegExp]>([
 		['Timeout', {}, { timeout: 'soon' }, /"Timeout" must be a positive integer, not 'soon'/],
@@ -356,16 +356,19 @@ describe('an endpoint given by its URL', () => {
 			...given,
 		});
 
-	it.each(['/predict', '/predict-multi', '', '/'])('is called, whatever action the URL ends in: "%s"', async (end) => {
-		const { output, error } = await byUrl(`${proxy.url}/public/api/v1/demo/fraud${end}`, {
-			options: { serviceId: 'another' },
-		});
-		expect(error).toBeUndefined();
-		expect(output).toHaveLength(1);
-		expect(proxy.requests.map(({ path }) => path)).toEqual(['/public/api/v1/demo/fraud/predict-multi']);
-	});
+	it.each(['/predict', '/predict-multi', '', '/'])(
+		'is called, whatever action its URL ends with: "%s"',
+		async (end) => {
+			const { output, error } = await byUrl(`${proxy.url}/public/api/v1/demo/fraud${end}`, {
+				options: { serviceId: 'another' },
+			});
+			expect(error).toBeUndefined();
+			expect(output).toHaveLength(1);
+			expect(proxy.requests.map(({ path }) => path)).toEqual(['/public/api/v1/demo/fraud/predict-multi']);
+		},
+	);
 
-	it('may differ from item to item, and fails the item alone whose URL leads elsewhere', async () => {
+	it('may differ per item, and fails only the item whose URL is on another server', async () => {
 		const here = `${proxy.url}/public/api/v1/demo/fraud/predict`;
 		const items = [
 			here,
@@ -405,7 +408,7 @@ describe('the option "Service ID"', () => {
 		expect((await predict({}, [{ amount: 1 }], { serviceId: '' })).error).toBeUndefined();
 	});
 
-	it('works with what copying leaves at its ends', async () => {
+	it('accepts an ID with white space around it', async () => {
 		expect((await predict({}, [{ amount: 1 }], { serviceId: '\u200bdemo\u00a0\n' })).error).toBeUndefined();
 	});
 });
@@ -426,7 +429,7 @@ describe('an option whose expression gives nothing is an error of the item', () 
 		await refused('"Result Field"', 'dataikuRunFunction', { options: { resultField: value } });
 	});
 
-	it.each(nothing)('even where an empty text is a value: %s', async (value) => {
+	it.each(nothing)('such as %s, where an empty text would be valid', async (value) => {
 		for (const type of [
 			'dataikuPredict',
 			'dataikuPredictEffect',
@@ -446,7 +449,7 @@ describe('an option whose expression gives nothing is an error of the item', () 
 		expect(proxy.requests).toEqual([]);
 	});
 
-	it('and fails no other item', async () => {
+	it('without failing other items', async () => {
 		const { output } = await run('dataikuPredict', {
 			url: proxy.url,
 			items: [{ amount: 1, service: 'demo' }, { amount: 2 }],
@@ -457,7 +460,7 @@ describe('an option whose expression gives nothing is an error of the item', () 
 		expect(proxy.requests).toHaveLength(1);
 	});
 
-	it('but not where it gives an empty prefix, a header without a value or no names', async () => {
+	it('unless it is an empty prefix, a header without a value, or an empty list of names', async () => {
 		const { error } = await run('dataikuPredict', {
 			url: proxy.url,
 			items: [{ amount: 1 }],

@@ -53,7 +53,7 @@ const documentOf = (features: object, more: object = {}) => ({
 const pasted = JSON.stringify(documentOf({ properties: { amount: { type: 'number' } } }));
 
 describe('a served document', () => {
-	it('is asked for once by many executions at once, and kept for those after', async () => {
+	it('is requested once by simultaneous executions, and kept for later ones', async () => {
 		const all = await Promise.all(Array.from({ length: 20 }, async () => await isChecked('error')));
 		expect(all).toEqual(all.map(() => true));
 		for (const mode of ['warn', 'error', 'warn'] as const) expect(await isChecked(mode)).toBe(true);
@@ -61,7 +61,7 @@ describe('a served document', () => {
 		expect(readings(proxy)).toEqual(['/public/api/v1/demo/swagger']);
 	});
 
-	it('is read again in the background after minutes, while the last one serves', async () => {
+	it('is read again in the background after minutes, while the previous document is used', async () => {
 		await learn();
 		later(6 * minutes);
 		proxy.setFault(whenRead({ kind: 'silent' }));
@@ -83,7 +83,7 @@ describe('a served document', () => {
 		expect(await isChecked('error')).toBe(true);
 	});
 
-	it('goes when a later reading finds that there is none', async () => {
+	it('is removed when a later read finds that there is none', async () => {
 		await learn();
 		proxy.setFault(whenRead({ kind: 'answer', status: 404 }));
 		await learn();
@@ -91,7 +91,7 @@ describe('a served document', () => {
 		expect(await isChecked('error')).toBe(false);
 	});
 
-	it.each([401, 403])('goes when a later reading is refused with the status %i', async (status) => {
+	it.each([401, 403])('is removed when a later read is refused with the status %i', async (status) => {
 		await learn();
 		proxy.setFault(whenRead({ kind: 'answer', status }));
 		await learn();
@@ -110,7 +110,7 @@ describe('a served document', () => {
 		expect(await isChecked('error')).toBe(true);
 	});
 
-	it('that failed is read again a little later, and not at once', async () => {
+	it('is requested again after a while when it could not be read', async () => {
 		proxy.setFault(whenRead({ kind: 'answer', body: '<html></html>' }));
 		expect(await isChecked('error')).toBe(false);
 		expect(await isChecked('error')).toBe(false);
@@ -121,7 +121,7 @@ describe('a served document', () => {
 		expect(await isChecked('error')).toBe(true);
 	});
 
-	it('that is missing is missing for minutes', async () => {
+	it('is not requested again for minutes when it does not exist', async () => {
 		proxy.setFault(whenRead({ kind: 'answer', status: 404 }));
 		expect(await isChecked('error')).toBe(false);
 		proxy.setFault(undefined);
@@ -192,7 +192,7 @@ describe('a document that one person may read', () => {
 });
 
 describe('a pasted document', () => {
-	it('wins over the served one and spares the request', async () => {
+	it('takes precedence over the served one, which is not requested', async () => {
 		await learn();
 		const paste = JSON.stringify(documentOf({ properties: { amuonts: { type: 'number' } } }));
 		const { hints } = await execute('warn', { openApiFrom: 'text', openApi: paste });
@@ -207,7 +207,7 @@ describe('a pasted document', () => {
 		expect(readings(proxy)).toEqual([]);
 	});
 
-	it("is of the credential's own service only", async () => {
+	it("applies only to the credential's own service", async () => {
 		expect(await isChecked('warn', { openApiFrom: 'text', openApi: pasted }, { serviceId: 'demo' })).toBe(true);
 		expect(await isChecked('error', { openApiFrom: 'text', openApi: pasted }, { serviceId: 'open' })).toBe(true);
 		expect(readings(proxy)).toEqual(['/public/api/v1/open/swagger']);
@@ -217,7 +217,7 @@ describe('a pasted document', () => {
 		['broken', '{"swagger": "2.0", '],
 		['no document', '[1, 2]'],
 		['a page', '<html></html>'],
-	])('that is %s stops no run', async (_name, openApi) => {
+	])('does not stop a run when it is %s', async (_name, openApi) => {
 		const { output, error } = await execute('warn', { openApiFrom: 'text', openApi });
 		expect(error).toBeUndefined();
 		expect(jsonOf(output)).toMatchObject([{ result: { prediction: 'legitimate' } }]);
@@ -255,7 +255,7 @@ it.each<[string, Fault, string[]?]>([
 		},
 		['__proto__', 'constructor'],
 	],
-])('A document that is %s leaves the results of the runs as they are', async (_name, fault, fields = []) => {
+])('A document that is %s does not change the results of runs', async (_name, fault, fields = []) => {
 	const expected = jsonOf((await run('dataikuPredict', { url: node.url, items: [misspelt] })).output);
 	expect(expected).toMatchObject([{ result: { prediction: 'legitimate' } }]);
 	proxy.setFault(whenRead(fault));
@@ -271,7 +271,7 @@ it.each<[string, Fault, string[]?]>([
 	expect(Object.keys(Object.prototype)).toEqual([]);
 });
 
-it("The editor's list reads afresh each time", async () => {
+it("The editor's list is always read again", async () => {
 	const list = async () =>
 		(
 			await loadOptions({

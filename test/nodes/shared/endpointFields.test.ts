@@ -91,7 +91,7 @@ it('offers choices of any plain type, and none where one cannot be chosen or the
 	]);
 });
 
-it('offers a union with null as the schema beside null', async () => {
+it('offers the schema next to null for a union with null', async () => {
 	const ofNull = { type: 'null' };
 	const { fields } = await fieldsFor({
 		properties: {
@@ -111,7 +111,7 @@ it('offers a union with null as the schema beside null', async () => {
 	]);
 });
 
-it('asks a model for the schema beside null, as n8n takes no null for an argument', async () => {
+it('asks a model for the schema next to null, because n8n accepts no null for an argument', async () => {
 	const properties = { amount: { anyOf: [{ type: 'number', description: 'in EUR' }, { type: 'null' }] } };
 	const schema = { type: 'object', properties: { features: { properties } } };
 	const openApi = JSON.stringify({
@@ -128,8 +128,8 @@ it('cuts a long description', async () => {
 	expect(fields[0]!.displayName).toHaveLength(120);
 });
 
-describe('says in place of fields', () => {
-	it('that no endpoint is chosen', async () => {
+describe('explains missing fields', () => {
+	it('when no endpoint is chosen', async () => {
 		expect(await fieldsOf('', { url: node.url })).toEqual({
 			fields: [],
 		});
@@ -150,7 +150,7 @@ describe('says in place of fields', () => {
 			{ openApiFrom: 'text', openApi: 'my notes' },
 			/could not be read \(.*not valid JSON\)/,
 		],
-	])('why there is no document: %s', async (_name, fields, why) => {
+	])('when there is no document: %s', async (_name, fields, why) => {
 		const { fields: none, emptyFieldsNotice } = await fieldsOf('fraud', { url: node.url, ...fields });
 
 		expect(none).toEqual([]);

@@ -71,7 +71,7 @@ it.each([
 	expect(ids(await search('dataikuPredict', { filter }))).toEqual(expected);
 });
 
-it('lists those of the service that the credential names', async () => {
+it("lists the endpoints of the credential's service", async () => {
 	expect(ids(await search('dataikuForecast', { serviceId: 'retail', apiKey: 'retail-key' }))).toEqual([
 		'monthly_visitors',
 		'store_sales',
@@ -81,7 +81,7 @@ it('lists those of the service that the credential names', async () => {
 	);
 });
 
-it('spells ids as they are called, not as a URL has them, and endures paths that are none', async () => {
+it('decodes IDs, and ignores malformed paths', async () => {
 	const paths = {
 		'/my%20model/predict': { post: { summary: 'Spaced' } },
 		'/my%20model/predict-multi': { post: {} },
@@ -104,7 +104,7 @@ it('spells ids as they are called, not as a URL has them, and endures paths that
 	}
 });
 
-describe('says why there is no list', () => {
+describe('explains why there is no list', () => {
 	it.each<[string, IDataObject & { url?: string }, RegExp, RegExp | undefined]>([
 		[
 			'a wrong key',
@@ -135,7 +135,7 @@ describe('says why there is no list', () => {
 		if (description) expect(more).toMatch(description);
 	});
 
-	it('a service without an OpenAPI document', async () => {
+	it('when the service has no OpenAPI document', async () => {
 		const silent = await startApiNode({ swagger: false });
 		await expect(search('dataikuPredict', { url: silent.url })).rejects.toThrow(
 			/^No endpoints found. Check the Service ID, or enter the endpoint "By ID"$/,
@@ -143,13 +143,13 @@ describe('says why there is no list', () => {
 		await silent.close();
 	});
 
-	it('a service that has no such endpoint', async () => {
+	it('when the service has no such endpoint', async () => {
 		await expect(search('dataikuPredict', { serviceId: 'retail', apiKey: 'retail-key' })).rejects.toThrow(
 			'The OpenAPI document of this service has no endpoint that is a prediction model',
 		);
 	});
 
-	it('a page in place of the document', async () => {
+	it('when there is a page instead of the document', async () => {
 		const proxy = await chaosProxy({ respond: () => ({ body: '<html><title>Log in</title></html>' }) });
 		await expect(search('dataikuPredict', { url: proxy.url })).rejects.toThrow(
 			/could not be read: .* responded with a web page/,

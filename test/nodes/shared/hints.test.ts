@@ -24,7 +24,7 @@ afterEach(async () => {
 
 const hint = (message: string) => ({ message, type: 'warning', location: 'outputPane' });
 
-it.each(nodeTypes)('%s says nothing when all went well', async (type) => {
+it.each(nodeTypes)('%s has no hint when nothing went wrong', async (type) => {
 	const { unit, parameters } = callOf(type);
 	const logged = await logOf('debug');
 	const { hints, error } = await run(type, { url: proxy.url, items: [...unit(0), ...unit(1)], parameters });
@@ -81,7 +81,7 @@ it.each<[string, Parameters<ChaosProxy['setFault']>[0], IDataObject[], IDataObje
 	},
 );
 
-it.each(nodeTypes)('the log of %s shows no value of a record, whatever becomes of it', async (type) => {
+it.each(nodeTypes)('the log of %s never contains values of a record', async (type) => {
 	const { unit, parameters } = callOf(type);
 	const logged = await logOf('debug', 'info', 'warn');
 	const value = 'private-4711';
@@ -93,7 +93,7 @@ it.each(nodeTypes)('the log of %s shows no value of a record, whatever becomes o
 	expect(logged).toEqual([expect.stringMatching(/^\d+ of \d+ items? failed\.$/)]);
 });
 
-it('tells which instance was left out', async () => {
+it('a hint names the instance that was left out', async () => {
 	const dead = await chaosProxy();
 	await dead.kill();
 	const many = Array.from({ length: 60 }, (_, amount) => ({ amount }));
@@ -112,7 +112,7 @@ it('tells which instance was left out', async () => {
 	);
 });
 
-it('tells after each run that certificates are not verified, where there are any', async () => {
+it('a hint after each run says that certificates are not verified', async () => {
 	const { server } = await certificates();
 	const overTls = await chaosProxy({ upstream: node.url, tls: server });
 	const hintsAt = async (url: string) =>
@@ -124,14 +124,14 @@ it('tells after each run that certificates are not verified, where there are any
 	await overTls.close();
 });
 
-it('is not told about the retries of a run that failed', async () => {
+it('a failed run has no hint on retries', async () => {
 	proxy.setFault(inOrder({ kind: 'answer', status: 503 }));
 	const { hints, error } = await run('dataikuPredict', { url: proxy.url, items: [bad] });
 	expect(hints).toEqual([]);
 	expect(error?.message).toMatch(/\(item 0, /);
 });
 
-it('a run of more than ten seconds says in the log how far it has come', async () => {
+it('the log shows the progress of a run of more than ten seconds', async () => {
 	proxy.setFault(({ n }) => ({ kind: 'delay', ms: n > 2 ? 10_500 : 0 }));
 	const logged = await logOf('info');
 	const { output } = await run('dataikuPredict', {
@@ -156,7 +156,7 @@ it("tells of a lookup that found nothing, and takes no model's own empty data fo
 	await custom.close();
 });
 
-describe('a hint has an end', () => {
+describe('a hint is shortened', () => {
 	const many = Array.from({ length: 2_000 }, (_, n) => ({ amount: n, [`field ${n}${'x'.repeat(300)}`]: n }));
 	const longest = 2_100;
 

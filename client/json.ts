@@ -21,7 +21,7 @@ const longInteger = /^\d{16}|[^\d.]\d{16}/;
 /** Whole integers of 16 digits or more, also those inside strings. */
 const longIntegers = /(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g;
 
-/** What may be a number that JavaScript takes for infinite. One pattern for both would take as long as parsing. */
+/** Numbers that may overflow to Infinity. One pattern for both would take as long as parsing. */
 const hugeExponent = /\d[eE]\+?\d{3}/;
 const hugeInteger = /[^\d.]\d{309}/;
 

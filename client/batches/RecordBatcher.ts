@@ -34,7 +34,7 @@ export interface Item {
 	order: number;
 	/** JSON of the record. For a series, the JSON of its rows, separated by commas. */
 	readonly text: string;
-	/** What tells a series from others in its batch. */
+	/** Key of the series within its batch. */
 	readonly series: string;
 	readonly onOutcome: (outcome: RecordOutcome) => void;
 }
@@ -45,16 +45,16 @@ interface OpenBatch {
 	readonly series: Set<string>;
 	/** Length of the items' texts, with the commas between them. */
 	length: number;
-	/** Bytes of the first items, as many as were counted. */
+	/** Bytes of the first `counted` items. */
 	bytes: number;
 	counted: number;
 }
 
 /** Records that wait for their batches to fill. Beyond this number, the oldest batches are sent early. */
 const mostWaiting = 10_000;
-/** Characters of records without an outcome, wherever they wait: records may hold files. */
+/** Characters of all records without an outcome. Records may contain files. */
 const mostUnsettled = 32 * 1024 * 1024;
-/** What a unit of a JavaScript string takes in UTF-8. */
+/** Bytes in UTF-8 of one code unit of a JavaScript string. */
 const mostBytesPerUnit = 3;
 
 /** Statuses that a single bad record of the batch may have caused. */
@@ -133,7 +133,7 @@ export class RecordBatcher implements SearchOwner {
 		if (batch.items.length >= batchSize || !hasSpace(batch, most)) this.send(key, batch);
 		else if (this.waiting >= mostWaiting) this.send(...this.open.entries().next().value!);
 		else if (!sent && this.unsettledLength <= mostUnsettled) return undefined;
-		// Neither what waits for its batch to fill nor what is set aside may be waited for.
+		// Without this, the caller would wait forever for incomplete batches and for records set aside.
 		if (this.unsettledLength > mostUnsettled) this.flush();
 		return this.hasRoom(options) ? undefined : this.until(() => this.hasRoom(options));
 	}
@@ -186,7 +186,7 @@ export class RecordBatcher implements SearchOwner {
 		this.wake();
 	}
 
-	/** Tells a record's outcome. For the session's search. */
+	/** Reports the outcome of a record. Called by the session's search. */
 	settle({ text, onOutcome }: Item, outcome: RecordOutcome): void {
 		this.unsettled--;
 		this.unsettledLength -= text.length;
@@ -324,7 +324,7 @@ function distributed(results: JsonObject[], items: readonly Item[]): Array<JsonO
 	return resultsBySeries(results, series, options.identifierColumns);
 }
 
-/** Whether a body of so many bytes has space for a batch and another text. To count the bytes of each text would take long. */
+/** Whether a batch and another text fit into `most` bytes. It counts bytes only if necessary, because counting is slow. */
 function hasSpace(batch: OpenBatch, most: number, text?: string): boolean {
 	if (mostBytesPerUnit * (batch.length + (text?.length ?? 0) + 1) < most) return true;
 	const { items } = batch;

@@ -43,7 +43,7 @@ interface Settings {
 /** What the workflow stores for this node: results and digests, but no records and no secrets. */
 interface State {
 	version: 1;
-	/** A digest of what is asked: when it changes, what is remembered has no meaning. */
+	/** A digest of the settings. The stored memory is valid only for the same settings. */
 	of: string;
 	instances: InstanceState[];
 }

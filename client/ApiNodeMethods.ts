@@ -260,7 +260,7 @@ export abstract class ApiNodeMethods {
 		options: PredictRecordOptions,
 	): Promise<JsonObject> {
 		const key = operation.recordKey!;
-		if (!isObject(record)) throw new InvalidCallError(`The ${key} must be an object`);
+		if (!isObject(record)) throw new InvalidCallError(`'${key}' must be an object`);
 		const { context } = options;
 		const text = jsonText({ [key]: record, ...(context !== undefined && { context }) });
 		return await this.#call(operation, endpointId, recordBody(text, requestSettings(options)), options, 1);
@@ -292,7 +292,7 @@ export abstract class ApiNodeMethods {
 	): Promise<unknown> {
 		const path = this.#endpointPath(endpointId, options);
 		if (!isObject(parameters)) {
-			throw new InvalidCallError(`The ${operation === 'sqlQuery' ? 'parameters' : 'arguments'} must be an object`);
+			throw new InvalidCallError(`'${operation === 'sqlQuery' ? 'parameters' : 'arguments'}' must be an object`);
 		}
 		const request = {
 			path: `${path}/${operations[operation].action}`,

@@ -43,7 +43,7 @@ export class DataikuApiNodeApi implements ICredentialType {
 				{
 					name: 'Bearer Token',
 					value: 'bearerToken',
-					description: 'A token of a service secured by JWT or OAuth2, or an API key sent as a token',
+					description: 'A token for a service secured by JWT or OAuth2, or an API key sent as a token',
 				},
 				{ name: 'None', value: 'none', description: 'The service does not require authentication' },
 			],

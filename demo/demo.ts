@@ -101,7 +101,7 @@ async function chooseDataSet(rest: N8nRest, workflowId: string): Promise<void> {
 	);
 	if (unset.length === 0) return;
 	const { data } = await rest.run(workflowId, 'Create the data set');
-	const table = data.resultData.runData['Labelled payments table']?.[0]?.data?.main?.[0]?.[0]?.json;
+	const table = data.resultData.runData['Labeled payments table']?.[0]?.data?.main?.[0]?.[0]?.json;
 	if (!table) throw new Error(`n8n created no data set: ${data.resultData.error?.message}`);
 	const dataTableId = { __rl: true, mode: 'list', value: table.id, cachedResultName: table.name };
 	for (const { parameters } of unset) Object.assign(parameters, { dataTableId });

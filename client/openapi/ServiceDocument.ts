@@ -63,7 +63,7 @@ export class ServiceDocument {
 			);
 		}
 		const paths = own(json, 'paths');
-		if (!isObject(paths)) throw new InvalidCallError('The OpenAPI document has no object "paths"');
+		if (!isObject(paths)) throw new InvalidCallError('The OpenAPI document has no "paths" object');
 		this.#parts = new SchemaParts(json);
 		this.#entries = entriesOf(paths);
 		this.endpoints = [...this.#entries.values()]

@@ -38,7 +38,7 @@ export function misfitWords(misfit: Misfit, { id, operation }: Pick<EndpointSche
 		case 'empty':
 			return 'the record contains no values';
 		case 'none':
-			return `the record has none of the ${noun}s of ${id}: ${listed(misfit.fields)}`;
+			return `the record has none of the ${noun}s of '${id}' (expected: ${listed(misfit.fields)})`;
 		case 'unknown':
 			return `'${id}' has no ${noun} ${nameIn(misfit.field)}: did you mean ${nameIn(misfit.suggestion)}?${
 				looksSame(misfit.field, misfit.suggestion)

@@ -29,7 +29,7 @@ if (createZstdDecompress) decoders.zstd = () => createZstdDecompress(options);
 
 const gzipMagic = Buffer.from([0x1f, 0x8b]);
 
-/** A body that cannot be decoded. The message continues the sentence "The response of <host>". */
+/** A body that cannot be decoded. The message continues the sentence "The response from <host>". */
 export class DecodeError extends Error {
 	constructor(
 		message: string,
@@ -89,7 +89,9 @@ function isText(data: Buffer): boolean {
 function unknown(encoding: string): DecodeError {
 	const name = JSON.stringify(encoding.slice(0, 40));
 	const known = Object.keys(decoders).join(', ');
-	return new DecodeError(`has the content-encoding ${name}, which Node.js ${versions.node} cannot decode (${known})`);
+	return new DecodeError(
+		`has the content-encoding ${name}, which Node.js ${versions.node} cannot decode (supported: ${known})`,
+	);
 }
 
 function failureOf(error: NodeJS.ErrnoException, encoding: string): Error {

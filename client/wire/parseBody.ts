@@ -9,7 +9,7 @@ const mostObjects = 1_000_000;
 /** Each level costs time at the end of a slice. */
 const deepest = 10_000;
 
-/** A response with more values or levels than allowed. The message continues the sentence "The response of <host>". */
+/** A response with more values or levels than allowed. The message continues the sentence "The response from <host>". */
 export class TooMuchError extends Error {
 	constructor(
 		message: string,

@@ -70,14 +70,14 @@ export function fromExchangeFailure({ cause: error, sent }: ExchangeFailure, con
 	}
 	const cause = { cause: withoutSecrets(error, context.redact) };
 	if (code === 'UND_ERR_HEADERS_OVERFLOW') {
-		const message = `The headers of the response of ${host} are larger than the ${maxHeaderBytes / 1024} KiB allowed`;
+		const message = `The response headers from ${host} are larger than the allowed ${maxHeaderBytes / 1024} KiB`;
 		return new ResponseError(message, details, 'tooLarge');
 	}
 	if (error instanceof ExchangeTooLarge) {
 		const mebibytes = Math.round(maxResponseBytes / 2 ** 20);
 		const allowed = mebibytes > 0 ? `${mebibytes} MiB` : `${maxResponseBytes} bytes`;
 		return new ResponseError(
-			`The response of ${host} is larger than the ${allowed} allowed`,
+			`The response from ${host} is larger than the allowed ${allowed}`,
 			{ ...details, advice: 'Request fewer records or rows at a time.' },
 			'tooLarge',
 		);
@@ -294,7 +294,7 @@ export function errorInside(response: WireResponse, context: AttemptContext): Re
 export function notJson(response: WireResponse, cutOff: boolean, context: AttemptContext): ResponseError {
 	const details = detailsOf(response, context);
 	const { host } = context.connections;
-	if (cutOff) return new ResponseError(`The response of ${host} is not complete JSON`, details, 'broken');
+	if (cutOff) return new ResponseError(`The response from ${host} is not complete JSON`, details, 'broken');
 	const message = isPage(response)
 		? `${host} responded with a web page, not with JSON`
 		: `${host} responded with something that is not JSON`;
@@ -319,7 +319,7 @@ export function undecodable(
 	return unread(message, response, context, cutOff ? 'broken' : 'notJson', advice);
 }
 
-/** @param message continues the sentence "The response of <host>" */
+/** @param message continues the sentence "The response from <host>" */
 function unread(
 	message: string,
 	response: WireResponse,
@@ -328,6 +328,6 @@ function unread(
 	advice: string,
 ): ResponseError {
 	const details = { ...detailsOf({ ...response, body: Buffer.alloc(0) }, context), detail: undefined, advice };
-	const whole = `The response of ${context.connections.host} ${message}`;
+	const whole = `The response from ${context.connections.host} ${message}`;
 	return new ResponseError(whole, details, reason);
 }

@@ -145,7 +145,7 @@ const outputs: Record<string, ForecastOutput> = {
 };
 
 const identifierKept =
-	'An identifier column has the same name as a forecast column, which is output as "result_<name>". To change the names, set "Column Prefix"';
+	'An identifier column has the same name as a forecast column. The forecast column is output as "result_<name>". To change the names, set "Column Prefix"';
 
 /**
  * All items together are the history. Series that identifier columns tell apart may be sent in separate requests; otherwise,
@@ -265,7 +265,7 @@ async function failUnread(execution: Execution, unread: number[], groups: readon
 			if (lost.length < count) isKnown = false;
 			for (const { target, series } of lost) {
 				const error = new InvalidCallError(`Item ${itemIndex} of this series could not be read`, {
-					advice: 'A forecast without it would be wrong, so nothing was sent.',
+					advice: 'A forecast without this item would be wrong, so nothing was sent.',
 				});
 				execution.fail(error, placeOf(series.get(key)!, target));
 				series.delete(key);
@@ -376,6 +376,6 @@ const looksLikeDate = /"\d{4}-\d{2}(-\d{2})?|":\s*\d{10,13}[,}]/;
 function withDateAdvice(error: ApiNodeError, records: readonly JsonObject[]): ApiNodeError {
 	if (records.some((record) => looksLikeDate.test(JSON.stringify(record)))) return error;
 	return error.withAdvice(
-		'No record has a date. Each record needs the time column of the model, such as "2026-05-31".',
+		'No record has a date. Each record needs a date, such as "2026-05-31", in the time column of the model.',
 	);
 }

@@ -40,7 +40,8 @@ export class DataikuLookup implements INodeType {
 		properties: [
 			...toolDescription('Looks up a dataset row by key and returns its columns.'),
 			...endpointProperties,
-			...recordProperties('Keys', 'The key of one row: its columns by name, as a JSON object', {
+			...recordProperties('Lookup Keys', 'The key of one row: its columns by name, as a JSON object', {
+				argument: 'keys',
 				fields: 'columns',
 			}),
 			outputProperty('enrich', 'withInput', 'resultOnly', 'fullResponse'),

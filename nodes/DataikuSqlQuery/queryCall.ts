@@ -97,7 +97,7 @@ export function queryCall(execution: Execution): (itemIndex: number) => ItemCall
 	const outputOf = parameters.reader<string>('output', 'perRow');
 	const keepInput = flag(parameters.reader('options.keepInput', false), 'Keep Input');
 	const convertNumbers = flag(parameters.reader('options.convertNumbers', false), 'Convert Numbers');
-	const committed = flag(parameters.reader('options.committed', false), 'Committed by the Endpoint');
+	const committed = flag(parameters.reader('options.committed', false), 'Endpoint Commits Changes');
 	return (itemIndex) => {
 		const output = outputOf(itemIndex);
 		const toRows = outputNamed(outputs, output);
@@ -120,16 +120,13 @@ export function queryCall(execution: Execution): (itemIndex: number) => ItemCall
 			}
 			if (items.length === 0) execution.remark('No rows found', itemIndex);
 			if (output !== 'fullResponse' && !tableOf(response) && !isUpdate(response)) {
-				execution.remark(
-					'The response contains neither columns and rows nor a number of updated rows: it is in "result" as it came',
-					itemIndex,
-				);
+				execution.remark('The response is not a query result: "result" contains the response unchanged', itemIndex);
 			}
 			if (isUpdate(response) && !isCommitted) {
 				execution.remark(
 					parameters.asTool
 						? 'The statement ran, but it is not known whether the database keeps the changes. Tell the user, and do not call again'
-						: 'The changes may be lost: DSS commits them only if "post-commit" is on in the endpoint settings. If it is on, turn on "Committed by the Endpoint"',
+						: 'The changes may be lost: DSS commits them only if "post-commit" is on for the endpoint. If "post-commit" is on, turn on "Endpoint Commits Changes"',
 					itemIndex,
 				);
 			}

@@ -47,21 +47,21 @@ export class DataikuTrigger implements INodeType {
 						value: 'generation',
 						description: 'A new generation of the service was activated or gets a share of the requests',
 					},
-					{ name: 'Endpoint Is Down', value: 'down', description: 'The endpoint fails several polls in a row' },
+					{ name: 'Endpoint Is Down', value: 'down', description: 'Several polls of the endpoint failed in a row' },
 					{
 						name: 'Endpoint Is up Again',
 						value: 'up',
-						description: 'The endpoint responds after it was down. Choose it together with Endpoint Is Down.',
+						description: 'The endpoint responds after it was down. Also choose Endpoint Is Down.',
 					},
 					{
 						name: 'Fields Change',
 						value: 'fields',
-						description: "The endpoint's fields, types or required fields in the OpenAPI document have changed",
+						description: "The endpoint's fields changed in the OpenAPI document: names, types or which are required",
 					},
 					{
 						name: 'Scores Drift',
 						value: 'drift',
-						description: 'A generation scores the test records differently than before',
+						description: 'The same generation scores the test records differently than before',
 					},
 				],
 				default: ['generation'],
@@ -75,7 +75,7 @@ export class DataikuTrigger implements INodeType {
 				default: '',
 				placeholder: 'e.g. [{"amount": 412.5, "country": "US"}]',
 				description:
-					'JSON object or list of objects to score at each poll. Without records, Down and Up events only check whether the API node is alive.',
+					'JSON object or list of objects to score at each poll. If empty, the Down and Up events only depend on whether the API node is alive.',
 				displayOptions: whenScored,
 			},
 			{
@@ -88,7 +88,7 @@ export class DataikuTrigger implements INodeType {
 					{ name: 'Share', value: 'share', description: 'Relative change in the predicted number or probability' },
 				],
 				default: 'share',
-				description: 'How to compare scores with the first scores of the same generation',
+				description: 'How to compare scores with earlier scores of the same generation',
 				displayOptions: whenJudged,
 			},
 			{
@@ -97,7 +97,7 @@ export class DataikuTrigger implements INodeType {
 				type: 'number',
 				typeOptions: { minValue: 0, numberPrecision: 6 },
 				default: 0.1,
-				description: 'Largest change that does not count as drift. For relative changes, 0.1 is 10%.',
+				description: 'Largest change that does not count as drift. With Share, 0.1 means 10%.',
 				displayOptions: { show: { events: ['drift'], driftMeasure: ['number', 'share'] } },
 			},
 			{

@@ -14,7 +14,7 @@ export function sentenceOn(change: Change, endpoint: string, instance?: string):
 	if (event === 'generation') return `${place} now responds with generation ${after} (before: ${before}).`;
 	if (event === 'fields') {
 		const changes = details.map((detail) => `${detail.field} (${detail.change})`);
-		return `${place} has other fields in its OpenAPI document: ${listed(changes)}.`;
+		return `${place} has changed its documented fields: ${listed(changes)}.`;
 	}
 	const records = counted(details.length, 'test record', 'test records');
 	const model = generation === null ? '' : ` with generation ${generation}`;

@@ -37,12 +37,12 @@ const goalProperties: INodeProperties[] = [
 			{
 				name: 'As High as Possible',
 				value: 'highest',
-				description: 'The highest probability or number within the limits',
+				description: 'The highest class probability or predicted number that the allowed changes can reach',
 			},
 			{
 				name: 'As Low as Possible',
 				value: 'lowest',
-				description: 'The lowest probability or number within the limits',
+				description: 'The lowest class probability or predicted number that the allowed changes can reach',
 			},
 			{
 				name: 'Below a Value',
@@ -62,7 +62,7 @@ const goalProperties: INodeProperties[] = [
 		default: '',
 		placeholder: 'e.g. approved',
 		description:
-			'The class to predict, or the class whose probability is compared. Leave empty if the model predicts a number.',
+			'For Given Class: the class to predict. For the other goals: the class whose probability should rise or fall. Leave empty if the model predicts a number.',
 		displayOptions: { show: { goal: ['class', 'above', 'below', 'highest', 'lowest'] }, ...onlyHere },
 	},
 	{
@@ -71,7 +71,7 @@ const goalProperties: INodeProperties[] = [
 		type: 'string',
 		default: '',
 		placeholder: 'e.g. 0.8',
-		description: 'The limit for the prediction. Probabilities are between 0 and 1.',
+		description: 'The probability (0 to 1) or number that the prediction should be above or below',
 		displayOptions: { show: { goal: ['above', 'below'] }, ...onlyHere },
 	},
 	{
@@ -80,7 +80,7 @@ const goalProperties: INodeProperties[] = [
 		type: 'json',
 		default: `={{ ${filledByModel} $fromAI('goal', \`What the prediction should become, as a JSON object: goal is one of otherClass, class, above, below, highest, lowest; class is the class to predict or whose probability counts, left out for a predicted number; value is the number for above and below\`, 'json', '{"goal":"otherClass"}') }}`,
 		required: true,
-		description: 'Filled in by the model as a JSON object',
+		description: 'Filled in by the AI model as JSON',
 		displayOptions: { show: { '@tool': [true] } },
 	},
 ];
@@ -107,7 +107,7 @@ const limitProperties: INodeProperties[] = [
 		typeOptions: { multipleValues: true },
 		placeholder: 'Add Feature',
 		default: {},
-		description: 'Values or a range for a feature. Empty fields are taken from the OpenAPI document.',
+		description: 'Values or a range for each feature. What you leave empty is taken from the OpenAPI document.',
 		options: [
 			{
 				displayName: 'Feature',
@@ -123,7 +123,7 @@ const limitProperties: INodeProperties[] = [
 						default: '',
 						placeholder: 'e.g. 10',
 						description:
-							'Counted from the minimum. Default: 1 for whole numbers, at most a thousandth of the range for others.',
+							'Steps are counted from Min. Default: 1 for whole numbers, at most a thousandth of the range for other numbers.',
 					},
 					{
 						displayName: 'Values',
@@ -131,7 +131,7 @@ const limitProperties: INodeProperties[] = [
 						type: 'string',
 						default: '',
 						placeholder: 'e.g. FR, DE',
-						description: 'Comma-separated values, or an expression that returns a list. Replaces the range.',
+						description: 'Comma-separated values, or an expression that returns a list. Used instead of a range.',
 					},
 					{
 						displayName: 'Which Way',
@@ -139,11 +139,12 @@ const limitProperties: INodeProperties[] = [
 						type: 'options',
 						options: [
 							{ name: 'Both', value: 'any' },
-							{ name: 'Only Downwards', value: 'down' },
-							{ name: 'Only Upwards', value: 'up' },
+							{ name: 'Decrease Only', value: 'down' },
+							{ name: 'Increase Only', value: 'up' },
 						],
 						default: 'any',
-						description: 'Whether the value may rise, fall or both. Text values rise in the order of their list.',
+						description:
+							'Whether the value is allowed to increase, to decrease, or both. Text values increase in the order of their list.',
 					},
 				],
 			},
@@ -182,7 +183,7 @@ const searchOptions: INodeProperties[] = [
 		type: 'number',
 		typeOptions: { minValue: 1 },
 		default: 200,
-		description: 'Maximum number of changed records to score per record',
+		description: 'Maximum number of variants (changed copies) to score per record',
 	},
 ];
 

@@ -76,8 +76,8 @@ function cannotHave({ name, class: counted }: Goal, own: PredictionResult): Inva
 			advice: 'Choose a goal for a number: above or below a value, highest or lowest.',
 		});
 	return counted === undefined
-		? new InvalidCallError('The prediction is not a number, but a class', {
-				advice: 'Name the class whose probability counts.',
+		? new InvalidCallError('The prediction is a class, not a number', {
+				advice: 'Name the class whose probability should rise or fall.',
 			})
 		: new InvalidCallError('The endpoint returns no class probabilities');
 }

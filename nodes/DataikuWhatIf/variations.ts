@@ -66,7 +66,7 @@ export function axesFor(
 	}
 	const varied = variations.filter(({ values, min, max }) => values ?? (min !== undefined && max !== undefined));
 	if (varied.length === 0) {
-		throw new InvalidCallError('No feature may change', {
+		throw new InvalidCallError('No feature is allowed to change', {
 			advice: documented
 				? 'The OpenAPI document lists no values and no ranges. Add features to "Features to Vary".'
 				: 'Add features to "Features to Vary" that are not locked.',
@@ -135,7 +135,7 @@ function checkLocked(unknown: readonly string[], rows: readonly VariedFeature[])
 	for (const name of unknown) {
 		const [meant] = closeTo(name);
 		if (meant === undefined) continue;
-		throw new InvalidCallError(`The locked feature '${name}' is not a feature of the record`, {
+		throw new InvalidCallError(`'${name}' in "Locked Features" is not a feature of the record`, {
 			advice: `Did you mean '${meant}'?`,
 		});
 	}

@@ -267,7 +267,7 @@ class WhatIfRun {
 /** Whether the endpoint refused this record, but may accept others. */
 const isRefusal = (error: ApiNodeError) => error instanceof StatusError && [400, 422, 500].includes(error.status);
 
-const noPrediction = 'The response has no prediction that counts for the goal';
+const noPrediction = 'The response has no prediction that can be compared with the goal';
 
 const isOutage = (error: ApiNodeError) =>
 	error instanceof TimeoutError ||

@@ -49,12 +49,12 @@ const words = {
 	nothing: 'No change within these limits reaches the goal',
 	notBetter: 'No change within these limits improves the prediction',
 	notFound: 'No change that reaches the goal was found within these limits',
-	allTried: 'All changes to up to three features were considered',
+	allTried: 'All changes of one, two or three features were considered',
 	late: 'The deadline ended the search',
 	outage: (why: string) => `The last variants before the deadline failed: ${why}`,
 	unscored: (count: number, why: string) =>
 		`${counted(count, 'variant was', 'variants were')} not scored. The first reason: ${why}`,
-	bestOf: 'This is the best of the variants that were tried. There are more changes of up to three features',
+	bestOf: 'This is the best of the variants that were tried. Not all changes of up to three features were tried',
 	bestOfTried: (tried: number) => `The best of ${tried.toLocaleString('en')} variants tried`,
 	tried: (tried: number) => `${tried.toLocaleString('en')} variants tried`,
 	ruledAll: (rules: ReadonlySet<string>) =>

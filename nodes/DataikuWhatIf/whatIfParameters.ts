@@ -76,13 +76,13 @@ function unusedPart(name: string, part: string): InvalidCallError {
 		value: 'the goals with a value are "above" and "below"',
 	};
 	const correct = Object.hasOwn(meant, part) ? meant[part] : 'a goal consists of "goal", "class" and "value"';
-	return new InvalidCallError(`The goal "${name}" has no "${part}": ${correct as string}`);
+	return new InvalidCallError(`The goal "${name}" does not use "${part}": ${correct as string}`);
 }
 
 /** @throws InvalidCallError if a part of the goal is missing */
 function goalOf(name: GoalName, className: string, given: unknown): Goal {
 	if (name === 'otherClass') return { name };
-	if (name === 'class' && className === '') throw new InvalidCallError('The goal has no class');
+	if (name === 'class' && className === '') throw new InvalidCallError('The goal needs a class, but none was given');
 	const ofClass = className === '' ? {} : { class: className };
 	if (name !== 'above' && name !== 'below') return { name, ...ofClass };
 	const value = numberIn(given);

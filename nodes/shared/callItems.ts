@@ -13,7 +13,7 @@ export type ItemCall = (
 ) => Promise<INodeExecutionData[]>;
 
 const retryWarning =
-	'"Retry On Fail" is on: when the first item fails, n8n repeats the calls for all items, including those that write data';
+	'"Retry On Fail" is on: if the node fails or its first output item is an error, n8n repeats the calls for all items, including calls that write data';
 
 /** Returns false if the value cannot be read. Each item then fails with the reason. */
 function safely(read: () => boolean): boolean {

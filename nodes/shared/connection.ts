@@ -94,7 +94,7 @@ function clientFor(credential: ICredentialDataDecryptedObject, { egress, apart }
 /** @throws UserError when the secret is missing, because the record would be sent without authentication */
 function whoCalls(credential: ICredentialDataDecryptedObject): Credential {
 	const { authentication = 'apiKey' } = credential;
-	const open = { description: 'For a service that needs none, set Authentication to None' };
+	const open = { description: 'If the service requires no authentication, set "Authentication" to None' };
 	if (authentication === 'none') return {};
 	if (authentication === 'apiKey') {
 		const apiKey = text(credential, 'apiKey');
@@ -167,7 +167,7 @@ export function connectionFor(credential: ICredentialDataDecryptedObject, means:
  * @throws UserError for expressions that need an item, and for invalid credentials
  */
 export async function connectEditor(context: ILoadOptionsFunctions): Promise<Connection> {
-	const { authentication, credential } = await withoutItem(context, 'Type the endpoint with "By ID".');
+	const { authentication, credential } = await withoutItem(context, 'Enter the endpoint with "By ID".');
 	return await connector(context)(authentication, credential);
 }
 
@@ -198,8 +198,7 @@ export async function connectTrigger(context: IPollFunctions): Promise<Instances
 }
 
 async function withoutItem(context: ILoadOptionsFunctions | IPollFunctions, advice: string) {
-	if (dependsOnItem(context.getNode().parameters.authentication))
-		throw needsItem('"Authentication" of the node', advice);
+	if (dependsOnItem(context.getNode().parameters.authentication)) throw needsItem(`The node's "Connect Using"`, advice);
 	const authentication = context.getNodeParameter('authentication', 'apiKey') as Authentication;
 	const raw = await rawCredential(context, credentialType(authentication));
 	const names = Object.keys(raw ?? {}).filter((name) => dependsOnItem(raw![name]));
@@ -273,7 +272,7 @@ async function validate(origin: string, egress: NodeEgressFilter | undefined): P
 function notFound(origin: string): UserError {
 	return new UserError(`n8n could not look up ${new URL(origin).host}`, {
 		description:
-			'With N8N_SSRF_PROTECTION_ENABLED, n8n looks up every name before a node may connect, even where a proxy is what reaches it. Check the name, and that this machine can resolve it.',
+			'With N8N_SSRF_PROTECTION_ENABLED, n8n resolves every host name itself, even if a proxy makes the connection. Check the name, and that the machine that runs n8n can resolve it.',
 	});
 }
 

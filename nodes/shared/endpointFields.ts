@@ -38,7 +38,7 @@ export function endpointFields(operation: OperationName) {
 		// A Python function fails if it gets an argument that it does not name.
 		const isNamed = operation === 'runFunction' || operation === 'sqlQuery';
 		const instead = asTool
-			? 'the model fills in one JSON argument'
+			? 'the AI model fills in one JSON argument'
 			: isNamed
 				? 'all fields of the input item are sent, including fields that the endpoint rejects. To choose fields, use "Define Fields"'
 				: 'all fields of the input item are sent under their own names. To choose fields, use "Define Fields"';

@@ -105,7 +105,7 @@ export function oAuth2Tokens(
 	};
 	const refresh = async () => {
 		const token = tokenIn(await context.helpers.refreshOAuth2Token.call(context, credentialType));
-		if (!token) throw new Error('the response holds none');
+		if (!token) throw new Error('the response contains no token');
 		return token;
 	};
 	const fetchToken = async (old?: string): Promise<Token> => {

@@ -100,7 +100,7 @@ export class Records {
 /** The input item of a tool is the chat, with a mark of the call. */
 const noItem = () =>
 	new InvalidCallError('Tools cannot use the input item', {
-		advice: 'Choose "JSON" or "Endpoint Fields" as the source: the model fills them in.',
+		advice: 'Choose "JSON" or "Endpoint Fields", so that the AI model fills in the record.',
 	});
 
 /** An expression may return different names for each item. */

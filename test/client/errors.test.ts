@@ -383,7 +383,7 @@ describe('a response that cannot be used', () => {
 		});
 		const error = await failureOf(client.predictRecord('e', {}));
 		expect(error).toMatchObject({ name: 'ResponseError', reason: 'broken' });
-		expect(error.summary).toBe(`The response of 127.0.0.1:${chaos.port} is not complete JSON`);
+		expect(error.summary).toBe(`The response from 127.0.0.1:${chaos.port} is not complete JSON`);
 		expect(told(error)).toEqual({
 			status: 200,
 			instance: `127.0.0.1:${chaos.port}`,
@@ -427,7 +427,7 @@ describe('a response that cannot be used', () => {
 		const { chaos, client } = await stage.chaosAndClient({ faults: fault as Fault });
 		const error = await failureOf(client.predictRecord('e', {}, { maxResponseBytes: 2 ** 20 }));
 		expect(error).toMatchObject({ name: 'ResponseError', reason: 'tooLarge' });
-		expect(error.message).toBe(`The response of 127.0.0.1:${chaos.port} is larger than the 1 MiB allowed`);
+		expect(error.message).toBe(`The response from 127.0.0.1:${chaos.port} is larger than the allowed 1 MiB`);
 		expect(told(error)).toMatchObject({ attempts: 1, advice: 'Request fewer records or rows at a time.' });
 		expect(chaos.requests).toHaveLength(1);
 	});
@@ -438,7 +438,7 @@ describe('a response that cannot be used', () => {
 		const size = Buffer.byteLength(body);
 		expect(await client.predictRecord('e', {}, { maxResponseBytes: size })).toEqual(JSON.parse(body));
 		const error = await failureOf(client.predictRecord('e', {}, { maxResponseBytes: size - 1 }));
-		expect(error.message).toContain(`larger than the ${size - 1} bytes allowed`);
+		expect(error.message).toContain(`larger than the allowed ${size - 1} bytes`);
 	});
 
 	test('is accepted when it has two content types, of which the first counts', async () => {

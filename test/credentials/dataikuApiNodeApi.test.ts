@@ -67,8 +67,12 @@ describe('the credential test', () => {
 	it.each<[string, IDataObject, RegExp]>([
 		['URL', { url: ' ' }, /^The API node's URL is missing$/],
 		['service', { serviceId: ' ' }, /^The service ID is empty$/],
-		['key', { apiKey: ' ' }, /^The API key is empty\. For a service that needs none, set Authentication to None$/],
-		['token', { ...bearer, bearerToken: '' }, /^The bearer token is empty\. For a service that needs none/],
+		[
+			'key',
+			{ apiKey: ' ' },
+			/^The API key is empty\. If the service requires no authentication, set "Authentication" to None$/,
+		],
+		['token', { ...bearer, bearerToken: '' }, /^The bearer token is empty\. If the service requires no authentication/],
 	])('asks for the missing %s, and sends nothing', async (_name, fields, message) => {
 		const proxy = await chaosProxy({ upstream: node.url });
 		const result = await test(proxy.url, fields);
@@ -219,8 +223,8 @@ describe('the credential test', () => {
 		it.each([
 			['JSON that is cut', '{ "swagger": "2.0", "paths": {', /is not JSON: .*(end|position)/],
 			['a list', '[]', /Not an OpenAPI document: it must be an object with "swagger"/],
-			['a document without paths', '{ "swagger": "2.0" }', /has no object "paths"/],
-			['paths that are a list', '{ "swagger": "2.0", "paths": [] }', /has no object "paths"/],
+			['a document without paths', '{ "swagger": "2.0" }', /has no "paths" object/],
+			['paths that are a list', '{ "swagger": "2.0", "paths": [] }', /has no "paths" object/],
 			['paths without a version, which no node can read', '{ "paths": {} }', /must be an object with "swagger"/],
 		])('reports what is wrong with %s', async (_name, openApi, message) => {
 			const result = await test(node.url, { openApiFrom: 'text', openApi });

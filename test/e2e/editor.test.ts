@@ -422,8 +422,8 @@ test('an example that was imported from its file runs as it is', async () => {
 
 test('the evaluation example goes through the whole data set when it is executed once from its trigger', async () => {
 	const editor = await EditorPage.openSaved(browser, url, 'dataiku-evaluation');
-	await editor.node('A labelled payment').hover();
-	await editor.node('A labelled payment').getByRole('button', { name: 'Execute workflow' }).click();
+	await editor.node('A labeled payment').hover();
+	await editor.node('A labeled payment').getByRole('button', { name: 'Execute workflow' }).click();
 	const success = editor.page.getByTestId('canvas-node-status-success');
 	await editor.node('Accuracy').filter({ has: success }).waitFor();
 });

@@ -441,19 +441,19 @@ test("the photos example has n8n's stored files judged by their shape, and finds
 	expect(itemsOf(run, 'Not a picture')).toMatchObject([{ error: expect.stringContaining("Feature 'input' must be") }]);
 });
 
-test('the evaluation example says of each labelled payment whether the model is right, and of all how many it got right', async () => {
+test('the evaluation example says of each labeled payment whether the model is right, and of all how many it got right', async () => {
 	const correct: unknown[] = [];
 	let row: IDataObject | undefined;
 	let run: IRun;
 	// As the editor does when the workflow is executed there: once more while rows are left.
 	do {
-		run = await rest.run('dataiku-evaluation', 'A labelled payment', row);
-		row = itemsOf(run, 'A labelled payment')[0]!;
+		run = await rest.run('dataiku-evaluation', 'A labeled payment', row);
+		row = itemsOf(run, 'A labeled payment')[0]!;
 		correct.push(...itemsOf(run, 'Right or wrong').map(({ Categorization }) => Categorization));
 	} while (row._rowsLeft !== 0);
 	expect(correct).toEqual([1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 0]);
 	expect(itemsOf(run, 'Accuracy')).toEqual([{ message: '10 of 12 right (83%)', missed_frauds: 1, false_alarms: 1 }]);
-	const rows = await rowsOf<{ label: string; prediction: string; proba_fraud: number }>('Labelled payments');
+	const rows = await rowsOf<{ label: string; prediction: string; proba_fraud: number }>('Labeled payments');
 	expect(rows.map(({ label, prediction }) => Number(label === prediction))).toEqual(correct);
 	for (const { proba_fraud } of rows) expect(proba_fraud).toEqual(expect.any(Number));
 });

@@ -39,7 +39,7 @@ export const tlsProperties: INodeProperties[] = [
 		type: 'string',
 		typeOptions: { password: true, rows: 4 },
 		default: '',
-		description: "Certificate of a private authority that signed the API node's certificate, as PEM text",
+		description: "Certificate of the private authority that signed the API node's certificate (PEM)",
 	},
 	{
 		displayName: 'Client Certificate',
@@ -79,12 +79,13 @@ export const openApiProperties: INodeProperties[] = [
 			{
 				name: 'Served by the API Node',
 				value: 'apiNode',
-				description: 'API nodes provide the document only for endpoints that have documentation',
+				description: "The API node's document contains only endpoints that have documentation",
 			},
 			{
 				name: 'API Deployer',
 				value: 'deployer',
-				description: 'Read the document from DSS. Use this for deployments on Kubernetes, which serve no document.',
+				description:
+					'Read the document from DSS. Use this for deployments on Kubernetes, which usually serve no document.',
 			},
 			{ name: 'Pasted', value: 'text', description: 'A document that you paste here as JSON' },
 		],

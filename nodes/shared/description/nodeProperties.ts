@@ -27,7 +27,7 @@ export const commonDescription = {
  */
 export const batchHints: NodeHint[] = [
 	{
-		message: 'Batch Size 1 sends one request per item. Increase it to speed up this run',
+		message: 'Batch Size 1 sends one request per item. A larger batch size speeds up this run',
 		type: 'info',
 		location: 'outputPane',
 		whenToDisplay: 'beforeExecution',
@@ -72,7 +72,7 @@ export const endpointProperties: INodeProperties[] = [
 		type: 'resourceLocator',
 		default: { mode: 'list', value: '' },
 		required: true,
-		description: 'The endpoint of the service to call',
+		description: 'The endpoint to call',
 		// No `validation`: n8n would run it before each execution with a limit of 250 ms, which a busy machine exceeds. The node
 		// itself reports invalid IDs and URLs.
 		modes: [
@@ -95,7 +95,7 @@ export const endpointProperties: INodeProperties[] = [
 				name: 'url',
 				type: 'string',
 				placeholder: 'e.g. https://apinode.example.com:12000/public/api/v1/cards/fraud/predict',
-				hint: 'Copy it from the API Deployer. The host must match the credential.',
+				hint: 'Copy the URL from the API Deployer. It must begin with an API Node URL of the credential.',
 			},
 		],
 	},
@@ -169,12 +169,12 @@ export function recordProperties(
 	const filledInByModel = {
 		// The default is explicit: without it, agents before version 3 fail on a call without arguments.
 		default: `={{ ${filledByModel} $fromAI('${argument}', \`${forModel}\`, 'json', '[{}]') }}`,
-		description: 'Filled in by the model as a JSON object',
+		description: 'Filled in by the AI model as JSON',
 	};
 	return [
 		...withToolVariant(
 			{
-				displayName: `${what} Source`,
+				displayName: `${what.replace(/s$/, '')} Source`,
 				name: 'recordSource',
 				type: 'options',
 				options: [form, ...others, json],
@@ -185,9 +185,9 @@ export function recordProperties(
 					{
 						...form,
 						description:
-							'Each documented field is an argument that the model fills in. Without a document, there is one JSON argument.',
+							'The AI model fills in one argument per documented field, or one JSON argument if there is no OpenAPI document',
 					},
-					{ ...json, description: `All ${fields} are passed as one argument, which the model fills in` },
+					{ ...json, description: `The AI model fills in all ${fields} as one JSON argument` },
 				],
 				default: forTool,
 			},
@@ -224,7 +224,7 @@ export function recordProperties(
 			default: '',
 			placeholder: 'e.g. amount, body.country',
 			description:
-				'Comma-separated field names. Drag them from the input. Nested fields are sent by their last name, e.g. body.country as country.',
+				'Comma-separated field names. Drag the fields from the input. Only the last part of a nested name is sent, e.g. body.country is sent as country.',
 			displayOptions: { show: { ...ofInputItem, include: ['selected'] } },
 			requiresDataPath: 'multiple',
 		},
@@ -234,7 +234,7 @@ export function recordProperties(
 			type: 'string',
 			default: '',
 			placeholder: 'e.g. comment, name',
-			description: 'Comma-separated field names. Drag them from the input.',
+			description: 'Comma-separated field names. Drag the fields from the input.',
 			displayOptions: { show: { ...ofInputItem, include: ['except'] } },
 			requiresDataPath: 'multiple',
 		},
@@ -243,7 +243,7 @@ export function recordProperties(
 			name: 'fields',
 			type: 'assignmentCollection',
 			default: {},
-			description: 'Empty fields are sent as null',
+			description: 'Empty text is sent as empty text. Other empty fields are sent as null.',
 			displayOptions: { show: { recordSource: ['fields'] } },
 		},
 		...withToolVariant(
@@ -284,7 +284,7 @@ export const toolDescription = (does: string): INodeProperties[] => [
 		typeOptions: { rows: 4 },
 		default: `={{ $parameter["purpose"] }} Endpoint: {{ ($parameter["endpointId"] || "").split("/public/api/v1/").pop() }}{{ $parameter["mapping"]?.schema?.[0]?.${summary} ? " (" + $parameter["mapping"].schema[0].${summary} + ")" : "" }}. If the response contains "error", there is no result. Fix the input as described and call again. Never invent values.`,
 		required: true,
-		description: 'The text that the model reads: the description, the endpoint, and what to do after an error',
+		description: 'The text that the AI model reads: the description, the endpoint, and what to do after an error',
 		isNodeSetting: true,
 		displayOptions: { show: { '@tool': [true] } },
 	},
@@ -295,7 +295,7 @@ export const toolDescription = (does: string): INodeProperties[] => [
 		typeOptions: { rows: 2 },
 		default: does,
 		required: true,
-		description: 'Explain to the model what this tool does and when to use it. The endpoint is added.',
+		description: 'Explain to the AI model what this tool does and when to use it. The endpoint is added to this text.',
 		displayOptions: { show: { '@tool': [true] } },
 	},
 ];
@@ -303,26 +303,26 @@ export const toolDescription = (does: string): INodeProperties[] => [
 const outputDescriptions = {
 	flat: {
 		name: 'Columns',
-		description: 'Result columns, followed by the input fields if each item has one result',
+		description: 'Result columns, followed by the input fields if there is exactly one result per input item',
 	},
 	withInput: { name: 'Input and Result', description: 'Input fields, plus one field that holds the result' },
 	enrich: { name: 'Enriched Input', description: 'Input fields plus the columns that were looked up' },
-	resultOnly: { name: 'Result Only', description: 'Only the result' },
+	resultOnly: { name: 'Result Only', description: 'The result without the input fields' },
 	perStep: {
-		name: 'Item per Series and Step',
-		description: 'One item for each forecast step, as the API node returns it',
+		name: 'One Item per Series and Step',
+		description: 'One item for each series and forecast step, with the result as returned by the API node',
 	},
 	perSeries: {
-		name: 'Item per Series',
+		name: 'One Item per Series',
 		description: 'One item for each series, with lists of forecasts, quantiles and times',
 	},
 	perSuggestion: {
-		name: 'Item per Suggestion',
+		name: 'One Item per Suggestion',
 		description: 'The prediction for the record, one suggestion and the input fields',
 	},
-	perRecord: { name: 'Item per Record', description: 'The prediction for the record and a list of suggestions' },
-	perRow: { name: 'Item per Row', description: 'Columns of the row as fields' },
-	perQuery: { name: 'Item per Query', description: 'Columns and rows as lists' },
+	perRecord: { name: 'One Item per Record', description: 'The prediction for the record and a list of suggestions' },
+	perRow: { name: 'One Item per Row', description: 'The columns of the row as fields' },
+	perQuery: { name: 'One Item per Query', description: 'The columns and the rows as lists' },
 	fullResponse: { name: 'Full Response', description: 'Result, timing, API context and response headers' },
 } satisfies Record<string, Omit<INodePropertyOptions, 'value'>>;
 
@@ -466,7 +466,7 @@ export const callOptions: INodeProperties[] = [
 		type: 'number',
 		typeOptions: { minValue: 1 },
 		default: 20000,
-		description: 'Maximum length of the response passed to the model',
+		description: 'Maximum length of the response passed to the AI model',
 		displayOptions: { show: { '@tool': [true] } },
 	},
 	{
@@ -475,7 +475,7 @@ export const callOptions: INodeProperties[] = [
 		type: 'number',
 		typeOptions: { minValue: 1 },
 		default: 50,
-		description: 'Maximum number of rows passed to the model',
+		description: 'Maximum number of rows passed to the AI model',
 		displayOptions: { show: { '@tool': [true] } },
 	},
 	{
@@ -557,7 +557,7 @@ export const columnPrefixOption: INodeProperties = {
  */
 export const retryNotice: INodeProperties = {
 	displayName:
-		'With "Retry On Fail", n8n runs this node again with all items when the first item fails. Calls that succeeded are repeated, including those that write.',
+		'With "Retry On Fail", n8n runs this node again with all items if the node fails or its first output item is an error. This repeats calls that succeeded, including calls that write data.',
 	name: 'retryNotice',
 	type: 'notice',
 	default: '',
@@ -570,11 +570,11 @@ export const repeatableOption: INodeProperties = {
 	type: 'boolean',
 	default: false,
 	description:
-		'Whether the call can be repeated safely. If enabled, it is retried after connection errors and timeouts.',
+		'Whether the call can be repeated safely. If enabled, the node retries the call after connection errors and timeouts.',
 };
 
 export const committedOption: INodeProperties = {
-	displayName: 'Committed by the Endpoint',
+	displayName: 'Endpoint Commits Changes',
 	name: 'committed',
 	type: 'boolean',
 	default: false,
@@ -605,7 +605,7 @@ export const rowOptions: INodeProperties[] = [
 		type: 'boolean',
 		default: false,
 		description:
-			'Whether to convert numeric text to numbers. Values such as "007" and "1E5" and integers beyond 2^53 stay text.',
+			'Whether to convert numeric text to numbers. Values such as "007" or "1E5" stay text, and so do integers beyond 2^53.',
 	},
 	{
 		displayName: 'Keep Input',

@@ -318,8 +318,8 @@ describe('a value that is not an OpenAPI document', () => {
 		['another object', { paths: {} }, /Not an OpenAPI document/],
 		['another version', { swagger: '1.2', paths: {} }, /Not an OpenAPI document/],
 		['an odd version', { openapi: { toString: 1 }, paths: {} }, /Not an OpenAPI document/],
-		['one without paths', { openapi: '3.0.3' }, /has no object "paths"/],
-		['one with odd paths', { openapi: '3.0.3', paths: [] }, /has no object "paths"/],
+		['one without paths', { openapi: '3.0.3' }, /has no "paths" object/],
+		['one with odd paths', { openapi: '3.0.3', paths: [] }, /has no "paths" object/],
 	])('%s: is refused with an explanation', (_name, json, words) => {
 		expect(() => new ServiceDocument(json)).toThrow(InvalidCallError);
 		expect(() => new ServiceDocument(json)).toThrow(words);

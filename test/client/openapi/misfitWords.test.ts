@@ -25,7 +25,7 @@ it.each<[object, string]>([
 	[{ extra: 10n }, '`extra` must be an object, not 10'],
 	[{ country: 'Narnia' }, "`country` is 'Narnia', which is not one of FR, DE, US"],
 	[{ amount: 1, contry: 'FR' }, "'fraud' has no feature `contry`: did you mean `country`?"],
-	[{ id: 1 }, 'the record has none of the features of fraud: amount, country, hour, present, tags, extra'],
+	[{ id: 1 }, "the record has none of the features of 'fraud' (expected: amount, country, hour, present, tags, extra)"],
 ])('%j', (record, words) => {
 	expect(said(record)).toEqual([words]);
 });
@@ -46,7 +46,7 @@ it.each<[OperationName, string]>([
 	['sqlQuery', 'parameter'],
 	['runFunction', 'argument'],
 ])('%s calls a field a %s', (operation, noun) => {
-	expect(said({ id: 1 }, { operation })[0]).toMatch(`none of the ${noun}s of fraud: `);
+	expect(said({ id: 1 }, { operation })[0]).toMatch(`none of the ${noun}s of 'fraud' (expected: `);
 	expect(said({ amount: 1, contry: 1 }, { operation })[0]).toMatch(`'fraud' has no ${noun} `);
 });
 
@@ -58,7 +58,7 @@ it('Long lists and long values are shortened', () => {
 		`\`a\` is '${'x'.repeat(59)}…', which is not one of 0, 1, 2, 3, 4, 5 and 14 more`,
 	);
 	expect(words({ kind: 'none', fields: ['a', 'b'.repeat(1_000)] })).toBe(
-		`the record has none of the features of fraud: a, ${'b'.repeat(59)}…`,
+		`the record has none of the features of 'fraud' (expected: a, ${'b'.repeat(59)}…)`,
 	);
 	expect(words({ kind: 'missing', field: 'c'.repeat(1_000) })).toHaveLength(60 + '`` is missing'.length);
 });

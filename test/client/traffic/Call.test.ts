@@ -53,7 +53,7 @@ const lasting: Record<string, Case> = {
 		fault: { kind: 'hugeHeader' },
 		repeatable: 1,
 		error: 'ResponseError',
-		words: /headers of the response of .* are larger than the 256 KiB allowed/,
+		words: /response headers from .* are larger than the allowed 256 KiB/,
 	},
 	silence: {
 		fault: { kind: 'silent' },

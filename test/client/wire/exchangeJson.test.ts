@@ -70,7 +70,7 @@ describe('a response that is compressed unasked', () => {
 		const { chaos, client } = await responding(encodedAs(encoding, body));
 		const error = await failureOf(client.predictRecord('e', {}));
 		expect(error).toMatchObject({ name: 'ResponseError', reason: 'notJson', attempts: 1, status: 200 });
-		expect(error.message).toContain(`The response of 127.0.0.1:${chaos.port} ${words}`);
+		expect(error.message).toContain(`The response from 127.0.0.1:${chaos.port} ${words}`);
 		expect(chaos.requests).toHaveLength(1);
 	});
 
@@ -147,9 +147,7 @@ describe('the headers of a response', () => {
 		const { chaos, client } = await responding(withHeader(300_000));
 		const error = await failureOf(client.predictRecord('e', {}));
 		expect(error).toMatchObject({ name: 'ResponseError', reason: 'tooLarge', attempts: 1 });
-		expect(error.message).toBe(
-			`The headers of the response of 127.0.0.1:${chaos.port} are larger than the 256 KiB allowed`,
-		);
+		expect(error.message).toBe(`The response headers from 127.0.0.1:${chaos.port} are larger than the allowed 256 KiB`);
 		expect(chaos.requests).toHaveLength(1);
 	});
 });

@@ -181,7 +181,7 @@ describe('a response that is too large for its request', () => {
 			const records = Array.from({ length: 20 }, () => ({ features: { a: 1 }, data: { a: 1 } }));
 			const outcomes = await client.settle(operation, 'e', records);
 			for (const { error } of outcomes) {
-				expect(error?.message).toMatch(/^The response of \S+ has more than \d+ results$/);
+				expect(error?.message).toMatch(/^The response from \S+ has more than \d+ results$/);
 			}
 			expect(chaos.requests.length).toBeLessThanOrEqual(3);
 		},

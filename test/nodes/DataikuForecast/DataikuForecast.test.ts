@@ -250,7 +250,7 @@ describe('reports', () => {
 			],
 			{},
 			/^No record has a date in column 'date' \(/,
-			/refused the request \(400\)\. No record has a date\. Each record needs the time column/,
+			/refused the request \(400\)\. No record has a date\. Each record needs a date/,
 		],
 		[
 			'a series without a past',

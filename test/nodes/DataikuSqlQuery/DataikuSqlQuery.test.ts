@@ -156,7 +156,7 @@ describe('a statement', () => {
 			const items = [payment, { ...payment, amount: 30 }];
 			const { hints } = await query('add_payment', items, { output });
 			expect(hints).toHaveLength(1);
-			expect(hints[0]!.message).toMatch(/^The changes may be lost: .*"post-commit".*"Committed by the Endpoint"/);
+			expect(hints[0]!.message).toMatch(/^The changes may be lost: .*"post-commit".*"Endpoint Commits Changes"/);
 			expect((await query('add_payment', items, { output }, { committed: true })).hints).toEqual([]);
 			expect((await query('payments', [{}], { output })).hints).toEqual([]);
 		},
@@ -244,7 +244,7 @@ describe('a response of an unknown shape', () => {
 			const { output: items, hints, error } = await query('any', [{}], { output });
 			expect(error).toBeUndefined();
 			expect(jsonOf(items)).toEqual([{ result: body }]);
-			expect(hints[0]!.message).toMatch(/^The response contains neither columns and rows nor .* \(item 0\)\.$/);
+			expect(hints[0]!.message).toMatch(/^The response is not a query result: .* \(item 0\)\.$/);
 		}
 	});
 

@@ -84,7 +84,7 @@ describe('the output', () => {
 					suggested_changes: [{ feature: 'amount', from: 800, to: 500 }],
 					...{ suggested_prediction: 'legitimate', suggested_probability: 0.5 },
 					...{ suggested_features: 1, suggested_distance: 0.3, suggested_rule: null, variants_tried: 10 },
-					what_if_note: 'All changes to up to three features were considered.',
+					what_if_note: 'All changes of one, two or three features were considered.',
 					...{ amount: 800, ref: 'A-1' },
 				},
 				pairedItem: { item: 0 },
@@ -136,7 +136,8 @@ describe('the output', () => {
 		score(byAmount);
 		const limits = { vary: 'defined', ...varied({ name: 'amount', min: 600, max: 1_000, step: 100 }) };
 		const { output, hints } = await whatIf(limits, [{ amount: 800 }, { amount: 900 }]);
-		const note = 'No change within these limits reaches the goal. All changes to up to three features were considered.';
+		const note =
+			'No change within these limits reaches the goal. All changes of one, two or three features were considered.';
 		expect(jsonOf(output)).toMatchObject([
 			{ prediction: 'fraud', what_if: 'nothing', suggestion: null, suggested_change: null, what_if_note: note },
 			{ what_if: 'nothing', amount: 900 },
@@ -308,13 +309,13 @@ describe('the goal', () => {
 			'a number without a class where the classes are numbers',
 			{ goal: 'above', goalValue: 0.7 },
 			({ amount }) => ({ prediction: Number(Number(amount) > 4), probas: { 0: 0.5, 1: 0.5 } }),
-			/^The prediction is not a number, but a class/,
+			/^The prediction is a class, not a number/,
 		],
 		[
 			'the lowest of classes that are numbers',
 			{ goal: 'lowest' },
 			() => ({ prediction: 1, probas: { 0: 0.4, 1: 0.6 } }),
-			/^The prediction is not a number, but a class/,
+			/^The prediction is a class, not a number/,
 		],
 		[
 			'a value where nothing is predicted',
@@ -322,7 +323,7 @@ describe('the goal', () => {
 			() => ({ prediction: null }),
 			/^The record has no predict/,
 		],
-		['no class', { goal: 'class' }, classes, /^The goal has no class/],
+		['no class', { goal: 'class' }, classes, /^The goal needs a class, but none was given/],
 		['no number', { goal: 'above', goalClass: 'a' }, classes, /^The goal 'above' needs a number, not ''/],
 		[
 			'a percentage',
@@ -330,7 +331,7 @@ describe('the goal', () => {
 			classes,
 			/^The goal must be a probability between 0 and 1, not 80/,
 		],
-		['a number where classes are predicted', { goal: 'highest' }, classes, /^The prediction is not a number/],
+		['a number where classes are predicted', { goal: 'highest' }, classes, /^The prediction is a class, not a number/],
 		[
 			'another class where a number is predicted',
 			{},
@@ -543,11 +544,11 @@ describe('what may change', () => {
 	});
 
 	it.each<[string, IDataObject, RegExp]>([
-		['no feature is left', { lockedFeatures: 'amount, hour, country, card' }, /^No feature may change/],
+		['no feature is left', { lockedFeatures: 'amount, hour, country, card' }, /^No feature is allowed to change/],
 		[
 			'a locked name is close to a feature that would change',
 			{ lockedFeatures: 'Hours' },
-			/^The locked feature 'Hours' is not a feature of the record.*Did you mean 'hour'\?/,
+			/^'Hours' in "Locked Features" is not a feature of the record.*Did you mean 'hour'\?/,
 		],
 		[
 			'a name is not a feature',
@@ -755,7 +756,7 @@ describe('variants', () => {
 			'without a prediction',
 			{ prediction: null },
 			undefined,
-			'The response has no prediction that counts for the goal',
+			'The response has no prediction that can be compared with the goal',
 		],
 	])('are counted and reported when they are %s', async (_name, result, status, reason) => {
 		yesAbove50(({ amount }) => (Number(amount) > 50 ? result : undefined), status);
@@ -994,25 +995,25 @@ describe('as a tool', () => {
 			'a class that does not count',
 			payment,
 			{ goal: 'otherClass', class: 'legitimate' },
-			/^The goal "otherClass" has no "class": the goal for a given class is "class"/,
+			/^The goal "otherClass" does not use "class": the goal for a given class is "class"/,
 		],
 		[
 			'a value beside a class',
 			payment,
 			{ class: 'legitimate', value: 0.1 },
-			/^The goal "class" has no "value": the goals with a value are "above" and "below"/,
+			/^The goal "class" does not use "value": the goals with a value are "above" and "below"/,
 		],
 		[
 			'a value that does not count',
 			payment,
 			{ goal: 'highest', class: 'fraud', value: 1 },
-			/^The goal "highest" has no "value"/,
+			/^The goal "highest" does not use "value"/,
 		],
 		[
 			'a part that there is not',
 			payment,
 			{ goal: 'class', class: 'legitimate', constructor: 0.9 },
-			/^The goal "class" has no "constructor": a goal consists of "goal", "class" and "value"/,
+			/^The goal "class" does not use "constructor": a goal consists of "goal", "class" and "value"/,
 		],
 		['text for a goal', payment, 'legitimate', /^The goal is not valid JSON|^The goal is a string/],
 		['a value that does not fit', { ...payment, country: 'Narnia' }, {}, /^`country` is 'Narnia'/],

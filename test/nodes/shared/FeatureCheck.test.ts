@@ -54,7 +54,11 @@ describe('warn', () => {
 		['an unknown name', misspelt, "'fraud' has no feature `amuont`: did you mean `amount`?"],
 		['a wrong type', { ...fitting, amount: 'a lot' }, "`amount` must be a number, not the text 'a lot'"],
 		['a value not listed', { ...fitting, country: 'XX' }, "`country` is 'XX', which is not one of DE, ES, FR"],
-		['a record of something else', { city: 'Lyon' }, 'the record has none of the features of fraud: amount, hour'],
+		[
+			'a record of something else',
+			{ city: 'Lyon' },
+			"the record has none of the features of 'fraud' (expected: amount, hour",
+		],
 	])('tells of %s and how many items have it', async (_name, bad, words) => {
 		await known();
 		const items = Array.from({ length: 20 }, (_, n) => (n % 7 === 0 ? bad : fitting));

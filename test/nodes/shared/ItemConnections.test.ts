@@ -404,7 +404,7 @@ describe('The editor, which has no item', () => {
 
 	it('reports an authentication whose expression needs an item', async () => {
 		await expect(ask('listSearch', {}, { authentication: '={{ $json.by }}' })).rejects.toThrow(
-			'"Authentication" of the node uses an expression that needs an input item',
+			`The node's "Connect Using" uses an expression that needs an input item`,
 		);
 	});
 

@@ -97,7 +97,7 @@ export function queryCall(execution: Execution): (itemIndex: number) => ItemCall
 	const outputOf = parameters.reader<string>('output', 'perRow');
 	const keepInput = flag(parameters.reader('options.keepInput', false), 'Keep Input');
 	const convertNumbers = flag(parameters.reader('options.convertNumbers', false), 'Convert Numbers');
-	const committed = flag(parameters.reader('options.committed', false), 'Endpoint Commits Changes');
+	const committed = flag(parameters.reader('options.committed', false), 'Committed by the Endpoint');
 	return (itemIndex) => {
 		const output = outputOf(itemIndex);
 		const toRows = outputNamed(outputs, output);
@@ -126,7 +126,7 @@ export function queryCall(execution: Execution): (itemIndex: number) => ItemCall
 				execution.remark(
 					parameters.asTool
 						? 'The statement ran, but it is not known whether the database keeps the changes. Tell the user, and do not call again'
-						: 'The changes may be lost: DSS commits them only if "post-commit" is on for the endpoint. If "post-commit" is on, turn on "Endpoint Commits Changes"',
+						: 'The changes may be lost: DSS commits them only if "post-commit" is on for the endpoint. If "post-commit" is on, turn on "Committed by the Endpoint"',
 					itemIndex,
 				);
 			}

@@ -139,8 +139,8 @@ const limitProperties: INodeProperties[] = [
 						type: 'options',
 						options: [
 							{ name: 'Both', value: 'any' },
-							{ name: 'Decrease Only', value: 'down' },
-							{ name: 'Increase Only', value: 'up' },
+							{ name: 'Only Downwards', value: 'down' },
+							{ name: 'Only Upwards', value: 'up' },
 						],
 						default: 'any',
 						description:

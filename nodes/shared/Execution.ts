@@ -385,7 +385,7 @@ export class Execution {
 			...incomplete,
 			...(rules.total > 0
 				? [
-						`A business rule decided the prediction of ${rules.total.toLocaleString('en')} of ${counted(this.items.length, 'item', 'items')}: ${rules.tally}`,
+						`In ${rules.total.toLocaleString('en')} of ${counted(this.items.length, 'item', 'items')} a rule decided: ${rules.tally}`,
 					]
 				: []),
 			...(unmatched.length > 0 ? [`Fields not found in any item: ${listed(unmatched)}`] : []),

@@ -174,7 +174,7 @@ export function recordProperties(
 	return [
 		...withToolVariant(
 			{
-				displayName: `${what.replace(/s$/, '')} Source`,
+				displayName: `${what} Source`,
 				name: 'recordSource',
 				type: 'options',
 				options: [form, ...others, json],
@@ -574,7 +574,7 @@ export const repeatableOption: INodeProperties = {
 };
 
 export const committedOption: INodeProperties = {
-	displayName: 'Endpoint Commits Changes',
+	displayName: 'Committed by the Endpoint',
 	name: 'committed',
 	type: 'boolean',
 	default: false,

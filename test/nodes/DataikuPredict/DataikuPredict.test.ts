@@ -197,7 +197,7 @@ describe('as columns, which is the default', () => {
 		const scored = async (output: string) =>
 			await run('dataikuPredict', { url: node.url, endpointId: 'fraud_with_rules', items, parameters: { output } });
 		const { output, hints } = await scored('flat');
-		const said = 'A business rule decided the prediction of 3 of 5 items: large_amount (2), new_customer (1).';
+		const said = 'In 3 of 5 items a rule decided: large_amount (2), new_customer (1).';
 
 		expect(hints.map(({ message }) => message)).toEqual([said]);
 		expect(new Set(output.map(({ json }) => Object.keys(json).sort().join())).size).toBe(1);

@@ -156,7 +156,7 @@ describe('a statement', () => {
 			const items = [payment, { ...payment, amount: 30 }];
 			const { hints } = await query('add_payment', items, { output });
 			expect(hints).toHaveLength(1);
-			expect(hints[0]!.message).toMatch(/^The changes may be lost: .*"post-commit".*"Endpoint Commits Changes"/);
+			expect(hints[0]!.message).toMatch(/^The changes may be lost: .*"post-commit".*"Committed by the Endpoint"/);
 			expect((await query('add_payment', items, { output }, { committed: true })).hints).toEqual([]);
 			expect((await query('payments', [{}], { output })).hints).toEqual([]);
 		},

@@ -75,7 +75,14 @@ async function main(): Promise<void> {
 	const report = (text: string) => process.stderr.write(text);
 	const folder = await mkdtemp(path.join(tmpdir(), 'n8n-versions-'));
 	const table = new Table({
-		head: ['n8n', 'Node.js', 'Nodes and credentials', 'Examples', 'Saved workflows', 'What this n8n release cannot do'],
+		head: [
+			'n8n',
+			'Node.js',
+			'Nodes and credentials that load',
+			'Examples',
+			'Saved workflows',
+			'What this n8n release cannot do',
+		],
 		style: { head: [], border: [] },
 	});
 	let unexpected = false;

@@ -23,7 +23,8 @@ const longIntegers = /(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g;
 
 /** Numbers that may overflow to Infinity. One pattern for both would take as long as parsing. */
 const hugeExponent = /\d[eE]\+?\d{3}/;
-const hugeInteger = /[^\d.]\d{309}/;
+/** Shorter integers overflow only with an exponent of three digits. */
+const hugeInteger = /[^\d.]\d{200}/;
 
 /** NaN, Infinity and -Infinity as values: Python's json module writes and reads them, although JSON does not allow them. */
 const notFinite = /(?<=[[,:\s])-?(?:NaN|Infinity)(?=\s*[,\]}])/g;

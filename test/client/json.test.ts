@@ -156,6 +156,8 @@ describe('parseResponse', () => {
 		['{"text":"[NaN, -Infinity]","a":NaN}', { text: '[NaN, -Infinity]', a: null }],
 		['{"text":"\\",NaN,\\"","a":NaN}', { text: '",NaN,"', a: null }],
 		['{"id":12345678901234567890,"a":NaN}', { id: '12345678901234567890', a: null }],
+		['{"a":1e400}', { a: null }],
+		['[-1.5E+400]', [null]],
 		['{"__proto__":NaN,"a":1}', JSON.parse('{"__proto__":null,"a":1}') as unknown],
 	])('returns null for a number that is not finite: %s', (json, value) => {
 		const parsed = parseResponse(json);
@@ -167,6 +169,17 @@ describe('parseResponse', () => {
 		const { results } = parseResponse('{"results":[{"a":1},{"a":{"b":[NaN]}},{"a":null}]}') as { results: unknown[] };
 		expect(results.map(hadNotFinite)).toEqual([false, true, false]);
 		expect([null, undefined, 'NaN', NaN, [NaN], parseResponse('[null]')].map(hadNotFinite)).not.toContain(true);
+	});
+
+	test('returns null for a long integer that JavaScript takes for infinite', () => {
+		expect(parseResponse(`[${'9'.repeat(310)}.5]`)).toEqual([null]);
+		expect(parseResponse(`[1${'0'.repeat(250)}e90]`)).toEqual([null]);
+	});
+
+	test('keeps text that looks like a number too large for JavaScript', () => {
+		const parsed = parseResponse('{"code":"1e400","a":1e300}');
+		expect(parsed).toEqual({ code: '1e400', a: 1e300 });
+		expect(hadNotFinite(parsed)).toBe(false);
 	});
 
 	test('returns null for a number that is not finite below a million levels', () => {

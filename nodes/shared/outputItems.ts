@@ -75,7 +75,7 @@ interface ColumnsOf {
 	earlier?: readonly string[];
 }
 
-interface Alike extends ColumnsOf {
+interface Alike {
 	of: ColumnsOf;
 	own: readonly string[];
 	items: INodeExecutionData[];
@@ -84,26 +84,24 @@ interface Alike extends ColumnsOf {
 const areEqual = (some: readonly string[], others: readonly string[]) =>
 	some === others || (some.length === others.length && some.every((name, n) => name === others[n]));
 
+const areAlike = (some: ColumnsOf, others: ColumnsOf) =>
+	some === others ||
+	(some.prefix === others.prefix &&
+		some.keepsInput === others.keepsInput &&
+		some.earlier === others.earlier &&
+		areEqual(some.identifying ?? [], others.identifying ?? []));
+
 /** Limit on the fields added to the items of a run. Only runs in which each record has its own keys need more. */
 const mostAdded = 10_000_000;
 
 /** The columns that the responses of a run gave its items. All items get all of them. */
 export class RunColumns {
 	private readonly runs: Alike[] = [];
-	private last: Alike | undefined;
 
 	/** @param own the names of the columns that the response gave the item */
 	add(item: INodeExecutionData, own: readonly string[], of: ColumnsOf = {}): void {
-		let last = this.last;
-		if (last?.of === of && last.own === own) {
-			last.items.push(item);
-			return;
-		}
-		const { prefix, keepsInput, identifying = [], earlier } = of;
-		const isAlike = last?.prefix === prefix && last?.keepsInput === keepsInput && last?.earlier === earlier;
-		if (!last || !isAlike || !areEqual(own, last.own) || !areEqual(identifying, last.identifying ?? [])) {
-			this.runs.push((this.last = last = { ...of, of, own, items: [] }));
-		}
+		let last = this.runs.at(-1);
+		if (!last || !areEqual(own, last.own) || !areAlike(of, last.of)) this.runs.push((last = { of, own, items: [] }));
 		last.items.push(item);
 	}
 
@@ -115,14 +113,15 @@ export class RunColumns {
 	 */
 	async complete(turn: () => Promise<void> | undefined): Promise<string[]> {
 		const names = new Map<string, null | false>();
-		for (const { own, prefix } of this.runs) {
-			for (const name of own) names.set(name, prefix !== undefined && name === `${prefix}ignored` ? false : null);
+		for (const { own, of } of this.runs) {
+			for (const name of own) names.set(name, of.prefix !== undefined && name === `${of.prefix}ignored` ? false : null);
 		}
 		const added = this.runs.reduce((sum, { own, items }) => sum + (names.size - own.length) * items.length, 0);
 		if (added > mostAdded) return [tooManyColumns(names.size)];
 		const none = Object.fromEntries(names);
-		const answered = this.runs.some(({ earlier }) => !earlier);
-		for (const { items, own, keepsInput, identifying = [], earlier = [] } of this.runs) {
+		const answered = this.runs.some(({ of }) => !of.earlier);
+		for (const { items, own, of } of this.runs) {
+			const { keepsInput, identifying = [], earlier = [] } = of;
 			// If no record had a response, the endpoint's classes are unknown.
 			if (!answered) for (const { json } of items) for (const name of earlier) delete json[name];
 			if (own.length === names.size) continue;

@@ -85,7 +85,7 @@ describe('a response with status 200 that contains an error', () => {
 		expect(await client().runFunction('e')).toEqual({ errorType: 'mine', message: 'fine' });
 	});
 
-	test('is a result when it has one', async () => {
+	test('is a result when it contains a result', async () => {
 		proxy.setFault({ kind: 'answer', body: { result: { prediction: 1 }, error: 'a warning' } });
 		expect(await client().predictRecord('e', {})).toMatchObject({ result: { prediction: 1 } });
 	});

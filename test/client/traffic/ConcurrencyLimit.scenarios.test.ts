@@ -88,10 +88,13 @@ describe("The user's limit on concurrency", () => {
 	it.each([1, 2, 5, 8, 16])('(%i) is reached and never exceeded, on as many connections', async (maxConcurrency) => {
 		const server = await stage.scoring({ faults: { kind: 'delay', ms: 5 } });
 		const client = stage.clientOf(server);
-		// the limit goes up by one after as many successes
-		const calls = callsOf(20 + maxConcurrency ** 2);
-		await Promise.all(calls.map(async (id) => await client.predictRecord('e', { id }, { maxConcurrency })));
-		expect(Math.max(...server.requests.map(({ outstanding }) => outstanding))).toBe(maxConcurrency);
+		const peak = () => Math.max(0, ...server.requests.map(({ outstanding }) => outstanding));
+		// The limit goes up by one after as many successes in a full window. A busy machine leaves windows open.
+		for (let round = 0; peak() < maxConcurrency && round < 20; round++) {
+			const calls = callsOf(20 + maxConcurrency ** 2);
+			await Promise.all(calls.map(async (id) => await client.predictRecord('e', { id }, { maxConcurrency })));
+		}
+		expect(peak()).toBe(maxConcurrency);
 		expect(server.connections).toBe(maxConcurrency);
 	});
 

@@ -44,7 +44,7 @@ function predictions(): Endpoint[] {
 	const knownCustomer = new Lookup(customers, ['customer_id'], history, strict);
 	const fraudFields = [
 		...fraud.features,
-		{ ...customerId, description: 'Looked up for what is known of the customer' },
+		{ ...customerId, description: 'Used to look up what is known about the customer' },
 	];
 	return [
 		predictionEndpoint({

@@ -28,7 +28,8 @@ export class DataikuSqlQuery implements INodeType {
 		subtitle,
 		usableAsTool: true,
 		builderHint: {
-			searchHint: 'Run a parameterized SQL query of a Dataiku API service once per item. Each row becomes an item.',
+			searchHint:
+				'Run a parameterized SQL query from a Dataiku API service once per item. Each row of the result becomes an item.',
 		},
 		description: 'Run a parameterized SQL query from a Dataiku API service',
 		defaults: { name: 'Dataiku SQL Query' },

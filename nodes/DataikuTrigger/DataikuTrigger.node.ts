@@ -47,21 +47,22 @@ export class DataikuTrigger implements INodeType {
 						value: 'generation',
 						description: 'A new generation of the service was activated or gets a share of the requests',
 					},
-					{ name: 'Endpoint Is Down', value: 'down', description: 'Several polls of the endpoint failed in a row' },
+					{ name: 'Endpoint Is Down', value: 'down', description: 'Several consecutive polls of the endpoint failed' },
 					{
 						name: 'Endpoint Is up Again',
 						value: 'up',
-						description: 'The endpoint responds after it was down. Also choose Endpoint Is Down.',
+						description: 'The endpoint responds again after it was down. Choose "Endpoint Is Down" as well.',
 					},
 					{
 						name: 'Fields Change',
 						value: 'fields',
-						description: "The endpoint's fields changed in the OpenAPI document: names, types or which are required",
+						description:
+							"In the OpenAPI document, the endpoint's fields, their types or the set of required fields changed",
 					},
 					{
 						name: 'Scores Drift',
 						value: 'drift',
-						description: 'The same generation scores the test records differently than before',
+						description: 'A generation of the service scores the test records differently than before',
 					},
 				],
 				default: ['generation'],
@@ -75,7 +76,7 @@ export class DataikuTrigger implements INodeType {
 				default: '',
 				placeholder: 'e.g. [{"amount": 412.5, "country": "US"}]',
 				description:
-					'JSON object or list of objects to score at each poll. If empty, the Down and Up events only depend on whether the API node is alive.',
+					'JSON object or list of objects to score at each poll. If this is empty, the Down and Up events depend only on whether the API node is alive.',
 				displayOptions: whenScored,
 			},
 			{
@@ -101,12 +102,12 @@ export class DataikuTrigger implements INodeType {
 				displayOptions: { show: { events: ['drift'], driftMeasure: ['number', 'share'] } },
 			},
 			{
-				displayName: 'Failures in a Row',
+				displayName: 'Consecutive Failures',
 				name: 'failuresInARow',
 				type: 'number',
 				typeOptions: { minValue: 1 },
 				default: 3,
-				description: 'Number of polls in a row that must fail before the endpoint counts as down',
+				description: 'Number of consecutive polls that must fail before the endpoint counts as down',
 				displayOptions: { show: { events: ['down', 'up'] } },
 			},
 			optionsProperty(callOptions.filter(({ name }) => ['headers', 'serviceId', 'timeout'].includes(name))),

@@ -167,7 +167,7 @@ async function readSettings(context: IPollFunctions): Promise<Settings> {
 	const rules = {
 		measure: choice(read('driftMeasure', 'share'), 'Compare By', driftMeasures)(0),
 		tolerance,
-		failures: positive(read('failuresInARow', 3), 'Failures in a Row')(0),
+		failures: positive(read('failuresInARow', 3), 'Consecutive Failures')(0),
 	};
 	const { all, each } = await connectTrigger(context);
 	const given = targetReader({ parameters, connections: { of: Object.assign(() => all, { constant: true }) } })(0);

@@ -78,7 +78,7 @@ const goalProperties: INodeProperties[] = [
 		displayName: 'Goal',
 		name: 'goalJson',
 		type: 'json',
-		default: `={{ ${filledByModel} $fromAI('goal', \`What the prediction should become, as a JSON object: goal is one of otherClass, class, above, below, highest, lowest; class is the class to predict or whose probability counts, left out for a predicted number; value is the number for above and below\`, 'json', '{"goal":"otherClass"}') }}`,
+		default: `={{ ${filledByModel} $fromAI('goal', \`What the prediction should become, as a JSON object: goal is one of otherClass, class, above, below, highest, lowest; class is the class to predict, or the class whose probability counts (leave it out if the model predicts a number); value is the number that the prediction should be above or below\`, 'json', '{"goal":"otherClass"}') }}`,
 		required: true,
 		description: 'Filled in by the AI model as JSON',
 		displayOptions: { show: { '@tool': [true] } },
@@ -94,9 +94,10 @@ const limitProperties: INodeProperties[] = [
 			{
 				name: 'Documented Features',
 				value: 'documented',
-				description: 'Features with values or a range in the OpenAPI document, plus the features added below',
+				description:
+					'Features with values or a range in the OpenAPI document, plus the features listed in "Features to Vary"',
 			},
-			{ name: 'Only Features Below', value: 'defined', description: 'Only the features added below' },
+			{ name: 'Only Listed Features', value: 'defined', description: 'Only the features listed in "Features to Vary"' },
 		],
 		default: 'documented',
 	},
@@ -107,7 +108,7 @@ const limitProperties: INodeProperties[] = [
 		typeOptions: { multipleValues: true },
 		placeholder: 'Add Feature',
 		default: {},
-		description: 'Values or a range for each feature. What you leave empty is taken from the OpenAPI document.',
+		description: 'Values or a range for each feature. Fields that you leave empty are taken from the OpenAPI document.',
 		options: [
 			{
 				displayName: 'Feature',
@@ -123,7 +124,7 @@ const limitProperties: INodeProperties[] = [
 						default: '',
 						placeholder: 'e.g. 10',
 						description:
-							'Steps are counted from Min. Default: 1 for whole numbers, at most a thousandth of the range for other numbers.',
+							'Steps are counted from Min. Default: 1 for whole numbers. For other numbers: the largest power of 10 up to a thousandth of the range.',
 					},
 					{
 						displayName: 'Values',
@@ -167,7 +168,7 @@ const searchOptions: INodeProperties[] = [
 		type: 'number',
 		typeOptions: { minValue: 1 },
 		default: 60000,
-		description: 'How long to search per item (in milliseconds). Suggestions found by then are returned.',
+		description: 'How long to search per item (in milliseconds). Suggestions found before the deadline are returned.',
 	},
 	{
 		displayName: 'Max Suggestions',
@@ -198,7 +199,7 @@ export class DataikuWhatIf implements INodeType {
 		hints: dispatchHints,
 		builderHint: {
 			searchHint:
-				'Find the smallest changes to a record that make a Dataiku model predict something else, e.g. what would let a refused payment through.',
+				'Find the smallest changes to a record that make a Dataiku model predict something else, e.g. the changes with which it would accept a refused payment.',
 		},
 		description: 'Find the smallest changes that lead to a different prediction',
 		defaults: { name: 'Dataiku What-If' },
@@ -208,7 +209,7 @@ export class DataikuWhatIf implements INodeType {
 		],
 		properties: [
 			...toolDescription(
-				'Finds the smallest changes of one record that change the prediction of a trained model. A suggestion is a prediction of the model, not a proof of cause.',
+				'Finds the smallest changes to one record that change the prediction of a trained model. A suggestion is a prediction of the model, not a proof of cause.',
 			),
 			...endpointProperties,
 			...recordProperties('Features', 'The features of one record by name, as a JSON object'),

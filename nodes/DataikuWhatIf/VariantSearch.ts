@@ -48,12 +48,12 @@ const mostCombined = 30;
 
 /**
  * Finds the smallest changes that reach a goal, without I/O and clock. {@link next} returns the variants to score next, and
- * {@link report} is called for each of them. If all changes of up to three features fit into the allowed number of variants, it
+ * {@link report} is called for each of them. If all changes to at most three features fit into the allowed number of variants, it
  * tries all of them. Otherwise, it tries a few steps of each axis, narrows down where the goal is reached, and continues with
  * pairs and triples of the most promising changes.
  */
 export class VariantSearch<Result> {
-	/** Whether all changes of up to three features can be tried. */
+	/** Whether all changes to at most three features can be tried. */
 	readonly isExhaustive: boolean;
 	private readonly features: ReadonlyArray<readonly Axis[]>;
 	private readonly axes: readonly Axis[];

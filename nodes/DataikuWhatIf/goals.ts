@@ -73,7 +73,7 @@ function cannotHave({ name, class: counted }: Goal, own: PredictionResult): Inva
 	if ((own.prediction ?? undefined) === undefined) return new InvalidCallError('The record has no prediction');
 	if (name === 'otherClass')
 		return new InvalidCallError('The endpoint predicts a number, not a class', {
-			advice: 'Choose a goal for a number: above or below a value, highest or lowest.',
+			advice: 'Choose a goal that applies to a number: above or below a value, highest or lowest.',
 		});
 	return counted === undefined
 		? new InvalidCallError('The prediction is a class, not a number', {

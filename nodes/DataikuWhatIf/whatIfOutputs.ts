@@ -48,17 +48,17 @@ const words = {
 	ignored: 'The API node ignored the record',
 	nothing: 'No change within these limits reaches the goal',
 	notBetter: 'No change within these limits improves the prediction',
-	notFound: 'No change that reaches the goal was found within these limits',
-	allTried: 'All changes of one, two or three features were considered',
+	notFound: 'No change that reaches the goal was found within these limits, but the search is not complete',
+	allTried: 'All changes to one, two or three features were considered',
 	late: 'The deadline ended the search',
 	outage: (why: string) => `The last variants before the deadline failed: ${why}`,
 	unscored: (count: number, why: string) =>
 		`${counted(count, 'variant was', 'variants were')} not scored. The first reason: ${why}`,
-	bestOf: 'This is the best of the variants that were tried. Not all changes of up to three features were tried',
+	bestOf: 'This is the best of the variants that were tried. Not all changes to one, two or three features were tried',
 	bestOfTried: (tried: number) => `The best of ${tried.toLocaleString('en')} variants tried`,
 	tried: (tried: number) => `${tried.toLocaleString('en')} variants tried`,
 	ruledAll: (rules: ReadonlySet<string>) =>
-		`A business rule decided every variant that was tried (${listed([...rules])})`,
+		`For every variant that was tried, a business rule decided the prediction (${listed([...rules])})`,
 	ruled: (rule: string) => `A business rule decides the new prediction (${rule})`,
 	cause: 'A suggestion shows what the model predicts for a changed input. It does not prove a cause',
 };
@@ -172,7 +172,7 @@ function noteOn(
 		.join(' ');
 }
 
-/** Whether all changes of up to three features were considered, or all that could lead to better suggestions. */
+/** Whether all changes to at most three features were considered, or all that could lead to better suggestions. */
 const isWhole = ({ variants, isLate, unscored }: Finding) => variants.isExhaustive && !isLate && unscored === 0;
 
 function troubleWords({ isLate, outage, unscored, whyUnscored = '' }: Finding): string[] {

@@ -72,11 +72,11 @@ function goalOfModel(parameters: Parameters): Reader<Goal> {
 
 function unusedPart(name: string, part: string): InvalidCallError {
 	const meant: JsonObject = {
-		class: 'the goal for a given class is "class"',
-		value: 'the goals with a value are "above" and "below"',
+		class: 'The goal for a given class is "class"',
+		value: 'The goals with a value are "above" and "below"',
 	};
-	const correct = Object.hasOwn(meant, part) ? meant[part] : 'a goal consists of "goal", "class" and "value"';
-	return new InvalidCallError(`The goal "${name}" does not use "${part}": ${correct as string}`);
+	const correct = Object.hasOwn(meant, part) ? meant[part] : 'A goal consists of "goal", "class" and "value"';
+	return new InvalidCallError(`The goal "${name}" does not use "${part}". ${correct as string}`);
 }
 
 /** @throws InvalidCallError if a part of the goal is missing */

@@ -66,7 +66,7 @@ export function rowsReader(
 	return combine([all], (i) => {
 		if (!areLost) return all(i)[what] ?? [];
 		throw new InvalidCallError(`"${label}" contains no ${what}`, {
-			advice: `n8n does not pass on rows that are set by one expression. Add one row for each ${what}: its fields accept expressions. To send no ${what}, remove the option.`,
+			advice: `n8n does not pass on rows that are set by one expression. Add one row for each ${what} and enter expressions in its fields, or remove the option.`,
 		});
 	});
 }

@@ -107,13 +107,13 @@ function whoCalls(credential: ICredentialDataDecryptedObject): Credential {
 		checkCredential({ bearerToken });
 		return { bearerToken };
 	}
-	throw new UserError("The credential's Authentication must be one of apiKey, bearerToken, none");
+	throw new UserError('The credential\'s "Authentication" must be one of apiKey, bearerToken, none');
 }
 
 /** @throws UserError or InvalidCallError for invalid values */
 export function deploymentFor(credential: ICredentialDataDecryptedObject, egress?: NodeEgressFilter): Deployment {
 	if (credential.openApiFrom !== 'deployer') {
-		throw new UserError("The credential's OpenAPI Document must be one of apiNode, deployer, text");
+		throw new UserError('The credential\'s "OpenAPI Document" must be one of apiNode, deployer, text');
 	}
 	return new Deployment({
 		url: text(credential, 'deployerUrl'),
@@ -198,16 +198,16 @@ export async function connectTrigger(context: IPollFunctions): Promise<Instances
 }
 
 async function withoutItem(context: ILoadOptionsFunctions | IPollFunctions, advice: string) {
-	if (dependsOnItem(context.getNode().parameters.authentication)) throw needsItem(`The node's "Connect Using"`, advice);
+	if (dependsOnItem(context.getNode().parameters.authentication)) throw needsItem(`the node's "Connect Using"`, advice);
 	const authentication = context.getNodeParameter('authentication', 'apiKey') as Authentication;
 	const raw = await rawCredential(context, credentialType(authentication));
 	const names = Object.keys(raw ?? {}).filter((name) => dependsOnItem(raw![name]));
-	if (names.length > 0) throw needsItem(`The credential's ${names.map((name) => `"${name}"`).join(', ')}`, advice);
+	if (names.length > 0) throw needsItem(`the credential's ${names.map((name) => `"${name}"`).join(', ')}`, advice);
 	return { authentication, credential: await context.getCredentials(credentialType(authentication)) };
 }
 
 const needsItem = (what: string, description: string) =>
-	new UserError(`${what} uses an expression that needs an input item, which is available only during a run`, {
+	new UserError(`An expression in ${what} needs an input item, which is available only during a run`, {
 		description,
 	});
 
@@ -233,7 +233,7 @@ export function connector(context: IExecuteFunctions | ILoadOptionsFunctions | I
 			const id = digest([context.getNode().credentials?.[type]?.id, settings]);
 			tokens ??= { id, source: oAuth2Tokens(context, type, grant) };
 			// If this n8n does not show stored credentials, only their values reveal expressions.
-			if (tokens.id !== id) throw oneGrant('what its token is fetched by');
+			if (tokens.id !== id) throw oneGrant('its OAuth2 settings');
 		}
 		const connection = connectionFor(credential, { egress, tokens: oAuth2 ? tokens?.source : undefined, apart });
 		for (const origin of connection.client.origins) {
@@ -257,7 +257,7 @@ export function checkGrant(raw: ICredentialDataDecryptedObject): void {
 }
 
 const oneGrant = (what: string) =>
-	new UserError(`The OAuth2 credential uses an expression in ${what}, which must be the same for all items`, {
+	new UserError(`The OAuth2 credential uses an expression in ${what}, whose value must be the same for all items`, {
 		description:
 			'n8n keeps one access token for each OAuth2 credential. Create one credential for each OAuth2 client. API Node URL, Service ID and the TLS fields may be expressions.',
 	});

@@ -95,7 +95,8 @@ export class Failures {
 	}
 }
 
-export const notFiniteRead = 'The response contains NaN or Infinity, which JSON does not support: the value is null';
+export const notFiniteRead =
+	'The response contains NaN or Infinity, which JSON does not support: the value is returned as null';
 
 function troubles({ retries, instancesOut }: Execution['counts']): string[] {
 	const instances = instancesOut.size === 1 ? 'instance' : 'instances';

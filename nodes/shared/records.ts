@@ -335,7 +335,7 @@ const tooLarge = (what: string) =>
 
 function toObject(value: unknown, what: string): JsonObject {
 	if (isObject(value)) return value;
-	const kind = Array.isArray(value) ? 'a list' : (value ?? null) === null ? 'nothing' : `a ${typeof value}`;
+	const kind = Array.isArray(value) ? 'a list' : (value ?? null) === null ? 'empty' : `a ${typeof value}`;
 	throw new InvalidCallError(`The ${what} is ${kind}: it must be a JSON object`);
 }
 

@@ -105,5 +105,5 @@ const files = (items: readonly INodeExecutionData[]): string[] =>
 		.flatMap(({ binary }) => Object.values(binary ?? {}))
 		.map(
 			({ mimeType, fileSize }) =>
-				`A file was returned (${[mimeType, fileSize].filter(Boolean).join(', ')}), which cannot be shown here`,
+				`A file was returned (${[mimeType, fileSize].filter(Boolean).join(', ')}). It cannot be shown here`,
 		);

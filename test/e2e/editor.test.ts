@@ -280,8 +280,8 @@ test('as a tool, a model fills in each documented feature by its name and descri
 		['customer_age_days: Days since the first purchase', 'customer_age_days (number; Days since the first purchase)'],
 		['chargebacks: Disputed payments so far', 'chargebacks (number; Disputed payments so far)'],
 		[
-			'customer_id: Looked up for what is known of the customer',
-			'customer_id (string; Looked up for what is known of the customer)',
+			'customer_id: Used to look up what is known about the customer',
+			'customer_id (string; Used to look up what is known about the customer)',
 		],
 	]);
 	await editor.choose('recordSource', 'JSON');

@@ -131,7 +131,7 @@ export const openApiProperties: INodeProperties[] = [
 		typeOptions: { rows: 6 },
 		default: '',
 		placeholder: '{ "swagger": "2.0", "paths": { … } }',
-		description: 'The whole OpenAPI document of the service. Convert a document in YAML to JSON first.',
+		description: 'The whole OpenAPI document of the service. If the document is YAML, convert it to JSON first.',
 		...whenFrom('text'),
 	},
 ];

@@ -27,7 +27,7 @@ export const commonDescription = {
  */
 export const batchHints: NodeHint[] = [
 	{
-		message: 'Batch Size 1 sends one request per item. A larger batch size speeds up this run',
+		message: 'Batch Size 1 sends one request per item. A larger batch size makes a run like this faster',
 		type: 'info',
 		location: 'outputPane',
 		whenToDisplay: 'beforeExecution',
@@ -95,7 +95,7 @@ export const endpointProperties: INodeProperties[] = [
 				name: 'url',
 				type: 'string',
 				placeholder: 'e.g. https://apinode.example.com:12000/public/api/v1/cards/fraud/predict',
-				hint: 'Copy the URL from the API Deployer. It must begin with an API Node URL of the credential.',
+				hint: "Copy the URL from the API Deployer. It must begin with one of the credential's API Node URLs.",
 			},
 		],
 	},
@@ -224,7 +224,7 @@ export function recordProperties(
 			default: '',
 			placeholder: 'e.g. amount, body.country',
 			description:
-				'Comma-separated field names. Drag the fields from the input. Only the last part of a nested name is sent, e.g. body.country is sent as country.',
+				'Comma-separated field names. Drag the fields from the input. A nested field is sent under the last part of its name, e.g. body.country is sent as country.',
 			displayOptions: { show: { ...ofInputItem, include: ['selected'] } },
 			requiresDataPath: 'multiple',
 		},
@@ -395,7 +395,7 @@ export const callOptions: INodeProperties[] = [
 		typeOptions: { multipleValues: true },
 		placeholder: 'Add File',
 		default: {},
-		description: 'Binary data of the input item to send as base64 text, e.g. the picture for an image model',
+		description: 'Files of the input item to send as base64 text, e.g. the picture for an image model',
 		options: [
 			{
 				displayName: 'File',
@@ -428,7 +428,7 @@ export const callOptions: INodeProperties[] = [
 		placeholder: 'Add Header',
 		default: {},
 		description:
-			'Additional request headers. Functions and custom models see them only if an administrator turned on request metadata in the API node. Items with different headers are sent in separate requests.',
+			'Additional request headers. Functions and custom models can read them only if an administrator has turned on request metadata in the API node. Items with different headers are sent in separate requests.',
 		options: [
 			{
 				displayName: 'Header',
@@ -570,7 +570,7 @@ export const repeatableOption: INodeProperties = {
 	type: 'boolean',
 	default: false,
 	description:
-		'Whether the call can be repeated safely. If enabled, the node retries the call after connection errors and timeouts.',
+		'Whether the call can be repeated safely. If this option is on, the node retries the call after connection errors and timeouts.',
 };
 
 export const committedOption: INodeProperties = {
@@ -579,7 +579,7 @@ export const committedOption: INodeProperties = {
 	type: 'boolean',
 	default: false,
 	description:
-		'Whether "post-commit" is on in the endpoint\'s settings in DSS. If enabled, the node does not warn that changes may be lost.',
+		'Whether "post-commit" is on in the endpoint\'s settings in DSS. If this option is on, the node does not warn that changes may be lost.',
 };
 
 export const parseJsonOption: INodeProperties = {

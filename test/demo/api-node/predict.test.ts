@@ -153,7 +153,7 @@ describe('predict', () => {
 });
 
 describe('enrichment', () => {
-	test('adds what is known of the customer', async () => {
+	test('adds what is known about the customer', async () => {
 		const { body } = await predictAll('fraud', [usual, { ...usual, customer_id: 'C003' }]);
 		expect(body.results[1]?.probas.fraud).toBeGreaterThan(body.results[0]!.probas.fraud! * 2);
 	});

@@ -84,7 +84,7 @@ describe('the output', () => {
 					suggested_changes: [{ feature: 'amount', from: 800, to: 500 }],
 					...{ suggested_prediction: 'legitimate', suggested_probability: 0.5 },
 					...{ suggested_features: 1, suggested_distance: 0.3, suggested_rule: null, variants_tried: 10 },
-					what_if_note: 'All changes of one, two or three features were considered.',
+					what_if_note: 'All changes to one, two or three features were considered.',
 					...{ amount: 800, ref: 'A-1' },
 				},
 				pairedItem: { item: 0 },
@@ -137,7 +137,7 @@ describe('the output', () => {
 		const limits = { vary: 'defined', ...varied({ name: 'amount', min: 600, max: 1_000, step: 100 }) };
 		const { output, hints } = await whatIf(limits, [{ amount: 800 }, { amount: 900 }]);
 		const note =
-			'No change within these limits reaches the goal. All changes of one, two or three features were considered.';
+			'No change within these limits reaches the goal. All changes to one, two or three features were considered.';
 		expect(jsonOf(output)).toMatchObject([
 			{ prediction: 'fraud', what_if: 'nothing', suggestion: null, suggested_change: null, what_if_note: note },
 			{ what_if: 'nothing', amount: 900 },
@@ -197,10 +197,12 @@ describe('the output', () => {
 		expect(jsonOf(output)[0]).toMatchObject({
 			...{ what_if: 'nothing', override_rule: 'blocked' },
 			what_if_note: expect.stringContaining(
-				'A business rule decided every variant that was tried (blocked).',
+				'For every variant that was tried, a business rule decided the prediction (blocked).',
 			) as string,
 		});
-		expect(hints[0]!.message).toContain('A business rule decided every variant that was tried (blocked) (item 0)');
+		expect(hints[0]!.message).toContain(
+			'For every variant that was tried, a business rule decided the prediction (blocked) (item 0)',
+		);
 	});
 
 	it('names the rule that decides a suggestion', async () => {
@@ -650,7 +652,7 @@ describe('variants', () => {
 		expect(new Set([...sent, JSON.stringify({ amount: 5.5, hour: 6.5 })]).size).toBe(sent.length + 1);
 		expect(jsonOf(output)[0]).toMatchObject({
 			variants_tried: sent.length,
-			what_if_note: `No change that reaches the goal was found within these limits. ${sent.length} variants tried.`,
+			what_if_note: `No change that reaches the goal was found within these limits, but the search is not complete. ${sent.length} variants tried.`,
 		});
 	});
 
@@ -764,7 +766,7 @@ describe('variants', () => {
 		expect(jsonOf(output)).toMatchObject([
 			{
 				...{ what_if: 'nothing', variants_tried: 4 },
-				what_if_note: `No change that reaches the goal was found within these limits. 4 variants tried. 5 variants were not scored. The first reason: ${reason}.`,
+				what_if_note: `No change that reaches the goal was found within these limits, but the search is not complete. 4 variants tried. 5 variants were not scored. The first reason: ${reason}.`,
 			},
 		]);
 		expect(hints.map(({ message }) => message).join(' ')).toContain('5 variants were not scored. The first reason: ');
@@ -786,7 +788,7 @@ describe('variants', () => {
 		yesAbove50(({ amount }) => (amount === 1 ? undefined : { ignored: true }));
 		const { output } = await whatIf(steps(10), [{ amount: 1 }]);
 		expect(jsonOf(output)[0]!.what_if_note).toBe(
-			'No change that reaches the goal was found within these limits. 0 variants tried. 9 variants were not scored. The first reason: Ignored by the API node: no reason given.',
+			'No change that reaches the goal was found within these limits, but the search is not complete. 0 variants tried. 9 variants were not scored. The first reason: Ignored by the API node: no reason given.',
 		);
 	});
 
@@ -918,7 +920,7 @@ it('puts out what the record has when no variant is scored before the deadline',
 		{
 			...{ prediction: 'fraud', what_if: 'unfinished', variants_tried: 0 },
 			what_if_note:
-				'No change that reaches the goal was found within these limits. 0 variants tried. The deadline ended the search.',
+				'No change that reaches the goal was found within these limits, but the search is not complete. 0 variants tried. The deadline ended the search.',
 		},
 	]);
 });
@@ -995,13 +997,13 @@ describe('as a tool', () => {
 			'a class that does not count',
 			payment,
 			{ goal: 'otherClass', class: 'legitimate' },
-			/^The goal "otherClass" does not use "class": the goal for a given class is "class"/,
+			/^The goal "otherClass" does not use "class"\. The goal for a given class is "class"/,
 		],
 		[
 			'a value beside a class',
 			payment,
 			{ class: 'legitimate', value: 0.1 },
-			/^The goal "class" does not use "value": the goals with a value are "above" and "below"/,
+			/^The goal "class" does not use "value"\. The goals with a value are "above" and "below"/,
 		],
 		[
 			'a value that does not count',
@@ -1013,7 +1015,7 @@ describe('as a tool', () => {
 			'a part that there is not',
 			payment,
 			{ goal: 'class', class: 'legitimate', constructor: 0.9 },
-			/^The goal "class" does not use "constructor": a goal consists of "goal", "class" and "value"/,
+			/^The goal "class" does not use "constructor"\. A goal consists of "goal", "class" and "value"/,
 		],
 		['text for a goal', payment, 'legitimate', /^The goal is not valid JSON|^The goal is a string/],
 		['a value that does not fit', { ...payment, country: 'Narnia' }, {}, /^`country` is 'Narnia'/],

@@ -51,7 +51,7 @@ function distanceTo(feature: Feature, to: Value): number {
 	return typeof to === 'number' ? Math.abs(to - (feature.own as number)) / rangeOf(feature) : 1;
 }
 
-/** All changes of up to three features, one by one. */
+/** All changes to at most three features, one by one. */
 function bruteForce(features: Feature[], model: Model): Found[] {
 	const own = Object.fromEntries(features.map(({ name, own: value }) => [name, value]));
 	const found: Found[] = [];

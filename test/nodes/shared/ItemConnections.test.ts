@@ -157,7 +157,7 @@ describe('Items', () => {
 		['the service ID', 'serviceId', '', /service/],
 		['the key', 'apiKey', { not: 'a text' }, /'apiKey' is an object, not text/],
 		['the key', 'apiKey', null, /The API key is empty/],
-		['the method', 'authentication', 'basic', /Authentication must be one of/],
+		['the method', 'authentication', 'basic', /"Authentication" must be one of/],
 		['the certificate', 'cert', 'no certificate', /certificate/i],
 	])('fail alone when %s is invalid', async (_name, field, wrong, words) => {
 		const good: IDataObject = { url: a.url, serviceId: 'demo', apiKey: 'k', authentication: 'apiKey', cert: '' };
@@ -390,13 +390,11 @@ describe('The editor, which has no item', () => {
 		async (field) => {
 			const credential = { [field]: '={{ $json.value }}' };
 			await expect(ask('listSearch', credential)).rejects.toThrow(
-				`The credential's "${field}" uses an expression that needs an input item`,
+				`An expression in the credential's "${field}" needs an input item`,
 			);
 			expect(await ask('resourceMapping', credential)).toMatchObject({
 				fields: [],
-				emptyFieldsNotice: expect.stringContaining(
-					`The credential's "${field}" uses an expression that needs an input item`,
-				),
+				emptyFieldsNotice: expect.stringContaining(`An expression in the credential's "${field}" needs an input item`),
 			});
 			expect(a.requests).toEqual([]);
 		},
@@ -404,7 +402,7 @@ describe('The editor, which has no item', () => {
 
 	it('reports an authentication whose expression needs an item', async () => {
 		await expect(ask('listSearch', {}, { authentication: '={{ $json.by }}' })).rejects.toThrow(
-			`The node's "Connect Using" uses an expression that needs an input item`,
+			`An expression in the node's "Connect Using" needs an input item`,
 		);
 	});
 

@@ -7,7 +7,7 @@ beforeEach(async () => (proxy = await chaosProxy()));
 afterEach(async () => await proxy.close());
 
 const hint = (items: string) =>
-	`The response contains NaN or Infinity, which JSON does not support: the value is null (${items}).`;
+	`The response contains NaN or Infinity, which JSON does not support: the value is returned as null (${items}).`;
 const step = (id: number, forecast: string) =>
 	`{"forecast":${forecast},"ignored":false,"quantiles":[0.5],"quantilesValues":[${forecast}],"time":"2026-01-01","timeseriesIdentifier":{"id":${id}}}`;
 

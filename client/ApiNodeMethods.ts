@@ -14,7 +14,7 @@ import { type Operation, operations } from './operations';
 import type { RawResponse } from './RawResponse';
 import { jsonText, recordBody, requestSettings } from './requestBody';
 import type { SessionState } from './SessionState';
-import { tell } from './tell';
+import { notify } from './notify';
 import { onAbort } from './traffic/cancellation';
 import type { ApiRequest, CallOptions, Transport } from './traffic/Transport';
 import type {
@@ -338,7 +338,7 @@ export abstract class ApiNodeMethods {
 
 /** Returns the value for the caller, after passing status and headers to `onResponse`. */
 function valueOf({ value, head }: ApiResponse, { onResponse }: CallOptions): unknown {
-	if (onResponse) tell(onResponse, head());
+	if (onResponse) notify(onResponse, head());
 	return value;
 }
 

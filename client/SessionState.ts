@@ -21,6 +21,6 @@ export class SessionState {
 
 	/** Sends the parts that the search releases, of all batchers of the session. */
 	sendNext(): void {
-		for (let part = this.search.next(); part; part = this.search.next()) void part.line.owner.attempt(part);
+		for (let part = this.search.next(); part; part = this.search.next()) void part.batch.owner.attempt(part);
 	}
 }

@@ -4,7 +4,7 @@ import { isObject, isResult } from '../json';
 import { type Operation, operations } from '../operations';
 import { jsonText, recordBody, recordsBody } from '../requestBody';
 import type { SessionState } from '../SessionState';
-import { tell } from '../tell';
+import { notify } from '../notify';
 import { mayBeCausedByRequest } from '../traffic/retryPolicy';
 import type { Transport } from '../traffic/Transport';
 import type { JsonObject, ResponseContext, ResponseHead } from '../types';
@@ -109,7 +109,7 @@ export class RecordBatcher implements SearchOwner {
 			if (target.operation === 'forecast')
 				checkSeries(record as readonly JsonObject[], target.options.identifierColumns);
 		} catch (error) {
-			tell(onOutcome, { error: error as InvalidCallError });
+			notify(onOutcome, { error: error as InvalidCallError });
 			// Without this call, the code that waits for outcomes may never wake, because no request may be in progress.
 			this.wake();
 			return undefined;
@@ -190,7 +190,7 @@ export class RecordBatcher implements SearchOwner {
 	settle({ text, onOutcome }: Item, outcome: RecordOutcome): void {
 		this.unsettled--;
 		this.unsettledLength -= text.length;
-		tell(onOutcome, outcome);
+		notify(onOutcome, outcome);
 		// The part of another batcher may have decided this outcome.
 		this.wake();
 	}
@@ -226,7 +226,7 @@ export class RecordBatcher implements SearchOwner {
 		this.wakers.clear();
 	}
 
-	private async sendPart({ line, items, crashedAt }: Part<Item, RecordBatcher>): Promise<ApiResponse> {
+	private async sendPart({ batch, items, crashedAt }: Part<Item, RecordBatcher>): Promise<ApiResponse> {
 		const { target, order } = items[0]!;
 		const { operation: name, path, endpoint, settings, headers, batchSize, options } = target;
 		const { action, batchAction = action, repeatable }: Operation = operations[name];
@@ -248,7 +248,7 @@ export class RecordBatcher implements SearchOwner {
 					// too long.
 					repeatsTimeout: items.length === 1 && crashedAt === undefined,
 					// The whole batch was already repeated after a 500, so its parts are not.
-					repeatsServerError: !line.split,
+					repeatsServerError: !batch.split,
 					mayBeToBlame: items.length > 1 || crashedAt !== undefined,
 				},
 			},
@@ -258,12 +258,12 @@ export class RecordBatcher implements SearchOwner {
 	}
 
 	/** Sends the control record, because a batch may be refused for something that all its records share. */
-	private async controlled(finding: Finding, { line, items }: Part<Item, RecordBatcher>): Promise<Finding> {
+	private async controlled(finding: Finding, { batch, items }: Part<Item, RecordBatcher>): Promise<Finding> {
 		const { operation, options } = items[0]!.target;
 		const { control } = options;
-		if (finding.kind !== 'refused' || !control || line.split || items.length === 1) return finding;
+		if (finding.kind !== 'refused' || !control || batch.split || items.length === 1) return finding;
 		try {
-			await this.sendPart({ line, items: [{ ...items[0]!, text: recordText(operation, control) }] });
+			await this.sendPart({ batch, items: [{ ...items[0]!, text: recordText(operation, control) }] });
 		} catch (error) {
 			if (error instanceof StatusError && blamesARecord(error)) return { kind: 'failed' };
 		}
@@ -309,7 +309,7 @@ export class RecordBatcher implements SearchOwner {
 		const isCrash = mayBeCausedByRequest(error) && !(error instanceof TimeoutError && deadline < timeout);
 		const now = this.transport.now();
 		if (!isCrash || endpoint.queue.hasGivenUp(this.session.caller, now)) return { kind: 'failed' };
-		return { kind: 'crashed', at: now, answeredAt: endpoint.queue.answeredAt };
+		return { kind: 'crashed', at: now, respondedAt: endpoint.queue.respondedAt };
 	}
 }
 

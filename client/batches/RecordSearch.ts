@@ -1,23 +1,23 @@
 /** Number of refused records after which an endpoint that has served nothing counts as refusing everything. */
-const askedToTheEnd = 200;
+const refusalsBeforeSampling = 200;
 /** Number of records that must have been refused alone with the same message, the last one among them. */
-const refusalsForVerdict = 3;
+const sameRefusals = 3;
 /** Representatives per batch. A single one would too often be the only bad record of the batch. */
-const representativesAsked = 2;
+const representativesPerBatch = 2;
 /** Batches searched at a time while nothing was served yet, because each of them costs requests. */
 const mostSearched = 4;
 /** Limit on the records set aside, so that memory does not grow with the input. */
 export const mostAside = 10_000;
 /** Requests per session that search for the records that a firewall blocks. */
 const mostBehindFirewall = 200;
-const mostLanes = 1_000;
-const mostWords = 1_000;
+const mostGroups = 1_000;
+const mostMessages = 1_000;
 
 export type Finding =
 	| { kind: 'served' }
 	| { kind: 'refused'; words: string }
-	/** The request may have crashed a worker at this time. `answeredAt` is when the endpoint last responded to any caller. */
-	| { kind: 'crashed'; at: number; answeredAt: number }
+	/** The request may have crashed a worker at this time. `respondedAt`: when the endpoint last responded to any caller. */
+	| { kind: 'crashed'; at: number; respondedAt: number }
 	/**
 	 * The body is too large; the response does not match it; a firewall blocked it; or the endpoint cannot serve any of its
 	 * records.
@@ -30,21 +30,21 @@ export interface SearchOwner {
 	active: number;
 }
 
-/** The common knowledge about requests with the same path, settings and headers. */
-interface Lane {
+/** What is known about requests with the same path, settings and headers. */
+interface RequestGroup {
 	/** Whether any record was served. From then on, no record is given up untested. */
 	served: boolean;
 	refused: number;
-	said: Map<string, number>;
-	lastWords?: string;
+	timesByMessage: Map<string, number>;
+	lastMessage?: string;
 	readonly searched: Set<unknown>;
-	lines: number;
+	batches: number;
 }
 
 /** One batch, with the parts that are still to be sent. The next part is the last entry. */
-interface Line<Item, Owner> {
+interface SearchedBatch<Item, Owner> {
 	readonly number: number;
-	readonly lane: Lane;
+	readonly group: RequestGroup;
 	readonly owner: Owner;
 	open: Array<Part<Item, Owner>>;
 	inFlight: number;
@@ -57,7 +57,7 @@ interface Line<Item, Owner> {
 }
 
 export interface Part<Item, Owner> {
-	readonly line: Line<Item, Owner>;
+	readonly batch: SearchedBatch<Item, Owner>;
 	readonly items: readonly Item[];
 	/** The failure of the request that this part was split from, if it matters for the search. */
 	readonly after?: 'misfit' | 'blocked';
@@ -72,23 +72,23 @@ export interface Part<Item, Owner> {
  *
  * A part that fails in a way that one record can cause is halved, left half first, until the bad records are alone. So
  * every record is tested, with one exception. If nothing with the same path, settings and headers was ever served and
- * {@link askedToTheEnd} records were refused alone, two random records represent each batch. If both are refused with a
- * known message, the rest of the batch is set aside. It is searched like any other batch after the first success. It
- * fails when no request in progress can bring a success, or when too many records are set aside.
+ * {@link refusalsBeforeSampling} records were refused alone, two random records represent each batch. If both are
+ * refused with a known message, the rest of the batch is set aside. It is searched like any other batch after the first
+ * success. It fails when no request in progress can bring a success, or when too many records are set aside.
  */
 export class RecordSearch<Item, Owner extends SearchOwner, Failure> {
-	private readonly lanes = new Map<string, Lane>();
-	private readonly active = new Set<Line<Item, Owner>>();
+	private readonly groups = new Map<string, RequestGroup>();
+	private readonly active = new Set<SearchedBatch<Item, Owner>>();
 	/** Active batches with open parts and no part in flight. */
-	private readonly ready = new Set<Line<Item, Owner>>();
-	private readonly aside = new Map<Line<Item, Owner>, Failure>();
+	private readonly ready = new Set<SearchedBatch<Item, Owner>>();
+	private readonly aside = new Map<SearchedBatch<Item, Owner>, Failure>();
 	/** Owners that will add no more records for now, each with the number of the first batch that does not matter for them. */
-	private readonly decidedAfter = new Map<Owner, number>();
+	private readonly concludedAt = new Map<Owner, number>();
 	private itemsAside = 0;
-	private lineCount = 0;
+	private batchCount = 0;
 	private blockedLeft = mostBehindFirewall;
 	/** The batch that is searched for records that the firewall blocks. Only one batch is, until its end. */
-	private probed: Line<Item, Owner> | undefined;
+	private searchedForBlocked: SearchedBatch<Item, Owner> | undefined;
 
 	/**
 	 * @param fail called for each record that fails; `untried` if the record was never sent alone
@@ -101,25 +101,25 @@ export class RecordSearch<Item, Owner extends SearchOwner, Failure> {
 
 	/** @param shared key of the requests for which one success is evidence */
 	add(items: readonly Item[], shared: string, owner: Owner): void {
-		const lane = this.laneOf(shared);
-		const number = this.lineCount++;
+		const group = this.groupOf(shared);
+		const number = this.batchCount++;
 		const state = { open: [], inFlight: 0, split: false, represented: 0, dropped: false };
-		const line: Line<Item, Owner> = { number, lane, owner, ...state };
-		line.open.push({ line, items });
-		lane.lines++;
-		this.activate(line);
+		const batch: SearchedBatch<Item, Owner> = { number, group, owner, ...state };
+		batch.open.push({ batch, items });
+		group.batches++;
+		this.activate(batch);
 	}
 
 	/** Returns the next part to send; undefined if a report must come first. */
 	next(): Part<Item, Owner> | undefined {
-		for (const line of this.ready) {
-			if (this.blockedLeft <= 0) this.failBlocked(line);
-			const part = line.open.length > 0 ? this.take(line) : undefined;
+		for (const batch of this.ready) {
+			if (this.blockedLeft <= 0) this.failBlocked(batch);
+			const part = batch.open.length > 0 ? this.take(batch) : undefined;
 			if (!part) continue;
-			line.inFlight++;
+			batch.inFlight++;
 			// After a crash, both halves are sent at once: if one is served, the other is to blame and not the endpoint.
-			const pair = part.crashedAt !== undefined && line.open.at(-1)?.crashedAt === part.crashedAt;
-			if (!pair || line.inFlight > 1) this.ready.delete(line);
+			const pair = part.crashedAt !== undefined && batch.open.at(-1)?.crashedAt === part.crashedAt;
+			if (!pair || batch.inFlight > 1) this.ready.delete(batch);
 			return part;
 		}
 		return undefined;
@@ -127,15 +127,16 @@ export class RecordSearch<Item, Owner extends SearchOwner, Failure> {
 
 	/** @returns whether the part is sent again in halves */
 	report(part: Part<Item, Owner>, finding: Finding, failure?: Failure): boolean {
-		const { line } = part;
-		line.inFlight--;
-		if (finding.kind === 'served') this.served(line.lane);
+		const { batch } = part;
+		batch.inFlight--;
+		if (finding.kind === 'served') this.served(batch.group);
 		const halved = finding.kind !== 'served' && finding.kind !== 'cancelled' && this.failed(part, finding, failure!);
-		if (line.inFlight === 0) {
-			if (this.probed === line && !line.open.some(isBlocked)) this.probed = undefined;
-			if (line.open.length === 0) this.leave(line);
-			else if (line.represented >= representativesAsked && this.isRepresented(line)) this.setAside(line, failure!);
-			else this.ready.add(line);
+		if (batch.inFlight === 0) {
+			if (this.searchedForBlocked === batch && !batch.open.some(isBlocked)) this.searchedForBlocked = undefined;
+			if (batch.open.length === 0) this.leave(batch);
+			else if (batch.represented >= representativesPerBatch && this.isRepresented(batch))
+				this.setAside(batch, failure!);
+			else this.ready.add(batch);
 		}
 		this.decide();
 		return halved;
@@ -143,202 +144,207 @@ export class RecordSearch<Item, Owner extends SearchOwner, Failure> {
 
 	/** The owner adds nothing more for now. Its records that are set aside fail as soon as no older request is in progress. */
 	conclude(owner: Owner): void {
-		this.decidedAfter.set(owner, this.lineCount);
+		this.concludedAt.set(owner, this.batchCount);
 		this.decide();
 	}
 
 	drop(owner: Owner): void {
-		this.decidedAfter.delete(owner);
-		for (const line of [...this.active, ...this.aside.keys()].filter((each) => each.owner === owner)) {
-			if (this.aside.has(line)) this.takeBack(line);
-			line.dropped = true;
-			line.open = [];
-			this.ready.delete(line);
-			if (line.inFlight > 0) continue;
-			if (this.probed === line) this.probed = undefined;
-			this.leave(line);
+		this.concludedAt.delete(owner);
+		for (const batch of [...this.active, ...this.aside.keys()].filter((each) => each.owner === owner)) {
+			if (this.aside.has(batch)) this.takeBack(batch);
+			batch.dropped = true;
+			batch.open = [];
+			this.ready.delete(batch);
+			if (batch.inFlight > 0) continue;
+			if (this.searchedForBlocked === batch) this.searchedForBlocked = undefined;
+			this.leave(batch);
 		}
 		this.decide();
 	}
 
-	private laneOf(shared: string): Lane {
-		let lane = this.lanes.get(shared);
-		if (lane) return lane;
-		if (this.lanes.size >= mostLanes) {
-			for (const [key, { lines }] of this.lanes) {
-				if (lines > 0) continue;
-				this.lanes.delete(key);
+	private groupOf(shared: string): RequestGroup {
+		let group = this.groups.get(shared);
+		if (group) return group;
+		if (this.groups.size >= mostGroups) {
+			for (const [key, { batches }] of this.groups) {
+				if (batches > 0) continue;
+				this.groups.delete(key);
 				break;
 			}
 		}
-		lane = { served: false, refused: 0, said: new Map(), searched: new Set(), lines: 0 };
-		this.lanes.set(shared, lane);
-		return lane;
+		group = { served: false, refused: 0, timesByMessage: new Map(), searched: new Set(), batches: 0 };
+		this.groups.set(shared, group);
+		return group;
 	}
 
-	private take(line: Line<Item, Owner>): Part<Item, Owner> | undefined {
-		const { lane } = line;
-		if (!lane.served) {
-			if (this.isRepresented(line)) return this.representative(line);
-			if (line.split && !lane.searched.has(line)) {
-				if (lane.searched.size >= mostSearched) return undefined;
-				lane.searched.add(line);
+	private take(batch: SearchedBatch<Item, Owner>): Part<Item, Owner> | undefined {
+		const { group } = batch;
+		if (!group.served) {
+			if (this.isRepresented(batch)) return this.representative(batch);
+			if (batch.split && !group.searched.has(batch)) {
+				if (group.searched.size >= mostSearched) return undefined;
+				group.searched.add(batch);
 			}
 		}
-		if (isBlocked(line.open.at(-1)!)) {
-			if ((this.probed ??= line) !== line) return undefined;
+		if (isBlocked(batch.open.at(-1)!)) {
+			if ((this.searchedForBlocked ??= batch) !== batch) return undefined;
 			this.blockedLeft--;
 		}
-		return line.open.pop();
+		return batch.open.pop();
 	}
 
 	/** Fails the blocked parts, because the firewall was tried often enough. */
-	private failBlocked(line: Line<Item, Owner>): void {
-		const blocked = line.open.filter(isBlocked);
-		line.open = line.open.filter((part) => !isBlocked(part));
+	private failBlocked(batch: SearchedBatch<Item, Owner>): void {
+		const blocked = batch.open.filter(isBlocked);
+		batch.open = batch.open.filter((part) => !isBlocked(part));
 		for (const item of blocked.flatMap(({ items }) => items))
-			this.fail(line.owner, item, line.blockedBy as Failure, false);
-		if (this.probed === line) this.probed = undefined;
-		if (line.open.length > 0 || blocked.length === 0) return;
-		this.ready.delete(line);
-		this.leave(line);
+			this.fail(batch.owner, item, batch.blockedBy as Failure, false);
+		if (this.searchedForBlocked === batch) this.searchedForBlocked = undefined;
+		if (batch.open.length > 0 || blocked.length === 0) return;
+		this.ready.delete(batch);
+		this.leave(batch);
 		this.decide();
 	}
 
 	/** Whether two records may represent the rest of the batch. */
-	private isRepresented({ lane, open }: Line<Item, Owner>): boolean {
-		return isVerdict(lane) && open.every(({ after, crashedAt }) => after === undefined && crashedAt === undefined);
+	private isRepresented({ group, open }: SearchedBatch<Item, Owner>): boolean {
+		return (
+			seemsToRefuseAll(group) && open.every(({ after, crashedAt }) => after === undefined && crashedAt === undefined)
+		);
 	}
 
-	private representative(line: Line<Item, Owner>): Part<Item, Owner> {
-		let n = Math.floor(this.random() * sizeOf(line));
-		const at = line.open.findIndex(({ items }) => n < items.length || (n -= items.length) < 0);
-		const from = line.open[at]!;
+	private representative(batch: SearchedBatch<Item, Owner>): Part<Item, Owner> {
+		let n = Math.floor(this.random() * sizeOf(batch));
+		const at = batch.open.findIndex(({ items }) => n < items.length || (n -= items.length) < 0);
+		const from = batch.open[at]!;
 		const rest = from.items.filter((_, i) => i !== n);
-		line.open.splice(at, 1, ...(rest.length > 0 ? [{ ...from, items: rest }] : []));
-		line.split = true;
-		return { line, items: [from.items[n]!], representative: true };
+		batch.open.splice(at, 1, ...(rest.length > 0 ? [{ ...from, items: rest }] : []));
+		batch.split = true;
+		return { batch, items: [from.items[n]!], representative: true };
 	}
 
-	private served(lane: Lane): void {
-		if (lane.served) return;
-		lane.served = true;
-		lane.said.clear();
-		lane.searched.clear();
-		for (const line of [...this.aside.keys()].filter((each) => each.lane === lane)) {
-			this.takeBack(line);
-			this.activate(line);
+	private served(group: RequestGroup): void {
+		if (group.served) return;
+		group.served = true;
+		group.timesByMessage.clear();
+		group.searched.clear();
+		for (const batch of [...this.aside.keys()].filter((each) => each.group === group)) {
+			this.takeBack(batch);
+			this.activate(batch);
 		}
 	}
 
 	/** @returns whether the part is sent again in halves */
 	private failed(part: Part<Item, Owner>, finding: Finding, failure: Failure): boolean {
-		const { line, items, crashedAt, after } = part;
-		const { lane } = line;
+		const { batch, items, crashedAt, after } = part;
+		const { group } = batch;
 		const alone = items.length === 1;
-		if (alone) this.failedAlone(lane, finding.kind === 'refused' ? finding.words : undefined);
-		if (part.representative) line.represented = isVerdict(lane) ? line.represented + 1 : 0;
+		if (alone) this.failedAlone(group, finding.kind === 'refused' ? finding.words : undefined);
+		if (part.representative) batch.represented = seemsToRefuseAll(group) ? batch.represented + 1 : 0;
 		switch (finding.kind) {
 			case 'crashed':
 				if (!alone) return this.halve(part, { crashedAt: finding.at });
 				// If the endpoint has responded to nothing since the crash, the part is tried again after the rest of its batch.
-				if (crashedAt === undefined || finding.answeredAt >= crashedAt) break;
-				if (!line.dropped) line.open.unshift(part);
+				if (crashedAt === undefined || finding.respondedAt >= crashedAt) break;
+				if (!batch.dropped) batch.open.unshift(part);
 				return false;
 			case 'misfit':
 				if (!alone && after !== 'misfit') return this.halve(part, { after: 'misfit', crashedAt });
 				break;
 			case 'blocked':
 				if (alone || this.blockedLeft <= 0) break;
-				line.blockedBy = failure;
+				batch.blockedBy = failure;
 				return this.halve(part, { after: 'blocked' });
 			case 'refused':
 			case 'tooLarge':
 				if (!alone) return this.halve(part, { crashedAt });
 		}
-		for (const item of items) this.fail(line.owner, item, failure, false);
+		for (const item of items) this.fail(batch.owner, item, failure, false);
 		return false;
 	}
 
 	/** @param words the message of the refusal; undefined for another failure */
-	private failedAlone(lane: Lane, words: string | undefined): void {
-		if (lane.served) return;
-		lane.lastWords = words;
+	private failedAlone(group: RequestGroup, words: string | undefined): void {
+		if (group.served) return;
+		group.lastMessage = words;
 		if (words === undefined) return;
-		lane.refused++;
-		const { said } = lane;
-		const times = (said.get(words) ?? 0) + 1;
+		group.refused++;
+		const { timesByMessage } = group;
+		const times = (timesByMessage.get(words) ?? 0) + 1;
 		// Moves the message to the end of the map, so that the oldest message is forgotten first.
-		said.delete(words);
-		said.set(words, times);
-		if (said.size > mostWords) said.delete(said.keys().next().value!);
+		timesByMessage.delete(words);
+		timesByMessage.set(words, times);
+		if (timesByMessage.size > mostMessages) timesByMessage.delete(timesByMessage.keys().next().value!);
 	}
 
 	/** The second half goes first, because the last part in is the first one out. */
-	private halve({ line, items }: Part<Item, Owner>, marks: Pick<Part<Item, Owner>, 'after' | 'crashedAt'>): boolean {
-		if (line.dropped) return false;
+	private halve({ batch, items }: Part<Item, Owner>, marks: Pick<Part<Item, Owner>, 'after' | 'crashedAt'>): boolean {
+		if (batch.dropped) return false;
 		const middle = Math.ceil(items.length / 2);
-		for (const half of [items.slice(middle), items.slice(0, middle)]) line.open.push({ line, items: half, ...marks });
-		return (line.split = true);
+		for (const half of [items.slice(middle), items.slice(0, middle)]) batch.open.push({ batch, items: half, ...marks });
+		return (batch.split = true);
 	}
 
-	private activate(line: Line<Item, Owner>): void {
-		this.active.add(line);
-		this.ready.add(line);
-		line.owner.active++;
+	private activate(batch: SearchedBatch<Item, Owner>): void {
+		this.active.add(batch);
+		this.ready.add(batch);
+		batch.owner.active++;
 	}
 
-	private deactivate(line: Line<Item, Owner>): void {
-		this.active.delete(line);
-		line.lane.searched.delete(line);
-		line.owner.active--;
+	private deactivate(batch: SearchedBatch<Item, Owner>): void {
+		this.active.delete(batch);
+		batch.group.searched.delete(batch);
+		batch.owner.active--;
 	}
 
-	private leave(line: Line<Item, Owner>): void {
-		if (this.active.has(line)) this.deactivate(line);
-		line.lane.lines--;
+	private leave(batch: SearchedBatch<Item, Owner>): void {
+		if (this.active.has(batch)) this.deactivate(batch);
+		batch.group.batches--;
 	}
 
-	private setAside(line: Line<Item, Owner>, failure: Failure): void {
-		this.deactivate(line);
-		line.represented = 0;
-		this.aside.set(line, failure);
-		this.itemsAside += sizeOf(line);
+	private setAside(batch: SearchedBatch<Item, Owner>, failure: Failure): void {
+		this.deactivate(batch);
+		batch.represented = 0;
+		this.aside.set(batch, failure);
+		this.itemsAside += sizeOf(batch);
 		for (const oldest of this.aside.keys()) {
 			if (this.itemsAside <= mostAside) break;
 			this.giveUp(oldest);
 		}
 	}
 
-	private takeBack(line: Line<Item, Owner>): void {
-		this.aside.delete(line);
-		this.itemsAside -= sizeOf(line);
+	private takeBack(batch: SearchedBatch<Item, Owner>): void {
+		this.aside.delete(batch);
+		this.itemsAside -= sizeOf(batch);
 	}
 
 	/** Gives up records set aside that no request in progress can rescue. */
 	private decide(): void {
-		for (const [owner, last] of this.decidedAfter) {
+		for (const [owner, last] of this.concludedAt) {
 			const underWay = [...this.active].filter(({ number }) => number < last);
-			const held = [...this.aside.keys()].filter((line) => line.owner === owner && line.number < last);
-			const hopeless = held.filter(({ lane }) => !underWay.some((line) => line.lane === lane));
-			if (hopeless.length === held.length && !underWay.some((line) => line.owner === owner)) {
-				this.decidedAfter.delete(owner);
+			const held = [...this.aside.keys()].filter((batch) => batch.owner === owner && batch.number < last);
+			const hopeless = held.filter(({ group }) => !underWay.some((batch) => batch.group === group));
+			if (hopeless.length === held.length && !underWay.some((batch) => batch.owner === owner)) {
+				this.concludedAt.delete(owner);
 			}
-			for (const line of hopeless) this.giveUp(line);
+			for (const batch of hopeless) this.giveUp(batch);
 		}
 	}
 
-	private giveUp(line: Line<Item, Owner>): void {
-		const failure = this.aside.get(line)!;
-		this.takeBack(line);
-		this.leave(line);
-		for (const { items } of line.open) for (const item of items) this.fail(line.owner, item, failure, true);
+	private giveUp(batch: SearchedBatch<Item, Owner>): void {
+		const failure = this.aside.get(batch)!;
+		this.takeBack(batch);
+		this.leave(batch);
+		for (const { items } of batch.open) for (const item of items) this.fail(batch.owner, item, failure, true);
 	}
 }
 
 /** Whether the endpoint seems to refuse everything with a known message. */
-const isVerdict = ({ served, refused, said, lastWords }: Lane) =>
-	!served && refused >= askedToTheEnd && lastWords !== undefined && said.get(lastWords)! >= refusalsForVerdict;
+const seemsToRefuseAll = ({ served, refused, timesByMessage, lastMessage }: RequestGroup) =>
+	!served &&
+	refused >= refusalsBeforeSampling &&
+	lastMessage !== undefined &&
+	timesByMessage.get(lastMessage)! >= sameRefusals;
 
 const isBlocked = ({ after }: { after?: unknown }) => after === 'blocked';
 

@@ -79,7 +79,7 @@ export class Call implements QueuedCall {
 	}
 
 	/** The call took a slot and gave it back, because its token expired in the queue. */
-	waitedInVain(slot: Slot): void {
+	gaveSlotBack(slot: Slot): void {
 		this.left -= slot.silentMs;
 	}
 
@@ -93,7 +93,7 @@ export class Call implements QueuedCall {
 		});
 	}
 
-	notAnswered(silentMs: number, pauseMs = 0): ApiNodeError {
+	noResponse(silentMs: number, pauseMs = 0): ApiNodeError {
 		if (pauseMs > 0) {
 			if (this.failure) return tooLate(this.failure, pauseMs, Math.max(0, this.left));
 			const message = `The endpoint asked for a pause of ${seconds(pauseMs)}, which is longer than this call can wait, so this request was not sent`;
@@ -134,8 +134,8 @@ export class Call implements QueuedCall {
 		if (this.attempts >= this.maxAttempts) throw failure;
 		if (this.ownFailures >= (this.rule.attempts ?? maxAttempts)) throw failure;
 
-		const patience = (slot.turn.patienceEnds(this.endpoint.queue.answeredAt) ?? Infinity) - now;
-		if (patience <= 0) throw this.notAnswered(patienceMs);
+		const patience = (slot.turn.patienceEnds(this.endpoint.queue.respondedAt) ?? Infinity) - now;
+		if (patience <= 0) throw this.noResponse(patienceMs);
 		const movesOn = failure instanceof ConnectionError || (failure instanceof TimeoutError && !failure.sent);
 		const atOnce = movesOn && this.attempts === 1 && this.hasOtherInstance();
 		if (!this.mayAdd(failure, slot, atOnce, now)) throw failure;
@@ -146,7 +146,7 @@ export class Call implements QueuedCall {
 		// rest.
 		this.isLast = pause >= this.left;
 		if (this.isLast) pause = Math.max(asked, this.left / 2);
-		if (pause >= patience) throw asked >= patience ? tooLate(failure, asked, patience) : this.notAnswered(patienceMs);
+		if (pause >= patience) throw asked >= patience ? tooLate(failure, asked, patience) : this.noResponse(patienceMs);
 		this.left -= pause;
 		const event = { endpoint: this.endpoint.name, instance: instance.host, attempt: this.attempts };
 		this.caller.emit({ type: 'retry', ...event, pauseMs: pause, error: failure });
@@ -159,7 +159,7 @@ export class Call implements QueuedCall {
 	 */
 	private isOwn(failure: ApiNodeError): boolean {
 		if (this.rule.mayBeToBlame && mayBeCausedByRequest(failure)) return true;
-		return this.ownFailures === 0 || failure.code === 'ENOTFOUND' || this.endpoint.queue.answeredAt > this.failedAt;
+		return this.ownFailures === 0 || failure.code === 'ENOTFOUND' || this.endpoint.queue.respondedAt > this.failedAt;
 	}
 
 	private mayAdd(failure: ApiNodeError, { pool, turn }: Slot, atOnce: boolean, now: number): boolean {
@@ -168,8 +168,8 @@ export class Call implements QueuedCall {
 		const unsent = (failure instanceof ConnectionError || failure instanceof TimeoutError) && !failure.sent;
 		if (pool.failing || (atOnce && unsent)) return true;
 		if (this.endpoint.budget.take(failure, now)) return true;
-		const answered = failure instanceof StatusError ? failure.status === 500 : !('sent' in failure);
-		return !answered && turn.ownRetries-- > 0;
+		const responded = failure instanceof StatusError ? failure.status === 500 : !('sent' in failure);
+		return !responded && turn.ownRetries-- > 0;
 	}
 
 	private hasOtherInstance(): boolean {

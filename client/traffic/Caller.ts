@@ -1,5 +1,5 @@
 import { type ApiNodeError, CancelledError } from '../errors';
-import { tell } from '../tell';
+import { notify } from '../notify';
 import { Cancellation, onAbort } from './cancellation';
 
 /** A source of bearer tokens that expire, such as OAuth2 access tokens. */
@@ -147,12 +147,12 @@ export class Caller {
 
 	/** Emits an event that only concerns the caller. */
 	emit(event: ClientEvent): void {
-		this.tell(event);
-		tell(this.clientListener, event);
+		this.notify(event);
+		notify(this.clientListener, event);
 	}
 
 	/** Emits an event that concerns several callers. */
-	tell(event: ClientEvent): void {
-		tell(this.onEvent, event);
+	notify(event: ClientEvent): void {
+		notify(this.onEvent, event);
 	}
 }

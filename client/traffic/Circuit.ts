@@ -46,13 +46,13 @@ export class Circuit {
 		return (this.state.probing = true);
 	}
 
-	answered(): void {
+	responded(): void {
 		this.askedUntil = this.keptUntil = -Infinity;
 		this.state = { name: 'closed', failures: 0, failingSince: Infinity };
 	}
 
 	/** A request ended without evidence about the endpoint. */
-	passedWithoutWord(probe: boolean): void {
+	endedWithoutEvidence(probe: boolean): void {
 		if (probe && this.state.name === 'halfOpen') this.state.probing = false;
 	}
 

@@ -1,21 +1,21 @@
 import { MeanWait } from './MeanWait';
 
 /** Share of the response time spent waiting for a pipeline above which the pool counts as contended. */
-const crowded = 0.3;
+const contendedShare = 0.3;
 /** Above this share, the limit alternates between one and two requests in flight. */
-const crammed = 0.56;
+const alternatingShare = 0.56;
 /** Up to this share, a second request is added again. */
-const admitting = 0.58;
+const readmittingShare = 0.58;
 /** Above this share, an API node's default pool is about to refuse requests. */
-const full = 0.62;
+const nearlyFullShare = 0.62;
 /** Above this share, the queue is longer than that of a default pool, or something else causes the wait. */
-const beyondFull = 0.7;
+const beyondFullShare = 0.7;
 /** A shorter wait counts as noise. */
 const leastWaitMs = 5;
 const lowest = 0.1;
 const longestPauseMs = 5_000;
 /** Refusals within this time count as one incident. */
-const troubleMs = 2_000;
+const incidentMs = 2_000;
 
 /** Length of a turn, in windows of responses: with two requests in flight, with one, and with one after a refusal. */
 const turns = { two: 20, one: 6, refused: 40 };
@@ -55,7 +55,7 @@ export class ConcurrencyLimit {
 	/** The limit before the last incident. Until there, it grows by full steps. */
 	private goal = 0;
 	private windows = 0;
-	private answeredInWindow = 0;
+	private responsesInWindow = 0;
 	private tookMs = 0;
 	private readonly lately = new MeanWait(8);
 	/** Waits of requests sent since the limit changed. */
@@ -80,20 +80,21 @@ export class ConcurrencyLimit {
 	 * @param inFlight requests in flight at that time, itself included
 	 * @param waitedMs its wait for a pipeline, if the API node reports it
 	 */
-	answered(inFlight: number, startedAt: number, now: number, waitedMs = 0): void {
+	responded(inFlight: number, startedAt: number, now: number, waitedMs = 0): void {
 		this.tookMs = now - startedAt;
 		this.refusals *= 0.98;
 		const waited = waitedMs >= leastWaitMs && waitedMs <= this.tookMs ? waitedMs : 0;
 		this.lately.note(waited, this.tookMs);
 		if (startedAt >= this.changedAt) this.sinceChange.note(waited, this.tookMs);
 		// A window that was not full is no evidence for a larger one.
-		const windowEnds = inFlight >= this.value && ++this.answeredInWindow >= this.current;
+		const windowEnds = inFlight >= this.value && ++this.responsesInWindow >= this.current;
 		if (windowEnds) {
-			this.answeredInWindow = 0;
+			this.responsesInWindow = 0;
 			this.windows++;
 		}
-		if (this.trial) this.goOn(this.trial, windowEnds, now);
-		else if (waited > crowded * this.tookMs) this.giveWay(waited / this.tookMs, startedAt, windowEnds, now);
+		if (this.trial) this.continueTrial(this.trial, windowEnds, now);
+		else if (waited > contendedShare * this.tookMs)
+			this.reduceForWait(waited / this.tookMs, startedAt, windowEnds, now);
 		else if (windowEnds) {
 			this.current += Math.min(1, (this.current < this.goal ? 1 : this.step) / Math.min(1, this.current));
 		}
@@ -102,7 +103,7 @@ export class ConcurrencyLimit {
 
 	overloaded(startedAt: number, now: number): void {
 		if (startedAt >= this.changedAt || this.trial) {
-			if (now - this.refusedAt > troubleMs) this.goal = this.current;
+			if (now - this.refusedAt > incidentMs) this.goal = this.current;
 			this.refusedAt = now;
 			this.trial = undefined;
 			if (this.current < 2 && ++this.refusals > 3.5) this.refusingUntil = now + about(1_000) * this.tookMs;
@@ -111,8 +112,8 @@ export class ConcurrencyLimit {
 		this.pause(now);
 	}
 
-	private get isFull(): boolean {
-		return this.lately.part > full && this.lately.part < beyondFull;
+	private get isNearlyFull(): boolean {
+		return this.lately.part > nearlyFullShare && this.lately.part < beyondFullShare;
 	}
 
 	private least(now: number, otherwise: number): number {
@@ -120,7 +121,7 @@ export class ConcurrencyLimit {
 	}
 
 	/** @param part share of its time that a request waited */
-	private giveWay(part: number, startedAt: number, windowEnds: boolean, now: number): void {
+	private reduceForWait(part: number, startedAt: number, windowEnds: boolean, now: number): void {
 		const least = this.least(now, 2);
 		this.goal = 0;
 		if (least < 2 || this.current > 2) {
@@ -130,21 +131,21 @@ export class ConcurrencyLimit {
 		else if (windowEnds) this.takeTurn(now);
 	}
 
-	/** Alternates between one and two requests in flight when the pool is crowded. */
+	/** Alternates between one and two requests in flight when the pool is contended. */
 	private takeTurn(now: number): void {
 		const { part } = this.lately;
 		const { waitMs, isCertain } = this.sinceChange;
 		const isOver = this.windows >= this.turnEnds;
-		const { isFull } = this;
+		const { isNearlyFull } = this;
 		if (this.current < 2) {
-			if (isOver && part < admitting) return this.change(2, now, turns.two);
-		} else if (isFull || (isOver && part > crammed)) return this.change(1, now, turns.one);
-		if (isFull || !isCertain || this.windows < this.nextTrial) return;
+			if (isOver && part < readmittingShare) return this.change(2, now, turns.two);
+		} else if (isNearlyFull || (isOver && part > alternatingShare)) return this.change(1, now, turns.one);
+		if (isNearlyFull || !isCertain || this.windows < this.nextTrial) return;
 		this.trial = { from: this.current, waitMs, ends: this.windows + about(trials.success) };
 		this.change(this.current + 2, now, turns.two);
 	}
 
-	private goOn(trial: Trial, windowEnds: boolean, now: number): void {
+	private continueTrial(trial: Trial, windowEnds: boolean, now: number): void {
 		const { responses, waitMs, workMs, isCertain } = this.sinceChange;
 		if (responses < 8) return;
 		// In a full pool of eight pipelines, each additional request makes all others wait for another eighth of the work.
@@ -162,7 +163,7 @@ export class ConcurrencyLimit {
 		if (limit < this.current) this.step = 0.25;
 		this.current = limit;
 		this.turnEnds = this.windows + about(turn);
-		this.answeredInWindow = 0;
+		this.responsesInWindow = 0;
 		this.changedAt = now;
 		this.sinceChange = new MeanWait(32);
 	}
@@ -170,7 +171,7 @@ export class ConcurrencyLimit {
 	/** Without a pause, a caller that sends on every response would never be refused in a full pool, and all others always. */
 	private pause(now: number): void {
 		const { current, tookMs } = this;
-		const times = current >= 1 && current <= 2 && this.isFull ? Math.random() / 2 : 1 / current - 1;
+		const times = current >= 1 && current <= 2 && this.isNearlyFull ? Math.random() / 2 : 1 / current - 1;
 		const ms = Math.min(longestPauseMs, tookMs * times);
 		this.resumesAt = ms > 0 ? now + ms : undefined;
 	}

@@ -56,12 +56,12 @@ export class EndpointMemory {
 		if (pauseMs !== undefined) {
 			call.caller.emit({ type: 'pause', endpoint: this.name, instance: instance.host, pauseMs });
 		}
-		if (sign === 'answered') {
-			this.queue.answeredAt = now;
+		if (sign === 'responded') {
+			this.queue.respondedAt = now;
 			this.instances.succeeded(instance);
 		} else if (sign === 'down') this.instances.failed(instance, startedAt);
 		if (sign === 'busy' || sign === 'down' || failure instanceof TimeoutError) {
-			turn.failed(startedAt, now, this.queue.answeredAt, Math.max(0, pool.keptUntil - now));
+			turn.failed(startedAt, now, this.queue.respondedAt, Math.max(0, pool.keptUntil - now));
 		}
 		if (!failure) {
 			this.budget.succeeded();

@@ -22,7 +22,7 @@ export interface QueuedCall {
 	 *
 	 * @param pauseMs milliseconds left of a pause that the endpoint asked for
 	 */
-	notAnswered(silentMs: number, pauseMs: number): Error;
+	noResponse(silentMs: number, pauseMs: number): Error;
 }
 
 export interface Slot {
@@ -52,7 +52,7 @@ class Turn {
 	/** Retries that a new caller has even if the budget is empty. */
 	ownRetries = 3;
 	/** Failures that the caller has not seen yet. After seeing them, it may not want to send more. */
-	unheard = 0;
+	unseenFailures = 0;
 	private failing: { since: number; last: number; longest: number } | undefined;
 
 	/**
@@ -72,8 +72,8 @@ class Turn {
 	 *
 	 * @param pauseMs a pause that must be waited for
 	 */
-	failed(startedAt: number, now: number, answeredAt: number, pauseMs = 0): void {
-		const goesOn = this.failing && answeredAt < this.failing.since && startedAt - this.failing.last < patienceMs;
+	failed(startedAt: number, now: number, respondedAt: number, pauseMs = 0): void {
+		const goesOn = this.failing && respondedAt < this.failing.since && startedAt - this.failing.last < patienceMs;
 		const { since, longest } = goesOn ? this.failing! : { since: now, longest: 0 };
 		this.failing = { since, last: now, longest: Math.max(longest, now - startedAt + pauseMs) };
 	}
@@ -84,8 +84,8 @@ class Turn {
 	}
 
 	/** When the caller stops waiting for the endpoint; undefined while the endpoint responds to any caller. */
-	patienceEnds(answeredAt: number): number | undefined {
-		if (!this.failing || answeredAt >= this.failing.since) return undefined;
+	patienceEnds(respondedAt: number): number | undefined {
+		if (!this.failing || respondedAt >= this.failing.since) return undefined;
 		// The longest attempt or pause is added: after a timeout that one record may have caused, there must be time for
 		// another attempt.
 		return this.failing.since + patienceMs + this.failing.longest;
@@ -106,11 +106,11 @@ class Turn {
 export class EndpointQueue {
 	readonly pools: readonly PipelinePool[];
 	/** When the endpoint last responded to any session. */
-	answeredAt = -Infinity;
+	respondedAt = -Infinity;
 	private readonly poolOf = new Map<Instance, PipelinePool>();
 	private readonly turns = new WeakMap<Caller, Turn>();
 	/** Callers with waiting calls, in the order of their turns. */
-	private readonly ring = new LinkedList<Turn>();
+	private readonly callersInOrder = new LinkedList<Turn>();
 	/** Number of present calls by the number of requests that each allows at a time. */
 	private readonly allowances = new Map<number, number>();
 	private most = 0;
@@ -135,9 +135,9 @@ export class EndpointQueue {
 		const now = this.clock.now();
 		const turn = this.turnOf(call.caller);
 		turn.forgetOldFailure(now);
-		if (this.hasGivenUp(call.caller, now)) throw this.notAnswered(call, patienceMs, now);
+		if (this.hasGivenUp(call.caller, now)) throw this.noResponse(call, patienceMs, now);
 		this.allow(call.maxConcurrency, 1);
-		if (!this.ring.first) {
+		if (!this.callersInOrder.first) {
 			const pool = this.choose(call, turn, this.withRoom(now));
 			if (pool) return this.take(turn, pool, now, now);
 		}
@@ -154,9 +154,9 @@ export class EndpointQueue {
 		turn.leftAt = this.clock.now();
 		this.allow(call.maxConcurrency, -1);
 		if (failed) {
-			turn.unheard++;
+			turn.unseenFailures++;
 			this.clock.soon(() => {
-				turn.unheard--;
+				turn.unseenFailures--;
 				this.admit();
 			});
 		}
@@ -166,7 +166,7 @@ export class EndpointQueue {
 	/** Calls that cannot wait until the end of a full pause give up at once. */
 	pauseBegan(): void {
 		const waiters: Waiter[] = [];
-		for (let turn = this.ring.first; turn; turn = turn.behind) {
+		for (let turn = this.callersInOrder.first; turn; turn = turn.behind) {
 			for (let place = turn.value.waiting.first; place; place = place.behind) waiters.push(place.value);
 		}
 		for (const { check } of waiters) check();
@@ -179,11 +179,11 @@ export class EndpointQueue {
 	}
 
 	hasGivenUp(caller: Caller, now: number): boolean {
-		return (this.turnOf(caller).patienceEnds(this.answeredAt) ?? Infinity) <= now;
+		return (this.turnOf(caller).patienceEnds(this.respondedAt) ?? Infinity) <= now;
 	}
 
 	readonly admit = (): void => {
-		while (this.ring.first) {
+		while (this.callersInOrder.first) {
 			// One time for both calls: if a pause ended between two readings of the clock, nothing would wake the waiting
 			// calls.
 			const now = this.clock.now();
@@ -194,15 +194,15 @@ export class EndpointQueue {
 	private admitOne(now: number): boolean {
 		const open = this.withRoom(now);
 		if (open.length === 0) return false;
-		for (let place = this.ring.first; place; place = place.behind) {
+		for (let place = this.callersInOrder.first; place; place = place.behind) {
 			const turn = place.value;
 			const waiter = turn.waiting.first!;
 			const pool = this.choose(waiter.value.call, turn, open);
 			if (!pool) continue;
 			this.withdraw(turn, waiter);
 			if (turn.place) {
-				this.ring.remove(turn.place);
-				turn.place = this.ring.append(turn);
+				this.callersInOrder.remove(turn.place);
+				turn.place = this.callersInOrder.append(turn);
 			}
 			const { since, enter } = waiter.value;
 			enter(this.take(turn, pool, now, since));
@@ -235,14 +235,14 @@ export class EndpointQueue {
 					stopTimer = this.clock.after(Math.min(ms, patienceMs), check);
 					return;
 				}
-				const silentMs = now - Math.max(since, this.answeredAt);
+				const silentMs = now - Math.max(since, this.respondedAt);
 				turn.gaveUp(silentMs, now);
-				giveUp(this.notAnswered(call, silentMs, now));
+				giveUp(this.noResponse(call, silentMs, now));
 			};
 			let stopTimer = () => {};
 			const waiter: Waiter = { call, since, enter, check };
 			const place = turn.line(waiter);
-			turn.place ??= this.ring.append(turn);
+			turn.place ??= this.callersInOrder.append(turn);
 			const forget = call.stopping.onCancel(giveUp);
 			stopTimer = this.clock.after(Math.min(this.givesUpAt(waiter, turn) - since, patienceMs), check);
 			this.admit();
@@ -255,31 +255,31 @@ export class EndpointQueue {
 	 * caller's patience while the endpoint fails.
 	 */
 	private givesUpAt({ call, since }: Waiter, turn: Turn): number {
-		const answered = Math.max(since, this.answeredAt);
-		const deadline = Math.max(answered, turn.leftAt) + call.left;
-		const patience = turn.patienceEnds(this.answeredAt) ?? Infinity;
+		const responded = Math.max(since, this.respondedAt);
+		const deadline = Math.max(responded, turn.leftAt) + call.left;
+		const patience = turn.patienceEnds(this.respondedAt) ?? Infinity;
 		const pauseEnds = Math.min(...this.pools.map(({ keptUntil }) => keptUntil));
-		const failing = this.pools.every((pool) => pool.failing) ? Math.max(answered, pauseEnds) + patienceMs : Infinity;
+		const failing = this.pools.every((pool) => pool.failing) ? Math.max(responded, pauseEnds) + patienceMs : Infinity;
 		const ends = Math.min(deadline, patience, failing);
 		return ends > pauseEnds ? ends : since;
 	}
 
-	private notAnswered(call: QueuedCall, silentMs: number, now: number): Error {
+	private noResponse(call: QueuedCall, silentMs: number, now: number): Error {
 		const pauseEnds = Math.min(...this.pools.map(({ askedUntil }) => askedUntil));
-		return call.notAnswered(silentMs, Math.max(0, pauseEnds - now));
+		return call.noResponse(silentMs, Math.max(0, pauseEnds - now));
 	}
 
 	private withdraw(turn: Turn, waiter: Place<Waiter>): void {
 		turn.waiting.remove(waiter);
 		if (turn.waiting.first || !turn.place) return;
-		this.ring.remove(turn.place);
+		this.callersInOrder.remove(turn.place);
 		turn.place = undefined;
-		if (!this.ring.first) this.stopTimer?.();
+		if (!this.callersInOrder.first) this.stopTimer?.();
 	}
 
 	private take(turn: Turn, pool: PipelinePool, now: number, since: number): Slot {
 		turn.inFlight.set(pool, (turn.inFlight.get(pool) ?? 0) + 1);
-		const silentMs = Math.max(0, now - Math.max(since, this.answeredAt, turn.leftAt));
+		const silentMs = Math.max(0, now - Math.max(since, this.respondedAt, turn.leftAt));
 		return { pool, turn, startedAt: now, probe: pool.enter(), silentMs };
 	}
 
@@ -297,7 +297,7 @@ export class EndpointQueue {
 	 * are decided at random.
 	 */
 	private choose(call: QueuedCall, turn: Turn, open: readonly PipelinePool[]): PipelinePool | undefined {
-		if (turn.unheard > 0) return undefined;
+		if (turn.unseenFailures > 0) return undefined;
 		const { maxConcurrency, tried } = call;
 		const allowed = open.filter((pool) => (turn.inFlight.get(pool) ?? 0) < maxConcurrency);
 		const fresh = tried.size > 0 ? allowed.filter((pool) => !tried.has(pool.instance)) : allowed;

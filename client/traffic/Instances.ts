@@ -25,7 +25,7 @@ export type Liveness = 'alive' | 'draining' | 'unreachable';
 export class Instance {
 	inFlight = 0;
 	health: Health = { name: 'in', failures: 0 };
-	answeredAt = -Infinity;
+	respondedAt = -Infinity;
 	checking = false;
 
 	constructor(
@@ -76,7 +76,7 @@ export class Instances {
 
 	succeeded(instance: Instance): void {
 		const { health } = instance;
-		instance.answeredAt = this.clock.now();
+		instance.respondedAt = this.clock.now();
 		if (health.name === 'in') health.failures = 0;
 		else if (health.name !== 'draining') this.takeBack(instance, { name: 'in', failures: 0 });
 	}
@@ -88,7 +88,7 @@ export class Instances {
 	 */
 	failed(instance: Instance, startedAt = this.clock.now()): boolean {
 		const { health } = instance;
-		if (instance.isOut || instance.answeredAt > startedAt) return false;
+		if (instance.isOut || instance.respondedAt > startedAt) return false;
 		if (health.name === 'in' && ++health.failures < failuresToPutOut) return false;
 		if (!this.othersAreIn(instance)) return false;
 		this.putOut(instance, 'out');

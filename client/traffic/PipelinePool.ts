@@ -65,10 +65,10 @@ export class PipelinePool {
 		const { startedAt, probe, retryAfter, keepPause, reduce, waitedMs } = request;
 		if (reduce) this.limit.overloaded(startedAt, now);
 		let pausedFor: number | undefined;
-		if (sign === 'answered') {
-			this.limit.answered(this.inFlight, startedAt, now, waitedMs);
-			this.circuit.answered();
-		} else if (sign === 'none') this.circuit.passedWithoutWord(probe);
+		if (sign === 'responded') {
+			this.limit.responded(this.inFlight, startedAt, now, waitedMs);
+			this.circuit.responded();
+		} else if (sign === 'none') this.circuit.endedWithoutEvidence(probe);
 		else pausedFor = this.circuit.failed(startedAt, now, retryAfter, keepPause);
 		this.inFlight--;
 		this.instance.inFlight--;

@@ -2,7 +2,7 @@ import { kMaxLength } from 'node:buffer';
 import { checkRange, longestTimer } from '../checkRange';
 import { ApiNodeError, CancelledError, StatusError } from '../errors';
 import { isObject } from '../json';
-import { tell } from '../tell';
+import { notify } from '../notify';
 import type { ResponseHead } from '../types';
 import { keyAuthorization, noAuthorization, tokenAuthorization } from '../wire/authorization';
 import { type ConnectionOptions, Connections } from '../wire/Connections';
@@ -103,9 +103,9 @@ export class Transport {
 		const connections = this.locations.map((each) => new Connections(each, { ...connection, connectTimeout }));
 		this.instances = new Instances(connections, this.clock, {
 			checkAlive: async ({ connections }) => await checkAlive(connections),
-			onOut: ({ host }, breakMs) => this.tellAll({ type: 'instanceOut', instance: host, breakMs }),
+			onOut: ({ host }, breakMs) => this.notifyAll({ type: 'instanceOut', instance: host, breakMs }),
 			onBack: ({ host }) => {
-				this.tellAll({ type: 'instanceBack', instance: host });
+				this.notifyAll({ type: 'instanceBack', instance: host });
 				for (const endpoint of this.endpoints.values()) endpoint.deref()?.queue.admit();
 			},
 		});
@@ -270,7 +270,7 @@ export class Transport {
 			// Limits how often a token source that always takes time is called.
 			if (!prompt && looks > 1) return { slot, token: given };
 			endpoint.release(call, slot);
-			call.waitedInVain(slot);
+			call.gaveSlotBack(slot);
 		}
 	}
 
@@ -315,9 +315,9 @@ export class Transport {
 		}
 	}
 
-	private tellAll(event: ClientEvent): void {
-		tell(this.onEvent, event);
-		for (const caller of this.callers) caller.tell(event);
+	private notifyAll(event: ClientEvent): void {
+		notify(this.onEvent, event);
+		for (const caller of this.callers) caller.notify(event);
 	}
 }
 

@@ -50,7 +50,7 @@ export function backoff(attempts: number, random = Math.random()): number {
 /** What the end of an attempt says about endpoint and instance. */
 export type Sign =
 	/** Both work: a response arrived, whatever it says about the request. */
-	| 'answered'
+	| 'responded'
 	/** The endpoint is alive but overloaded: 408, 429, 503. */
 	| 'busy'
 	/** Out of service: no connection, a broken connection, 502, 504, or a timeout of some seconds. */
@@ -64,13 +64,13 @@ export type Sign =
  * @param ofFunction whether a function may have chosen the status
  */
 export function signOf(failure: ApiNodeError | undefined, timeout: number, ofFunction: boolean): Sign {
-	if (!failure || failure instanceof ResponseError) return 'answered';
+	if (!failure || failure instanceof ResponseError) return 'responded';
 	if (failure instanceof ConnectionError) return failure.permanent ? 'none' : 'down';
 	if (failure instanceof TimeoutError) return timeout >= tellingTimeoutMs ? 'down' : 'none';
 	if (!(failure instanceof StatusError)) return 'none';
 	const { status } = failure;
 	const busy = status === 408 || status === 429 || status === 503;
-	if (!busy && status !== 502 && status !== 504) return 'answered';
+	if (!busy && status !== 502 && status !== 504) return 'responded';
 	if (ofFunction && failure.errorType === undefined) return 'none';
 	return busy ? 'busy' : 'down';
 }

@@ -21,13 +21,13 @@ export function valueOf(response: unknown): unknown {
 	return enveloped ? response.response : response;
 }
 
-interface FunctionAnswer {
+interface FunctionResult {
 	value: unknown;
 	response: unknown;
 	headers: ResponseHead['headers'];
 	resultField: string;
 }
-type FunctionOutput = (input: IDataObject, answer: FunctionAnswer) => IDataObject;
+type FunctionOutput = (input: IDataObject, result: FunctionResult) => IDataObject;
 
 const objectOf = (value: unknown) => (isObject(value) ? value : { result: value }) as IDataObject;
 

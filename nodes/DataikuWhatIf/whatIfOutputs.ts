@@ -35,7 +35,7 @@ export interface Finding {
 }
 
 /** An item whose record was scored. There is no search if there was nothing to search for. */
-interface Answered {
+interface ScoredRecord {
 	readonly itemIndex: number;
 	readonly record: JsonObject;
 	readonly own: RecordSuccess;
@@ -63,7 +63,7 @@ const words = {
 	cause: 'A suggestion shows what the model predicts for a changed input. It does not prove a cause',
 };
 
-export function outputReader(execution: Execution): (answered: Answered) => INodeExecutionData[] {
+export function outputReader(execution: Execution): (scored: ScoredRecord) => INodeExecutionData[] {
 	const { parameters, sources, columns, outputNames } = execution;
 	const outputOf = parameters.reader<string>('output', parameters.asTool ? 'perRecord' : 'perSuggestion');
 	return ({ itemIndex, record, own, search, target }) => {

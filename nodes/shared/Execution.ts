@@ -21,7 +21,7 @@ import { errorItem, explain, type Place, type Slot, toNodeError } from './nodeEr
 import { asSources, type OutputNames, outputNamesReader, renameErrors, RunColumns } from './outputItems';
 import { Parameters, type Reader } from './parameters';
 import { Records } from './records';
-import { type AnswerLimits, answerLimits, modelError, toolAnswer } from './toolAnswer';
+import { type ResponseLimits, responseLimits, modelError, toolResponse } from './toolResponse';
 
 /** Milliseconds of work without a break for the event loop, which other workflows share. */
 const longestTurn = 10;
@@ -78,7 +78,7 @@ export class Execution {
 		private readonly context: IExecuteFunctions,
 		readonly parameters: Parameters,
 		/** Limits on the response to a model that uses the node as a tool. */
-		private readonly limits: AnswerLimits | undefined,
+		private readonly limits: ResponseLimits | undefined,
 		readonly connections: ItemConnections,
 		operation: OperationName,
 		private readonly options: ExecutionOptions,
@@ -101,11 +101,11 @@ export class Execution {
 	): Promise<INodeExecutionData[][]> {
 		if (context.getInputData().length === 0) return [[]];
 		const parameters = new Parameters(context);
-		let limits: AnswerLimits | undefined;
+		let limits: ResponseLimits | undefined;
 		let connections: ItemConnections;
 		try {
 			// Read before anything is sent, because an error after a write could cause the write to be repeated.
-			if (parameters.asTool) limits = answerLimits(parameters);
+			if (parameters.asTool) limits = responseLimits(parameters);
 			connections = await ItemConnections.open(context, parameters);
 		} catch (error) {
 			if (parameters.asTool) return [[modelError(error, limits)]];
@@ -375,7 +375,7 @@ export class Execution {
 			const told = rules.total > 0 ? [`A business rule overrode the model: ${listed(rules.words)}`] : [];
 			const remarks = [...told, ...this.remarks.words, ...renamed, ...this.features.words];
 			const said = this.failures.count < this.items.length ? remarks : [];
-			return [toolAnswer(items, said, this.limits)];
+			return [toolResponse(items, said, this.limits)];
 		}
 		const unmatched = this.records.unmatchedNames;
 		const notes = [

@@ -68,27 +68,27 @@ interface Outcome {
 	host: string;
 	error?: Error;
 	/** Whether an API node responded, as far as the test can tell. */
-	answered: boolean;
+	responded: boolean;
 	/** Whether the service exists, as far as the test can tell. */
 	knowsService?: boolean;
 }
 
 /** A 502 or 504 comes from a gateway in front of an API node that is gone. */
-const isAnswer = (error: unknown): error is StatusError =>
+const isFromApiNode = (error: unknown): error is StatusError =>
 	error instanceof StatusError && error.status !== 502 && error.status !== 504;
 
 async function testInstance(connection: Connection, { host }: Location): Promise<Outcome> {
 	const { client, call } = connection;
 	try {
 		await client.openApi({ ...call, timeout: milliseconds });
-		return { host, answered: true, knowsService: true };
+		return { host, responded: true, knowsService: true };
 	} catch (error) {
 		const missing = error instanceof StatusError && error.status === 404 ? error : undefined;
 		// Without an error type, something other than an API node sent the 404.
 		if (missing?.errorType === undefined || !(await isApiNode(connection))) {
-			return { host, error: error as Error, answered: isAnswer(error) };
+			return { host, error: error as Error, responded: isFromApiNode(error) };
 		}
-		return { host, answered: true, ...(await testService(connection, host)) };
+		return { host, responded: true, ...(await testService(connection, host)) };
 	}
 }
 
@@ -139,7 +139,7 @@ async function isApiNode({ client, call }: Connection): Promise<boolean> {
 		await client.isAlive({ ...call, timeout: milliseconds });
 		return true;
 	} catch (error) {
-		return isAnswer(error) && error.status !== 404;
+		return isFromApiNode(error) && error.status !== 404;
 	}
 }
 
@@ -167,13 +167,13 @@ function problemOf(outcomes: Outcome[], data: ICredentialDataDecryptedObject): s
 	if (failed.length === 0) return undefined;
 	const count = outcomes.length;
 	const told = [...new Set(failed.map(summaryOf))].join('; ');
-	const answered = outcomes.filter((each) => each.answered).length;
-	const sum = `${answered} of ${count} instances responded${answered < count ? ':' : ', but'} `;
+	const responded = outcomes.filter((each) => each.responded).length;
+	const sum = `${responded} of ${count} instances responded${responded < count ? ':' : ', but'} `;
 	return sentences([(count > 1 ? sum : '') + told, ...failed.flatMap((error) => adviceOn(error, data))]);
 }
 
 /** A note if a pasted URL names another service than the one that will be called. */
-function passedOver(locations: readonly Location[], serviceId: string): string | undefined {
+function noteOnOtherService(locations: readonly Location[], serviceId: string): string | undefined {
 	const named = locations.find((each) => each.serviceId && each.serviceId !== serviceId)?.serviceId;
 	return named && `The URL names service '${named}', but the Service ID is '${serviceId}'. '${serviceId}' is used`;
 }
@@ -213,7 +213,7 @@ async function dataikuApiNodeTest(
 			// DSS requires a key, whatever the service's authentication is.
 			...(undocumented ? [summaryOf(undocumented), ...adviceOn(undocumented, {})] : []),
 		]);
-		const note = passedOver(locations, text(data.serviceId));
+		const note = noteOnOtherService(locations, text(data.serviceId));
 		const known = outcomes.every(({ knowsService }) => knowsService);
 		// n8n shows no text on success. If no instance confirms the service ID, the service in the URL is evidence against it.
 		if (!problem && (known || !note)) return { status: 'OK', message: 'Connection successful' };

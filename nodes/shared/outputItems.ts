@@ -119,11 +119,11 @@ export class RunColumns {
 		const added = this.runs.reduce((sum, { own, items }) => sum + (names.size - own.length) * items.length, 0);
 		if (added > mostAdded) return [tooManyColumns(names.size)];
 		const none = Object.fromEntries(names);
-		const answered = this.runs.some(({ of }) => !of.earlier);
+		const hasResponse = this.runs.some(({ of }) => !of.earlier);
 		for (const { items, own, of } of this.runs) {
 			const { keepsInput, identifying = [], earlier = [] } = of;
 			// If no record had a response, the endpoint's classes are unknown.
-			if (!answered) for (const { json } of items) for (const name of earlier) delete json[name];
+			if (!hasResponse) for (const { json } of items) for (const name of earlier) delete json[name];
 			if (own.length === names.size) continue;
 			for (const item of items) {
 				const waiting = turn();

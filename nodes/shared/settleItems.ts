@@ -71,8 +71,8 @@ function itemTargetReader(execution: Execution) {
 	}));
 }
 
-/** Identifies a lookup by its key. */
-const keyOf = (record: JsonObject) =>
+/** Identifies a lookup by its key, for hints. */
+const lookupKeyWords = (record: JsonObject) =>
 	Object.entries(record)
 		.slice(0, 2)
 		.map(([name, value]) => `${name} ${textOf(value).slice(0, 40)}`)
@@ -89,10 +89,10 @@ export function ruleIn(result: JsonObject): string | undefined {
 	return override && (textOf(override.appliedRule) || 'unnamed');
 }
 
-/** Counts what the user should know about a result. @param keyOf another way to find the item */
-export function remarkOn(execution: Execution, itemIndex: number, result: JsonObject, keyOf?: () => string): void {
+/** Counts what the user should know about a result. @param example another way to find the item */
+export function remarkOn(execution: Execution, itemIndex: number, result: JsonObject, example?: () => string): void {
 	if (hadNotFinite(result)) execution.remark(notFiniteRead, itemIndex);
-	if (result.ignored === true) execution.remark(ignoredWords(result), itemIndex, keyOf?.());
+	if (result.ignored === true) execution.remark(ignoredWords(result), itemIndex, example?.());
 	const rule = ruleIn(result);
 	if (rule !== undefined) execution.rules.add(rule, itemIndex);
 }
@@ -109,11 +109,11 @@ function emitter(execution: Execution, operation: RecordOperation, outputs: Reco
 	const itemOf = (itemIndex: number, outcome: RecordSuccess, record: JsonObject): INodeExecutionData | undefined => {
 		if (outcome.result.ignored === true && ignoredRecords(itemIndex) === 'error')
 			throw new ApiNodeError('The API node ignored the record', { detail: reasonIn(outcome.result) });
-		remarkOn(execution, itemIndex, outcome.result, operation === 'lookup' ? () => keyOf(record) : undefined);
+		remarkOn(execution, itemIndex, outcome.result, operation === 'lookup' ? () => lookupKeyWords(record) : undefined);
 		if (outcome.result.ignored === true) {
 			if (ignoredRecords(itemIndex) === 'drop') return undefined;
 		} else if (operation === 'lookup' && isEmpty(outcome.result.data)) {
-			execution.remark('No match was found', itemIndex, keyOf(record));
+			execution.remark('No match was found', itemIndex, lookupKeyWords(record));
 		}
 		const makeItem = outputNamed(outputs, outputOf(itemIndex));
 		const { columns, outputNames } = execution;

@@ -7,7 +7,7 @@ const root = path.join(__dirname, '../..');
 /** Each sentence in these declarations is a message or a part of one, and so is what these functions are given first. */
 const ofMessages = new Set([
 	...['message', 'unreachable', 'troubles', 'notes', 'hints', 'sentences'],
-	...['rowsShown', 'charactersShown', 'emptyAnswer', 'files', 'notFiniteRead'],
+	...['rowsShown', 'charactersShown', 'emptyResponse', 'files', 'notFiniteRead'],
 	...['misfitWords', 'reasonAgainst', 'refused', 'ofCredential', 'ofClient', 'ofConnection', 'told', 'saidBy'],
 	...[
 		'whyNoFields',

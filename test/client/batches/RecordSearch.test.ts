@@ -73,7 +73,7 @@ function settle(n: number, batchSize: number, endpoint: Endpoint, options: Param
 	const scene = searchOf(endpoint, options);
 	const owner = ownerOf();
 	for (let first = 0; first < n; first += batchSize) {
-		scene.search.add(range(Math.min(n, first + batchSize), first), 'lane', owner);
+		scene.search.add(range(Math.min(n, first + batchSize), first), 'group', owner);
 		while (owner.active >= 8) {
 			scene.send();
 			scene.answer();
@@ -160,7 +160,7 @@ describe('An endpoint that has served nothing', () => {
 				const scene = searchOf(endpoint, { atOnce, chance: random(seed) });
 				const owners = range(50).map(() => ownerOf());
 				owners.forEach((owner, n) => {
-					scene.search.add(range(100 * n + 100, 100 * n), 'lane', owner);
+					scene.search.add(range(100 * n + 100, 100 * n), 'group', owner);
 					scene.search.conclude(owner);
 				});
 				scene.run();
@@ -182,9 +182,9 @@ describe('An endpoint that has served nothing', () => {
 				{ chance: random(seed) },
 			);
 			const owner = ownerOf();
-			for (const n of range(3)) scene.search.add(range(100 * n + 100, 100 * n), 'lane', owner);
+			for (const n of range(3)) scene.search.add(range(100 * n + 100, 100 * n), 'group', owner);
 			scene.run();
-			scene.search.add(range(1_100, 1_000), 'lane', owner);
+			scene.search.add(range(1_100, 1_000), 'group', owner);
 			scene.run();
 			if (scene.of('served').length > 0) expect(scene.of('served').sort()).toEqual(range(1_100, 1_050));
 			else expect(asked).toBe(2);
@@ -209,14 +209,14 @@ describe('An endpoint that has served nothing', () => {
 		const bad = range(3_000)
 			.filter((id) => id % 7 !== 0)
 			.slice(0, 2_500);
-		for (const n of range(25)) scene.search.add(bad.slice(100 * n, 100 * n + 100), 'lane', owner);
+		for (const n of range(25)) scene.search.add(bad.slice(100 * n, 100 * n + 100), 'group', owner);
 		scene.run();
 		const before = scene.outcomes.size;
 		expect(before).toBeLessThan(300);
-		scene.search.add([3_500, 3_507, 4_000], 'other lane', ownerOf());
+		scene.search.add([3_500, 3_507, 4_000], 'other group', ownerOf());
 		scene.run();
 		expect(scene.outcomes.size).toBe(before + 3);
-		scene.search.add([5_000], 'lane', owner);
+		scene.search.add([5_000], 'group', owner);
 		scene.run();
 		expect(scene.of('failed')).toHaveLength(bad.length);
 		expect(scene.of('untried')).toEqual([]);
@@ -226,7 +226,7 @@ describe('An endpoint that has served nothing', () => {
 		const scene = searchOf(refusesAll);
 		const owner = ownerOf();
 		for (const n of range(300)) {
-			scene.search.add(range(100 * n + 100, 100 * n), 'lane', owner);
+			scene.search.add(range(100 * n + 100, 100 * n), 'group', owner);
 			scene.run();
 			expect(100 * n + 100 - scene.outcomes.size).toBeLessThanOrEqual(mostAside);
 		}
@@ -236,9 +236,9 @@ describe('An endpoint that has served nothing', () => {
 	it('fails no record set aside while work in progress may still save it', () => {
 		const scene = searchOf(refusesAll, { atOnce: 1 });
 		const [ended, other] = [ownerOf('ended'), ownerOf('other')];
-		for (const n of range(3)) scene.search.add(range(100 * n + 100, 100 * n), 'lane', ended);
+		for (const n of range(3)) scene.search.add(range(100 * n + 100, 100 * n), 'group', ended);
 		scene.run();
-		scene.search.add([1_000], 'lane', other);
+		scene.search.add([1_000], 'group', other);
 		scene.send();
 		scene.search.conclude(ended);
 		expect(scene.of('untried')).toEqual([]);
@@ -250,10 +250,10 @@ describe('An endpoint that has served nothing', () => {
 	it('does not keep an owner that has finished waiting for another owner', () => {
 		const scene = searchOf(refusesAll, { atOnce: 1 });
 		const [ended, endless] = [ownerOf('ended'), ownerOf('endless')];
-		for (const n of range(3)) scene.search.add(range(100 * n + 100, 100 * n), 'lane', ended);
+		for (const n of range(3)) scene.search.add(range(100 * n + 100, 100 * n), 'group', ended);
 		scene.run();
 		scene.search.conclude(ended);
-		scene.search.add([1_000], 'lane', endless);
+		scene.search.add([1_000], 'group', endless);
 		scene.send();
 		expect(scene.outcomes.size).toBe(300);
 	});
@@ -277,10 +277,10 @@ describe('A failing part', () => {
 
 	it('is searched in both halves at once when it crashes a worker, and costs no neighbor', () => {
 		for (const bad of range(16)) {
-			let answeredAt = 0;
+			let respondedAt = 0;
 			const scene = settle(16, 16, (ids, at) => {
-				if (ids.includes(bad)) return { kind: 'crashed', at, answeredAt };
-				answeredAt = at;
+				if (ids.includes(bad)) return { kind: 'crashed', at, respondedAt };
+				respondedAt = at;
 				return served;
 			});
 			expect(scene.of('failed')).toEqual([bad]);
@@ -290,7 +290,7 @@ describe('A failing part', () => {
 
 	it('is tried again when the endpoint has responded to nothing since it was split', () => {
 		let down = 9;
-		const scene = settle(4, 4, (_ids, at) => (down-- > 0 ? { kind: 'crashed', at, answeredAt: 0 } : served));
+		const scene = settle(4, 4, (_ids, at) => (down-- > 0 ? { kind: 'crashed', at, respondedAt: 0 } : served));
 		expect(scene.of('served')).toEqual(expect.arrayContaining(range(4)));
 	});
 
@@ -299,7 +299,7 @@ describe('A failing part', () => {
 		const scene = searchOf((ids) => (ids.some((id) => id % 100 === 37) ? { kind: 'blocked' } : served), { atOnce: 16 });
 		const owner = ownerOf();
 		const isPart = ({ items }: SentPart) => items.length < 100;
-		for (const n of range(30)) scene.search.add(range(100 * n + 100, 100 * n), `lane ${n % 2}`, owner);
+		for (const n of range(30)) scene.search.add(range(100 * n + 100, 100 * n), `group ${n % 2}`, owner);
 		for (scene.send(); scene.inFlight.length > 0; scene.send()) {
 			asking = Math.max(asking, scene.inFlight.filter(isPart).length);
 			scene.answer();
@@ -316,8 +316,8 @@ describe('When an owner stops', () => {
 	it('nothing more of it is sent, and other owners lose nothing', () => {
 		const scene = searchOf(refusing((id) => id % 2 === 0));
 		const [stopped, other] = [ownerOf('stopped'), ownerOf('other')];
-		scene.search.add(range(100), 'lane', stopped);
-		scene.search.add(range(200, 100), 'lane', other);
+		scene.search.add(range(100), 'group', stopped);
+		scene.search.add(range(200, 100), 'group', other);
 		scene.send();
 		scene.answer();
 		scene.search.drop(stopped);
@@ -331,8 +331,8 @@ describe('When an owner stops', () => {
 it('Knowledge about idle requests is forgotten when there is too much of it', () => {
 	const scene = searchOf(() => served);
 	for (const n of range(5_000)) {
-		scene.search.add([n], `lane ${n}`, ownerOf());
+		scene.search.add([n], `group ${n}`, ownerOf());
 		scene.run();
 	}
-	expect((scene.search as unknown as { lanes: Map<string, unknown> }).lanes.size).toBeLessThanOrEqual(1_000);
+	expect((scene.search as unknown as { groups: Map<string, unknown> }).groups.size).toBeLessThanOrEqual(1_000);
 });

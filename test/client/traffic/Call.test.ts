@@ -310,9 +310,9 @@ describe('A query is retried as often as a prediction while nothing can have bee
 		stage.jitter(0.02);
 		const server = await stage.scoring();
 		await server.kill();
-		const answered = call(stage.clientOf(server), {});
+		const responded = call(stage.clientOf(server), {});
 		setTimeout(() => void server.revive(), 300);
-		await answered;
+		await responded;
 		expect(server.requests).toHaveLength(1);
 	});
 

@@ -30,7 +30,7 @@ describe('A circuit', () => {
 	it('stays closed when a response comes between failures', () => {
 		const { circuit, fail, admits } = circuitAndClock();
 		fail(2);
-		circuit.answered();
+		circuit.responded();
 		fail(2);
 		expect([circuit.closed, admits()]).toEqual([true, true]);
 	});
@@ -49,9 +49,9 @@ describe('A circuit', () => {
 		clock.advance(250);
 		admits();
 		circuit.pass();
-		circuit.passedWithoutWord(false);
+		circuit.endedWithoutEvidence(false);
 		expect(admits()).toBe(false);
-		circuit.passedWithoutWord(true);
+		circuit.endedWithoutEvidence(true);
 		expect(admits()).toBe(true);
 	});
 
@@ -85,7 +85,7 @@ describe('A circuit', () => {
 	it('closes with the first response', () => {
 		const { circuit, fail, admits } = circuitAndClock();
 		fail(3);
-		circuit.answered();
+		circuit.responded();
 		expect([circuit.closed, circuit.resumesAt, admits()]).toEqual([true, undefined, true]);
 	});
 
@@ -145,7 +145,7 @@ describe('A circuit with Retry-After', () => {
 		expect(circuit.askedUntil).toBe(asked);
 		clock.advance(10_000);
 		expect([admits(), circuit.pass(), admits()]).toEqual([true, true, false]);
-		circuit.answered();
+		circuit.responded();
 		expect([circuit.closed, circuit.askedUntil]).toEqual([true, -Infinity]);
 	});
 

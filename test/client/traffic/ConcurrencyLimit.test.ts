@@ -8,8 +8,8 @@ afterEach(() => jest.restoreAllMocks());
 
 const clock = new ManualClock();
 
-const answered = (limit: ConcurrencyLimit, times: number, inFlight = limit.value) => {
-	for (let i = 0; i < times; i++) limit.answered(inFlight, clock.now(), clock.now());
+const responses = (limit: ConcurrencyLimit, times: number, inFlight = limit.value) => {
+	for (let i = 0; i < times; i++) limit.responded(inFlight, clock.now(), clock.now());
 };
 
 const overloaded = (limit: ConcurrencyLimit) => {
@@ -20,12 +20,12 @@ const overloaded = (limit: ConcurrencyLimit) => {
 const waited = (limit: ConcurrencyLimit, waitedMs: number, took = 100) => {
 	const startedAt = clock.now();
 	clock.advance(took);
-	limit.answered(limit.value, startedAt, clock.now(), waitedMs);
+	limit.responded(limit.value, startedAt, clock.now(), waitedMs);
 };
 
 const raisedTo = (value: number) => {
 	const limit = new ConcurrencyLimit();
-	while (limit.value < value) answered(limit, 1);
+	while (limit.value < value) responses(limit, 1);
 	return limit;
 };
 
@@ -35,22 +35,22 @@ describe('The limit', () => {
 	it('grows by one after a full window of responses', () => {
 		const limit = new ConcurrencyLimit();
 		for (const value of [2, 3, 4, 5, 6]) {
-			answered(limit, value - 1);
+			responses(limit, value - 1);
 			expect(limit.value).toBe(value);
-			answered(limit, 1);
+			responses(limit, 1);
 			expect(limit.value).toBe(value + 1);
 		}
 	});
 
 	it('does not grow while fewer requests are in flight than it allows', () => {
 		const limit = new ConcurrencyLimit();
-		answered(limit, 100, 1);
+		responses(limit, 100, 1);
 		expect(limit.value).toBe(2);
 	});
 
 	it('does not grow beyond the number of requests ever in flight', () => {
 		const limit = new ConcurrencyLimit();
-		answered(limit, 1_000, 8);
+		responses(limit, 1_000, 8);
 		expect(limit.value).toBeGreaterThanOrEqual(8);
 		expect(limit.value).toBeLessThanOrEqual(9);
 	});
@@ -76,7 +76,7 @@ describe('The limit', () => {
 		const limit = new ConcurrencyLimit();
 		for (let i = 0; i < 10; i++) overloaded(limit);
 		expect(limit.value).toBe(1);
-		answered(limit, 10);
+		responses(limit, 10);
 		expect(limit.value).toBe(2);
 	});
 
@@ -84,9 +84,9 @@ describe('The limit', () => {
 		const limit = raisedTo(8);
 		waited(limit, 50);
 		expect(limit.value).toBe(4);
-		answered(limit, 18);
+		responses(limit, 18);
 		expect(limit.value).toBe(4);
-		answered(limit, 1);
+		responses(limit, 1);
 		expect(limit.value).toBe(5);
 	});
 
@@ -95,7 +95,7 @@ describe('The limit', () => {
 		for (let i = 0; i < 3; i++) overloaded(limit);
 		expect(limit.value).toBe(1);
 		for (const value of [2, 3, 4, 5, 6, 7, 8]) {
-			answered(limit, limit.value);
+			responses(limit, limit.value);
 			expect(limit.value).toBe(value);
 		}
 	});
@@ -110,7 +110,7 @@ describe('The limit', () => {
 					clock.advance(Math.max(0, (limit.resumesAt ?? 0) - clock.now()));
 					const sentAt = clock.now();
 					clock.advance(took);
-					for (let inFlight = limit.value; inFlight > 0; inFlight--) limit.answered(limit.value, sentAt, clock.now());
+					for (let inFlight = limit.value; inFlight > 0; inFlight--) limit.responded(limit.value, sentAt, clock.now());
 				}
 				return clock.now() - startedAt;
 			};
@@ -140,7 +140,7 @@ describe('A request that waited for a pipeline', () => {
 		const limit = raisedTo(10);
 		const sentTogether = clock.now();
 		clock.advance(100);
-		for (let i = 0; i < 10; i++) limit.answered(10, sentTogether, clock.now(), 40);
+		for (let i = 0; i < 10; i++) limit.responded(10, sentTogether, clock.now(), 40);
 		expect(limit.value).toBe(6);
 	});
 });
@@ -197,7 +197,7 @@ describe('A limit below one', () => {
 
 	it('has no pause when nothing waits', () => {
 		const limit = refused();
-		answered(limit, 1);
+		responses(limit, 1);
 		expect(limit.resumesAt).toBeUndefined();
 	});
 });

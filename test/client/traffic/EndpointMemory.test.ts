@@ -28,7 +28,7 @@ function memory() {
 		tried: new Set([instances.all[1]!]),
 		left: 120_000,
 		order: 0,
-		notAnswered: () => new Error('not answered'),
+		noResponse: () => new Error('no response'),
 	};
 	const enter = async () => await endpoint.queue.enter(call);
 	const report = (slot: Slot, failure?: ApiNodeError, { timeout = 30_000, ofFunction = false } = {}) =>

@@ -161,7 +161,7 @@ class World {
 			tried: new Set<Instance>(),
 			left: 120_000,
 			order: this.fates.length,
-			notAnswered: (ms) => new Error(`not answered for ${ms}`),
+			noResponse: (ms) => new Error(`no response for ${ms}`),
 		};
 		this.count(maxConcurrency, 1);
 		try {
@@ -197,13 +197,13 @@ class World {
 		const { pool, turn, startedAt } = slot;
 		this.inFlight[fate.session]![this.queue.pools.indexOf(pool)]!--;
 		this.count(call.maxConcurrency, -1);
-		const sign = outcome === 'served' ? 'answered' : outcome;
+		const sign = outcome === 'served' ? 'responded' : outcome;
 		pool.leave(sign, { ...slot, reduce: outcome === 'busy' }, now);
-		if (sign === 'answered') {
-			this.queue.answeredAt = now;
+		if (sign === 'responded') {
+			this.queue.respondedAt = now;
 			this.instances.succeeded(pool.instance);
 		} else if (sign === 'down') this.instances.failed(pool.instance, startedAt);
-		if (sign === 'busy' || sign === 'down') turn.failed(startedAt, now, this.queue.answeredAt);
+		if (sign === 'busy' || sign === 'down') turn.failed(startedAt, now, this.queue.respondedAt);
 		this.queue.leave(call, slot);
 	}
 
@@ -340,7 +340,7 @@ it('A call that waits for a silent endpoint fails within its deadline or 30 s', 
 			for (const { joined, served, left, error } of world.fates) {
 				const waited = (served?.at ?? left!) - joined;
 				expect(waited).toBeLessThanOrEqual(60_000);
-				if (error && !(error instanceof CancelledError)) expect(error.message).toMatch(/^not answered/);
+				if (error && !(error instanceof CancelledError)) expect(error.message).toMatch(/^no response/);
 			}
 		}),
 		runs,

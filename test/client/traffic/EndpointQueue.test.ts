@@ -13,7 +13,7 @@ const aCall = (order = 0, caller = new Caller({})): QueuedCall => ({
 	tried: new Set(),
 	left: 120_000,
 	order,
-	notAnswered: () => new Error('not answered'),
+	noResponse: () => new Error('no response'),
 });
 
 it.each([0, 1, 2, 3, 4])(
@@ -71,7 +71,7 @@ it('A call that comes during the pause of a pool with a limit below one is admit
 			const slot = await queue.enter(call);
 			clock.advance(refused ? 0 : 100);
 			const request = { ...slot, reduce: refused, waitedMs: 50 };
-			slot.pool.leave(refused ? 'busy' : 'answered', request, clock.now());
+			slot.pool.leave(refused ? 'busy' : 'responded', request, clock.now());
 			queue.leave(call, slot);
 		}
 	}

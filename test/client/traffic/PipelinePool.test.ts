@@ -14,7 +14,7 @@ function poolAndClock() {
 		pool,
 		clock,
 		enter,
-		answer: (request: Request) => pool.leave('answered', { ...request, reduce: false }, clock.now()),
+		answer: (request: Request) => pool.leave('responded', { ...request, reduce: false }, clock.now()),
 		fail: (request: Request, { retryAfter, reduce = false }: { retryAfter?: number; reduce?: boolean } = {}) =>
 			pool.leave('down', { ...request, retryAfter, reduce }, clock.now()),
 		say: (request: Request) => pool.leave('none', { ...request, reduce: false }, clock.now()),
@@ -107,7 +107,7 @@ describe('A pool of pipelines', () => {
 		for (let i = 0; i < 5; i++) {
 			const request = enter();
 			clock.advance(100);
-			pool.leave('answered', { ...request, reduce: false, waitedMs: 50 }, clock.now());
+			pool.leave('responded', { ...request, reduce: false, waitedMs: 50 }, clock.now());
 			fail(enter(), { reduce: true });
 		}
 		expect([room(), pool.failing, pool.resumesAt]).toEqual([0, false, clock.now() + 100]);

@@ -52,7 +52,7 @@ it.each([2, 4, 8, 16])(
 );
 
 /** A client without a rule, and two in flight. */
-const plain = (): Limit => ({ value: 2, answered: () => {}, overloaded: () => {} });
+const plain = (): Limit => ({ value: 2, responded: () => {}, overloaded: () => {} });
 const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1]!;
 
 describe.each(works.slice(0, 4))('Next to a caller without a limit, work %s', (_name, work) => {
@@ -114,12 +114,12 @@ it.each([
 		const ends: number[] = [];
 		let now = 0;
 		let sent = 0;
-		for (let answered = 0; answered < requests; answered++) {
+		for (let served = 0; served < requests; served++) {
 			for (; sent < requests && ends.length < Math.min(8, limit.value); sent++) {
 				ends.push(Math.max(now, limit.resumesAt ?? 0) + took);
 			}
 			now = ends.shift()!;
-			limit.answered(ends.length + 1, now - took, now, waited);
+			limit.responded(ends.length + 1, now - took, now, waited);
 		}
 		jest.restoreAllMocks();
 		return now / ((requests / 8) * took);
@@ -135,8 +135,8 @@ it.each([1, 4, 8])('Pipelines that start in 3 s do not slow %i processes down fo
 
 /** What the client had before, and has where an API node does not say how long requests wait. */
 class RefusalsOnly extends ConcurrencyLimit {
-	override answered(inFlight: number, startedAt: number, now: number): void {
-		super.answered(inFlight, startedAt, now);
+	override responded(inFlight: number, startedAt: number, now: number): void {
+		super.responded(inFlight, startedAt, now);
 	}
 }
 
@@ -146,7 +146,7 @@ class LatencyGate implements Limit {
 	private quickest = Infinity;
 	private reducedAt = -Infinity;
 
-	answered(inFlight: number, startedAt: number, now: number): void {
+	responded(inFlight: number, startedAt: number, now: number): void {
 		const took = now - startedAt;
 		this.quickest = Math.min(this.quickest, took);
 		if (took > 1.4 * this.quickest) this.reduce(0.9, startedAt, now);
@@ -170,7 +170,7 @@ class Vegas implements Limit {
 	private quickest = Infinity;
 	private changedAt = -Infinity;
 
-	answered(inFlight: number, startedAt: number, now: number): void {
+	responded(inFlight: number, startedAt: number, now: number): void {
 		const took = now - startedAt;
 		this.quickest = Math.min(this.quickest, took);
 		const queued = this.value * (1 - this.quickest / took);

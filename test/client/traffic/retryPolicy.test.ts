@@ -75,11 +75,11 @@ describe('A request', () => {
 
 describe('The evidence about an endpoint', () => {
 	it.each<[string, ApiNodeError | undefined, string]>([
-		['a success', undefined, 'answered'],
-		['a response that cannot be used', response('broken'), 'answered'],
-		['a 400', status(400), 'answered'],
-		['a 401', status(401), 'answered'],
-		['a 500', status(500), 'answered'],
+		['a success', undefined, 'responded'],
+		['a response that cannot be used', response('broken'), 'responded'],
+		['a 400', status(400), 'responded'],
+		['a 401', status(401), 'responded'],
+		['a 500', status(500), 'responded'],
 		['a 408', status(408), 'busy'],
 		['a 429', status(429), 'busy'],
 		['a 503', status(503), 'busy'],

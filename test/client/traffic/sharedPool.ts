@@ -4,7 +4,7 @@ import { backoff, maxAttempts } from '../../../client/traffic/retryPolicy';
 import { random as randomOf } from '../session/harness';
 
 /** What decides how many requests a process has in flight: the client's own, or a candidate to compare it with. */
-export type Limit = Pick<ConcurrencyLimit, 'value' | 'answered' | 'overloaded'> & { readonly resumesAt?: number };
+export type Limit = Pick<ConcurrencyLimit, 'value' | 'responded' | 'overloaded'> & { readonly resumesAt?: number };
 
 export interface SharedPool {
 	processes: number;
@@ -149,8 +149,8 @@ export function share(options: SharedPool): Shares {
 			onTheWay(() => {
 				const accepted = serve(work(random, time.now), (waitedMs) =>
 					onTheWay(() => {
-						allowed.answered(inFlight, sentAt, time.now, waitedMs);
-						circuit.answered();
+						allowed.responded(inFlight, sentAt, time.now, waitedMs);
+						circuit.responded();
 						if (counts()) {
 							served[process]!++;
 							latencies.push(time.now - call.askedAt);

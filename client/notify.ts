@@ -4,10 +4,10 @@ import { emitWarning } from 'node:process';
  * Calls a listener of the user. If it throws or rejects, the error becomes a process warning, so that it neither fails
  * the call nor gets lost.
  */
-export function tell<Told>(listener: ((told: Told) => unknown) | undefined, told: Told): void {
+export function notify<Event>(listener: ((event: Event) => unknown) | undefined, event: Event): void {
 	try {
-		const heard = listener?.(told);
-		if (typeof heard === 'object' && heard !== null && 'then' in heard) Promise.resolve(heard).catch(warnOf);
+		const result = listener?.(event);
+		if (typeof result === 'object' && result !== null && 'then' in result) Promise.resolve(result).catch(warnOf);
 	} catch (error) {
 		warnOf(error);
 	}

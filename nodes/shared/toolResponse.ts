@@ -6,21 +6,21 @@ import type { Parameters } from './parameters';
 
 const longestError = 3_000;
 
-export interface AnswerLimits {
+export interface ResponseLimits {
 	rows: number;
 	/** Characters of the response as JSON; at least 200. */
 	characters: number;
 }
 
 /** @throws InvalidCallError for limits that cannot be kept */
-export function answerLimits(parameters: Parameters): AnswerLimits {
+export function responseLimits(parameters: Parameters): ResponseLimits {
 	const rows = positive(parameters.reader<unknown>('options.maxRows', 50), 'Max Rows')(0);
 	const characters = positive(parameters.reader<unknown>('options.maxCharacters', 20_000), 'Max Characters')(0);
 	if (characters < 200) throw new InvalidCallError(`"Max Characters" must be at least 200, not ${characters}`);
 	return { rows, characters };
 }
 
-const forNote = ({ characters }: AnswerLimits) => Math.min(1_000, Math.max(100, Math.floor(characters / 4)));
+const forNote = ({ characters }: ResponseLimits) => Math.min(1_000, Math.max(100, Math.floor(characters / 4)));
 /** The brackets and commas of a response, and the key of a cut text. */
 const punctuation = 30;
 
@@ -32,7 +32,7 @@ const punctuation = 30;
  */
 export function modelError(
 	error: unknown,
-	limits: AnswerLimits | undefined,
+	limits: ResponseLimits | undefined,
 	target?: EndpointPlace,
 	expected?: string,
 ): INodeExecutionData {
@@ -47,34 +47,34 @@ export function modelError(
  *
  * @param notes additional notes on the run
  */
-export function toolAnswer(
+export function toolResponse(
 	output: readonly INodeExecutionData[],
 	notes: readonly string[],
-	limits: AnswerLimits,
+	limits: ResponseLimits,
 ): INodeExecutionData[] {
 	const items = output.filter(({ json, binary }) => binary || Object.keys(json).length > 0);
 	const room = limits.characters - forNote(limits);
 	let left = room;
-	const answer: INodeExecutionData[] = [];
+	const response: INodeExecutionData[] = [];
 	for (const { json, pairedItem } of items.slice(0, limits.rows)) {
 		left -= sizeOf(json) + 1;
 		if (left < 0) break;
-		answer.push({ json, pairedItem });
+		response.push({ json, pairedItem });
 	}
-	const said = [...files(items), ...notes];
-	if (answer.length < items.length && answer.length > 0) said.unshift(rowsShown(answer.length, items.length));
-	if (answer.length === 0 && items.length > 0) {
+	const remarks = [...files(items), ...notes];
+	if (response.length < items.length && response.length > 0) remarks.unshift(rowsShown(response.length, items.length));
+	if (response.length === 0 && items.length > 0) {
 		const whole = JSON.stringify(items[0]!.json);
 		const beginning = fitting(whole, room - punctuation);
-		answer.push({ json: { beginning }, pairedItem: items[0]!.pairedItem });
-		said.unshift(charactersShown(beginning.length, whole.length));
+		response.push({ json: { beginning }, pairedItem: items[0]!.pairedItem });
+		remarks.unshift(charactersShown(beginning.length, whole.length));
 	}
-	if (items.length === 0 && said.length === 0) said.push(emptyAnswer);
-	if (said.length > 0) {
-		const note = fitting(said.map(sentence).join(' '), forNote(limits) - punctuation);
-		answer.push({ json: { note }, pairedItem: { item: 0 } });
+	if (items.length === 0 && remarks.length === 0) remarks.push(emptyResponse);
+	if (remarks.length > 0) {
+		const note = fitting(remarks.map(sentence).join(' '), forNote(limits) - punctuation);
+		response.push({ json: { note }, pairedItem: { item: 0 } });
 	}
-	return answer;
+	return response;
 }
 
 const sizeOf = (value: unknown) => JSON.stringify(value).length;
@@ -91,7 +91,7 @@ function fitting(text: string, most: number): string {
 
 const inDigits = (count: number) => count.toLocaleString('en');
 
-const emptyAnswer = 'The response is empty';
+const emptyResponse = 'The response is empty';
 
 const rowsShown = (shown: number, all: number) =>
 	`Only ${inDigits(shown)} of ${inDigits(all)} rows are shown. Narrow the request to see the others`;

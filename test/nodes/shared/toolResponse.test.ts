@@ -2,7 +2,7 @@ import type { IDataObject } from 'n8n-workflow';
 import { type ApiNode, startApiNode } from '../../../demo/api-node';
 import { chaosProxy } from '../../support/chaosProxy';
 import { runNode } from '../../support/engine';
-import { modelError, toolAnswer } from '../../../nodes/shared/toolAnswer';
+import { modelError, toolResponse } from '../../../nodes/shared/toolResponse';
 import { credentialFor, endpoint, jsonOf } from '../demo';
 
 let node: ApiNode;
@@ -179,7 +179,7 @@ it.each(Array.from({ length: 9 }, (_, quotes) => quotes))(
 		const text = `${'"'.repeat(quotes)}${'😀'.repeat(400)}`;
 		for (let characters = 200; characters < 460; characters++) {
 			const limits = { rows: 50, characters };
-			const answer = toolAnswer([{ json: { result: `Report\n${text}` } }], [text], limits);
+			const answer = toolResponse([{ json: { result: `Report\n${text}` } }], [text], limits);
 			const { json } = modelError(new Error(text), limits);
 			const shown = [answer[0]!.json.beginning, answer[1]!.json.note, json.error] as string[];
 			for (const part of shown) {

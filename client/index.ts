@@ -18,6 +18,7 @@ export {
 export { seriesFinder, seriesKey } from './forecastSeries';
 export {
 	hadNotFinite,
+	hasKeys,
 	heldNumber,
 	mayBeRounded,
 	parseGiven,

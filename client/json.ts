@@ -7,6 +7,13 @@ export function isObject(value: unknown): value is JsonObject {
 /** MLflow models may respond with any shape. */
 export const isResult = (value: unknown): boolean => value !== null && value !== undefined;
 
+/** Whether an object has exactly these keys in this order. Makes no list of keys, because this runs once per record. */
+export function hasKeys(value: unknown, keys: readonly string[]): boolean {
+	let count = 0;
+	for (const key in value as JsonObject | undefined) if (key !== keys[count++]) return false;
+	return count === keys.length;
+}
+
 /** Assigning to `__proto__` would set the prototype. A spread is also safe, but takes ten times as long on Node.js 20. */
 export function setOwn(json: JsonObject, name: string, value: unknown): void {
 	if (name === '__proto__') Object.defineProperty(json, name, { value, enumerable: true, writable: true });
@@ -21,8 +28,8 @@ const longInteger = /^\d{16}|[^\d.]\d{16}/;
 /** Whole integers of 16 digits or more, also those inside strings. */
 const longIntegers = /(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g;
 
-/** Numbers that may overflow to Infinity. One pattern for both would take as long as parsing. */
-const hugeExponent = /\d[eE]\+?\d{3}/;
+/** Numbers that may overflow to Infinity, such as 1e999, and a few others. One pattern for both would take as long as parsing. */
+const hugeExponent = /\d[eE][+\d]\d\d/;
 /** Shorter integers overflow only with an exponent of three digits. */
 const hugeInteger = /[^\d.]\d{200}/;
 
@@ -33,13 +40,18 @@ const brokenOff = /[[,:\s]-?(?:N|Na|NaN|I[a-z]{0,7})$/;
 
 /** Objects and lists that contained such a value, at any depth. */
 const lossy = new WeakSet<object>();
+/** Most processes never see one, and a look-up for every record takes time. */
+let anyLossy = false;
 
 /** Whether an object or a list of a response contained NaN, Infinity or -Infinity, which were replaced with null. */
 export function hadNotFinite(value: unknown): boolean {
-	return typeof value === 'object' && value !== null && lossy.has(value);
+	return anyLossy && typeof value === 'object' && value !== null && lossy.has(value);
 }
 
-export const markNotFinite = (value: object) => void lossy.add(value);
+export function markNotFinite(value: object): void {
+	anyLossy = true;
+	lossy.add(value);
+}
 
 /** The text is not JSON. */
 export class NotJson extends SyntaxError {

@@ -1,3 +1,4 @@
+import { hasKeys } from '../json';
 import type { JsonObject } from '../types';
 import { closeNames } from './closeNames';
 import type { EndpointSchema, FieldType } from './EndpointSchema';
@@ -74,15 +75,26 @@ export function misfitCheck(schema: EndpointSchema): (record: JsonObject, origin
 		return [...lacking.map(({ name: field }) => ({ kind: 'missing' as const, field })), ...wrong, ...unknown];
 	}
 
+	/** The names of the latest record and the latest item. Most of a run have the same names, so that each is looked up once. */
+	const latest = { record: lookUp({}), origin: lookUp({}) };
+
+	function lookUp(json: JsonObject) {
+		const keys: string[] = [];
+		for (const key in json) keys.push(key);
+		const others = keys.filter((key) => !known.has(key));
+		const hasClose = others.some((key, n) => closeTo(key, n < mostCompared).length > 0);
+		return { keys, rules: keys.map((key) => ruleOf.get(key)), hasClose };
+	}
+
 	/** Most records match. Walking their own fields is several times faster than looking up each documented field. */
 	function mayHaveMisfits(record: JsonObject, origin: JsonObject): boolean {
-		let [filled, filledRequired, others] = [0, 0, 0];
+		if (!hasKeys(record, latest.record.keys)) latest.record = lookUp(record);
+		if (origin !== record && !hasKeys(origin, latest.origin.keys)) latest.origin = lookUp(origin);
+		const ruleAt = latest.record.rules;
+		let [n, filled, filledRequired] = [0, 0, 0];
 		for (const key in record) {
-			const rule = ruleOf.get(key);
-			if (rule === undefined) {
-				others++;
-				continue;
-			}
+			const rule = ruleAt[n++];
+			if (rule === undefined) continue;
 			const verdict = rule.verdictOn(record[key]);
 			if (verdict === 'missing') continue;
 			if (verdict !== undefined) return true;
@@ -92,13 +104,7 @@ export function misfitCheck(schema: EndpointSchema): (record: JsonObject, origin
 		if (filled === 0 || filledRequired < required) return true;
 		if (filled === rules.length) return false;
 		if (filled + mostMissing < rules.length) return false;
-		return (others > 0 && hasCloseName(record)) || (origin !== record && hasCloseName(origin));
-	}
-
-	function hasCloseName(json: JsonObject): boolean {
-		let count = 0;
-		for (const key in json) if (!known.has(key) && closeTo(key, count++ < mostCompared).length > 0) return true;
-		return false;
+		return latest.record.hasClose || (origin !== record && latest.origin.hasClose);
 	}
 
 	return (record, origin = record) => (mayHaveMisfits(record, origin) ? misfitsOf(record, origin) : none);

@@ -43,8 +43,8 @@ export function renameErrors(successes: readonly INodeExecutionData[]): string[]
 		[inputError, 'input_error', 'The input'],
 		['error', 'result_error', 'The response'],
 	] as const;
+	if (!successes.some(({ json }) => json.error !== undefined || json[inputError] !== undefined)) return [];
 	const found = wanted.filter(([name]) => successes.some(({ json }) => json[name] !== undefined));
-	if (found.length === 0) return [];
 	const taken = new Set<string>();
 	for (const { json } of successes) for (const name of Object.keys(json)) taken.add(name);
 	const names = new Map(found.map(([name, to]) => [name, freeName(to, taken)]));
@@ -97,11 +97,14 @@ const mostAdded = 10_000_000;
 /** The columns that the responses of a run gave its items. All items get all of them. */
 export class RunColumns {
 	private readonly runs: Alike[] = [];
+	private last: Alike | undefined;
 
 	/** @param own the names of the columns that the response gave the item */
 	add(item: INodeExecutionData, own: readonly string[], of: ColumnsOf = {}): void {
-		let last = this.runs.at(-1);
-		if (!last || !areEqual(own, last.own) || !areAlike(of, last.of)) this.runs.push((last = { of, own, items: [] }));
+		let { last } = this;
+		if (!last || !areEqual(own, last.own) || !areAlike(of, last.of)) {
+			this.runs.push((this.last = last = { of, own, items: [] }));
+		}
 		last.items.push(item);
 	}
 

@@ -1,5 +1,5 @@
 import type { IDataObject, INodeExecutionData } from 'n8n-workflow';
-import { type JsonObject, type RecordOutcome, setOwn } from '../../client';
+import { hasKeys, type JsonObject, type RecordOutcome, setOwn } from '../../client';
 import { isObject } from './isObject';
 import {
 	columnPlaces,
@@ -116,20 +116,14 @@ interface Shape {
 
 const namesIn = (value: unknown) => (isObject(value) ? Object.keys(value) : noNames);
 
-/** Makes no list of names, because this runs once per record. */
-function hasNames(value: unknown, names: readonly string[]): boolean {
-	let count = 0;
-	for (const name in value as JsonObject | undefined) if (name !== names[count++]) return false;
-	return count === names.length;
-}
-
 function fits({ prefix, names, telling }: Shape, scored: Scored): boolean {
 	const { json } = scored.source;
 	const { result } = scored.outcome;
 	const { record } = scored;
-	if (prefix !== scored.names.columnPrefix || !hasNames(result, names.result)) return false;
-	if (!hasNames(result.probas, names.probas) || !hasNames(result.explanations, names.explanations)) return false;
-	if (!hasNames(json, names.input) || !hasNames(record, names.record)) return false;
+	if (prefix !== scored.names.columnPrefix || !hasKeys(result, names.result)) return false;
+	if (!hasKeys(result.probas, names.probas) || !hasKeys(result.explanations, names.explanations)) return false;
+	if (!hasKeys(json, names.input)) return false;
+	if (record === json ? names.record !== names.input : !hasKeys(record, names.record)) return false;
 	for (const { name, identifies } of telling) if (isIdentifier(json[name]) !== identifies) return false;
 	return true;
 }
@@ -184,12 +178,13 @@ function flat(fixed: readonly string[]): RecordOutputs[string] {
 		made: ReturnType<typeof fromScratch>,
 	): Shape {
 		const { own, identifying, telling } = made;
+		const input = namesIn(source.json);
 		const names = {
 			result: namesIn(result),
 			probas: namesIn(result.probas),
 			explanations: namesIn(result.explanations),
-			input: namesIn(source.json),
-			record: namesIn(record),
+			input,
+			record: record === source.json ? input : namesIn(record),
 		};
 		const places = new Map(columnPlaces(result, prefix));
 		const columns = Object.keys(made.json);

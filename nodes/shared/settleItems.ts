@@ -37,16 +37,16 @@ export async function settleItems(
 		const outputs: RecordOutputs = outputsOf[operation];
 		const contextOf = contextReader(parameters);
 		const targetOf = itemTargetReader(execution);
+		const recordOf = (record: JsonObject) => (operation === 'lookup' ? { data: record } : { features: record });
 		const emit = emitter(execution, operation, outputs);
 		const responseHeaders = mayBeFull(parameters.reader('output', Object.keys(outputs)[0]!));
-		const key = operation === 'lookup' ? 'data' : 'features';
 		let made: { of: ItemTarget; target: BatchTarget; batcher: RecordBatcher } | undefined;
 
 		const visit = (itemIndex: number, target: ItemTarget, record: JsonObject) => {
 			// The action for a single record accepts no context for effects.
 			const takesContext = operation !== 'predictEffect' || target.batchSize > 1;
 			const recordContext = takesContext ? contextOf(itemIndex) : undefined;
-			const sent = recordContext ? { [key]: record, context: recordContext } : { [key]: record };
+			const sent = recordContext ? { ...recordOf(record), context: recordContext } : recordOf(record);
 			if (made?.of !== target) {
 				const { session, batcher } = execution.destinationOf(target);
 				const options = { ...callTo(target), responseHeaders };

@@ -29,9 +29,7 @@ export type RecordOutcome<Result = JsonObject> =
 	  };
 
 export interface Item {
-	readonly target: BatchTarget;
-	/** The position of its batch in the work of the session. */
-	order: number;
+	readonly origin: Origin;
 	/** JSON of the record. For a series, the JSON of its rows, separated by commas. */
 	readonly text: string;
 	/** Key of the series within its batch. */
@@ -39,8 +37,16 @@ export interface Item {
 	readonly onOutcome: (outcome: RecordOutcome) => void;
 }
 
-interface OpenBatch {
+/** What the items of a batch share. */
+interface Origin {
 	readonly target: BatchTarget;
+	/** The position in the work of the session, once it is sent. */
+	order: number;
+}
+
+interface OpenBatch {
+	/** Separate from the items, so that an item set aside does not keep the others of its batch in memory. */
+	readonly origin: Origin;
 	readonly items: Item[];
 	readonly series: Set<string>;
 	/** Length of the items' texts, with the commas between them. */
@@ -116,21 +122,21 @@ export class RecordBatcher implements SearchOwner {
 		}
 		const { key, endpoint, batchSize, maxBodyBytes, options } = target;
 		const most = Math.min(maxBodyBytes, endpoint.bodySize.bytes);
-		let batch = this.open.get(key);
+		let open = this.open.get(key);
 		let sent = false;
-		if (batch && !hasSpace(batch, most, text)) {
-			this.send(key, batch);
+		if (open && !hasSpace(open, most, text)) {
+			this.send(key, open);
 			sent = true;
-			batch = undefined;
+			open = undefined;
 		}
-		if (!batch) this.open.set(key, (batch = { target, items: [], series: new Set(), length: 0, bytes: 0, counted: 0 }));
-		const series = target.operation === 'forecast' ? seriesIn(batch, record as readonly JsonObject[]) : '';
-		batch.items.push({ target, order: 0, text, series, onOutcome: onOutcome as Item['onOutcome'] });
-		batch.length += text.length + 1;
+		if (!open) this.open.set(key, (open = openBatch(target)));
+		const series = target.operation === 'forecast' ? seriesIn(open, record as readonly JsonObject[]) : '';
+		open.items.push({ origin: open.origin, text, series, onOutcome: onOutcome as Item['onOutcome'] });
+		open.length += text.length + 1;
 		this.unsettled++;
 		this.unsettledLength += text.length;
 		this.waiting++;
-		if (batch.items.length >= batchSize || !hasSpace(batch, most)) this.send(key, batch);
+		if (open.items.length >= batchSize || !hasSpace(open, most)) this.send(key, open);
 		else if (this.waiting >= mostWaiting) this.send(...this.open.entries().next().value!);
 		else if (!sent && this.unsettledLength <= mostUnsettled) return undefined;
 		// Without this, the caller would wait forever for incomplete batches and for records set aside.
@@ -179,7 +185,7 @@ export class RecordBatcher implements SearchOwner {
 		const finding: Finding = error ? await this.controlled(this.findingOf(error, part), part) : { kind: 'served' };
 		this.inFlight--;
 		if (search.report(part, finding, error)) {
-			const { name } = part.items[0]!.target.endpoint;
+			const { name } = part.items[0]!.origin.target.endpoint;
 			caller.emit({ type: 'split', endpoint: name, records: part.items.length, error: error! });
 		}
 		this.session.sendNext();
@@ -195,12 +201,11 @@ export class RecordBatcher implements SearchOwner {
 		this.wake();
 	}
 
-	private send(key: string, { target, items }: OpenBatch): void {
+	private send(key: string, { origin, items }: OpenBatch): void {
 		this.open.delete(key);
 		this.waiting -= items.length;
-		const order = this.session.nextOrder();
-		for (const item of items) item.order = order;
-		this.session.search.add(items, target.shared, this);
+		origin.order = this.session.nextOrder();
+		this.session.search.add(items, origin.target.shared, this);
 		this.session.sendNext();
 	}
 
@@ -227,7 +232,7 @@ export class RecordBatcher implements SearchOwner {
 	}
 
 	private async sendPart({ batch, items, crashedAt }: Part<Item, RecordBatcher>): Promise<ApiResponse> {
-		const { target, order } = items[0]!;
+		const { target, order } = items[0]!.origin;
 		const { operation: name, path, endpoint, settings, headers, batchSize, options } = target;
 		const { action, batchAction = action, repeatable }: Operation = operations[name];
 		const single = batchSize === 1 && name !== 'forecast';
@@ -259,7 +264,7 @@ export class RecordBatcher implements SearchOwner {
 
 	/** Sends the control record, because a batch may be refused for something that all its records share. */
 	private async controlled(finding: Finding, { batch, items }: Part<Item, RecordBatcher>): Promise<Finding> {
-		const { operation, options } = items[0]!.target;
+		const { operation, options } = items[0]!.origin.target;
 		const { control } = options;
 		if (finding.kind !== 'refused' || !control || batch.split || items.length === 1) return finding;
 		try {
@@ -271,7 +276,7 @@ export class RecordBatcher implements SearchOwner {
 	}
 
 	private assign(items: readonly Item[], { value, head }: ApiResponse): void {
-		const { operation, batchSize, options } = items[0]!.target;
+		const { operation, batchSize, options } = items[0]!.origin.target;
 		const { result, results, timing, apiContext } = (isObject(value) ? value : {}) as Record<string, unknown>;
 		// Both lookup actions respond with a list.
 		const list = batchSize === 1 && operation !== 'forecast' && results === undefined ? [result] : results;
@@ -295,7 +300,7 @@ export class RecordBatcher implements SearchOwner {
 
 	private findingOf(error: ApiNodeError, { items }: Part<Item, RecordBatcher>): Finding {
 		if (error instanceof CancelledError) return { kind: 'cancelled' };
-		const { endpoint, options } = items[0]!.target;
+		const { endpoint, options } = items[0]!.origin.target;
 		if (error instanceof ResponseError && error.reason === 'misfit') return { kind: 'misfit' };
 		// Halving helps only if the body is too large. Headers (`code`) do not shrink with fewer records.
 		if (error instanceof ResponseError && error.reason === 'tooLarge' && !error.code) return { kind: 'tooLarge' };
@@ -318,11 +323,20 @@ const wordsOf = (error: StatusError) => (error.serverMessage ?? error.message).r
 
 /** Returns one result or error per record; undefined if the results do not match the records. */
 function distributed(results: JsonObject[], items: readonly Item[]): Array<JsonObject | ApiNodeError> | undefined {
-	const { operation, options } = items[0]!.target;
+	const { operation, options } = items[0]!.origin.target;
 	if (operation !== 'forecast') return results.length === items.length ? results : undefined;
 	const series = items.map((item) => item.series);
 	return resultsBySeries(results, series, options.identifierColumns);
 }
+
+const openBatch = (target: BatchTarget): OpenBatch => ({
+	origin: { target, order: 0 },
+	items: [],
+	series: new Set(),
+	length: 0,
+	bytes: 0,
+	counted: 0,
+});
 
 /** Whether a batch and another text fit into `most` bytes. It counts bytes only if necessary, because counting is slow. */
 function hasSpace(batch: OpenBatch, most: number, text?: string): boolean {
@@ -333,7 +347,7 @@ function hasSpace(batch: OpenBatch, most: number, text?: string): boolean {
 }
 
 /** @throws InvalidCallError when a series cannot be told from the others of its batch */
-function seriesIn({ target, series }: OpenBatch, [first]: readonly JsonObject[]): string {
+function seriesIn({ origin: { target }, series }: OpenBatch, [first]: readonly JsonObject[]): string {
 	const { identifierColumns: columns = [] } = target.options;
 	if (columns.length === 0 && series.size > 0) {
 		throw new InvalidCallError('Several series require identifier columns');

@@ -6,6 +6,8 @@ import { ownTurn, sliceBytes } from './slices';
 
 /** Objects and lists in one response. 60 MiB of empty ones would take 1.4 GiB of memory. */
 const mostObjects = 1_000_000;
+/** A response up to these limits takes some 10 ms to parse. */
+const [lightBytes, lightObjects] = [512 * 1024, 20_000];
 /** Each level costs time at the end of a slice. */
 const deepest = 10_000;
 
@@ -46,7 +48,7 @@ const isSpace = (byte: number) => byte === 0x20 || byte === 0x0a || byte === 0x0
  * @throws NotJson, TooMuchError
  */
 export async function parseBody(response: WireResponse, mostResults = Infinity): Promise<unknown> {
-	if (response.body.length <= sliceBytes) return parseResponse(bodyText(response));
+	if (response.body.length <= sliceBytes || isLight(response.body)) return parseResponse(bodyText(response));
 	const body = await inUtf8(response);
 	let begun = body.subarray(0, 3).equals(byteOrderMark) ? 3 : 0;
 	while (isSpace(body[begun]!)) begun++;
@@ -88,6 +90,14 @@ export async function parseBody(response: WireResponse, mostResults = Infinity):
 	}
 	if (!root) throw new NotJson('Unexpected end of JSON input', true);
 	return root;
+}
+
+/** Whether a body has so few objects and lists that it needs no slices. */
+function isLight(body: Buffer): boolean {
+	if (body.length > lightBytes) return false;
+	let brackets = 0;
+	for (let at = 0; at < body.length; at++) if (body[at] === listStart || body[at] === objectStart) brackets++;
+	return brackets <= lightObjects;
 }
 
 const wrong = () => new NotJson('Not valid JSON', false);

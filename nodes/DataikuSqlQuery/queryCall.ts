@@ -14,7 +14,12 @@ interface Table {
 	rows: unknown[][];
 }
 
-type QueryOutput = (response: unknown, how: QueryOutputOptions) => Iterable<IDataObject>;
+/** The items of a response, made one by one. */
+interface Rows {
+	length: number;
+	at: (n: number) => IDataObject | undefined;
+}
+type QueryOutput = (response: unknown, how: QueryOutputOptions) => Rows;
 interface QueryOutputOptions {
 	headers: ResponseHead['headers'];
 	cell?: (value: unknown) => unknown;
@@ -53,10 +58,13 @@ function objectOf(keys: readonly string[], row: readonly unknown[]): IDataObject
 	return json;
 }
 
+/** Rows between two looks at the clock. */
+const rowsPerTurn = 32;
+
 const isUpdate = (response: unknown): response is JsonObject => isObject(response) && 'updatedRows' in response;
 
 /** A response with an undocumented shape is passed on unchanged. It is not an error, because the statement has run. */
-function known(response: unknown, ofTable: (table: Table) => Iterable<IDataObject>): Iterable<IDataObject> {
+function known(response: unknown, ofTable: (table: Table) => Rows): Rows {
 	const table = tableOf(response);
 	if (table && (table.columns.length > 0 || !isUpdate(response))) return ofTable(table);
 	return [isUpdate(response) ? { updatedRows: response.updatedRows as number } : { result: response as IDataObject }];
@@ -64,11 +72,11 @@ function known(response: unknown, ofTable: (table: Table) => Iterable<IDataObjec
 
 const outputs: Record<string, QueryOutput> = {
 	perRow: (response, { cell }) =>
-		known(response, function* ({ columns, rows }) {
+		known(response, ({ columns, rows }) => {
 			const width = rows.reduce((most, { length }) => Math.max(most, length), columns.length);
 			const others = Array.from({ length: width - columns.length }, (_, n) => `column_${columns.length + n + 1}`);
 			const keys = distinctColumns([...columns, ...others]);
-			for (const row of rows) yield objectOf(keys, cell ? row.map(cell) : row);
+			return { length: rows.length, at: (n) => objectOf(keys, cell ? rows[n]!.map(cell) : rows[n]!) };
 		}),
 	perQuery: (response, { cell }) =>
 		known(response, ({ columns, rows }) => [{ columns, rows: cell ? rows.map((row) => row.map(cell)) : rows }]),
@@ -110,16 +118,18 @@ export function queryCall(execution: Execution): (itemIndex: number) => ItemCall
 			if (hadNotFinite(response)) execution.remark(notFiniteRead, itemIndex);
 			const items: INodeExecutionData[] = [];
 			let own: string[] | undefined;
-			for (const json of toRows(response, { headers, cell })) {
-				const turn = execution.turn();
+			const rows = toRows(response, { headers, cell });
+			for (let n = 0; n < rows.length; n++) {
+				const turn = n % rowsPerTurn === 0 ? execution.turn() : undefined;
 				if (turn) await turn;
+				const json = rows.at(n)!;
 				own ??= Object.keys(json);
 				const item = successItem(source ? withRest(json, source.json) : json, itemIndex, source);
 				if (output !== 'fullResponse') execution.columns.add(item, own);
 				items.push(item);
 			}
 			if (items.length === 0) execution.remark('No rows found', itemIndex);
-			if (output !== 'fullResponse' && !tableOf(response) && !isUpdate(response)) {
+			if (output !== 'fullResponse' && !isUpdate(response) && !tableOf(response)) {
 				execution.remark('The response is not a query result: "result" contains the response unchanged', itemIndex);
 			}
 			if (isUpdate(response) && !isCommitted) {

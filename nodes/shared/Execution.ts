@@ -68,6 +68,8 @@ export class Execution {
 	private readonly errors = new Set<INodeExecutionData>();
 	private readonly continueOnFail: boolean;
 	private done = 0;
+	/** Whether an item has several results, each with its place. */
+	private isNested = false;
 	private readonly failures = new Failures();
 	private fatal: { error: unknown } | undefined;
 	private readonly destinations = new Map<ApiNodeClient, Destination>();
@@ -238,6 +240,7 @@ export class Execution {
 
 	/** Reserves a place in the output for one of several results of an item, because they may finish in another order. */
 	reserve(itemIndex: number): Slot {
+		this.isNested = true;
 		const slot: Slot = [];
 		const before = this.output[itemIndex];
 		if (Array.isArray(before)) before.push(slot);
@@ -248,6 +251,7 @@ export class Execution {
 	/** Outputs the result of an item; nothing for an item that is dropped. */
 	emit(place: number | Slot, output: INodeExecutionData | INodeExecutionData[]): void {
 		this.done++;
+		this.isNested ||= Array.isArray(output);
 		if (typeof place !== 'number') place.push(output);
 		else if (this.output[place]) this.reserve(place).push(output);
 		else this.output[place] = output;
@@ -362,11 +366,8 @@ export class Execution {
 
 	private async finish(): Promise<INodeExecutionData[][]> {
 		this.check();
-		const items: INodeExecutionData[] = [];
-		for (const output of this.output) {
-			if (Array.isArray(output)) for (const item of output.flat(2)) items.push(item);
-			else if (output) items.push(output);
-		}
+		const isComplete = !this.isNested && this.done === this.items.length;
+		const items = isComplete ? (this.output as INodeExecutionData[]) : collected(this.output);
 		const incomplete = await this.columns.complete(() => this.turn());
 		const renamed = renameErrors(this.errors.size > 0 ? items.filter((item) => !this.errors.has(item)) : items);
 		const { rules } = this;
@@ -401,6 +402,19 @@ export class Execution {
 		return [items];
 	}
 }
+
+type Output = INodeExecutionData | readonly Output[] | undefined;
+
+/** Array.flat takes several times as long. */
+function collected(outputs: readonly Output[], items: INodeExecutionData[] = []): INodeExecutionData[] {
+	for (const output of outputs) {
+		if (isList(output)) collected(output, items);
+		else if (output) items.push(output);
+	}
+	return items;
+}
+
+const isList = (output: Output): output is readonly Output[] => Array.isArray(output);
 
 /** The input item whose fields are kept next to an error. For the error output, n8n adds them itself. */
 function keptInput(context: IExecuteFunctions, itemIndex: number): INodeExecutionData | undefined {

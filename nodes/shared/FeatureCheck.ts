@@ -18,7 +18,7 @@ import {
 	StatusError,
 } from '../../client';
 import type { Target } from './callSettings';
-import { isDue, knownDocument, readDocument, readSoon } from './documents';
+import { isDue, keyOf, knownDocument, readDocument, readSoon } from './documents';
 import { Remarks } from './hints';
 import type { EndpointPlace } from './nodeErrors';
 import { operationNames } from './operations';
@@ -55,13 +55,18 @@ const notChecked = 'Features not validated: no OpenAPI document is available';
 const none: readonly string[] = [];
 const unchecked: EndpointCheck = { check: () => none, needsFields: false };
 /** Kept as long as the document, together with the names that a check remembers. */
-const checkOfSchema = new WeakMap<EndpointSchema, Check>();
+const checkOfSchema = new WeakMap<EndpointSchema, EndpointCheck>();
 
-function checkOf(schema: EndpointSchema): Check {
+function checkOf(schema: EndpointSchema): EndpointCheck {
 	const misfitsOf = misfitCheck(schema);
-	return (record, origin) => {
-		const misfits = misfitsOf(record, origin);
-		return misfits.length === 0 ? none : misfits.map((each) => misfitWords(each, schema));
+	const others = schema.fields.filter(({ type }) => type !== 'number' && type !== 'integer');
+	return {
+		check(record, origin) {
+			const misfits = misfitsOf(record, origin);
+			return misfits.length === 0 ? none : misfits.map((each) => misfitWords(each, schema));
+		},
+		needsFields: schema.fields.some(({ required }) => required),
+		mayBeLost: new Set(others.map(({ name }) => name)),
 	};
 }
 
@@ -247,9 +252,7 @@ export class FeatureCheck {
 		}
 		let check = checkOfSchema.get(schema);
 		if (!check) checkOfSchema.set(schema, (check = checkOf(schema)));
-		const others = schema.fields.filter(({ type }) => type !== 'number' && type !== 'integer');
-		const mayBeLost = new Set(others.map(({ name }) => name));
-		return { check, needsFields: schema.fields.some(({ required }) => required), mayBeLost };
+		return check;
 	}
 
 	/** The fields that the editor keeps from the document: only their names. */
@@ -300,7 +303,7 @@ export class FeatureCheck {
 	}
 }
 
-const serviceOf = ({ connection, serviceId }: Target) => JSON.stringify([connection, serviceId]);
+const serviceOf = ({ connection, serviceId }: Target) => keyOf(connection, serviceId);
 
 const documentOf = ({ connection, serviceId }: EndpointPlace) =>
 	connection && knownDocument(connection, serviceId)?.document;

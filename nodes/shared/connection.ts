@@ -67,7 +67,13 @@ function text(credential: ICredentialDataDecryptedObject, name: string): string 
 const acceptsAny = ({ allowUnauthorizedCerts }: ICredentialDataDecryptedObject) =>
 	allowUnauthorizedCerts === true || allowUnauthorizedCerts === 'true';
 
-const digest = (value: unknown) => createHash('sha256').update(JSON.stringify(value)).digest('hex');
+/** Most executions use a credential that an earlier one used. */
+const digests = new RecentlyUsed<string>({ most: 1_000, idleMs: 10 * 60_000 });
+
+function digest(value: unknown): string {
+	const text = JSON.stringify(value);
+	return digests.get(text, () => createHash('sha256').update(text).digest('hex'));
+}
 
 const tlsOf = (credential: ICredentialDataDecryptedObject) => ({
 	ca: text(credential, 'ca'),

@@ -50,7 +50,7 @@ export function isDue(connection: Connection, serviceId?: string): boolean {
 	return (keptDocument(connection, serviceId)?.dueAt ?? 0) <= performance.now();
 }
 
-const keyOf = ({ id, call }: Connection, serviceId = call.serviceId) => `${id} ${serviceId}`;
+export const keyOf = ({ id, call }: Connection, serviceId = call.serviceId) => `${id} ${serviceId}`;
 
 function keptDocument(connection: Connection, serviceId?: string): Kept | undefined {
 	return served.find(keyOf(connection, serviceId));

@@ -75,6 +75,8 @@ interface ColumnsOf {
 	earlier?: readonly string[];
 }
 
+const plainColumns: ColumnsOf = {};
+
 interface Alike {
 	of: ColumnsOf;
 	own: readonly string[];
@@ -100,7 +102,7 @@ export class RunColumns {
 	private last: Alike | undefined;
 
 	/** @param own the names of the columns that the response gave the item */
-	add(item: INodeExecutionData, own: readonly string[], of: ColumnsOf = {}): void {
+	add(item: INodeExecutionData, own: readonly string[], of = plainColumns): void {
 		let { last } = this;
 		if (!last || !areEqual(own, last.own) || !areAlike(of, last.of)) {
 			this.runs.push((this.last = last = { of, own, items: [] }));

@@ -15,12 +15,14 @@ function hasExpression(value: unknown): boolean {
 	return typeof value === 'object' && value !== null && Object.values(value).some(hasExpression);
 }
 
+/** By path. The code names all paths, so that there are few. */
+const keysOf = new Map<string, readonly string[]>();
+
 /** The value at a path such as `options.timeout` or `fields.assignments[0].value`. */
 function valueAt(source: unknown, path: string): unknown {
-	return path
-		.split(/[.[\]]+/)
-		.filter(Boolean)
-		.reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], source);
+	let keys = keysOf.get(path);
+	if (!keys) keysOf.set(path, (keys = path.split(/[.[\]]+/).filter(Boolean)));
+	return keys.reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], source);
 }
 
 /**

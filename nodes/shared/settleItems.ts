@@ -3,10 +3,8 @@ import {
 	ApiNodeError,
 	type BatchTarget,
 	type ExplanationOptions,
-	type FeaturesRecord,
 	hadNotFinite,
 	type JsonObject,
-	type LookupRecord,
 	type RecordBatcher,
 	type RecordOperation,
 	type RecordOutcome,
@@ -53,7 +51,7 @@ export async function settleItems(
 				made = { of: target, target: session.target(operation, target.endpointId, options), batcher };
 			}
 			const onOutcome = (outcome: RecordOutcome) => emit(itemIndex, outcome, target, record);
-			return made.batcher.add(sent as unknown as FeaturesRecord & LookupRecord, made.target, onOutcome);
+			return made.batcher.add(sent, made.target, onOutcome);
 		};
 		await execution.forEach(targetOf, visit, { recordOf: execution.records.of });
 	});

@@ -1,7 +1,7 @@
 import type { INode } from 'n8n-workflow';
 import { examples } from '../demo/demo';
 
-test("n8n's command line imports each example into 2.0 as well, which requires a version and a state", async () => {
+test("n8n's command line imports each example into 2.0, too, which requires a version and a state", async () => {
 	for (const example of await examples()) {
 		expect(example).toMatchObject({ active: false, versionId: expect.stringMatching(/^[0-9a-f-]{36}$/) });
 	}
@@ -28,7 +28,7 @@ function before({ position: [x, y], parameters }: INode, nodes: INode[]): INode[
 	});
 }
 
-test('each note of an example lies behind the steps it speaks of, and the first says what to choose there', async () => {
+test('each note of an example lies behind the steps it describes, and the first note says what to choose there', async () => {
 	for (const { name, nodes } of await examples()) {
 		const notes = nodes.filter(isNote);
 		expect([name, notes.length > 0]).toEqual([name, true]);
@@ -41,6 +41,6 @@ test('each note of an example lies behind the steps it speaks of, and the first 
 	}
 });
 
-test('each example has one trigger beside that of evaluations, as the editor would start a webhook before a person chooses', async () => {
+test('each example has one trigger in addition to that of evaluations, because the editor would start a webhook without a choice', async () => {
 	for (const { name, nodes } of await examples()) expect([name, nodes.filter(isTrigger).length]).toEqual([name, 1]);
 });

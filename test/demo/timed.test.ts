@@ -4,7 +4,7 @@ let said = '';
 const report = (text: string) => (said += text);
 beforeEach(() => (said = ''));
 
-test('a step is told at once, and its time in the same line when it is done', async () => {
+test('a step is shown when it starts, and its time in the same line when it is done', async () => {
 	const result = await timed(report, 'Installing it', async () => {
 		expect(said).toBe('Installing it ... ');
 		return await Promise.resolve('installed');

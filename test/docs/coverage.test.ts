@@ -52,20 +52,20 @@ function fieldNames(properties: INodeProperties[]): string[] {
 	);
 }
 
-test('signatures are read from what was recorded', () => {
+test('signatures are read from the recorded client', () => {
 	expect(Object.keys(signatures)).toHaveLength(10);
 	expect(signatures.APINodeClient).toEqual(expect.arrayContaining(['no_check_certificate', 'client_certificate']));
 	expect(signatures.run_function).toEqual(['endpoint_id', 'kwargs']);
 });
 
 test.each(Object.entries(signatures))(
-	'the table has a row for every parameter of %s, and no other',
+	'the table has a row for each parameter of %s, and no other row',
 	(method, parameters) => {
 		expect(rows.filter((row) => row.method === method).map(({ parameter }) => parameter)).toEqual(parameters);
 	},
 );
 
-test('the table has no method that the Python client has not', () => {
+test('the table has no method that the Python client lacks', () => {
 	expect(new Set(rows.map(({ method }) => method))).toEqual(new Set(Object.keys(signatures)));
 });
 
@@ -80,7 +80,7 @@ test.each(rows)('$method($parameter) is a field that the node has', async ({ nod
 	if (clientMethod) expect(ApiNodeClient.prototype).toHaveProperty(clientMethod);
 });
 
-test('each thing that Dataiku documents has what the nodes do with it, and its source', () => {
+test("each row on Dataiku's documentation has a source and what the nodes do", () => {
 	const cells = ofFeatures
 		.split('\n')
 		.filter((line) => /^\| (?!---|What \|)/.test(line))

@@ -85,6 +85,6 @@ test('every message of the code is on the page', () => {
 	expect(inCode.filter((words) => !onPage.includes(words))).toEqual([]);
 });
 
-test('the page has no message that is nowhere in the code', () => {
+test('the page has no message that is not in the code', () => {
 	expect(onPage.filter((words) => !inCode.includes(words))).toEqual([]);
 });

@@ -20,7 +20,7 @@ const anchorOf = (heading: string) =>
 const anchorsIn = (file: string) => [...read(file).matchAll(/^#+ (.+)$/gm)].map(([, heading]) => anchorOf(heading!));
 
 test.each([...pages.map((page) => `docs/${page}`), 'docs/README.md', 'llms.txt'])(
-	'%s links to files and headings that are there',
+	'%s links to existing files and headings',
 	(page) => {
 		const file = path.join(root, page);
 		const links = [...read(file).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)];

@@ -203,7 +203,7 @@ function noteProcesses(): void {
 	}
 }
 
-test('a workflow gives the same behind a private authority, mutual TLS, a proxy, OAuth2 and the egress policy', async () => {
+test('a workflow has the same output when it runs behind a private authority, mutual TLS, a proxy, OAuth2 and the egress policy', async () => {
 	const plainServer = await oAuth2Server();
 	const plainNode = await startApiNode({ acceptsToken: jwtCheck(plainServer.jwtRules) });
 	try {
@@ -221,7 +221,7 @@ test('a workflow gives the same behind a private authority, mutual TLS, a proxy,
 	}
 });
 
-test('two processes renew a token at once, with a refresh token that is good for one use, and both go on', async () => {
+test('two processes both go on when they renew a token at once with a refresh token that is valid for one use', async () => {
 	const earlier = (await server.grants()).length;
 	await revokeAll();
 	let refused = 0;
@@ -245,7 +245,7 @@ test('two processes renew a token at once, with a refresh token that is good for
 	await connect('company-api-node');
 });
 
-test('a failure is told without a secret, and nothing that is left behind has one', async () => {
+test('neither the error nor anything left behind contains a secret when a call fails', async () => {
 	const failure = async () => {
 		const { data } = await runIt();
 		return data.resultData.error?.message;

@@ -29,7 +29,7 @@ const credential = async (data: IDataObject) => {
 	return { [type]: { id, name } };
 };
 
-test('n8n sends each item with what the expressions of its credential resolve to', async () => {
+test('n8n sends each item with its own values when the credential has expressions', async () => {
 	const items = [
 		{ amount: 1, server: a.url, service: 'service_a', key: 'key-of-a' },
 		{ amount: 2, server: b.url, service: 'service_b', key: 'key-of-b' },
@@ -83,7 +83,7 @@ test('n8n sends each item with what the expressions of its credential resolve to
 	expect(seen(b)).toEqual([['/public/api/v1/service_b/fraud/predict-multi', basic('key-of-b'), record(2)]]);
 });
 
-test('the list of endpoints says that it needs an input item when the credential does', async () => {
+test('the list of endpoints reports that it needs an input item when the credential does', async () => {
 	const credentials = await credential({ url: apiNodeUrl, serviceId: 'demo', apiKey: '={{ $json.key }}' });
 	const asked = rest.call('POST', '/dynamic-node-parameters/resource-locator-results', {
 		path: 'parameters.endpointId',

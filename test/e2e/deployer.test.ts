@@ -39,7 +39,7 @@ const openPredict = async () => {
 	return editor;
 };
 
-test('the list of endpoints is that of the API Deployer when the credential says so', async () => {
+test('the list of endpoints comes from the API Deployer when the credential selects it', async () => {
 	const editor = await openPredict();
 	const modal = await editor.createCredential(deployed('demo-on-k8s'), 'deployer');
 	await modal.waitFor({ state: 'hidden' });
@@ -48,7 +48,7 @@ test('the list of endpoints is that of the API Deployer when the credential says
 	expect(entries.map((entry) => entry.split(':')[0])).toEqual(expect.arrayContaining(['fraud', 'house_price']));
 });
 
-test('the credential window says what does not agree when the deployment is of another service', async () => {
+test('the credential window names the contradiction when the deployment is of another service', async () => {
 	const editor = await openPredict();
 	const modal = await editor.createCredential(deployed('retail-on-k8s'));
 	await modal.getByText('Couldn’t connect with these settings').waitFor();

@@ -62,7 +62,7 @@ async function imageOf(userFolder: string, env: NodeJS.ProcessEnv = {}): Promise
 	});
 }
 
-test("n8n's command in the image loads the nodes under the names that workflows have, whatever a volume holds", async () => {
+test("n8n's command in the image loads the nodes under the names that workflows use, whatever a volume contains", async () => {
 	const userFolder = path.join(image, 'home/node');
 	const older = path.join(userFolder, '.n8n/nodes/node_modules/n8n-nodes-dataiku');
 	await mkdir(older, { recursive: true });
@@ -82,7 +82,7 @@ test("n8n's command in the image loads the nodes under the names that workflows 
 	}
 });
 
-test('the nodes of the image stay when n8n installs and removes packages by environment variables', async () => {
+test('the nodes of the image stay when environment variables make n8n install and remove packages', async () => {
 	const userFolder = path.join(image, 'home/managed');
 	const byEnvironment = async (...packages: object[]) => {
 		const n8n = await imageOf(userFolder, {

@@ -36,7 +36,7 @@ const paymentsNode = {
 	typeVersion: 2,
 };
 
-test('a user who types "dataiku" finds the node, fills it in, and sees each payment scored', async () => {
+test('each payment gets a score when a user searches for "dataiku", adds the node and fills it in', async () => {
 	const editor = await EditorPage.open(browser, rest, url, [manualTrigger, paymentsNode]);
 	await editor.search('dataiku', [
 		'Dataiku Predict',
@@ -170,7 +170,7 @@ const forms: Record<string, Form> = {
 };
 
 test.each(Object.entries(forms))(
-	'%s gives its output to a user who fills in its form',
+	'%s shows its output when a user fills in its form',
 	async (name, { endpoint, items, form, columns, rows }) => {
 		const jsCode = `return ${JSON.stringify(items)}`;
 		const editor = await EditorPage.open(browser, rest, url, [
@@ -190,7 +190,7 @@ test.each(Object.entries(forms))(
 	},
 );
 
-test('Dataiku Trigger shows each event that was chosen when a user tests it', async () => {
+test('Dataiku Trigger shows each chosen event when a user tests it', async () => {
 	const editor = await EditorPage.open(browser, rest, url, [
 		node(
 			'Dataiku Trigger',
@@ -223,18 +223,18 @@ test.each([
 		/^This service has no OpenAPI document/,
 	],
 	[
-		'serves a broken one',
+		'serves a broken document',
 		{ body: '{"swagger": "2.0", "paths"' },
 		/The list of endpoints could not be read: .* is not complete JSON/,
 		/^The OpenAPI document could not be read \(.* is not complete JSON\)/,
 	],
 	[
-		'serves one that tells nothing',
+		'serves a document without fields',
 		{ body: { swagger: '2.0', paths: { '/fraud/predict': { post: { parameters: 'none' } } } } },
 		undefined,
 		/^The OpenAPI document does not list the fields of this endpoint/,
 	],
-])('where the API node %s, the form says so and sends all fields', async (_what, answer, noList, noForm) => {
+])('the form says so and sends all fields when the API node %s', async (_what, answer, noList, noForm) => {
 	const proxy = await chaosProxy({
 		upstream: apiNodeUrl,
 		faults: ({ path }) => (path.endsWith('/swagger') ? { kind: 'answer', ...answer } : undefined),
@@ -257,7 +257,7 @@ test.each([
 	}
 });
 
-test('as a tool, a model fills in each documented feature by its name and description once the endpoint is chosen, or the JSON', async () => {
+test('a tool has an argument for each documented feature when an endpoint is chosen, and one JSON argument before', async () => {
 	const agent = { ...node('AI Agent', '@n8n/n8n-nodes-langchain.agent', { options: {} }, 220), typeVersion: 3.1 };
 	const editor = await EditorPage.open(browser, rest, url, [manualTrigger, agent]);
 	await editor.search('dataiku', ['Dataiku Predict Tool', 'Dataiku Forecast Tool'], 'ai_tool');
@@ -295,7 +295,7 @@ test('as a tool, a model fills in each documented feature by its name and descri
 	expect(await editor.filledByModel(parameters)).toEqual(json);
 });
 
-test('a form keeps what was filled in, and its run is not out of date, when another credential is chosen', async () => {
+test('a form keeps its values, and its run stays up to date, when another credential is chosen', async () => {
 	const data = { url: apiNodeUrl, serviceId: 'demo', authentication: 'apiKey', apiKey: 'demo-key' };
 	const name = 'The same node';
 	await rest.call('POST', '/credentials', { name, type: 'dataikuApiNodeApi', data });
@@ -318,7 +318,7 @@ test('a form keeps what was filled in, and its run is not out of date, when anot
 	expect(await editor.parameter('output').locator('input').inputValue()).toBe('Input and Result');
 });
 
-test('a hint before the run says what a batch size of 1 costs many items', async () => {
+test('a hint before the run names the cost when many items are sent with a batch size of 1', async () => {
 	const many = {
 		...paymentsNode,
 		parameters: { jsCode: 'return Array.from({ length: 1000 }, () => ({ amount: 1 }))' },
@@ -330,7 +330,7 @@ test('a hint before the run says what a batch size of 1 costs many items', async
 	await editor.page.getByText('Batch Size 1 sends one request per item').waitFor();
 });
 
-test('a misspelled feature is seen in a hint, with what was meant', async () => {
+test('a hint names the correct feature when a feature is misspelled', async () => {
 	const misspelt = {
 		...paymentsNode,
 		parameters: {
@@ -351,7 +351,7 @@ test('a misspelled feature is seen in a hint, with what was meant', async () => 
 	expect(await hint.textContent()).toContain('(3 items, first: 0, 1, 2)');
 });
 
-test("an error shows the API node's own message", async () => {
+test("an error shows the API node's own message when a call fails", async () => {
 	const wrong = { ...paymentsNode, parameters: { jsCode: 'return [{ amount: "a lot" }]' } };
 	const editor = await EditorPage.open(browser, rest, url, [manualTrigger, wrong, withEndpoint({})]);
 	await editor.node('Dataiku Predict').dblclick();
@@ -370,7 +370,7 @@ async function openPredict(): Promise<EditorPage> {
 	return editor;
 }
 
-test('the credential window is content with the right key', async () => {
+test('the credential window reports success when the key is right', async () => {
 	const editor = await openPredict();
 	const modal = await editor.createCredential(right);
 	await modal.waitFor({ state: 'hidden' });
@@ -382,15 +382,15 @@ test('the credential window is content with the right key', async () => {
 });
 
 test.each([
-	['a key that is not one of the service', { ...right, apiKey: 'wrong' }, /key/],
+	['a wrong key', { ...right, apiKey: 'wrong' }, /key/],
 	[
-		'a service that there is not',
+		'a service that does not exist',
 		{ ...right, serviceId: 'fruad' },
 		/Service 'fruad' was not found on .*\. Check the service ID/,
 	],
 	['a URL where no server listens', { ...right, url: 'http://127.0.0.1:9' }, /127\.0\.0\.1:9/],
-	['a URL where something else answers', { ...right, url }, /web page, not with JSON/],
-])('the credential window says what is wrong with %s', async (_what, values, reason) => {
+	['the URL of another web server', { ...right, url }, /web page, not with JSON/],
+])('the credential window reports the problem when a user enters %s', async (_what, values, reason) => {
 	const editor = await openPredict();
 	const modal = await editor.createCredential(values);
 	await modal.getByText('Couldn’t connect with these settings').waitFor();
@@ -398,7 +398,7 @@ test.each([
 	expect(await modal.textContent()).toMatch(reason);
 });
 
-test.each(readdirSync(EXAMPLES))('%s is shown on the canvas with all that belongs to it', async (file) => {
+test.each(readdirSync(EXAMPLES))('%s is shown on the canvas with everything that belongs to it', async (file) => {
 	const example = JSON.parse(readFileSync(path.join(EXAMPLES, file), 'utf8')) as Example;
 	const { nodes } = example;
 	const { id } = await rest.call<{ id: string }>('POST', '/workflows', { ...example, id: undefined });
@@ -410,7 +410,7 @@ test.each(readdirSync(EXAMPLES))('%s is shown on the canvas with all that belong
 	await editor.page.close();
 });
 
-test('an example that was imported from its file runs as it is', async () => {
+test('an example runs without changes when it is imported from its file', async () => {
 	const editor = await EditorPage.open(browser, rest, url, []);
 	await editor.page.getByTestId('workflow-import-input').setInputFiles(path.join(EXAMPLES, 'batch-scoring.json'));
 	await editor.node('Riskiest first').waitFor();
@@ -420,7 +420,7 @@ test('an example that was imported from its file runs as it is', async () => {
 	expect(await success.count()).toBe(4);
 });
 
-test('the evaluation example goes through the whole data set when it is executed once from its trigger', async () => {
+test('the evaluation example processes the whole data set when it is executed once from its trigger', async () => {
 	const editor = await EditorPage.openSaved(browser, url, 'dataiku-evaluation');
 	await editor.node('A labeled payment').hover();
 	await editor.node('A labeled payment').getByRole('button', { name: 'Execute workflow' }).click();
@@ -428,7 +428,7 @@ test('the evaluation example goes through the whole data set when it is executed
 	await editor.node('Accuracy').filter({ has: success }).waitFor();
 });
 
-test('the form example hands the visitor a chart', async () => {
+test('the form example shows a chart when a visitor sends the form', async () => {
 	const page = await browser.newPage();
 	await page.goto(`${url}/form/bar-chart`);
 	await page.getByPlaceholder('3, 5, 2, 8').fill('4, 7, 1');

@@ -21,7 +21,7 @@ afterEach(async () => {
 });
 
 it.each(['1', 'TRUE', 'true', 'a file'])(
-	"connects to nothing in a credential's test when n8n's egress policy is switched on by %s",
+	"a credential's test connects to nothing when n8n's egress policy is switched on by %s",
 	async (spelling) => {
 		const file = path.join(folder, 'enabled');
 		await writeFile(file, 'true');

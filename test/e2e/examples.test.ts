@@ -31,7 +31,7 @@ const post = async (body: object, path = 'score-payment') =>
 		body: JSON.stringify(body),
 	});
 
-test('the batch example gives each of its twenty payments a score, riskiest first', async () => {
+test('the batch example gives each of its twenty payments a score and puts the riskiest first', async () => {
 	const run = await rest.run('dataiku-batch', 'Score the payments');
 	const payments = scored(itemsOf(run, 'Riskiest first'));
 	expect(new Set(payments.map(({ payment_id }) => payment_id)).size).toBe(20);
@@ -43,7 +43,7 @@ test('the batch example gives each of its twenty payments a score, riskiest firs
 	expect(risks).toEqual([...risks].sort((a, b) => b - a));
 });
 
-test("the batch example runs from n8n's command line, with the same scores", async () => {
+test("the batch example returns the same scores when it runs from n8n's command line", async () => {
 	const [fromCommandLine, fromEditor] = [
 		await n8n.execute('dataiku-batch'),
 		await rest.run('dataiku-batch', 'Score the payments'),
@@ -53,7 +53,7 @@ test("the batch example runs from n8n's command line, with the same scores", asy
 	expect(predictions).toEqual(scored(itemsOf(fromEditor, 'Riskiest first')).map(({ prediction }) => prediction));
 });
 
-test('the real-time example answers a posted payment with its score', async () => {
+test('the real-time example returns the score when a payment is posted', async () => {
 	const answer = await post({ ...payment, customer_id: 'C003' });
 	expect(answer.status).toBe(200);
 	expect(await answer.json()).toMatchObject({ prediction: 'fraud', probas: { fraud: expect.any(Number) } });
@@ -63,7 +63,7 @@ test.each([
 	['a value of the wrong type', { ...payment, amount: 'a lot' }, 'amount'],
 	['a misspelled name', { amuont: 20, country: 'FR' }, 'did you mean `amount`?'],
 	['nothing at all', {}, 'The record is empty'],
-	['a list in place of a record', [payment, payment], 'must be a JSON object'],
+	['a list instead of a record', [payment, payment], 'must be a JSON object'],
 	['a country that is not listed', { ...payment, country: 'Narnia' }, 'Narnia'],
 ])('the real-time example responds with a 400 and the reason when a payment has %s', async (_name, bad, reason) => {
 	const answer = await post(bad);
@@ -74,8 +74,8 @@ test.each([
 test.each([
 	['is gone', { url: 'http://127.0.0.1:9' }],
 	['refuses the key', { apiKey: 'wrong' }],
-	['has no such service', { serviceId: 'fruad' }],
-	['was given a URL that is none', { url: 'ftp://apinode.internal' }],
+	['does not have the service', { serviceId: 'fruad' }],
+	['has an invalid URL', { url: 'ftp://apinode.internal' }],
 ])('the real-time example responds with a 502 that names nothing internal when the API node %s', async (what, data) => {
 	const credential = { url: apiNodeUrl, serviceId: 'demo', authentication: 'apiKey', apiKey: 'demo-key', ...data };
 	const body = { name: what, type: 'dataikuApiNodeApi', data: credential };
@@ -97,7 +97,7 @@ test.each([
 	}
 });
 
-test('the real-time example answers twenty callers at once, each with the score of its own payment', async () => {
+test("the real-time example returns each caller's own score when twenty callers send payments at once", async () => {
 	const answers = await Promise.all(
 		Array.from({ length: 20 }, async (_, i) => await (await post({ ...payment, amount: 10 * i })).json()),
 	);
@@ -106,7 +106,7 @@ test('the real-time example answers twenty callers at once, each with the score 
 	expect(risks).toEqual([...risks].sort((a, b) => a - b));
 });
 
-test('the scheduled example hands each ticket to the team that the model picks', async () => {
+test('the scheduled example gives each ticket to the team that the model predicts', async () => {
 	const run = await rest.run('dataiku-scheduled', 'Every hour');
 	const all = scored(itemsOf(run, 'Dataiku Predict'));
 	expect(all).toHaveLength(6);
@@ -169,7 +169,7 @@ test('the enriching example scores orders of known customers and gives the doubt
 	expect(scored(orders).map(({ prediction }) => prediction)).toContain('fraud');
 });
 
-test('the forecast example writes one row per store and day, and no second one when it runs again', async () => {
+test('the forecast example writes one row per store and day, and none twice when it runs again', async () => {
 	await rest.run('dataiku-forecast', 'Forecast the sales');
 	const run = await rest.run('dataiku-forecast', 'Forecast the sales');
 	expect(itemsOf(run, 'Dataiku Forecast')).toHaveLength(14);
@@ -185,7 +185,7 @@ test('the forecast example writes one row per store and day, and no second one w
 	expect(data.every(({ forecast }) => forecast > 0)).toBe(true);
 });
 
-test('the campaign example sends coupons to those whom they change, and to nobody else', async () => {
+test('the campaign example sends coupons only to customers whose behavior a coupon changes', async () => {
 	const run = await rest.run('dataiku-campaign', 'Plan the campaign');
 	const chosen = scored(itemsOf(run, 'Send a coupon'));
 	const others = scored(itemsOf(run, 'No coupon'));
@@ -196,7 +196,7 @@ test('the campaign example sends coupons to those whom they change, and to nobod
 	expect(Math.max(...others.map(({ predictedEffect }) => predictedEffect))).toBeLessThanOrEqual(5);
 });
 
-test('the query example answers with the rows, and with an empty list when there are none', async () => {
+test('the query example returns the rows, and an empty list when there are none', async () => {
 	const ask = async (query: string) => await (await fetch(`${url}/webhook/transactions?${query}`)).json();
 	const rows = (await ask('customer_id=C001&min_amount=50')) as Array<{ amount: string }>;
 	expect(rows.length).toBeGreaterThan(0);
@@ -219,13 +219,13 @@ const health = async (path = 'model-health') => {
 	return { status: answer.status, body: (await answer.json()) as { healthy: boolean; reason?: string } };
 };
 
-test('the health example answers 200 while the known record scores as it should', async () => {
+test('the health example returns 200 when the known record gets the expected score', async () => {
 	expect(await health()).toEqual({ status: 200, body: { healthy: true, score: expect.closeTo(0.994, 3) } });
 });
 
 test.each<[string, string, (node: INode) => Partial<INode>, RegExp]>([
 	[
-		'scores otherwise',
+		'returns another score',
 		'Known record',
 		({ parameters }) => ({
 			parameters: { ...parameters, jsonOutput: String(parameters.jsonOutput).replace('0.994', '0.5') },
@@ -240,7 +240,7 @@ test.each<[string, string, (node: INode) => Partial<INode>, RegExp]>([
 		}),
 		/has no endpoint "fraud_of_old"/,
 	],
-])('the health example answers 503 where the model %s, and says so', async (what, name, change, reason) => {
+])('the health example returns 503 with the reason when the model %s', async (what, name, change, reason) => {
 	const path = what.replaceAll(' ', '-');
 	const webhook = await nodeOf('dataiku-health', 'Health');
 	const id = await importVariant('dataiku-health', {
@@ -285,7 +285,7 @@ test('the feedback example writes the outcome of a payment next to its score', a
 	}
 });
 
-test("the feedback example has the API node log each payment's id, which is no feature", async () => {
+test("the feedback example makes the API node log each payment's ID, which is not a feature", async () => {
 	const apiNode = await startApiNode();
 	try {
 		const credentials = await credentialOf(rest, apiNode.url);
@@ -300,7 +300,7 @@ test("the feedback example has the API node log each payment's id, which is no f
 	}
 });
 
-test('the canary example shows what both generations say of each payment, and where they differ', async () => {
+test('the canary example shows the predictions of both generations for each payment, and where they differ', async () => {
 	const run = await rest.run('dataiku-canary', 'Compare the generations');
 	const [agreed, doubtful] = [itemsOf(run, 'Agree'), itemsOf(run, 'To a human')];
 	expect(doubtful).toMatchObject([{ payment_id: 'P-4', live_prediction: 'legitimate', canary_prediction: 'fraud' }]);
@@ -330,7 +330,7 @@ async function rowsOf<Row>(name: string): Promise<Row[]> {
 	}
 }
 
-test('the example for many workers scores every record of its chunks once, and no second time when it is started again', async () => {
+test('the example for many workers scores every record of its chunks once, and none again when it is restarted', async () => {
 	const start = await importVariant('dataiku-workers', {});
 	const ofTheSchedule = [await importVariant('dataiku-chunk', {}), await importVariant('dataiku-give-out', {})];
 	await rest.run(start, 'Start the batch');
@@ -348,7 +348,7 @@ test('the example for many workers scores every record of its chunks once, and n
 	expect(results.every(({ prediction, double }) => prediction !== '' && !double)).toBe(true);
 });
 
-test('the what-if example writes a mail for each refused payment, and none for the others', async () => {
+test('the what-if example writes an email for each refused payment, and none for the others', async () => {
 	const run = await rest.run('dataiku-what-if', 'Review the payments');
 	expect(itemsOf(run, 'Let through')).toMatchObject([{ payment_id: 'P-2', what_if: 'reached', suggestions: [] }]);
 	const mails = itemsOf(run, 'Write the mail') as Array<{ subject: string; text: string }>;
@@ -361,7 +361,7 @@ test('the what-if example writes a mail for each refused payment, and none for t
 	expect(changed.filter((name) => ['country', 'merchant_category'].includes(name))).toEqual([]);
 });
 
-test('the rescoring example scores each open payment once, beside the generation that scored it', async () => {
+test('the rescoring example scores each open payment once and stores the generation that scored it', async () => {
 	const run = await rest.run('dataiku-rescore', 'Another generation');
 	const payments = itemsOf(run, 'With generation');
 	expect(payments).toHaveLength(8);
@@ -375,13 +375,13 @@ test('the rescoring example scores each open payment once, beside the generation
 	}
 });
 
-test('the drift example writes a mail for each event', async () => {
+test('the drift example writes an email for each event', async () => {
 	const mails = itemsOf(await rest.run('dataiku-drift', 'Drift, down or up'), 'To the owner');
 	expect(mails.map(({ subject }) => subject)).toEqual(['Test: fraud: drift', 'Test: fraud: down', 'Test: fraud: up']);
 	expect(mails[0]!.text).toMatch(/^Endpoint 'fraud' scores 2 test records differently.*\n\nBefore: [\d.]+, since 20/);
 });
 
-test('the nightly example sends what is new, changed, failed last time or scored by another generation, and nothing else', async () => {
+test('the nightly example sends only records that are new, changed, failed last time or scored by another generation', async () => {
 	const apiNode = await startApiNode();
 	try {
 		const credentials = await credentialOf(rest, apiNode.url);
@@ -428,7 +428,7 @@ test('the nightly example sends what is new, changed, failed last time or scored
 	}
 });
 
-test("the photos example has n8n's stored files judged by their shape, and finds the one that is no picture", async () => {
+test("the photos example classifies n8n's stored files by their shape and names the file that is not a picture", async () => {
 	const run = await rest.run('dataiku-photos', 'Check the photos');
 	const found = (name: string) =>
 		itemsOf(run, name).map(({ prediction, format, width }) => [prediction, format, width]);
@@ -441,7 +441,7 @@ test("the photos example has n8n's stored files judged by their shape, and finds
 	expect(itemsOf(run, 'Not a picture')).toMatchObject([{ error: expect.stringContaining("Feature 'input' must be") }]);
 });
 
-test('the evaluation example says of each labeled payment whether the model is right, and of all how many it got right', async () => {
+test('the evaluation example reports for each labeled payment whether the model is right, and how many it got right', async () => {
 	const correct: unknown[] = [];
 	let row: IDataObject | undefined;
 	let run: IRun;

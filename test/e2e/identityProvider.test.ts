@@ -82,7 +82,7 @@ async function workflow(
 const errorOf = ({ data }: IRun) => data.resultData.error?.message;
 const tokenUrl = (url: string) => `${url}/token`;
 
-test('an OAuth2 server that hangs is named within the deadline of the call, and other credentials go on', async () => {
+test('the error names the OAuth2 server within the deadline when the server hangs, and other credentials go on', async () => {
 	accounts.setFault({ kind: 'silent' });
 	const hanging = await workflow(tokenUrl(accounts.url), 1, { timeout: 2_000 });
 	const healthy = await workflow(tokenUrl(server.url), 40, { timeout: 2_000, batchSize: 1 });
@@ -97,7 +97,7 @@ test('an OAuth2 server that hangs is named within the deadline of the call, and 
 	expect(apiNode.requests.count({ status: 401 })).toBe(0);
 });
 
-test('an OAuth2 server that refuses is asked a few times at most for 300 items and the executions after', async () => {
+test('an OAuth2 server gets only a few requests for 300 items and later executions when it refuses', async () => {
 	accounts.setFault({ kind: 'answer', status: 503, body: { error: 'temporarily_unavailable' } });
 	const onError = 'continueRegularOutput';
 	const execute = await workflow(tokenUrl(accounts.url), 300, { batchSize: 1 }, { onError });
@@ -114,7 +114,7 @@ test('an OAuth2 server that refuses is asked a few times at most for 300 items a
 	expect(apiNode.requests.count({})).toBe(0);
 });
 
-test('an API node that refuses every token costs three renewals at most for 300 items', async () => {
+test('at most three renewals are requested for 300 items when an API node refuses every token', async () => {
 	refusesTokens = true;
 	const execute = await workflow(tokenUrl(accounts.url), 300, { batchSize: 1 }, { onError: 'continueRegularOutput' });
 	const items = itemsOf(await execute(), 'Score');

@@ -27,7 +27,7 @@ const requireAll = `
 	process.exit(0);
 `;
 
-test('the pinned n8n has all that its own nodes and credentials need', async () => {
+test('the pinned n8n has everything that its own nodes and credentials need', async () => {
 	const args = ['-e', requireAll, installation.n8n];
 	const { stdout } = await promisify(execFile)(installation.node, args, { maxBuffer: 1e8 });
 	const { files, failures } = JSON.parse(stdout.trim().split('\n').at(-1)!) as { files: number; failures: string[] };

@@ -13,7 +13,7 @@ const run = promisify(execFile);
 
 const onePort = async () => String(await detect({ hostname: '127.0.0.1' }));
 
-test('--once shows a row for each payment, ends with 0 and leaves nothing running', async () => {
+test('--once shows a row for each payment, exits with 0 and leaves no process running', async () => {
 	const launch = Launch.script(['--once']);
 	expect(await launch.exited).toBe(0);
 	expect(launch.stdout).toMatch(/│ P-01 .*│ legitimate │ +0\.\d{3} │/);
@@ -24,7 +24,7 @@ test('--once shows a row for each payment, ends with 0 and leaves nothing runnin
 	expect(launch.processes()).toEqual([]);
 });
 
-test('npm start says how to call the webhook in a line that works as printed, and Ctrl-C ends all of it', async () => {
+test('npm start prints a command for the webhook that works as printed, and Ctrl-C ends everything', async () => {
 	const port = await onePort();
 	const launch = Launch.npmStart('--port', port, '--api-node-port', await onePort());
 	try {
@@ -43,7 +43,7 @@ test('npm start says how to call the webhook in a line that works as printed, an
 	}
 });
 
-test('SIGTERM to npm while n8n starts ends all of it', async () => {
+test('everything ends when npm receives SIGTERM while n8n starts', async () => {
 	const launch = Launch.npmStart('--once');
 	await launch.process(/n8n start/);
 	launch.terminate();
@@ -54,7 +54,7 @@ test('SIGTERM to npm while n8n starts ends all of it', async () => {
 test.each([
 	['--port', 'the editor'],
 	['--api-node-port', 'the API node'],
-])('a busy %s is told in one line that names it and a way out', async (option) => {
+])('one line names %s and a way out when the port is busy', async (option) => {
 	const occupant = createServer().listen(0, '127.0.0.1');
 	await new Promise((resolve) => occupant.once('listening', resolve));
 	const port = (occupant.address() as AddressInfo).port;
@@ -68,7 +68,7 @@ test.each([
 });
 
 test.each(['--foo', 'foo', '--once=yes'])(
-	'the usage is shown and nothing is started when the argument is %s',
+	'the usage is shown and nothing starts when the argument is %s',
 	async (argument) => {
 		const launch = Launch.script([argument]);
 		expect(await launch.exited).toBe(1);
@@ -88,7 +88,7 @@ describe('from a clean checkout', () => {
 	});
 	afterEach(async () => await rm(checkout, { recursive: true, force: true }));
 
-	test('Ctrl-C during the installation ends it, and what is half installed is not taken for whole', async () => {
+	test('a later start does not use an incomplete installation when Ctrl-C ended the installation', async () => {
 		for (const _attempt of [1, 2]) {
 			const launch = Launch.script(['--once'], { cwd: checkout });
 			await launch.line(/Installing n8n [\d.]+, once/);
@@ -101,7 +101,7 @@ describe('from a clean checkout', () => {
 		}
 	});
 
-	test('a registry out of reach is told in one line', async () => {
+	test('one line reports the problem when the registry is out of reach', async () => {
 		const env = { npm_config_registry: 'http://127.0.0.1:9', npm_config_cache: path.join(checkout, 'cache') };
 		const launch = Launch.script(['--once'], { cwd: checkout, env });
 		expect(await launch.exited).toBe(1);

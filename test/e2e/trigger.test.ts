@@ -102,14 +102,14 @@ async function started(): Promise<IDataObject[]> {
 	throw new Error('The trigger has not started the workflow within a minute');
 }
 
-test('a test in the editor shows each event, and starts nothing', async () => {
+test('a test in the editor shows each event and starts no workflow', async () => {
 	const items = itemsOf(await rest.run(id, 'Trigger'), 'Trigger');
 	seen++;
 	expect(items.map(({ event }) => event).sort()).toEqual(['down', 'drift', 'fields', 'generation', 'up']);
 	expect(items.every(({ test }) => test)).toBe(true);
 });
 
-test('the first poll says nothing, and the activation of a generation starts the workflow once', async () => {
+test('the first poll has no event, and the workflow starts once when a generation is activated', async () => {
 	await poll();
 	await poll();
 	apiNode.activate('v2');
@@ -118,7 +118,7 @@ test('the first poll says nothing, and the activation of a generation starts the
 	await poll();
 });
 
-test('a changed document and a changed model start the workflow, each with an item', async () => {
+test('the workflow starts with one item for each event when the document and the model change', async () => {
 	apiNode.activate('v1');
 	await poll();
 	expect(await started()).toMatchObject([{ event: 'generation', before: 'v2', after: 'v1' }]);
@@ -129,7 +129,7 @@ test('a changed document and a changed model start the workflow, each with an it
 	await poll();
 });
 
-test('what changes while n8n is stopped starts the workflow when n8n is back, once', async () => {
+test('the workflow starts once when something changed while n8n was stopped', async () => {
 	await n8n.stop();
 	apiNode.activate('v2');
 	await n8n.start();
@@ -139,7 +139,7 @@ test('what changes while n8n is stopped starts the workflow when n8n is back, on
 	await poll();
 });
 
-test('an instance that is killed and started again starts the workflow both times, over a restart of n8n', async () => {
+test('the workflow starts when an instance is killed and again when it is started, although n8n restarts in between', async () => {
 	const { port } = apiNode;
 	await apiNode.close();
 	await poll();
@@ -155,7 +155,7 @@ test('an instance that is killed and started again starts the workflow both time
 	expect(items.map(({ event }) => event)).toContain('up');
 });
 
-test('an API node that never responded keeps the workflow from being activated, in words', async () => {
+test('the workflow cannot be activated, and the error says why, when the API node never responded', async () => {
 	const other = await workflow('http://127.0.0.1:9');
 	await rest.publish(other);
 	const [trigger] = await published(other);

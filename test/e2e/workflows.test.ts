@@ -14,7 +14,7 @@ beforeAll(async () => {
 	rest = await signIn();
 });
 
-test('n8n has every node, each but the trigger as a tool as well, and every credential', async () => {
+test('n8n has every node, every node but the trigger as a tool, and every credential', async () => {
 	const names = async (kind: string) => {
 		// n8n may be busy with megabytes for so long that it closes a connection which is kept.
 		const headers = { cookie: rest.cookie, connection: 'close' };
@@ -55,7 +55,7 @@ const workflowsIn = (folder: string) =>
 		return [workflow.name, workflow] as const;
 	});
 
-test('n8n has every example but those that make a batch over workers, whose schedule would run unseen', async () => {
+test('n8n has every example but those that share a batch among workers, whose schedule would run unseen', async () => {
 	const imported = await Promise.all(
 		workflowsIn(EXAMPLES).map(async ([, { id, name }]) => {
 			const found = await rest.call<{ name: string }>('GET', `/workflows/${id}`).catch(() => undefined);

@@ -148,7 +148,7 @@ const check = async (fields: IDataObject) =>
 const pathsOf = ({ seen }: Stub) => seen.map(({ method, path }) => `${method} ${path}`);
 
 describe('an OpenAPI document from the API Deployer', () => {
-	it.each(both)('fills the list of endpoints with the authentication %s', async (authentication) => {
+	it.each(both)('fills the list of endpoints when the authentication is %s', async (authentication) => {
 		const deployer = await dss(node.url);
 		expect(await list(deployed(deployer), authentication)).toEqual(['grade', 'score']);
 
@@ -158,7 +158,7 @@ describe('an OpenAPI document from the API Deployer', () => {
 		expect(node.seen).toEqual([]);
 	});
 
-	it.each(both)('is what records are checked against with the authentication %s', async (authentication) => {
+	it.each(both)('is used to check records when the authentication is %s', async (authentication) => {
 		const deployer = await dss(node.url);
 		expect(await execute(deployed(deployer), 'error', authentication)).toContain('did you mean');
 		expect(node.seen).toEqual([]);
@@ -175,7 +175,7 @@ describe('an OpenAPI document from the API Deployer', () => {
 		expect(fields.map(({ id }) => id)).toEqual(['amount']);
 	});
 
-	it('is read under the path prefix of DSS, whatever is pasted around URL, ID and key', async () => {
+	it('is read under the path prefix of DSS, with any white space around URL, ID and key', async () => {
 		const paths = ['', '/status', '/get-open-api'].map((what) => `${deployments}/fraud%20prod${what}`);
 		const deployer = await listen((_request, response) => response.end(JSON.stringify(documentOf('score'))));
 		const fields = {
@@ -188,7 +188,7 @@ describe('an OpenAPI document from the API Deployer', () => {
 		expect(deployer.seen[0]!.authorization).toBe(basic('dss-key'));
 	});
 
-	it('is that of the own service: another one is asked of the API node', async () => {
+	it("belongs to the credential's own service, so the API node is asked for the document of another one", async () => {
 		const deployer = await dss(node.url);
 		const other = { options: { serviceId: 'retail' } };
 		await expect(list(deployed(deployer), 'apiKey', other)).rejects.toThrow('No endpoints found');
@@ -207,9 +207,9 @@ describe('an OpenAPI document from the API Deployer', () => {
 
 	it.each<[string, IDataObject]>([
 		['is not complete', { deployerUrl: '', deploymentId: '', deployerApiKey: '' }],
-		['leads nowhere', { deployerUrl: 'http://127.0.0.1:9' }],
-		['is none of the choices', { openApiFrom: 'elsewhere' }],
-		['holds objects', { deployerApiKey: { a: 1 } }],
+		['names a URL without a server', { deployerUrl: 'http://127.0.0.1:9' }],
+		['names an unknown source', { openApiFrom: 'elsewhere' }],
+		['contains objects', { deployerApiKey: { a: 1 } }],
 	])('does not stop a run when the description of the deployment %s', async (_name, fields) => {
 		const deployer = await dss(node.url);
 		for (const mode of ['warn', 'error']) {
@@ -223,7 +223,7 @@ describe('the choice of a document', () => {
 	const everything = (deployer: Stub, openApiFrom: string | undefined) =>
 		deployed(deployer, { openApiFrom, openApi: JSON.stringify(documentOf('pasted')) });
 
-	it.each(both)('depends only on the selected source with the authentication %s', async (authentication) => {
+	it.each(both)('depends only on the selected source when the authentication is %s', async (authentication) => {
 		const deployer = await dss(node.url);
 		expect(await list(everything(deployer, 'text'), authentication)).toEqual(['pasted']);
 		expect([deployer.seen, node.seen]).toEqual([[], []]);
@@ -237,7 +237,7 @@ describe('the choice of a document', () => {
 		expect(node.seen.map(({ path }) => path)).toEqual(Array(2).fill('/public/api/v1/fraud/swagger'));
 	});
 
-	it('leaves expressions of the others out of list and run when these differ from item to item', async () => {
+	it('ignores expressions of the other sources in the list and in a run when they differ from item to item', async () => {
 		const other = { deployerUrl: '={{ $json.dss }}', deployerApiKey: '={{ $json.key }}', openApi: '={{ $json.doc }}' };
 		const fields = deployed(await dss(node.url), { ...other, openApiFrom: 'apiNode' });
 		await expect(list(fields)).rejects.toThrow('No endpoints found');
@@ -275,7 +275,7 @@ const status = (body: object) => ({ [`${deployments}/fraud-prod/status`]: { body
 const v2 = basicInfo({ publishedServiceId: 'fraud', deployedServiceId: 'fraud_v2' });
 
 describe('a deployment that does not agree with the credential', () => {
-	it.each(both)('is reported in the list of endpoints with the authentication %s', async (authentication) => {
+	it.each(both)('is reported in the list of endpoints when the authentication is %s', async (authentication) => {
 		const deployer = await dss('https://k8s.example.com/dataiku/', v2);
 		expect(await failureOf(list(deployed(deployer), authentication))).toMatch(
 			/could not be read: The deployment serves 'fraud_v2' at https:\/\/k8s\.example\.com\/dataiku, not 'fraud' \| Check Service ID/,
@@ -286,7 +286,7 @@ describe('a deployment that does not agree with the credential', () => {
 	it.each<[string, Responses, RegExp]>([
 		['another service', v2, /^The deployment serves 'fraud_v2' at http:\/\/127\.0\.0\.1:\d+, not 'fraud'\. Check/],
 		[
-			'a service that has the name of the Designer',
+			'a service with its ID in the API Designer',
 			basicInfo({ publishedServiceId: 'fraud_v3' }),
 			/^The deployment serves 'fraud_v3' at http:\/\/127\.0\.0\.1:\d+, not 'fraud'\. Check/,
 		],
@@ -301,7 +301,7 @@ describe('a deployment that does not agree with the credential', () => {
 			/^The deployment serves 'fraud_v2' at https:\/\/k8s\.example\.com, not 'fraud' at http:\/\/127\.0\.0\.1:\d+\. Check/,
 		],
 		[
-			'another service at a URL that nobody tells',
+			'another service at an unknown URL',
 			{ ...v2, [`${deployments}/fraud-prod/status`]: { status: 500 } },
 			/^The deployment serves 'fraud_v2', not 'fraud'\. Check/,
 		],
@@ -314,9 +314,9 @@ describe('a deployment that does not agree with the credential', () => {
 		['all agrees', {}],
 		['the URL is spelled in another way', status({ apiNodes: [{}, { url: 'URL/public/api/v1/fraud' }] })],
 		['one of several API nodes is called', status({ apiNodes: [{ url: 'http://a.example.com' }, { url: 'URL' }] })],
-		['no URL is told', status({ health: 'HEALTHY' })],
+		['DSS returns no URL', status({ health: 'HEALTHY' })],
 		['the status cannot be read', { [`${deployments}/fraud-prod/status`]: { status: 503 } }],
-		['the service is not told', basicInfo({})],
+		['DSS returns no service ID', basicInfo({})],
 		['the deployment itself may not be read', { [`${deployments}/fraud-prod`]: { status: 403 } }],
 	])('is not reported by the credential test when %s', async (_name, changed) => {
 		const made = JSON.parse(JSON.stringify(changed).replaceAll('URL', node.url)) as Responses;
@@ -352,19 +352,24 @@ describe('an API Deployer that gives no document', () => {
 		],
 		['unknown deployment', {}, { deploymentId: 'none' }, /no OpenAPI document for deployment 'none' \(404\)/],
 		['page of another server', at(html), {}, /responded with a web page.*Check the DSS URL/],
-		['document that is none', at({ body: '[]' }), {}, /Not an OpenAPI document/],
-		['URL that is none', {}, { deployerUrl: 'dss.example.com' }, /The DSS URL must look like https:\/\/host:port/],
-		['URL that is missing', {}, { deployerUrl: ' ' }, /The DSS URL must look like/],
-		['key that is missing', {}, { deployerApiKey: ' ' }, /The DSS API key is empty/],
-		['deployment that is missing', {}, { deploymentId: '' }, /The deployment ID is missing/],
+		['invalid document', at({ body: '[]' }), {}, /Not an OpenAPI document/],
+		['invalid URL', {}, { deployerUrl: 'dss.example.com' }, /The DSS URL must look like https:\/\/host:port/],
+		['missing URL', {}, { deployerUrl: ' ' }, /The DSS URL must look like/],
+		['missing key', {}, { deployerApiKey: ' ' }, /The DSS API key is empty/],
+		['missing deployment ID', {}, { deploymentId: '' }, /The deployment ID is missing/],
 		[
-			'deployment that is a path',
+			'deployment ID that is a path',
 			{},
 			{ deploymentId: '../projects' },
 			/deployment ID '\.\.\/projects' is not a valid ID/,
 		],
-		['server that is not there', {}, { deployerUrl: 'http://127.0.0.1:9' }, /127\.0\.0\.1:9 refused the connection/],
-		['choice that is none', {}, { openApiFrom: 'elsewhere' }, /must be one of apiNode, deployer, text/],
+		[
+			'server that does not respond',
+			{},
+			{ deployerUrl: 'http://127.0.0.1:9' },
+			/127\.0\.0\.1:9 refused the connection/,
+		],
+		['source that does not exist', {}, { openApiFrom: 'elsewhere' }, /must be one of apiNode, deployer, text/],
 	])('is reported by the list and by the credential test when there is a %s', async (_name, changed, fields, words) => {
 		const deployer = await dss(node.url, changed);
 		const told = await failureOf(list(deployed(deployer, fields)));

@@ -130,7 +130,7 @@ const values: Record<string, unknown[]> = {
 	vary: ['documented', 'defined'],
 };
 
-it('gives n8n exactly the nodes that the manifest names, each with a contract', () => {
+it('the manifest names exactly the nodes that have a contract', () => {
 	expect(nodes.name).toBe('n8n-nodes-dataiku');
 	expect(nodes.nodes.map(({ name }) => name)).toEqual(allNodeTypes);
 	expect([...nodeTypes].sort()).toEqual(Object.keys(contract).sort());
@@ -150,13 +150,13 @@ describe.each(allNodeTypes)('%s', (type) => {
 		}
 	});
 
-	it('has its own icon for light and for dark, built', () => {
+	it('has its own icons for light and for dark, which are built', () => {
 		expectIcons(descriptionOf(type));
 		const same = nodes.nodes.filter(({ iconUrl }) => isDeepStrictEqual(iconUrl, descriptionOf(type).iconUrl));
 		expect(same.map(({ name }) => name)).toEqual([type]);
 	});
 
-	it('has a codex, links included, under which a search for "dataiku" finds it', () => {
+	it('is found under "dataiku" by its codex, which has links', () => {
 		const { codex } = descriptionOf(type);
 		// n8n leaves a node of the category AI out of the panel: its tool variant is there instead.
 		expect(codex?.categories).not.toContain('AI');
@@ -165,7 +165,7 @@ describe.each(allNodeTypes)('%s', (type) => {
 		expect(codex?.resources?.credentialDocumentation?.[0]?.url).toMatch(/\/docs\/credentials\.md$/);
 	});
 
-	it('asks for the credential that its authentication names, and tests it', () => {
+	it('requires the credential that its authentication names, and tests it', () => {
 		const { credentials = [] } = descriptionOf(type);
 		expect(credentials).toMatchObject([
 			{ name: 'dataikuApiNodeApi', required: true, displayOptions: { show: { authentication: ['apiKey'] } } },
@@ -182,7 +182,7 @@ describe.each(allNodeTypes)('%s', (type) => {
 		expect(conditions.filter((each) => Object.values(each).includes(undefined))).toEqual([]);
 	});
 
-	it('finds its endpoint in a list, by id or by URL, and has n8n check none of them before each execution', () => {
+	it('finds its endpoint in a list, by ID or by URL, and lets n8n check none of them before each execution', () => {
 		const { modes = [] } = descriptionOf(type).properties.find(({ name }) => name === 'endpointId') ?? {};
 		expect(modes.map(({ name, type: kind, validation }) => [name, kind, validation])).toEqual([
 			['list', 'list', undefined],
@@ -195,7 +195,7 @@ describe.each(allNodeTypes)('%s', (type) => {
 });
 
 describe.each(nodeTypes)('%s', (type) => {
-	it('can be a tool, and no parameter has a name that n8n takes for tools', () => {
+	it('can be a tool, and no parameter has a name that n8n reserves for tools', () => {
 		const { usableAsTool, properties, inputs, outputs } = descriptionOf(type);
 		expect({ usableAsTool, inputs, outputs }).toEqual({ usableAsTool: true, inputs: ['main'], outputs: ['main'] });
 		const names = allParameters(properties).map(({ name }) => name);
@@ -205,7 +205,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect(inVariant(true, properties)[0]).toMatchObject({ name: 'toolDescription', type: 'string' });
 	});
 
-	it('as a tool, is filled in by the model without a setting', () => {
+	it('is filled in by the model without a setting when it is a tool', () => {
 		const properties = inVariant(true, descriptionOf(type).properties);
 		const by = Object.fromEntries(properties.map((each) => [each.name, each]));
 		// A form has no place for the history of a forecast.
@@ -253,7 +253,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		schema: [{ id: 'amount', displayName: 'amount', required: false, display: true }],
 	};
 
-	it('shows the form only once there is an endpoint, and keeps what it holds while another credential empties that', () => {
+	it('shows the form only when an endpoint is chosen, and keeps its values while another credential clears the endpoint', () => {
 		const name = nodes.fullName(type);
 		const chosen = { endpointId: endpoint('e'), recordSource: 'mapping', mapping: filled, output: 'fullResponse' };
 		expect(kept(name, chosen).shown).toContain('mapping');
@@ -265,7 +265,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		}
 	});
 
-	it('as a tool, describes itself in words, to which the endpoint and what its document says are added', async () => {
+	it('describes itself with the endpoint and its documentation when it is a tool', async () => {
 		const by = Object.fromEntries(descriptionOf(type).properties.map((each) => [each.name, each]));
 		const { purpose, toolDescription } = by;
 		expect(purpose!.default).toMatch(/^[A-Z][^={}]+\.$/);
@@ -284,7 +284,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect(await described({ ...filled, schema })).toBe(`${before} (Is a payment fraud?).${after}`);
 	});
 
-	it('has its own defaults, none of a tool, when an expression chooses the endpoint or the source', () => {
+	it('uses its own defaults, and none of a tool, when an expression chooses the endpoint or the source', () => {
 		const name = nodes.fullName(type);
 		const chosen = { endpointId: { ...endpoint('={{ $json.at }}'), mode: 'url' } };
 		expect(kept(name, chosen).all.mapping).toEqual(common.mapping);
@@ -293,7 +293,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		});
 	});
 
-	it('as a tool, has one argument as long as the form has no fields, and those of the form from then on', () => {
+	it('has one argument when it is a tool whose form has no fields, and one per field otherwise', () => {
 		const name = `${nodes.fullName(type)}Tool`;
 		const shown = (mapping: object) =>
 			kept(name, { endpointId: endpoint('e'), recordSource: 'mapping', ...mapping }).shown.filter((each) =>
@@ -309,7 +309,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect(json.filter((each) => ['mapping', 'recordJson'].includes(each))).toEqual(['recordJson']);
 	});
 
-	it('takes the values of the contract, and no others', () => {
+	it('accepts the values of the contract, and no others', () => {
 		const properties = inVariant(false, descriptionOf(type).properties);
 		for (const property of properties.filter((each) => each.type === 'options')) {
 			const { name } = property;
@@ -319,7 +319,7 @@ describe.each(nodeTypes)('%s', (type) => {
 });
 
 it.each(nodeTypes.filter((type) => !['dataikuPredict', 'dataikuForecast'].includes(type)))(
-	'%s previews nothing, as its columns depend on the endpoint or are not public',
+	'%s previews no fields, because its columns depend on the endpoint or are not public',
 	(type) => {
 		const folder = type.charAt(0).toUpperCase() + type.slice(1);
 		expect(existsSync(join(OUR_PACKAGE, 'dist/nodes', folder, '__schema__'))).toBe(false);
@@ -327,7 +327,7 @@ it.each(nodeTypes.filter((type) => !['dataikuPredict', 'dataikuForecast'].includ
 );
 
 it.each(['dataikuPredict', 'dataikuForecast'])(
-	'%s previews fields that its default output has, of the type that they have',
+	'%s previews fields that its default output has, with their types',
 	async (type) => {
 		const folder = type.charAt(0).toUpperCase() + type.slice(1);
 		const file = join(OUR_PACKAGE, 'dist/nodes', folder, '__schema__/v1.0.0.json');
@@ -348,7 +348,7 @@ it.each(['dataikuPredict', 'dataikuForecast'])(
 	},
 );
 
-it.each(['dataikuPredict', 'dataikuLookup'])('%s warns before the run of a setting that will hurt', async (type) => {
+it.each(['dataikuPredict', 'dataikuLookup'])('%s warns before the run when a setting makes it slow', async (type) => {
 	const [hint] = descriptionOf(type).hints ?? [];
 	const items = (count: number) => Array.from({ length: count }, () => ({ json: {} }));
 	for (const [count, batchSize, shown] of [
@@ -391,7 +391,7 @@ describe('the credentials', () => {
 		expect(Object.fromEntries(credential.properties.map((each) => [each.name, each.default]))).toEqual(fields);
 	});
 
-	it.each(['dataikuApiNodeApi', 'dataikuApiNodeOAuth2Api'])('%s hides what is secret', (name) => {
+	it.each(['dataikuApiNodeApi', 'dataikuApiNodeOAuth2Api'])('%s hides its secrets', (name) => {
 		const secret = nodes.credentialType(name).properties.filter(({ typeOptions }) => typeOptions?.password);
 		const own = name === 'dataikuApiNodeApi' ? ['apiKey', 'bearerToken'] : [];
 		expect([...new Set(secret.map((each) => each.name))]).toEqual([
@@ -405,7 +405,7 @@ describe('the credentials', () => {
 		['apiNode', []],
 		['deployer', ['deployerUrl', 'deploymentId', 'deployerApiKey']],
 		['text', ['openApi']],
-	])('show the fields of the document that the choice %s needs', (openApiFrom, fields) => {
+	])("show only the fields that the document's source %s needs", (openApiFrom, fields) => {
 		for (const { properties } of nodes.credentials) {
 			const visible = properties.filter((each) => NodeHelpers.displayParameter({ openApiFrom }, each, null, null));
 			const names = visible.map(({ name }) => name);
@@ -413,7 +413,7 @@ describe('the credentials', () => {
 		}
 	});
 
-	it('dataikuApiNodeApi folds away what few need, and keeps what it holds', () => {
+	it('dataikuApiNodeApi folds rarely used fields, and keeps their values', () => {
 		const { properties } = nodes.credentialType('dataikuApiNodeApi');
 		const shown = (toggles: object) => {
 			const values = NodeHelpers.getNodeParameters(properties, { ...toggles }, true, true, null, null) ?? {};

@@ -48,12 +48,12 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect(failedOf(output)).toEqual([]);
 	});
 
-	it('gives no item for no item, and asks nothing', async () => {
+	it('returns no item and sends nothing when there is no input item', async () => {
 		expect(await executeDirectly(type, { items: [], credentials: credentialFor(proxy.url) })).toEqual([[]]);
 		expect(proxy.requests).toEqual([]);
 	});
 
-	it('puts an error in the place of a failed item, and keeps every other, when it continues', async () => {
+	it('puts an error in the place of a failed item, and keeps the others, when it continues', async () => {
 		const { items, last } = unitsOf([unit(0), bad, unit(1), unit(2)]);
 		const good = await run(type, { url: proxy.url, items: [unit(0), unit(1), unit(2)].flat(), parameters });
 		const { output, error, status, hints } = await run(type, {
@@ -90,7 +90,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect(hints[0]!.message).toMatch(new RegExp(`^Item ${last[1]} failed: `));
 	});
 
-	it('moves a failed item to the error output with its input, and leaves every other', async () => {
+	it('moves a failed item with its input to the error output, and leaves the others', async () => {
 		const { items, last } = unitsOf([unit(0), bad, unit(1)]);
 		const { output, errorOutput } = await run(type, {
 			url: proxy.url,
@@ -112,7 +112,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		]);
 	});
 
-	it('stops with one error that names the item, the endpoint and what was said, and no secret', async () => {
+	it("stops with one error that names the item, the endpoint and the response's message, and no secret", async () => {
 		proxy.setFault(({ headers }) => ({
 			kind: 'answer',
 			status: 422,
@@ -135,7 +135,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		expectNoSecret({ ...error, node: undefined });
 	});
 
-	it('stops at the failed item, whichever it is', async () => {
+	it('stops at the failed item, whichever item it is', async () => {
 		const { items, last } = unitsOf([unit(0), unit(1), bad]);
 		const { output, error } = await run(type, { url: proxy.url, items, parameters });
 
@@ -190,7 +190,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		};
 		beforeEach(() => proxy.setFault(fault));
 
-		it('and says so, naming the item and the endpoint', async () => {
+		it('stops with an error that names the item and the endpoint', async () => {
 			const { last, run: asked } = scenario();
 			const { error } = await run(type, asked);
 
@@ -200,7 +200,7 @@ describe.each(nodeTypes)('%s', (type) => {
 			expectNoSecret({ ...error, node: undefined });
 		});
 
-		it('and fails each item when it continues', async () => {
+		it('fails each item when it continues', async () => {
 			const { last, run: asked } = scenario();
 			const { output, status } = await run(type, { ...asked, onError: 'continueRegularOutput' });
 
@@ -216,10 +216,10 @@ describe.each(nodeTypes)('%s', (type) => {
 	});
 
 	it.each([
-		['an address that is none', { url: 'apinode' }, /The API node's URL must look like/],
-		['a certificate that is none', { ca: 'secret' }, /certificate of the authority could not be read/],
+		['an invalid address', { url: 'apinode' }, /The API node's URL must look like/],
+		['an invalid certificate', { ca: 'secret' }, /certificate of the authority could not be read/],
 		['a token that cannot be sent', { authentication: 'bearerToken', bearerToken: 'tok\nen' }, /paste it again/],
-	])('fails each item for a credential with %s', async (_name, fields, message) => {
+	])('fails each item when the credential has %s', async (_name, fields, message) => {
 		const asked = { url: proxy.url, items: [...unit(0), ...unit(1)], credentials: credentialFor(proxy.url, fields) };
 		const stopped = await run(type, asked);
 		expect(stopped.error?.message).toMatch(message);
@@ -230,7 +230,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		for (const { json } of errorOutput) expect(json.error).toMatch(message);
 	});
 
-	it('fails a record that is not an object, and nothing else, when it continues', async () => {
+	it('fails only the items whose record is not an object when it continues', async () => {
 		const records = [['[1]', '"text"', '', '{"a":', null, undefined], unit(0), [7], unit(1)].flat();
 		const { output } = await run(type, {
 			url: proxy.url,
@@ -261,7 +261,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect(sourcesOf(output.filter((item) => !failed.includes(item)))).toEqual([5 + size, 6 + 2 * size]);
 	});
 
-	it('ends soon when the workflow is stopped, blames no item and sends nothing after', async () => {
+	it('ends soon, blames no item and sends nothing more when the workflow is stopped', async () => {
 		proxy.setFault({ kind: 'silent' });
 		const units = Array.from({ length: 20 }, (_, n) => unit(n));
 		const { cancelled, error, output, timing } = await run(type, {
@@ -284,7 +284,7 @@ describe.each(nodeTypes)('%s', (type) => {
 });
 
 // All nodes at once, as the pauses between attempts take their time.
-it.each(['stopWorkflow', 'continueRegularOutput'] as const)('meets a refused connection with "%s"', async (onError) => {
+it.each(['stopWorkflow', 'continueRegularOutput'] as const)('reports a refused connection as "%s"', async (onError) => {
 	await proxy.kill();
 	const runs = nodeTypes.map(async (type) => {
 		const { items, last } = unitsOf([callOf(type).unit(0)]);
@@ -302,7 +302,7 @@ it.each(['stopWorkflow', 'continueRegularOutput'] as const)('meets a refused con
 	}
 });
 
-it('takes a page for what it is from a function, which may answer anything', async () => {
+it('passes on a web page as the result when a function returns it', async () => {
 	proxy.setFault({ kind: 'answer', headers: { 'content-type': 'text/html' }, body: '<p>Hello</p>' });
 	const { output } = await run('dataikuRunFunction', { url: proxy.url, items: [{ a: 1 }] });
 	expect(jsonOf(output)).toEqual([{ a: 1, result: '<p>Hello</p>', contentType: 'text/html' }]);
@@ -318,7 +318,7 @@ it.each([
 	['dataikuLookup', 'resultOnly', false],
 	['dataikuRunFunction', 'withInput', true],
 	['dataikuRunFunction', 'fullResponse', false],
-])('%s with the output "%s": the binary data of an item stays with it is %s', async (type, output, kept) => {
+])('the binary data of an item stays when %s has the output "%s": %s', async (type, output, kept) => {
 	const binary = (name: string) => ({ file: { data: Buffer.from(name).toString('base64'), mimeType: 'text/plain' } });
 	const { unit } = callOf(type);
 	const items = [

@@ -32,7 +32,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		parameters: { ...own, ...(output && { output }) },
 	});
 
-	it('sends the headers together with the key, without those that have no name', async () => {
+	it('sends the headers together with the key, and leaves out rows without a name', async () => {
 		const given = headers(['X-Tenant', 'acme'], ['', 'no name'], [' ', ''], ['x-count', '={{ 7 }}']);
 		const { error } = await run(type, scenario(unit(0), given));
 
@@ -44,7 +44,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect(Object.values(proxy.requests[0]!.headers)).not.toContain('no name');
 	});
 
-	it('sends items whose headers differ in different requests, and gives each its own answer', async () => {
+	it('sends items with different headers in different requests, and gives each item its own response', async () => {
 		const units = [0, 1, 2, 3].map((n) => unit(n).map((item) => ({ ...item, tenant: n % 2 ? 'odd' : 'even' })));
 		const scenarioOf = (options: IDataObject) => ({
 			...scenario(units.flat(), options),
@@ -114,7 +114,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		}
 	});
 
-	it('has the response headers only in the full response', async () => {
+	it('outputs the response headers only in the full response', async () => {
 		proxy.setFault(async (request) => {
 			const answer = await fetch(node.url + request.path, {
 				method: 'POST',
@@ -163,20 +163,23 @@ describe.each(nodeTypes)('%s', (type) => {
 	});
 });
 
-it.each(['dataikuPredict', 'dataikuForecast'])('%s has them for the items that an expression says', async (type) => {
-	const { unit, parameters } = callOf(type);
-	const output = type === 'dataikuPredict' ? 'resultOnly' : 'perStep';
-	const { output: made } = await run(type, {
-		url: proxy.url,
-		items: [...unit(0), ...unit(1)],
-		parameters: { ...parameters, output: `={{ $itemIndex < ${unit(0).length} ? '${output}' : 'fullResponse' }}` },
-	});
-	const [full, ...others] = jsonOf(made).reverse();
-	expect(full!.headers).toMatchObject({ 'dss-version': '14.3.3' });
-	for (const json of others) expect(json).not.toHaveProperty('headers');
-});
+it.each(['dataikuPredict', 'dataikuForecast'])(
+	'%s outputs them only for the items whose expression says so',
+	async (type) => {
+		const { unit, parameters } = callOf(type);
+		const output = type === 'dataikuPredict' ? 'resultOnly' : 'perStep';
+		const { output: made } = await run(type, {
+			url: proxy.url,
+			items: [...unit(0), ...unit(1)],
+			parameters: { ...parameters, output: `={{ $itemIndex < ${unit(0).length} ? '${output}' : 'fullResponse' }}` },
+		});
+		const [full, ...others] = jsonOf(made).reverse();
+		expect(full!.headers).toMatchObject({ 'dss-version': '14.3.3' });
+		for (const json of others) expect(json).not.toHaveProperty('headers');
+	},
+);
 
-it('a forecast is not made of a series with a line whose header cannot be sent', async () => {
+it('a series is not forecast when the header of one of its rows cannot be sent', async () => {
 	const { unit, parameters } = callOf('dataikuForecast');
 	const items = [...unit(0).map((item, n) => ({ ...item, tenant: n === 3 ? 'two\nlines' : 'acme' })), ...unit(1)];
 	const { output } = await run('dataikuForecast', {
@@ -197,7 +200,7 @@ it('a forecast is not made of a series with a line whose header cannot be sent',
 	);
 });
 
-it('a function reads a header of its request and sets those of its response', async () => {
+it('a function reads a header of its request and sets headers of its response', async () => {
 	const read = await run('dataikuRunFunction', {
 		url: node.url,
 		endpointId: 'request_header',
@@ -226,7 +229,7 @@ describe('headers that n8n reduces to no rows', () => {
 	it.each<[string, unknown]>([
 		['the option is one expression', `={{ ({ header: ${rows} }) }}`],
 		['the rows are one expression', { header: `={{ ${rows} }}` }],
-		['the expression gives nothing', { header: '={{ $json.none }}' }],
+		['the expression returns nothing', { header: '={{ $json.none }}' }],
 		['no row was added', {}],
 		['no row has a name', { header: [{ name: '', value: 'acme' }] }],
 	])('are refused before anything is sent when %s', async (_when, given) => {

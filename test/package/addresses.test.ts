@@ -26,7 +26,7 @@ const files = [
 	'.github/workflows/publish.yml',
 ];
 
-test('package.json names a repository on GitHub, whose pages the other addresses in it are', () => {
+test('package.json names a repository on GitHub, and its other addresses are pages of this repository', () => {
 	expect(ours).not.toBe('');
 	expect({ homepage, bugs: bugs.url }).toEqual({
 		homepage: `https://github.com/${ours}#readme`,
@@ -34,13 +34,13 @@ test('package.json names a repository on GitHub, whose pages the other addresses
 	});
 });
 
-test.each(files)('%s names the repository, and no other one', (file) => {
+test.each(files)('%s names only this repository', (file) => {
 	const addresses = /(?:github\.com\/|githubusercontent\.com\/|github\.repository == ')([\w.-]+\/[\w.-]+)/g;
 	const named = [...read(file).matchAll(addresses)].map(([, repositoryName]) => repositoryName);
 	expect(new Set(named)).toEqual(new Set([ours]));
 });
 
-test.each([...files, 'CONTRIBUTING.md'])('%s links to files of the repository that are there', (file) => {
+test.each([...files, 'CONTRIBUTING.md'])('%s links to existing files of the repository', (file) => {
 	const links = [
 		...read(file).matchAll(/https:\/\/(?:raw\.githubusercontent|github)\.com\/[\w.-]+\/[\w.-]+\/([^\s)]*)/g),
 	];
@@ -80,7 +80,7 @@ test.each(shownByN8n)('%s links to a heading of a page of the repository: %s', (
 	else expect(anchors).toContain(anchor);
 });
 
-test("the README has no relative link or picture, which npm's page and n8n would not find", () => {
+test("the README has no relative link or picture, because npm's page and n8n would not find it", () => {
 	const targets = [...read('README.md').matchAll(/\]\(([^)\s]+)|^\[[^\]]+\]: (\S+)$/gm)].map(
 		([, inline, reference]) => inline ?? reference,
 	);
@@ -88,14 +88,14 @@ test("the README has no relative link or picture, which npm's page and n8n would
 	expect(targets.filter((target) => !target?.startsWith('https://'))).toEqual([]);
 });
 
-test('every reference in the README leads somewhere', () => {
+test('every reference in the README has a target', () => {
 	const text = read('README.md');
 	const defined = [...text.matchAll(/^\[([^\]]+)\]: /gm)].map(([, label]) => label);
 	const used = [...text.matchAll(/\]\[([^\]]+)\]/g)].map(([, label]) => label);
 	expect(new Set(used)).toEqual(new Set(defined));
 });
 
-test('the author in package.json is the only place with a mail address, which SECURITY.md refers to', () => {
+test('only the author in package.json has a mail address, and SECURITY.md refers to it', () => {
 	expect(author.email).toMatch(/^[^@]+@[^@]+$/);
 	expect(read('SECURITY.md')).toContain('`author` in [package.json]');
 	for (const file of [...files, 'CONTRIBUTING.md', 'docs/docker.md'])

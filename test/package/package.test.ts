@@ -40,7 +40,7 @@ beforeAll(async () => {
 afterAll(async () => await rm(folder, { recursive: true, force: true }));
 
 describe('the package', () => {
-	it('holds what was built and nothing else', () => {
+	it('contains what was built and nothing else', () => {
 		const others = packed.filter((file) => !file.startsWith('dist/'));
 		expect(others.sort()).toEqual(['LICENSE', 'README.md', 'package.json']);
 		const built = packed.filter((file) => file.startsWith('dist/'));
@@ -51,7 +51,7 @@ describe('the package', () => {
 		).toEqual([]);
 	});
 
-	it('holds every file that its manifest names', () => {
+	it('contains every file that its manifest names', () => {
 		const { exports, n8n } = manifest;
 		const client = exports['./client'] as { types: string; default: string };
 		for (const file of [...n8n.nodes, ...n8n.credentials, client.types, client.default]) {
@@ -62,13 +62,13 @@ describe('the package', () => {
 		}
 	});
 
-	it('needs undici at run time, and nothing else', async () => {
+	it('needs only undici at run time', async () => {
 		expect(Object.keys(manifest.dependencies)).toEqual(['undici']);
 		const undici = JSON.parse(await readFile(join(folder, 'node_modules/undici/package.json'), 'utf8')) as object;
 		expect(undici).not.toHaveProperty('dependencies');
 	});
 
-	it('links to the pages of its own version, in the README and in what n8n shows', async () => {
+	it('links to the pages of its own version in the README and in n8n', async () => {
 		const files = packed.filter((file) => /\.(md|json|js)$/.test(file));
 		const texts = await Promise.all(files.map(async (file) => await readFile(join(installed, file), 'utf8')));
 		const links = texts.flatMap((text) => [
@@ -78,7 +78,7 @@ describe('the package', () => {
 		expect(new Set(links.map(([, ref]) => ref))).toEqual(new Set([`v${manifest.version}`]));
 	});
 
-	it('has a client in which nothing asks for n8n', async () => {
+	it('has a client that requires nothing of n8n', async () => {
 		const client = packed.filter((file) => /^dist\/client\/.*\.(js|d\.ts)$/.test(file));
 		expect(client.length).toBeGreaterThan(20);
 		for (const file of client) {
@@ -90,7 +90,7 @@ describe('the package', () => {
 		}
 	});
 
-	it('lets nothing but the client and its manifest be asked for', async () => {
+	it('exports only the client and the manifest', async () => {
 		const attempt = async (name: string) =>
 			await exec(process.execPath, ['-e', `require('n8n-nodes-dataiku${name}')`], { cwd: folder });
 		await expect(attempt('/package.json')).resolves.toBeDefined();
@@ -132,7 +132,7 @@ describe('the client, in plain Node', () => {
 	it.each([
 		['require', 'calls.cjs', `const client = require('n8n-nodes-dataiku/client');`],
 		['import', 'calls.mjs', `import * as client from 'n8n-nodes-dataiku/client';`],
-	])('has all nine methods, by %s', async (_name, file, load) => {
+	])('has all nine methods when it is loaded by %s', async (_name, file, load) => {
 		const print = `callAll(client, process.argv[2]).then((answers) => console.log(JSON.stringify(answers)));`;
 		await writeFile(join(folder, file), [load, calls, print].join('\n'));
 		const { stdout, stderr } = await exec(process.execPath, [file, node.url], { cwd: folder });
@@ -164,7 +164,7 @@ describe('the client, in plain Node', () => {
 		);
 	});
 
-	it('has types, by which a call that is wrong does not compile', async () => {
+	it('has types with which a wrong call does not compile', async () => {
 		await cp(join(__dirname, 'types/client.ts'), join(folder, 'client.ts'));
 		expect(await compile(['client.ts'])).toBe('');
 	});
@@ -173,7 +173,7 @@ describe('the client, in plain Node', () => {
 		['node10', 'commonjs'],
 		['node16', 'node16'],
 		['bundler', 'esnext'],
-	])('has types that are found where modules are resolved as by %s', async (resolution, module) => {
+	])('has types that are found when modules are resolved as by %s', async (resolution, module) => {
 		const text = "import { ApiNodeClient } from 'n8n-nodes-dataiku/client';\nconst none: string = ApiNodeClient;\n";
 		await writeFile(join(folder, 'resolved.ts'), text);
 		expect(await compile(['--module', module, '--moduleResolution', resolution, 'resolved.ts'])).toMatch(
@@ -181,7 +181,7 @@ describe('the client, in plain Node', () => {
 		);
 	});
 
-	it('is called in the documents as its types allow', async () => {
+	it('fits the calls in the documents', async () => {
 		const files: string[] = [];
 		for (const page of ['README.md', 'docs/client.md', 'docs/cookbook.md']) {
 			const text = await readFile(join(OUR_PACKAGE, page), 'utf8');

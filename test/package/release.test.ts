@@ -117,7 +117,7 @@ describe('by hand, from a checkout with a build', () => {
 		expect(readdirSync(checkout).filter((file) => file.endsWith('.tgz'))).toEqual([]);
 	});
 
-	test('npm pack makes a package with all that was built when the sources are older', () => {
+	test('npm pack makes a package with everything that was built when the sources are older', () => {
 		build();
 		expect(run('npm', 'pack', '--silent')).toMatchObject({ status: 0 });
 		const [tarball = ''] = readdirSync(checkout).filter((file) => file.endsWith('.tgz'));
@@ -140,23 +140,26 @@ describe('before a release', () => {
 		expect(release('prepare', version)).toMatchObject({ status: 0, stderr: '' });
 	};
 
-	test.each(['0.1.0', '0.2.0', '1.0.0-beta.1'])('the version %s is set wherever one is named', (version) => {
-		ready(version);
-		expect(release('check', `v${version}`)).toMatchObject({ status: 0, stderr: '' });
-		for (const file of ['package.json', 'package-lock.json']) {
-			expect(JSON.parse(readFileSync(path.join(checkout, file), 'utf8'))).toMatchObject({ version });
-		}
-		for (const file of versioned) {
-			expect(readFileSync(path.join(checkout, file), 'utf8')).toMatch(
-				new RegExp(`(n8n-dataiku(:|\n  tag: )|n8n-nodes-dataiku/)${version}[\\s']`),
+	test.each(['0.1.0', '0.2.0', '1.0.0-beta.1'])(
+		'the version %s is set in every file that names the version',
+		(version) => {
+			ready(version);
+			expect(release('check', `v${version}`)).toMatchObject({ status: 0, stderr: '' });
+			for (const file of ['package.json', 'package-lock.json']) {
+				expect(JSON.parse(readFileSync(path.join(checkout, file), 'utf8'))).toMatchObject({ version });
+			}
+			for (const file of versioned) {
+				expect(readFileSync(path.join(checkout, file), 'utf8')).toMatch(
+					new RegExp(`(n8n-dataiku(:|\n  tag: )|n8n-nodes-dataiku/)${version}[\\s']`),
+				);
+			}
+			const changelog = readFileSync(path.join(checkout, 'CHANGELOG.md'), 'utf8');
+			expect(changelog).toMatch(
+				new RegExp(`## \\[Unreleased\\]\n\n## \\[${version}\\] - \\d{4}-\\d\\d-\\d\\d\n\nSomething.`),
 			);
-		}
-		const changelog = readFileSync(path.join(checkout, 'CHANGELOG.md'), 'utf8');
-		expect(changelog).toMatch(
-			new RegExp(`## \\[Unreleased\\]\n\n## \\[${version}\\] - \\d{4}-\\d\\d-\\d\\d\n\nSomething.`),
-		);
-		expect(changelog).toContain(`/compare/v${version}...HEAD`);
-	});
+			expect(changelog).toContain(`/compare/v${version}...HEAD`);
+		},
+	);
 
 	test.each([
 		['the tag is of another version', 'The tag is v9.9.9', () => {}, 'v9.9.9'],
@@ -219,7 +222,7 @@ describe('before a release', () => {
 	});
 });
 
-test('the packed links lead to the tag of the version', () => {
+test('the links in the package lead to the tag of the version', () => {
 	build();
 	const tarball = release('pack', checkout).stdout.trim();
 	const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string };
@@ -241,13 +244,13 @@ const workflow = (name: string) => {
 	return { text, ...(parse(text) as Workflow) };
 };
 
-test.each(['ci.yml', 'publish.yml'])('%s pins each action by commit and says which version that is', (name) => {
+test.each(['ci.yml', 'publish.yml'])('%s pins each action by commit and names its version', (name) => {
 	const used = [...workflow(name).text.matchAll(/uses: (?!\.\/)(.*)$/gm)].map(([, action]) => action);
 	expect(used.length).toBeGreaterThan(2);
 	for (const action of used) expect(action).toMatch(/^actions\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
 });
 
-test('the tag is checked before the tests, and a reviewer is asked before anything is published', () => {
+test('the tag is checked before the tests, and a reviewer approves before anything is published', () => {
 	const { jobs } = workflow('publish.yml');
 	expect(Object.entries(jobs).map(([name, { needs }]) => [name, needs])).toEqual([
 		['check', undefined],

@@ -137,7 +137,7 @@ async function rejected(): Promise<number> {
 
 const summary = () => new Table({ style: { head: [], border: [], compact: true } });
 
-test('every call of the webhook is served, by one worker and by several, each of which takes its share', async () => {
+test('every call of the webhook succeeds with one worker and with several, and each worker serves a share', async () => {
 	const table = summary();
 	table.push(['workers', 'calls', 'calls/s', 'failed', 'rejected by the pools', 'calls by worker']);
 	for (const instance of cluster.instances) await instance.restart({ latencyMs: 20 });
@@ -157,7 +157,7 @@ test('every call of the webhook is served, by one worker and by several, each of
 	process.stdout.write(`${table.toString()}\n`);
 });
 
-test('no call fails while an API instance is killed and all of them are restarted in turn', async () => {
+test('no call fails when an API instance is killed and all of them are restarted in turn', async () => {
 	const { failed } = await underLoad(async (more) => {
 		await more(50);
 		await cluster.instances[0]!.kill();
@@ -174,7 +174,7 @@ test('no call fails while an API instance is killed and all of them are restarte
 	expect(failed).toEqual([]);
 });
 
-test('no call that a worker has begun fails while it is stopped and started again', async () => {
+test('no call that a worker has begun fails when the worker is stopped and started again', async () => {
 	await haveWorkers(2);
 	const worker = cluster.workers[0]!;
 	const neverBegun = async () =>
@@ -193,7 +193,7 @@ test('no call that a worker has begun fails while it is stopped and started agai
 	expect(failed.length).toBeLessThanOrEqual(Math.min(1, (await neverBegun()) - before));
 });
 
-test('no call fails while a new generation is activated on one instance after the other', async () => {
+test('no call fails when a new generation is activated on one instance after the other', async () => {
 	for (const instance of cluster.instances) await instance.activate('v1');
 	const { failed, generations, latest } = await underLoad(async (more) => {
 		await more(50);
@@ -207,7 +207,7 @@ test('no call fails while a new generation is activated on one instance after th
 	expect(latest).toBe('v2');
 });
 
-test('no call fails while workers renew a token, each of them once at most, with refresh tokens that are good for one use', async () => {
+test('no call fails when workers renew a token with refresh tokens for one use, and each worker renews it at most once', async () => {
 	await haveWorkers(2);
 	const before = await tokens.grants();
 	const rounds = 3;
@@ -254,7 +254,7 @@ async function chunksIn(): Promise<Chunk[]> {
 const ofTheSchedule = ['dataiku-chunk', 'dataiku-give-out'];
 
 test(
-	'a batch over workers has each record once, though a worker, an API instance, Redis and the main process are killed',
+	'a batch over workers has each record once when a worker, an API instance, Redis and the main process are killed',
 	async () => {
 		await haveWorkers(2);
 		for (const instance of cluster.instances) await instance.restart({ latencyMs: 100, servedIds });
@@ -340,7 +340,7 @@ async function servedRecords() {
 	return served;
 }
 
-test('a worker without the package fails the calls that it takes, and the execution names the node type', async () => {
+test('calls fail and the execution names the node type when a worker lacks the package', async () => {
 	for (const id of ofTheSchedule) await cluster.rest.call('POST', `/workflows/${id}/deactivate`, {});
 	for (const worker of cluster.workers) await worker.stop();
 	await cluster.addWorker({ withPackage: false });

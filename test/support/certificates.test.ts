@@ -26,9 +26,12 @@ describe('certificates', () => {
 		return answer.statusCode;
 	};
 
-	it.each(['127.0.0.1', 'localhost'])('make a server that a client of the authority trusts at %s', async (host) => {
-		expect(await ask(pems.server, { ca: pems.ca }, host)).toBe(200);
-	});
+	it.each(['127.0.0.1', 'localhost'])(
+		'make a server that a client trusts at %s when the client knows the authority',
+		async (host) => {
+			expect(await ask(pems.server, { ca: pems.ca }, host)).toBe(200);
+		},
+	);
 
 	it.each([
 		['untrusted', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
@@ -38,7 +41,7 @@ describe('certificates', () => {
 		await expect(ask(pems[kind], { ca: pems.ca })).rejects.toMatchObject({ code });
 	});
 
-	it('are not trusted without the authority', async () => {
+	it('are not trusted when the client does not know the authority', async () => {
 		server = await chaosProxy({ tls: pems.server });
 		await expect(request(server.url)).rejects.toMatchObject({ code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' });
 	});
@@ -46,14 +49,14 @@ describe('certificates', () => {
 	describe('where the server requires a client certificate', () => {
 		const mutual = () => ({ ...pems.server, ca: pems.ca, requestCert: true, rejectUnauthorized: true });
 
-		it('let the client in, its key encrypted or not', async () => {
+		it('let a client in when it has a certificate with an encrypted or a plain key', async () => {
 			expect(await ask(mutual(), { ca: pems.ca, ...pems.client })).toBe(200);
 			await pool?.destroy();
 			await server?.close();
 			expect(await ask(mutual(), { ca: pems.ca, ...pems.encryptedClient })).toBe(200);
 		});
 
-		it('keep a client out that has none, or one of an unknown authority', async () => {
+		it('keep a client out when it has no certificate, or one of an unknown authority', async () => {
 			const refused = { code: expect.stringMatching(/UND_ERR_SOCKET|ECONNRESET|ERR_SSL/) };
 			await expect(ask(mutual(), { ca: pems.ca })).rejects.toMatchObject(refused);
 			await pool?.destroy();
@@ -61,7 +64,7 @@ describe('certificates', () => {
 			await expect(ask(mutual(), { ca: pems.ca, ...pems.untrustedClient })).rejects.toMatchObject(refused);
 		});
 
-		it('need the passphrase for the encrypted key', async () => {
+		it('need the passphrase when the key is encrypted', async () => {
 			const { cert, key } = pems.encryptedClient;
 			await expect(ask(mutual(), { ca: pems.ca, cert, key, passphrase: 'wrong' })).rejects.toThrow(/bad decrypt/i);
 		});

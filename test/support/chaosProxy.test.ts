@@ -48,7 +48,7 @@ describe('chaosProxy', () => {
 		expect(chaos.connections).toBe(1);
 	});
 
-	it('passes through to a real server, headers, body and status included', async () => {
+	it('passes requests and responses of a real server through, including headers, body and status', async () => {
 		const upstream = createServer((request, response) => {
 			void text(request).then((body) =>
 				response
@@ -66,7 +66,7 @@ describe('chaosProxy', () => {
 		expect(await answer.body.text()).toBe('PUT /a?b=c yes B');
 	});
 
-	it('stops asking the real server when the client goes away', async () => {
+	it('cancels its request to the real server when the client goes away', async () => {
 		let gone = () => {};
 		const upstreamLeft = new Promise<void>((resolve) => (gone = resolve));
 		const upstream = createServer((_request, response) => void response.once('close', gone)).listen(0);
@@ -86,10 +86,10 @@ describe('chaosProxy', () => {
 
 	it.each<[string, Fault, string]>([
 		['silence', { kind: 'silent' }, 'UND_ERR_HEADERS_TIMEOUT'],
-		['a reset before the answer', { kind: 'reset', when: 'before' }, 'ECONNRESET'],
-		['a reset during the answer', { kind: 'reset', when: 'during' }, 'ECONNRESET'],
-		['a close before the answer', { kind: 'close', when: 'before' }, 'UND_ERR_SOCKET'],
-		['a body cut short of its length', { kind: 'truncated', by: 'length' }, 'UND_ERR_SOCKET'],
+		['a reset before the response', { kind: 'reset', when: 'before' }, 'ECONNRESET'],
+		['a reset during the response', { kind: 'reset', when: 'during' }, 'ECONNRESET'],
+		['a close before the response', { kind: 'close', when: 'before' }, 'UND_ERR_SOCKET'],
+		['a body shorter than its length', { kind: 'truncated', by: 'length' }, 'UND_ERR_SOCKET'],
 		['a body cut inside a chunk', { kind: 'truncated', by: 'chunk' }, 'UND_ERR_SOCKET'],
 		['a huge header', { kind: 'hugeHeader' }, 'UND_ERR_HEADERS_OVERFLOW'],
 	])('shows %s to undici', async (_name, fault, code) => {
@@ -101,7 +101,7 @@ describe('chaosProxy', () => {
 		expect(chaos.connections).toBe(2);
 	});
 
-	it('answers with bytes that are not HTTP', async () => {
+	it('responds with bytes that are not HTTP', async () => {
 		const { ask } = await start({ faults: inOrder({ kind: 'garbage' }) });
 
 		await expect(ask()).rejects.toMatchObject({ name: 'HTTPParserError' });
@@ -121,7 +121,7 @@ describe('chaosProxy', () => {
 	it.each<[string, Fault]>([
 		['reset', { kind: 'reset', when: 'after' }],
 		['closed', { kind: 'close', when: 'after' }],
-	])('gives a whole answer whose connection is then %s', async (_name, fault) => {
+	])('sends a whole response when the connection is then %s', async (_name, fault) => {
 		const { ask, chaos } = await start({ faults: inOrder(fault) });
 
 		expect(JSON.parse((await ask()).text)).toEqual(RESULTS);
@@ -138,7 +138,7 @@ describe('chaosProxy', () => {
 		expect(chaos.requests.map(({ connection }) => connection)).toEqual([1, 1]);
 	});
 
-	it('sends two answers to one request', async () => {
+	it('sends two responses to one request', async () => {
 		const { ask, chaos } = await start({ faults: inOrder({ kind: 'twoAnswers' }) });
 
 		const first = await ask().then(
@@ -150,7 +150,7 @@ describe('chaosProxy', () => {
 		expect(chaos.connections).toBe(2);
 	});
 
-	it('dribbles a body so that no pause is long, yet the whole is slow', async () => {
+	it('sends a body so slowly that no pause is long but the whole takes long', async () => {
 		const { ask } = await start({ faults: { kind: 'dribble', bytes: 10, everyMs: 20 } });
 		const began = performance.now();
 
@@ -184,7 +184,7 @@ describe('chaosProxy', () => {
 		expect(gunzipSync(wire).length).toBe(8 * 1024 * 1024);
 	});
 
-	it('answers with any status, headers and body, then with the healthy answer', async () => {
+	it('responds with any status, headers and body, and then with the healthy response', async () => {
 		const { ask } = await start({
 			faults: inOrder(
 				{ kind: 'answer', status: 502, headers: { 'content-type': 'text/html' }, body: '<html>Bad gateway</html>' },
@@ -197,7 +197,7 @@ describe('chaosProxy', () => {
 		expect((await ask()).status).toBe(200);
 	});
 
-	it('lets a script look at the request, so that isAlive fails while the rest serves', async () => {
+	it('lets a script choose by request, so that isAlive fails and the rest succeeds', async () => {
 		const { ask } = await start({
 			faults: ({ path }) => (path.endsWith('/isAlive') ? { kind: 'answer', status: 500 } : undefined),
 		});
@@ -206,7 +206,7 @@ describe('chaosProxy', () => {
 		expect((await ask('/predict')).status).toBe(200);
 	});
 
-	it('delays an answer, and counts the requests that wait with it', async () => {
+	it('delays a response and counts the requests that wait with it', async () => {
 		const { ask, chaos } = await start({ faults: { kind: 'delay', ms: 60 } }, { connections: 3 });
 		const began = performance.now();
 
@@ -218,7 +218,7 @@ describe('chaosProxy', () => {
 		expect(chaos.requests[3]?.outstanding).toBe(1);
 	});
 
-	it('dies while a connection is just being closed in an orderly way', async () => {
+	it('can die while a connection is being closed in an orderly way', async () => {
 		let killed: Promise<void> | undefined;
 		const { chaos, ask } = await start({
 			faults: () => {
@@ -233,7 +233,7 @@ describe('chaosProxy', () => {
 		expect(chaos.openSockets()).toBe(0);
 	});
 
-	it('refuses while it is dead, and is back on the same port once revived', async () => {
+	it('refuses connections when it is dead, and accepts them on the same port when it is revived', async () => {
 		const { ask, chaos } = await start();
 		await ask();
 
@@ -258,7 +258,7 @@ describe('chaosProxy', () => {
 	});
 
 	describe('over TLS', () => {
-		it('plays the same faults, a reset below TLS included', async () => {
+		it('makes the same faults, including a reset below TLS', async () => {
 			const { ca, server } = await certificates();
 			const { ask, chaos } = await start(
 				{ tls: server, faults: inOrder({ kind: 'reset', when: 'during' }, { kind: 'truncated', by: 'length' }) },

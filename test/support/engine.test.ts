@@ -27,11 +27,11 @@ describe('runNode', () => {
 		]);
 	});
 
-	it('gives a parameter that is left out its default', async () => {
+	it('uses the default when a parameter is left out', async () => {
 		expect(jsonOf((await run('evaluate')).output)).toEqual([{ value: 'the default' }]);
 	});
 
-	it('takes bare objects and whole items alike', async () => {
+	it('takes plain objects and whole items', async () => {
 		const binary = { file: { data: 'QQ==', mimeType: 'text/plain' } };
 		const { output } = await run('passThrough', {
 			items: [
@@ -68,7 +68,7 @@ describe('runNode', () => {
 		expect({ errorOutput, status }).toEqual({ errorOutput: [], status: 'success' });
 	});
 
-	it('moves failed items to the error output with "continueErrorOutput", their input merged in', async () => {
+	it('moves failed items with their input to the error output with "continueErrorOutput"', async () => {
 		const { output, errorOutput } = await run('failOddItems', {
 			items: [{ n: 2 }, { n: 3, more: true }],
 			onError: 'continueErrorOutput',
@@ -84,10 +84,10 @@ describe('runNode', () => {
 	});
 
 	it.each<[string, () => Partial<RunNodeOptions>]>([
-		['after a time', () => ({ cancelAfter: 30 })],
+		['after a delay', () => ({ cancelAfter: 30 })],
 		['by a signal', () => ({ signal: AbortSignal.timeout(300) })],
-		['by a signal that had aborted before', () => ({ signal: AbortSignal.abort() })],
-	])('stops the workflow %s, which the node sees', async (_name, how) => {
+		['by a signal that is already aborted', () => ({ signal: AbortSignal.abort() })],
+	])('stops the workflow %s, and the node notices', async (_name, how) => {
 		const { cancelled, status, error, output, timing } = await run('waitForCancel', how());
 
 		expect({ cancelled, status, error }).toEqual({ cancelled: true, status: 'canceled', error: undefined });
@@ -96,7 +96,7 @@ describe('runNode', () => {
 		expect(timing.afterCancel).toBeLessThanOrEqual(timing.node);
 	});
 
-	it('shows hints, and an empty item where "always output data" asks for one', async () => {
+	it('shows hints, and an empty item when "always output data" asks for one', async () => {
 		const { hints, output } = await run('hint', { alwaysOutputData: true });
 
 		expect(hints).toMatchObject([{ message: 'Mind the gap' }]);
@@ -113,18 +113,18 @@ describe('runNode', () => {
 		expect(Buffer.from(data!.data, 'base64').toString()).toBe('hello!');
 	});
 
-	it('runs the version it is asked for, the newest by default', async () => {
+	it('runs the requested version, or the newest by default', async () => {
 		const parameters = { value: '={{ $nodeVersion }}' };
 		expect(jsonOf((await run('evaluate', { parameters })).output)).toEqual([{ value: 2 }]);
 		expect(jsonOf((await run('evaluate', { parameters, typeVersion: 1 })).output)).toEqual([{ value: 1 }]);
 	});
 
-	it('says which credential the test forgot', async () => {
+	it('names the credential when the test forgot it', async () => {
 		const { error } = await run('credential');
 		expect(error?.message).toBe('Node does not require credentials');
 	});
 
-	it('takes little of the processor for 200,000 items', async () => {
+	it('uses little processor time for 200,000 items', async () => {
 		await run('passThrough');
 		const items = Array.from({ length: 200_000 }, (_, n) => ({ n }));
 		const before = process.cpuUsage();
@@ -166,7 +166,7 @@ describe('credentials', () => {
 		expect(jsonOf(output)).toMatchObject([{ key: 'k' }]);
 	});
 
-	it('inherit the fields of OAuth2, where a field that the type hides keeps the default of the type', async () => {
+	it("inherit the fields of OAuth2, and a field that the type hides keeps the type's default", async () => {
 		const { output } = await run('credential', {
 			parameters: { credential: 'fixtureOAuth2Api' },
 			credentials: { fixtureOAuth2Api: { clientId: 'c', grantType: 'pkce', oauthTokenData: { access_token: 't' } } },
@@ -249,7 +249,7 @@ describe('loadOptions', () => {
 		expect(options).toEqual([{ name: 'n8n-nodes-fixture.fixture', value: 2 }]);
 	});
 
-	it('names the method that is not there', async () => {
+	it('names the method when it does not exist', async () => {
 		await expect(loadOptions({ type: 'fixture', kind: 'listSearch', method: 'lost', packageRoot })).rejects.toThrow(
 			'has no method "lost"',
 		);
@@ -257,7 +257,7 @@ describe('loadOptions', () => {
 });
 
 describe('nodePackage', () => {
-	it('lists what the package holds, and finds a node by its full name', async () => {
+	it('lists the contents of the package and finds a node by its full name', async () => {
 		const { name, nodes, credentials, types } = await nodePackage(packageRoot);
 
 		expect(name).toBe('n8n-nodes-fixture');

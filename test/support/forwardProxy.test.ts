@@ -50,7 +50,7 @@ describe('forwardProxy', () => {
 		expect(plainTarget.requests).toMatchObject([{ path: '/predict', body: '{"a":1}' }]);
 	});
 
-	it('asks for its own user and password, and keeps them from the target', async () => {
+	it('asks for its own user and password, and does not send them to the target', async () => {
 		const { target, plainTarget, proxy, ca } = await start({ auth: { username: 'us er', password: 'p@ss:' } });
 
 		await expect(ask(target.url, new ProxyAgent({ uri: proxy.url, requestTls: { ca } }))).rejects.toThrow('407');
@@ -70,7 +70,7 @@ describe('forwardProxy', () => {
 		expect((await ask(target.url, new ProxyAgent({ uri: proxy.url, requestTls: { ca } }))).status).toBe(200);
 	});
 
-	it('accepts and says nothing when it is silent', async () => {
+	it('accepts a connection and sends nothing when it is silent', async () => {
 		const { target, proxy, ca } = await start({ mode: 'silent' });
 		const agent = new ProxyAgent({ uri: proxy.url, requestTls: { ca } });
 
@@ -84,7 +84,7 @@ describe('forwardProxy', () => {
 		expect(target.connections).toBe(0);
 	});
 
-	it('leaves no socket behind once the client has gone', async () => {
+	it('leaves no socket behind when the client has gone', async () => {
 		const { target, proxy, ca } = await start();
 		const agent = new ProxyAgent({ uri: proxy.url, requestTls: { ca } });
 		await ask(target.url, agent);

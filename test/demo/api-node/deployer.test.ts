@@ -9,7 +9,7 @@ afterAll(async () => await node.close());
 const get = async <T = object>(path: string, headers: Record<string, string> = basic('dss-key')) =>
 	await read<T>(await request(`${node.url}/public/api/api-deployer/deployments${path}`, { headers }));
 
-test('the list names each deployment with the ID of its service once deployed', async () => {
+test('the list names each deployment with the deployed ID of its service', async () => {
 	const { status, body } = await get<Array<{ deploymentBasicInfo: object }>>('');
 	expect(status).toBe(200);
 	expect(body.map(({ deploymentBasicInfo }) => deploymentBasicInfo)).toContainEqual({
@@ -21,12 +21,12 @@ test('the list names each deployment with the ID of its service once deployed', 
 	);
 });
 
-test('the status tells a public URL on Kubernetes, and that of each API node elsewhere', async () => {
+test('the status has a public URL on Kubernetes, and the URL of each API node elsewhere', async () => {
 	expect((await get('/demo-on-k8s/status')).body).toMatchObject({ health: 'HEALTHY', publicURL: node.url });
 	expect((await get('/demo-on-static/status')).body).toMatchObject({ apiNodes: [{ url: node.url }] });
 });
 
-test('the OpenAPI document is there although the API node serves none', async () => {
+test('the OpenAPI document exists although the API node serves none', async () => {
 	const { status, text } = await get('/demo-on-k8s/get-open-api');
 	expect(status).toBe(200);
 	expect(JSON.parse(text)).toMatchObject({

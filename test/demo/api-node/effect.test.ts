@@ -26,14 +26,14 @@ test('the effect is the difference between the outcomes with and without treatme
 	expect(body.result.propensity).toBeLessThan(1);
 });
 
-test('a batch finds who gains from the treatment and who loses', async () => {
+test('a batch shows who gains from the treatment and who loses', async () => {
 	const items = [{ features: young }, { features: old, context: { list: 'a' } }];
 	const { body } = await ask<{ results: Effect[] }>(node, 'open/coupon_effect/predict-effect-multi', { items });
 	expect(body.results[0]?.predictedEffect).toBeGreaterThan(5);
 	expect(body.results[1]?.predictedEffect).toBeLessThan(0);
 });
 
-test('a record that cannot be used fails the batch, and the message says where', async () => {
+test('the batch fails with a message that names the record when a record cannot be used', async () => {
 	const items = [{ features: young }, { features: { age: 'old' } }];
 	const answer = await ask<ErrorBody>(node, 'open/coupon_effect/predict-effect-multi', { items });
 	expect(answer).toMatchObject({ status: 400, body: { message: expect.stringMatching(/^Item 1: Feature 'age'/) } });

@@ -54,7 +54,7 @@ test('each series is forecast for one horizon after its last date', async () => 
 	);
 });
 
-test('trend, season and the promotions to come are in the forecast', async () => {
+test('the forecast contains trend, season and future promotions', async () => {
 	const { body } = await forecast(history('Lyon', 100));
 	body.results.forEach((row, step) => {
 		const day = past + step;
@@ -83,7 +83,7 @@ test('the order of the records does not matter, and a missing day lies between i
 	expect(Math.abs(withGap.forecast - without.forecast)).toBeLessThan(10);
 });
 
-test('a single series without identifier goes by months', async () => {
+test('a series without identifier has monthly steps', async () => {
 	const visitors = Array.from({ length: 36 }, (_, month) => ({
 		month: new Date(Date.UTC(2021, month, 1)).toISOString().slice(0, 10),
 		visitors: 1_000 + 10 * month + (month % 12 === 7 ? 500 : 0),
@@ -96,7 +96,7 @@ test('a single series without identifier goes by months', async () => {
 	expect(body.results[7]?.forecast).toBeGreaterThan(body.results[6]!.forecast + 300);
 });
 
-test('a short past is enough for a trend', async () => {
+test('a short history is enough for a trend', async () => {
 	const { body } = await forecast(
 		[
 			{ month: '2024-01-01', visitors: 10 },
@@ -113,16 +113,16 @@ test.each([
 	['there is no record', [], "No record has a date in column 'date'"],
 	['items are not a list', {}, "must have an array 'items'"],
 	['a date cannot be read', [{ date: 'soon', store: 'Lyon', sales: 3 }], 'Item 0: \'date\' is not a date: "soon"'],
-	['a series has no past', history('Lyon', 100).slice(past), 'store = "Lyon" has no past'],
+	['a series has no history', history('Lyon', 100).slice(past), 'store = "Lyon" has no past'],
 	['the target is a text', [{ date: '2024-01-01', store: 'Lyon', sales: 'many' }], "Item 0: 'sales' must be a number"],
-	['a promotion to come is missing', history('Lyon', 100).slice(0, -1), "has no 'promo' for 2024-03-03"],
+	['a future promotion is missing', history('Lyon', 100).slice(0, -1), "has no 'promo' for 2024-03-03"],
 	['a date comes twice', [...history('Lyon', 100), history('Lyon', 100)[0]], 'Item 63: a second record'],
 	[
-		'a date lies between the days',
+		'a date has a time',
 		[{ date: '2024-01-01T12:00:00Z', store: 'Lyon', sales: 3, promo: 0 }, ...history('Lyon', 100)],
 		'step',
 	],
-])('when %s, a 400 says so', async (_case, items, message) => {
+])('the response is a 400 with the reason when %s', async (_case, items, message) => {
 	const answer = await forecast(items);
 	expect(answer.status).toBe(400);
 	expect(answer.body.message).toContain(message);

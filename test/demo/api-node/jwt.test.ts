@@ -16,7 +16,7 @@ async function statusOf(token: string, rules: JwtRules): Promise<number> {
 	return (await ask(node, 'secured/fraud/predict', record, { authorization: `Bearer ${token}` })).status;
 }
 
-test('takes what the OAuth2 server has signed for it', async () => {
+test('accepts what the OAuth2 server has signed for it', async () => {
 	const { access_token: token } = await server.connect();
 	expect(await statusOf(token, server.jwtRules)).toBe(200);
 	expect(await statusOf(token, { ...server.jwtRules, scope: undefined })).toBe(200);
@@ -26,12 +26,12 @@ test.each<[string, Partial<JwtRules>]>([
 	['another issuer', { issuer: 'https://elsewhere.example' }],
 	['another audience', { audience: 'https://elsewhere.example' }],
 	['another scope', { scope: 'admin' }],
-])('refuses a token where it wants %s', async (_what, rules) => {
+])('refuses a token when it requires %s', async (_what, rules) => {
 	const { access_token: token } = await server.connect();
 	expect(await statusOf(token, { ...server.jwtRules, ...rules })).toBe(401);
 });
 
-test('refuses what others have signed, or nobody', async () => {
+test('refuses a token when someone else or nobody has signed it', async () => {
 	const other = await oAuth2Server();
 	try {
 		const { access_token: token } = await other.connect();

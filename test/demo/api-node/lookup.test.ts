@@ -16,14 +16,14 @@ const lookup = async (endpoint: string, ...records: object[]) => {
 	return (await ask<Results>(node, `open/${endpoint}/lookup-multi`, { items })).body.results;
 };
 
-test('one lookup answers a list of one', async () => {
+test('a single lookup returns a list of one result', async () => {
 	const { body } = await ask<Results>(node, 'open/customer/lookup', { data: { customer_id: 'C001' } });
 	expect(body.results).toEqual([
 		{ data: { name: 'Ana Costa', segment: 'gold', city: 'Lyon', customer_age_days: 1480, chargebacks: 0 } },
 	]);
 });
 
-test('a batch answers one result per record, in order, whatever became of each', async () => {
+test('a batch returns one result per record, in order, whatever the results are', async () => {
 	const records = ['C008', 'C999', 'C007', 'C006'].map((customer_id) => ({ customer_id }));
 	expect(await lookup('customer', ...records)).toEqual([
 		{ data: expect.objectContaining({ name: '李明' }) },
@@ -47,7 +47,7 @@ test('all of several key columns must match, numbers or text', async () => {
 	]);
 });
 
-test('no match and a missing key are treated as the endpoint is set up', async () => {
+test('a missing match and a missing key have the configured results', async () => {
 	expect(await lookup('customer', {})).toEqual([{ data: {} }]);
 	expect(await lookup('known_customer', { customer_id: 'C999' })).toEqual([
 		{ ignored: true, ignoreReason: 'NO_LOOKUP_MATCH' },

@@ -16,20 +16,17 @@ const start = (...args: string[]) => {
 };
 afterEach(() => started.splice(0).forEach((child) => child.kill('SIGKILL')));
 
-test.each(['SIGINT', 'SIGTERM'] as const)(
-	'it says where it serves and with which keys, and ends on %s',
-	async (signal) => {
-		const { child, said } = start('--port', '0', '--latency', '1');
-		await once(child.stdout, 'data');
-		expect(said.out).toMatch(/^API node on http:\/\/127\.0\.0\.1:\d+: .*demo-key.*demo-token.*\n$/);
-		const url = said.out.match(/http:\/\/[^\s]+(?=:\s)/)?.[0];
-		expect((await request(`${url}/isAlive/`)).statusCode).toBe(200);
-		child.kill(signal);
-		expect(await once(child, 'exit')).toEqual([0, null]);
-	},
-);
+test.each(['SIGINT', 'SIGTERM'] as const)('it prints its address and keys, and ends on %s', async (signal) => {
+	const { child, said } = start('--port', '0', '--latency', '1');
+	await once(child.stdout, 'data');
+	expect(said.out).toMatch(/^API node on http:\/\/127\.0\.0\.1:\d+: .*demo-key.*demo-token.*\n$/);
+	const url = said.out.match(/http:\/\/[^\s]+(?=:\s)/)?.[0];
+	expect((await request(`${url}/isAlive/`)).statusCode).toBe(200);
+	child.kill(signal);
+	expect(await once(child, 'exit')).toEqual([0, null]);
+});
 
-describe('an invalid start is reported in one line', () => {
+describe('one line reports the problem when the start is invalid', () => {
 	let node: ApiNode;
 	beforeAll(async () => {
 		node = await startApiNode();
@@ -38,7 +35,7 @@ describe('an invalid start is reported in one line', () => {
 
 	test.each([
 		['a busy port', () => ['--port', String(node.port)], /already in use/],
-		['a port that is none', () => ['--port', 'http'], /--port must be an integer/],
+		['an invalid port', () => ['--port', 'http'], /--port must be an integer/],
 		['an unknown option', () => ['--prot', '1'], /--prot/],
 	])('%s', async (_case, args, message) => {
 		const { child, said } = start(...args());

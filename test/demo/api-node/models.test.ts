@@ -33,7 +33,7 @@ test.each([
 	expect(score.values[0]).toBe(10 + parts.reduce((sum, part) => sum + part, 0));
 });
 
-test('Holt-Winters continues a line and a season exactly where nothing disturbs them', () => {
+test('Holt-Winters continues a line and a season exactly when there is no noise', () => {
 	const value = (time: number) => 50 + 2 * time + [0, 10, -10, 5][time % 4]!;
 	const past = Array.from({ length: 24 }, (_, time) => value(time));
 	holtWinters(past, 4, 8).forEach(({ mean, deviation }, step) => {
@@ -42,7 +42,7 @@ test('Holt-Winters continues a line and a season exactly where nothing disturbs 
 	});
 });
 
-test('Holt-Winters knows less the further it looks', () => {
+test('the uncertainty of Holt-Winters grows with the horizon', () => {
 	const past = Array.from({ length: 40 }, (_, time) => 100 + ((time * 37) % 17));
 	const deviations = holtWinters(past, 7, 14).map(({ deviation }) => deviation);
 	expect(deviations[0]).toBeGreaterThan(1);

@@ -24,8 +24,8 @@ test.each([
 	['a GIF', gif, { format: 'GIF', width: 7, height: 3, prediction: 'landscape' }],
 	['a JPEG', jpeg(jfif, frame(0xc0)), { format: 'JPEG', width: 300, height: 200, prediction: 'landscape' }],
 	['a progressive JPEG', jpeg(jfif, tables, frame(0xc2)), { format: 'JPEG', width: 300, height: 200 }],
-	['a JPEG with bytes that fill up', jpeg([0xff], jfif, frame(0xc1)), { format: 'JPEG', width: 300, height: 200 }],
-	['a square', png(4, 4), { prediction: 'square' }],
+	['a JPEG with fill bytes', jpeg([0xff], jfif, frame(0xc1)), { format: 'JPEG', width: 300, height: 200 }],
+	['a square picture', png(4, 4), { prediction: 'square' }],
 ])('format and size of %s are read from its bytes', async (_name, bytes, expected) => {
 	const input = bytes.toString('base64');
 	const one = await ask<{ result: object }>(node, 'open/picture_shape/predict', { features: { input } });
@@ -42,7 +42,7 @@ test.each([
 	['a JPEG without a frame', jpeg(jfif, tables).toString('base64')],
 	['nothing', ''],
 	['a number', 5],
-])('%s is refused as no picture', async (_name, input) => {
+])('%s is refused because it is not a picture', async (_name, input) => {
 	const { status, body } = await ask<ErrorBody>(node, 'open/picture_shape/predict', { features: { input } });
 	expect([status, body.message]).toEqual([400, "Feature 'input' must be a PNG, JPEG or GIF picture in base64"]);
 	const called = await ask<ErrorBody>(node, 'open/picture/run', { file: input });
@@ -52,7 +52,7 @@ test.each([
 	]);
 });
 
-test('the function takes no argument that it does not name', async () => {
+test('the function accepts no argument that it does not name', async () => {
 	const { body } = await ask<ErrorBody>(node, 'open/picture/run', { file: '', name: 'a.png' });
 	expect(body.detailedMessage).toBe("TypeError: picture() got an unexpected keyword argument 'name'");
 });

@@ -24,7 +24,7 @@ describe("an endpoint's pool", () => {
 		expect(node.pool('open', 'fraud')).toMatchObject({ peak: 8, rejected: 6, running: 8, waiting: 16 });
 	});
 
-	test('serves those that wait', async () => {
+	test('serves the requests that wait', async () => {
 		node = await startApiNode({ latencyMs: 20 });
 		expect(new Set((await many(24)).map(({ status }) => status))).toEqual(new Set([200]));
 		expect(node.pool('open', 'fraud')).toMatchObject({ rejected: 0, running: 0, waiting: 0 });
@@ -38,7 +38,7 @@ describe("an endpoint's pool", () => {
 		expect((await many(1))[0]?.status).toBe(200);
 	});
 
-	test('is its own: a busy endpoint does not hold up another', async () => {
+	test('belongs to one endpoint: a busy endpoint does not delay another one', async () => {
 		node = await startApiNode({ latencyMs: 100, pool: { ceil: 1, queue: 0 } });
 		const answers = await Promise.all([
 			ask(node, 'open/fraud/predict', record),
@@ -48,7 +48,7 @@ describe("an endpoint's pool", () => {
 		expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
 	});
 
-	test('starts pipelines at a cost when they are needed, and keeps the cruise number', async () => {
+	test('starts more pipelines when they are needed, which takes time, and keeps the cruise number', async () => {
 		node = await startApiNode({ latencyMs: 50, pipelineStartMs: 1_000, pool: { floor: 1, cruise: 2, ceil: 4 } });
 		const begun = performance.now();
 		await many(1);
@@ -64,7 +64,7 @@ describe("an endpoint's pool", () => {
 		expect((await ask<ErrorBody>(node, 'open/failing/run', {})).body.errorType).toContain('Python');
 	});
 
-	test('works as long as it is told to', async () => {
+	test('works for the configured time', async () => {
 		node = await startApiNode();
 		node.setLatency(120);
 		const { body } = await ask<{ timing: { prediction: number } }>(node, 'open/fraud/predict', record);

@@ -63,7 +63,7 @@ describe('overrides', () => {
 });
 
 describe('predict', () => {
-	test('a binary classification tells the class, the probabilities and the percentile', async () => {
+	test('a binary classification returns the class, the probabilities and the percentile', async () => {
 		const { body } = await predictAll('fraud', [risky, usual]);
 		const [first, second] = body.results;
 		expect(first).toMatchObject({ ignored: false, prediction: 'fraud', probaPercentile: 99 });
@@ -73,14 +73,14 @@ describe('predict', () => {
 		expect(first?.probas.fraud).toBeGreaterThan(second!.probas.fraud!);
 	});
 
-	test('a regression predicts a number', async () => {
+	test('a regression returns a number', async () => {
 		const { result } = await predict('house_price', home, { explanations: { enabled: false } });
 		expect(result).toEqual({ ignored: false, prediction: expect.any(Number) });
 		expect(result.prediction).toBeGreaterThan(200_000);
 		expect(result.prediction).toBeLessThan(800_000);
 	});
 
-	test('a multiclass tells a probability per class and no percentile', async () => {
+	test('a multiclass classification returns a probability per class and no percentile', async () => {
 		const { result } = await predict('ticket_team', { mentions_invoice: true, mentions_error: false, plan: 'home' });
 		expect(result.prediction).toBe('billing');
 		expect(Object.keys(result.probas)).toEqual(['billing', 'sales', 'technical']);
@@ -88,7 +88,7 @@ describe('predict', () => {
 		expect(result).not.toHaveProperty('probaPercentile');
 	});
 
-	test('a custom model answers keys of its own and may have no prediction', async () => {
+	test('a custom model returns its own keys and may have no prediction', async () => {
 		const { body } = await predictAll('unusual_amount', [
 			{ amount: 4_000, merchant_category: 'fuel' },
 			{ amount: null },
@@ -99,7 +99,7 @@ describe('predict', () => {
 		]);
 	});
 
-	test('one record and a batch of it get the same result, in the order of the batch', async () => {
+	test('a record gets the same result alone and in a batch, and a batch keeps its order', async () => {
 		const records = [usual, risky, usual, {}, risky];
 		const { body } = await predictAll('fraud', records);
 		const alone = await Promise.all(records.map((features) => predict('fraud', features)));
@@ -132,7 +132,7 @@ describe('predict', () => {
 		['a boolean for a number', { amount: true }, "'amount' must be a number"],
 		['a negative amount', { amount: -1 }, 'must not be negative'],
 		['an object for a value', { country: { name: 'FR' } }, "'country' must be a single value"],
-	])('%s fails the whole batch, and the message says where', async (_case, features, message) => {
+	])('the whole batch fails when a record has %s, and the message says where', async (_case, features, message) => {
 		const answer = await predictAll('fraud', [usual, features]);
 		expect(answer.status).toBe(400);
 		expect(answer.body.message).toMatch(/^Item 1: /);
@@ -158,7 +158,7 @@ describe('enrichment', () => {
 		expect(body.results[1]?.probas.fraud).toBeGreaterThan(body.results[0]!.probas.fraud! * 2);
 	});
 
-	test('gives way to what was sent, unless that is null', async () => {
+	test('keeps what was sent, unless that is null', async () => {
 		const own = { ...usual, customer_age_days: 1_000, chargebacks: 0 };
 		const { body } = await predictAll('fraud', [
 			own,
@@ -171,21 +171,21 @@ describe('enrichment', () => {
 		expect(nulls).toEqual(looked);
 	});
 
-	test('a customer found twice is ignored inside a 200', async () => {
+	test('ignores the record with a status of 200 when a customer is found twice', async () => {
 		const { status, body } = await predictAll('fraud', [usual, { ...usual, customer_id: 'C007' }, usual]);
 		expect(status).toBe(200);
 		expect(body.results[1]).toEqual({ ignored: true, ignoreReason: 'MULTIPLE_LOOKUP_MATCHES' });
 		expect(body.results[2]?.ignored).toBe(false);
 	});
 
-	test('an unknown customer is imputed or ignored, as the endpoint is set up', async () => {
+	test('imputes or ignores an unknown customer, as the endpoint is set up', async () => {
 		const stranger = { ...usual, customer_id: 'C999' };
 		expect((await predict('fraud', stranger)).result).toEqual((await predict('fraud', usual)).result);
 		const { result } = await predict('fraud_known_customers', stranger);
 		expect(result).toEqual({ ignored: true, ignoreReason: 'NO_LOOKUP_MATCH' });
 	});
 
-	test('a missing key fails where it is required', async () => {
+	test('fails when a required key is missing', async () => {
 		const answer = await predictAll('fraud_known_customers', [{ ...usual, customer_id: 'C001' }, usual]);
 		expect(answer).toMatchObject({ status: 400, body: { message: expect.stringContaining('Item 1: Lookup failed') } });
 	});
@@ -194,7 +194,7 @@ describe('enrichment', () => {
 describe('explanations', () => {
 	const unset = { enabled: null, method: null, nExplanations: null, nMonteCarloSteps: null };
 
-	test.each(['ICE', 'SHAPLEY'])('by %s add up to the log-odds above the average ones', async (method) => {
+	test.each(['ICE', 'SHAPLEY'])('by %s add up to the log-odds above the average', async (method) => {
 		const explanations = { enabled: true, method, nExplanations: 20 };
 		const { result } = await predict('fraud', { ...risky, customer_id: 'C003' }, { explanations });
 		const logOdds = Math.log(result.probas.fraud! / result.probas.legitimate!);
@@ -202,12 +202,12 @@ describe('explanations', () => {
 		expect(sum(result.explanations)).toBeCloseTo(logOdds - fraud.base[0]!, 8);
 	});
 
-	test('of a regression add up to what is above the average, in its unit', async () => {
+	test('of a regression add up to the difference from the average, in its unit', async () => {
 		const { result } = await predict('house_price', home, { explanations: { nExplanations: 9 } });
 		expect(sum(result.explanations)).toBeCloseTo(Number(result.prediction) - housePrice.base[0]!, 4);
 	});
 
-	test('are as many as asked for, the strongest of either sign first', async () => {
+	test('have the requested number, the strongest of either sign first', async () => {
 		const explain = async (nExplanations: number) =>
 			(await predict('fraud', { ...usual, hour: 3 }, { explanations: { enabled: true, nExplanations } })).result
 				.explanations;
@@ -217,14 +217,14 @@ describe('explanations', () => {
 		expect(new Set(Object.values(three).map(Math.sign))).toEqual(new Set([-1, 1]));
 	});
 
-	test('follow the endpoint where nothing, or null, is asked', async () => {
+	test("follow the endpoint's settings when nothing, or null, is requested", async () => {
 		for (const more of [{}, { explanations: unset }, { explanations: null }, { explanations: {} }]) {
 			expect((await predict('fraud', risky, more)).result).not.toHaveProperty('explanations');
 			expect(Object.keys((await predict('house_price', home, more)).result.explanations)).toHaveLength(3);
 		}
 	});
 
-	test('are given to every record of a batch', async () => {
+	test('are returned for every record of a batch', async () => {
 		const { body } = await predictAll('ticket_team', [{ plan: 'home' }, {}], { explanations: { enabled: true } });
 		expect(body.results.map(({ explanations }) => Object.keys(explanations).length)).toEqual([3, 3]);
 	});
@@ -237,7 +237,7 @@ describe('explanations', () => {
 		['fraud', { enabled: true, nMonteCarloSteps: 1_001 }],
 		['fraud', []],
 		['unusual_amount', { enabled: true }],
-	])('of %s cannot be asked for by %j', async (endpoint, explanations) => {
+	])('of %s cannot be requested with %j', async (endpoint, explanations) => {
 		const answer = await ask<ErrorBody>(node, `open/${endpoint}/predict`, { features: { amount: 3 }, explanations });
 		expect(answer.status).toBe(400);
 		expect(answer.body.message).toMatch(/explain|explanations/);
@@ -247,13 +247,13 @@ describe('explanations', () => {
 describe('generations', () => {
 	const changed = (dispatch?: object) => predict('fraud_changed', { ...risky, chargebacks: 3 }, { dispatch });
 
-	test('answer with their own model when forced', async () => {
+	test('respond with their own model when forced', async () => {
 		const [first, second] = [await changed({ forcedGeneration: 'v1' }), await changed({ forcedGeneration: 'v2' })];
 		expect([first, second].map(({ apiContext }) => apiContext.serviceGeneration)).toEqual(['v1', 'v2']);
 		expect(first.result.probas.fraud).not.toBe(second.result.probas.fraud);
 	});
 
-	test('a dispatch key always falls on the same one, and keys spread by probability', async () => {
+	test('are the same for the same dispatch key, and keys spread by probability', async () => {
 		const keys = Array.from({ length: 200 }, (_, index) => `customer-${index}`);
 		const generationOf = async (dispatchKey: string) => (await changed({ dispatchKey })).apiContext.serviceGeneration;
 		const once = await Promise.all(keys.map(generationOf));
@@ -264,7 +264,7 @@ describe('generations', () => {
 		expect(ofFirst).toBeLessThan(80);
 	});
 
-	test('are one alone once it is activated', async () => {
+	test('are reduced to one when it is activated', async () => {
 		const other = await startApiNode();
 		try {
 			for (const generation of ['v1', 'v2']) {
@@ -278,19 +278,19 @@ describe('generations', () => {
 		}
 	});
 
-	test('are both met without dispatch', async () => {
+	test('both respond without dispatch', async () => {
 		const met = new Set<string>();
 		for (let tries = 0; tries < 500 && met.size < 2; tries++) met.add((await changed()).apiContext.serviceGeneration);
 		expect([...met].sort()).toEqual(['v1', 'v2']);
 	});
 
-	test('an unknown one is an error', async () => {
+	test('cause an error when an unknown one is forced', async () => {
 		const body = { features: risky, dispatch: { forcedGeneration: 'v9' } };
 		const answer = await ask<ErrorBody>(node, 'open/fraud_changed/predict', body);
 		expect(answer).toMatchObject({ status: 400, body: { message: expect.stringContaining('v9') } });
 	});
 
-	test('a null counts as not given', async () => {
+	test('are chosen as usual when the forced one is null', async () => {
 		const answer = await changed({ forcedGeneration: null, dispatchKey: null });
 		expect(answer.apiContext.serviceGeneration).toMatch(/^v[12]$/);
 	});

@@ -16,7 +16,7 @@ const query = <T = Selected>(id: string, parameters: object | string = {}) =>
 	ask<T>(node, `open/${id}/query`, parameters);
 const payments = async () => (await query('payments')).body.rows;
 
-test('a SELECT answers columns and rows, values as strings or null', async () => {
+test('a SELECT returns columns and rows, with values as strings or null', async () => {
 	const { body } = await query('customer_transactions', { customer_id: 'C001', min_amount: 150 });
 	expect(body.columns).toEqual(['id', 'amount', 'merchant', 'note']);
 	expect(body.rows).toHaveLength(20);
@@ -36,11 +36,11 @@ test('a null parameter matches nothing', async () => {
 	expect((await query('customer_transactions', { customer_id: null, min_amount: 0 })).body.rows).toEqual([]);
 });
 
-test.each(['{}', ''])('a query without parameters takes the body %j', async (body) => {
+test.each(['{}', ''])('a query without parameters accepts the body %j', async (body) => {
 	expect((await query('payments', body)).body).toMatchObject({ columns: ['id', 'customer_id', 'amount'], rows: [] });
 });
 
-test('ten thousand rows come in one answer', async () => {
+test('ten thousand rows arrive in one response', async () => {
 	const { rows } = (await query('all_transactions')).body;
 	expect(rows).toHaveLength(10_000);
 	expect(new Set(rows.map(([id]) => id)).size).toBe(10_000);
@@ -52,14 +52,14 @@ test('a join keeps both columns of the same name', async () => {
 	expect(body.rows[0]?.slice(0, 4)).toEqual(['C006', "Finn O'Brien", null, '5']);
 });
 
-test('an INSERT answers the number of rows and is there afterwards', async () => {
+test('an INSERT returns the number of rows, which are there afterwards', async () => {
 	const { body } = await query<object>('add_payment', { customer_id: 'C001', amount: 12.5 });
 	expect(body).toMatchObject({ updatedRows: 1 });
 	expect(body).not.toHaveProperty('rows');
 	expect(await payments()).toEqual([['1', 'C001', '12.5']]);
 });
 
-test('several statements count together, and fail together within one commit', async () => {
+test('several statements return the sum of their rows, and fail together within one commit', async () => {
 	expect((await query<object>('transfer', { from: 'C001', to: 'C002', amount: 60 })).body).toMatchObject({
 		updatedRows: 2,
 	});
@@ -70,7 +70,7 @@ test('several statements count together, and fail together within one commit', a
 	expect((await query('transfer', { from: 'C002', to: 'C001', amount: 160 })).status).toBe(200);
 });
 
-test('a failure after a commit leaves what was committed', async () => {
+test('a failure after a commit keeps what was committed', async () => {
 	expect((await query('settle', { customer_id: 'C004' })).status).toBe(500);
 	expect(await payments()).toEqual([['1', 'C004', '1']]);
 });

@@ -24,23 +24,23 @@ test.each([
 	],
 	['nothing', {}, null],
 	['wait', { ms: 1 }, 1],
-])('%s answers its value in response, beside timing and context', async (id, args, response) => {
+])('%s returns its value in response, beside timing and context', async (id, args, response) => {
 	const { status, body } = await run(id, args);
 	expect(status).toBe(200);
 	expect(body).toMatchObject({ timing: {}, apiContext: { endpointId: id } });
 	expect(body.response).toEqual(response === undefined ? args : response);
 });
 
-test('an empty body is no argument', async () => {
+test('an empty body means no argument', async () => {
 	expect((await run('echo', '')).body.response).toEqual({});
 });
 
-test('integers beyond 2^53 pass unharmed, in and out', async () => {
+test('integers beyond 2^53 stay exact in both directions', async () => {
 	expect((await run('big_integers')).text).toContain('{"id":9007199254740993,"list":[-18446744073709551617,12]');
 	expect((await run('echo', '{"id":9007199254740993}')).text).toContain('"response":{"id":9007199254740993}');
 });
 
-test('text and XML come with their content type', async () => {
+test('text and XML have their content type', async () => {
 	const report = { title: 'A <b> & "c"', lines: ['Lyon 120', 'Ümläut'] };
 	const text = await run('report_text', report);
 	expect([text.headers['content-type'], text.text]).toEqual([
@@ -91,7 +91,7 @@ test.each([
 	['failing', { message: 'no stock' }, 'ValueError: no stock'],
 	['add', { a: 1 }, "missing 1 required argument: 'b'"],
 	['add', { a: 1, b: 'x' }, 'TypeError'],
-])('%s raises: a 500 with its message', async (id, args, message) => {
+])('%s raises an error: the response is a 500 with its message', async (id, args, message) => {
 	const answer = await run<ErrorBody>(id, args);
 	expect(answer.status).toBe(500);
 	expect(answer.body.detailedMessage).toContain(message);

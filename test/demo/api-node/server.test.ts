@@ -25,7 +25,7 @@ describe('the API node', () => {
 		['another token', 'secured/fraud/predict', { authorization: 'Bearer demo' }, 401],
 		['the token as a key', 'secured/fraud/predict', basic('demo-token'), 401],
 		['no token', 'secured/fraud/predict', {}, 401],
-	])('with %s, %s answers accordingly', async (_case, path, headers, status) => {
+	])('the response fits the request with %s: %s', async (_case, path, headers, status) => {
 		expect((await ask(node, path, record, headers)).status).toBe(status);
 	});
 
@@ -39,7 +39,7 @@ describe('the API node', () => {
 		['a body without features', 'open/fraud/predict', '', 400, 'features'],
 		['items that are not an array', 'open/fraud/predict-multi', { items: {} }, 400, 'items'],
 		['an id that cannot be decoded', 'open/%ZZ/predict', record, 400, '%ZZ'],
-	])('%s is told as an error of the documented shape', async (_case, path, body, status, hint) => {
+	])('%s is reported as an error of the documented shape', async (_case, path, body, status, hint) => {
 		const answer = await ask<ErrorBody>(node, path, body);
 		expect(answer.status).toBe(status);
 		expect(Object.keys(answer.body).sort()).toEqual(['detailedMessage', 'errorType', 'message']);
@@ -89,13 +89,13 @@ describe('the API node', () => {
 		expect((await ask(node, 'retail/fraud/predict', record, basic('retail-key'))).status).toBe(404);
 	});
 
-	test('ids are decoded', async () => {
+	test('IDs are decoded', async () => {
 		expect((await ask(node, 'open/%66raud/predict', record)).status).toBe(200);
 		const answer = await ask<ErrorBody>(node, 'open/a%2Fb%20%C3%A9/predict', record);
 		expect(answer.body.message).toContain('"a/b é"');
 	});
 
-	test('every answer has its versions, timing in microseconds and context', async () => {
+	test('every response has its versions, timing in microseconds and context', async () => {
 		const { headers, body } = await ask(node, 'open/fraud/predict', record);
 		expect(headers).toMatchObject({ 'dss-version': expect.any(String), 'dss-api-version': expect.any(String) });
 		expect(body).toMatchObject({
@@ -104,14 +104,17 @@ describe('the API node', () => {
 		});
 	});
 
-	test.each(['/isAlive', '/isAlive/'])('%s needs no key, and can be forced while the node serves', async (path) => {
-		expect((await request(`${node.url}${path}`)).statusCode).toBe(200);
-		node.setAlive(false);
-		expect((await request(`${node.url}${path}`)).statusCode).toBe(503);
-		expect((await ask(node, 'open/fraud/predict', record)).status).toBe(200);
-		node.setAlive(true);
-		expect((await request(`${node.url}${path}`)).statusCode).toBe(200);
-	});
+	test.each(['/isAlive', '/isAlive/'])(
+		'%s needs no key, and a test can force its response while the node serves',
+		async (path) => {
+			expect((await request(`${node.url}${path}`)).statusCode).toBe(200);
+			node.setAlive(false);
+			expect((await request(`${node.url}${path}`)).statusCode).toBe(503);
+			expect((await ask(node, 'open/fraud/predict', record)).status).toBe(200);
+			node.setAlive(true);
+			expect((await request(`${node.url}${path}`)).statusCode).toBe(200);
+		},
+	);
 
 	test('the log contains each request', async () => {
 		node.requests.clear();
@@ -143,27 +146,27 @@ describe('an API node started with options', () => {
 		expect((await request(new URL('/isAlive/', node.url))).statusCode).toBe(404);
 	});
 
-	test('asks the given function about tokens', async () => {
+	test('asks the given function to check tokens', async () => {
 		const node = await start({ acceptsToken: async (token) => token.startsWith('good') });
 		const statusOf = async (token: string) =>
 			(await ask(node, 'secured/fraud/predict', record, { authorization: `Bearer ${token}` })).status;
 		expect([await statusOf('good-1'), await statusOf('demo-token')]).toEqual([200, 401]);
 	});
 
-	test('refuses a body over its limit with 413', async () => {
+	test('refuses a body with 413 when it is over the limit', async () => {
 		const node = await start({ bodyLimit: 1_000 });
 		const answer = await ask<ErrorBody>(node, 'open/echo/run', { text: 'x'.repeat(1_000) });
 		expect(answer).toMatchObject({ status: 413, body: { message: expect.any(String) } });
 		expect(answer.headers['dss-version']).toBeDefined();
 	});
 
-	test('takes a body of some megabytes', async () => {
+	test('accepts a body of some megabytes', async () => {
 		const node = await start();
 		const text = 'x'.repeat(5_000_000);
 		expect((await ask<{ response: object }>(node, 'open/echo/run', { text })).body.response).toEqual({ text });
 	});
 
-	test('serves over TLS, to clients with its certificate alone', async () => {
+	test('serves clients that trust its certificate over TLS, and no others', async () => {
 		const { ca, ...issue } = await authority();
 		const tls = { ...(await issue.server()), ca, requestCert: true, rejectUnauthorized: true };
 		const node = await start({ tls });
@@ -176,7 +179,7 @@ describe('an API node started with options', () => {
 		await Promise.all([known.close(), stranger.destroy()]);
 	});
 
-	test('ends requests at work and idle sockets when it closes', async () => {
+	test('ends active requests and idle sockets when it closes', async () => {
 		const node = await start({ latencyMs: 60_000 });
 		const idle = new Agent();
 		await (await request(`${node.url}/isAlive/`, { dispatcher: idle })).body.dump();
@@ -189,7 +192,7 @@ describe('an API node started with options', () => {
 		await idle.destroy();
 	});
 
-	test('reports that a port is taken', async () => {
+	test('reports a port that is in use', async () => {
 		const { port } = await start();
 		await expect(startApiNode({ port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
 	});
@@ -214,7 +217,7 @@ describe("a service's OpenAPI", () => {
 		expect((await Promise.all(statuses)).map(({ status }) => status)).toEqual([401, 200, 200, 404]);
 	});
 
-	test('tells the features of an endpoint with their types and examples', async () => {
+	test('lists the features of an endpoint with their types and examples', async () => {
 		const { body } = await get(node, 'open');
 		expect(body).toMatchObject({ swagger: '2.0', basePath: '/public/api/v1/open' });
 		const { summary, parameters } = body.paths['/fraud/predict']!.post;
@@ -232,7 +235,7 @@ describe("a service's OpenAPI", () => {
 		});
 	});
 
-	test('each path answers to the example in it', async () => {
+	test('each path responds to its example', async () => {
 		const { body } = await get(node, 'open');
 		const own = (schema: { example?: object; properties?: object; items?: object }): object | undefined =>
 			schema.example ??

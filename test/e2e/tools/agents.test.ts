@@ -59,26 +59,29 @@ async function converse(typeVersion: number, tools: INode[], ...script: Step[]):
 type Said = Record<string, IDataObject[]>;
 
 describe.each(agentVersions)('an agent of version %s', (version) => {
-	test('knows each dropped tool by its endpoint, and one argument of it', async () => {
+	test('knows each tool by its endpoint and one argument when the tool was only dropped on the canvas', async () => {
 		const { tools } = await converse(version, sixTools(bench));
 		expectTold(tools, { $schema: 'http://json-schema.org/draft-07/schema#', additionalProperties: false });
 	});
 
-	test.each(firstCalls)('is taught by the error after %s, and then gets the right answer', async (_what, first) => {
-		const answers: Said = {};
-		for (const dropped of sixTools(bench)) {
-			const { said } = await converse(
-				version,
-				[dropped],
-				([spec]) => [first(spec!)],
-				([spec], [text]) => [secondCall(spec!, text!)],
-			);
-			answers[dropped.name] = parsed(said[1]![0]);
-		}
-		expectRightAnswers(answers, bench);
-	});
+	test.each(firstCalls)(
+		'gets the right response when the error tells it what is wrong after %s',
+		async (_what, first) => {
+			const answers: Said = {};
+			for (const dropped of sixTools(bench)) {
+				const { said } = await converse(
+					version,
+					[dropped],
+					([spec]) => [first(spec!)],
+					([spec], [text]) => [secondCall(spec!, text!)],
+				);
+				answers[dropped.name] = parsed(said[1]![0]);
+			}
+			expectRightAnswers(answers, bench);
+		},
+	);
 
-	test('receives an error for a wrong type, a missing value and an unknown endpoint, with what is expected', async () => {
+	test('receives an error with the expected fields when a type is wrong, a value is missing or the endpoint is unknown', async () => {
 		const calls: ToolCalls = [
 			['fraud', { features: { amount: 'a lot', country: 'Narnia' } }],
 			['customer_transactions', { parameters: { customer_id: 'C001' } }],
@@ -95,7 +98,7 @@ describe.each(agentVersions)('an agent of version %s', (version) => {
 		expect(bench.sent.map(([path]) => path)).toEqual([expect.stringMatching(/^frad\//)]);
 	});
 
-	test('with the form, is told what does not fit; before version 3, nothing of what its schema refuses', async () => {
+	test('is told what does not match when it uses the form, or nothing when its schema before version 3 refuses it', async () => {
 		const form = bench.tool('dataikuPredict', 'fraud', await bench.form('dataikuPredict', 'fraud'));
 		const features = {
 			...{ amount: 412.5, hour: 3, country: 'US', merchant_category: 'electronics', card_present: false },
@@ -119,7 +122,7 @@ describe.each(agentVersions)('an agent of version %s', (version) => {
 });
 
 // n8n hands the calls of a gated tool to a human from version 3 of the agent on.
-test.each([1.9, 2.3])('an agent of version %s can do nothing with a tool behind an approval', async (version) => {
+test.each([1.9, 2.3])('an agent of version %s cannot use a tool that needs an approval', async (version) => {
 	const gated = bench.tool('dataikuSqlQuery', 'add_payment');
 	const approval = node('Approval', '@n8n/n8n-nodes-langchain.chatHitlTool', 1.3, { responseType: 'approval' });
 	const parameters = { customer_id: 'C001', amount: 1 };
@@ -137,7 +140,7 @@ describe('a tool', () => {
 		return model.said.map(([text]) => parsed(text));
 	}
 
-	test('with the form has an argument for each feature, by name, type and description', async () => {
+	test('has an argument for each feature, with name, type and description, when it uses the form', async () => {
 		const form = await bench.form('dataikuPredict', 'fraud');
 		const model = await converse(3.1, [bench.tool('dataikuPredict', 'fraud', form)], ([spec]) => [
 			[spec!.name, { amount: 412.5, hour: 3, country: 'US', card_present: false }],
@@ -160,7 +163,7 @@ describe('a tool', () => {
 		expect(bench.sent).toEqual([['fraud/predict-multi', { items: [{ features }] }]]);
 	});
 
-	test('whose endpoint is given by its URL tells the model nothing of the host', async () => {
+	test('tells the model nothing of the host when its endpoint is given by its URL', async () => {
 		const value = `${bench.wire.url}/public/api/v1/demo/house_price/predict`;
 		const { tools } = await converse(3.1, [
 			bench.tool('dataikuPredict', 'homes', { endpointId: { __rl: true, mode: 'url', value } }),
@@ -169,7 +172,7 @@ describe('a tool', () => {
 		expect(tools[0]!.description).not.toContain(String(bench.wire.port));
 	});
 
-	test('says in words what an answer does not hold', async () => {
+	test('says in words what a response leaves out', async () => {
 		const tools = [
 			bench.tool('dataikuLookup', 'customer'),
 			bench.tool('dataikuLookup', 'known_customer'),
@@ -210,7 +213,7 @@ describe('a tool', () => {
 		for (const answer of answers) expect(JSON.stringify(answer).length).toBeLessThan(20_000);
 	});
 
-	test('is refused its chat: neither the input item nor fields by the same name are sent', async () => {
+	test('sends neither the chat nor fields with the names of the chat', async () => {
 		const autoMap = { mappingMode: 'autoMapInputData', value: null };
 		const [item, mapped] = await ask(
 			[

@@ -70,7 +70,7 @@ test('the agent looks the customer up, scores the payment and explains the score
 	});
 });
 
-test('the agent that explains is told what would change the decision, and that it proves no cause', async () => {
+test('the agent that explains is told what would change the decision, and that this does not prove a cause', async () => {
 	const script: Step[] = [
 		() => [['Score_payment', { features: payment }]],
 		() => [['What_would_help', { features: payment, goal: { goal: 'class', class: 'legitimate' } }]],
@@ -91,7 +91,7 @@ test('the agent that explains is told what would change the decision, and that i
 	});
 });
 
-test('the same tools are there for a client of the Model Context Protocol once n8n has started', async () => {
+test('a client of the Model Context Protocol has the same tools when n8n has started', async () => {
 	const client = new Client({ name: 'test', version: '1.0.0' });
 	await client.connect(new StreamableHTTPClientTransport(new URL(`${url}/mcp/dataiku`)));
 	try {
@@ -150,12 +150,12 @@ describe('the agent that writes', () => {
 		return told;
 	}
 
-	test('writes what the human was shown, once that is approved', async () => {
+	test('writes what the human saw when the human approves', async () => {
 		expect(parsed(await pressing('Approve'))).toEqual([{ updatedRows: 1 }]);
 		expect(writes()).toEqual([['add_payment/query', { customer_id: 'C001', amount: 25 }]]);
 	});
 
-	test('writes nothing that is declined, and tells the agent so', async () => {
+	test('writes nothing and tells the agent when the human declines', async () => {
 		expect(await pressing('Decline')).toContain('User rejected the tool call to Add payment');
 		expect(writes()).toEqual([]);
 	});

@@ -37,7 +37,7 @@ test.each([
 	[1.2, {}],
 	[1.3, { responsesApiEnabled: false }],
 ])(
-	"n8n's OpenAI Chat Model %s reaches Dataiku's LLM Mesh, and a Dataiku tool beside it, when set up as documented",
+	"n8n's OpenAI Chat Model %s reaches Dataiku's LLM Mesh and uses a Dataiku tool when set up as documented",
 	async (version, parameters) => {
 		model = await AgentModel.start(() => [['add', { function_arguments: { a: 2, b: 3 } }]]);
 		const run = await converse(version, parameters);

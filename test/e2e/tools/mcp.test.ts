@@ -92,27 +92,30 @@ describe.each([
 	['1.1, by streamable HTTP', 1.1, '/messages', streamable],
 	['2.1, by streamable HTTP', 2.1, '', streamable],
 ])('a client of the MCP Server Trigger %s', (_how, version, path, transport) => {
-	test('knows each dropped tool by its endpoint, and one argument of it', async () => {
+	test('knows each tool by its endpoint and one argument when the tool was only dropped on the canvas', async () => {
 		await served(version, path, transport, sixTools(bench), async (_call, specs) => {
 			expectTold(specs, { $schema: 'https://json-schema.org/draft/2020-12/schema', additionalProperties: true });
 		});
 	});
 
-	test.each(firstCalls)('is taught by the error after %s, and then gets the right answer', async (_what, first) => {
-		await served(version, path, transport, sixTools(bench), async (call, specs) => {
-			const answers: Record<string, IDataObject[]> = {};
-			for (const name of Object.keys(theirArguments)) {
-				const spec = specs.find((each) => each.name === name)!;
-				const { text, isError } = await call(...first(spec));
-				expect(isError).toBe(false);
-				const second = await call(...secondCall(spec, text));
-				answers[name] = parsed(second.text);
-			}
-			expectRightAnswers(answers, bench);
-		});
-	});
+	test.each(firstCalls)(
+		'gets the right response when the error tells it what is wrong after %s',
+		async (_what, first) => {
+			await served(version, path, transport, sixTools(bench), async (call, specs) => {
+				const answers: Record<string, IDataObject[]> = {};
+				for (const name of Object.keys(theirArguments)) {
+					const spec = specs.find((each) => each.name === name)!;
+					const { text, isError } = await call(...first(spec));
+					expect(isError).toBe(false);
+					const second = await call(...secondCall(spec, text));
+					answers[name] = parsed(second.text);
+				}
+				expectRightAnswers(answers, bench);
+			});
+		},
+	);
 
-	test('is told in the same words as an agent what is wrong, and never the key', async () => {
+	test('receives the same errors as an agent, and never the key', async () => {
 		const tools = [bench.tool('dataikuPredict', 'fraud'), bench.tool('dataikuPredict', 'frad')];
 		await served(version, path, transport, tools, async (call) => {
 			const errors = [
@@ -127,7 +130,7 @@ describe.each([
 		});
 	});
 
-	test('is told by n8n of an argument that does not fit the schema', async () => {
+	test("receives n8n's error when an argument does not match the schema", async () => {
 		const form = bench.tool('dataikuPredict', 'fraud', await bench.form('dataikuPredict', 'fraud'));
 		await served(version, path, transport, [form], async (call, [spec]) => {
 			expect(spec!.parameters.properties!.amount).toEqual({

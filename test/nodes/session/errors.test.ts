@@ -49,7 +49,7 @@ describe('Predict with records that are refused', () => {
 	});
 
 	it.each([100, 800, 2_000])(
-		'scores every good one of 5,000 with the first %d bad and one in a hundred after',
+		'scores all good records of 5,000 when the first %d and one in a hundred of the others are bad',
 		async (first) => {
 			const chance = random(first);
 			const bad = new Set(range(5_000).filter((id) => id < first || chance() < 0.01));
@@ -122,7 +122,7 @@ async function slowNode(failing: number) {
 
 describe.each(['dataikuSqlQuery', 'dataikuRunFunction'])('%s under "stop"', (type) => {
 	it.each([1, 2, 8])(
-		'sends nothing after the first failure, and breaks off nothing (Max Concurrency %d)',
+		'sends nothing after the first failure, and aborts nothing (Max Concurrency %d)',
 		async (maxConcurrency) => {
 			const node = await slowNode(3);
 			const { error, output: made } = await run(type, {
@@ -196,7 +196,7 @@ describe('Run Function', () => {
 		}
 	});
 
-	it('passes on the bytes of a text in a charset that does not exist', async () => {
+	it('passes on the bytes of a text when its charset does not exist', async () => {
 		const bytes = Buffer.from([0x66, 0xfc, 0x72]);
 		const { output: made, error } = await answering({ 'content-type': 'text/plain; charset=klingon-8' }, bytes);
 		expect(error).toBeUndefined();
@@ -209,7 +209,7 @@ describe('Run Function', () => {
 		}
 	});
 
-	it('decodes a text in a charset that exists', async () => {
+	it('decodes a text when its charset exists', async () => {
 		const bytes = Buffer.from([0x66, 0xfc, 0x72]);
 		const { output: made } = await answering({ 'content-type': 'text/plain; charset="ISO-8859-1"' }, bytes);
 		expect(jsonOf(made)[0]).toEqual({ a: 1, result: 'für', contentType: 'text/plain' });

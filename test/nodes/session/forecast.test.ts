@@ -36,7 +36,7 @@ describe('A forecast under "continue" whose series lost a line', () => {
 		'a list': { recordSource: 'json', recordJson: '={{ $json.broken ? [1] : $json }}' },
 	};
 
-	it.each(Object.keys(broken))('fails for that series and for no other (%s)', async (what) => {
+	it.each(Object.keys(broken))('fails for that series only (%s)', async (what) => {
 		const items = history();
 		const lost = items.findIndex(({ store }) => store === 'B') + 3;
 		items[lost] = { ...items[lost], broken: true };
@@ -51,7 +51,7 @@ describe('A forecast under "continue" whose series lost a line', () => {
 		expect(hints[0]?.message).toMatch(/2 of \d+ items failed/);
 	});
 
-	it('fails as a whole when no column tells its series apart', async () => {
+	it('fails as a whole when no column identifies its series', async () => {
 		const items = storeHistory('A');
 		items[4] = { ...items[4], broken: true };
 		const { output } = await forecast(items, broken['JSON that is none'], '');

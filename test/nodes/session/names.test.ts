@@ -8,7 +8,7 @@ const scene = new Scene();
 describe('Names that every JavaScript object has', () => {
 	const names = ['constructor', 'toString', 'hasOwnProperty', 'valueOf', '__proto__'];
 
-	it.each(names)('%s does not become an output of a node', async (name) => {
+	it.each(names)('%s is not accepted as an output of a node', async (name) => {
 		const server = await scene.server();
 		for (const type of ['dataikuPredict', 'dataikuLookup', 'dataikuSqlQuery', 'dataikuRunFunction']) {
 			const { output } = await run(type, {
@@ -37,7 +37,7 @@ describe('Names that every JavaScript object has', () => {
 	};
 
 	it.each(names.filter((name) => name !== '__proto__'))(
-		'%s is a field where an item has it, and none where not',
+		'%s is a field of the items that have it, and of no others',
 		async (name) => {
 			const selected = { recordSource: 'inputItem', include: 'selected', includeFields: name };
 			expect(await send({ [name]: 7, other: 1 }, selected)).toEqual({ error: undefined, sent: [{ [name]: 7 }] });
@@ -80,21 +80,24 @@ describe("The client of an execution under n8n's egress policy", () => {
 				callback(Object.assign(new Error('The address is blocked'), { code: 'EBLOCKED' })),
 		}) as unknown as NodeEgressFilter;
 
-	it.each(['without it first', 'with it first'])('is none that is used without it (%s)', async (order) => {
-		const server = await scene.server();
-		const url = server.url.replace('127.0.0.1', 'localhost');
-		const ask = async (egress?: NodeEgressFilter) => {
-			const { client, call } = connectionFor(credential(url), { egress });
-			scene.atEnd(async () => await client.destroy());
-			return await client.runFunction('f', {}, { ...call, deadline: 300 }).then(
-				() => 'served',
-				() => 'refused',
-			);
-		};
-		const first = order.startsWith('without');
-		const outcomes = [await ask(first ? undefined : forbidding()), await ask(first ? forbidding() : undefined)];
-		expect(outcomes).toEqual(first ? ['served', 'refused'] : ['refused', 'served']);
-	});
+	it.each(['when a client without it was used first', 'when a client with it was used first'])(
+		'differs from the client without a policy (%s)',
+		async (order) => {
+			const server = await scene.server();
+			const url = server.url.replace('127.0.0.1', 'localhost');
+			const ask = async (egress?: NodeEgressFilter) => {
+				const { client, call } = connectionFor(credential(url), { egress });
+				scene.atEnd(async () => await client.destroy());
+				return await client.runFunction('f', {}, { ...call, deadline: 300 }).then(
+					() => 'served',
+					() => 'refused',
+				);
+			};
+			const first = order.startsWith('without');
+			const outcomes = [await ask(first ? undefined : forbidding()), await ask(first ? forbidding() : undefined)];
+			expect(outcomes).toEqual(first ? ['served', 'refused'] : ['refused', 'served']);
+		},
+	);
 
 	it('is the same for the next execution of the same kind', async () => {
 		const server = await scene.server();

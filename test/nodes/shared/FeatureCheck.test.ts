@@ -55,7 +55,7 @@ describe('warn', () => {
 		['a wrong type', { ...fitting, amount: 'a lot' }, "`amount` must be a number, not the text 'a lot'"],
 		['a value not listed', { ...fitting, country: 'XX' }, "`country` is 'XX', which is not one of DE, ES, FR"],
 		[
-			'a record of something else',
+			'a record for another endpoint',
 			{ city: 'Lyon' },
 			"the record has none of the features of 'fraud' (expected: amount, hour",
 		],

@@ -76,7 +76,7 @@ describe.each(nodeTypes)('%s', (type) => {
 	});
 });
 
-it('reads the picture behind an expression when a tool, whose item is the chat, has no file of its own', async () => {
+it("reads the picture that an expression returns when a tool's item, the chat, has no file", async () => {
 	const items: INodeExecutionData[] = [{ json: { a: 1 }, binary: { upload: inMemory(picture(3, 2)) } }];
 	const { output } = await run('dataikuPredictTool', {
 		url: node.url,
@@ -103,7 +103,7 @@ it('replaces a field of the same name and takes names and fields by expression',
 it.each([
 	['nothing', undefined, "The item has no file in 'data'", 'none'],
 	['other files', { photo: inMemory(picture(1, 1)), thumb: inMemory(picture(1, 1)) }, undefined, 'photo, thumb'],
-] as const)('fails only the item that has %s where its file should be', async (_name, binary, _message, found) => {
+] as const)('fails only the item that has %s where its file is expected', async (_name, binary, _message, found) => {
 	const good: INodeExecutionData = { json: { n: 0 }, binary: { data: inMemory(picture(2, 2)) } };
 	const bad: INodeExecutionData = { json: { n: 1 }, ...(binary && { binary }) };
 	const { output } = await run('dataikuPredict', {
@@ -125,13 +125,13 @@ it.each([
 	[files(file('input', '={{ 42 }}')), "The item has no file in '42'"],
 	[files(file('input', '={{ undefined }}')), "The item has no file in ''"],
 	[{ files: { file: '={{ [{ feature: "input" }] }}' } }, '"Files" contains no file'],
-])('says what is wrong with %j', async (options, message) => {
+])('reports the problem with %j', async (options, message) => {
 	const items: INodeExecutionData[] = [{ json: {}, binary: { data: inMemory(picture(1, 1)) } }];
 	const { error } = await run('dataikuRunFunction', { url: node.url, endpointId: 'picture', items, options });
 	expect(error?.message).toContain(message);
 });
 
-it('sends a function nothing but the file when no other field is defined', async () => {
+it('sends a function only the file when no other field is defined', async () => {
 	const { output, error } = await run('dataikuRunFunction', {
 		url: node.url,
 		endpointId: 'picture',
@@ -148,7 +148,7 @@ describe('The check of features', () => {
 		{ id: 'input', displayName: 'input', type: 'string', required: true, display: true, defaultMatch: false },
 	];
 
-	it('finds the file in its required feature and has nothing to say of the form', async () => {
+	it('accepts the file as its required feature, without a hint on the form', async () => {
 		const { output, hints } = await run('dataikuPredict', {
 			url: node.url,
 			endpointId: 'picture_shape',
@@ -160,7 +160,7 @@ describe('The check of features', () => {
 		expect(hints).toEqual([]);
 	});
 
-	it('tells the name that a file should have had, and shows nothing of the file', async () => {
+	it('names the feature that a file was meant for, and shows nothing of the file', async () => {
 		const { error } = await run('dataikuPredict', {
 			url: node.url,
 			endpointId: 'picture_shape',
@@ -210,7 +210,7 @@ describe('With files in the storage of n8n', () => {
 	it.each([
 		['dataikuPredict', 'predict'],
 		['dataikuRunFunction', 'run'],
-	])('%s reads each photo only when it can be sent soon', async (type, action) => {
+	])('%s reads each photo only shortly before it is sent', async (type, action) => {
 		const { ahead, proxy, hints } = await runMany(type, 40, 600_000);
 		expect(ahead).toBeLessThanOrEqual(2 * 8);
 		expect(hints).toEqual([]);
@@ -262,7 +262,7 @@ describe('With files in the storage of n8n', () => {
 	});
 });
 
-it('shows nothing of a file that an expression gives in place of the name of its field', async () => {
+it('shows nothing of a file when an expression returns it in place of the name of its field', async () => {
 	const photo = picture(300, 200).toString('base64');
 	const { error } = await run('dataikuPredict', {
 		url: node.url,
@@ -274,7 +274,7 @@ it('shows nothing of a file that an expression gives in place of the name of its
 	expect(error?.message).not.toContain(photo.slice(0, 100));
 });
 
-it('gives no hint on the batch size where files are sent', async () => {
+it('gives no hint on the batch size when files are sent', async () => {
 	const nodes = await nodePackage();
 	for (const type of nodeTypes) {
 		const { hints = [] } = nodes.types.getByNameAndVersion(nodes.fullName(type)).description;

@@ -83,7 +83,7 @@ describe('items that differ in', () => {
 			],
 		],
 		[
-			'generation and dispatch key, of which the generation goes first',
+			'generation and dispatch key, of which the generation wins',
 			{},
 			{ dispatchKey: 'a', forcedGeneration: '={{ $json.generation }}' },
 			items('generation', 'v1', undefined),
@@ -105,7 +105,7 @@ describe('items that differ in', () => {
 			],
 		],
 		[
-			'the time-out',
+			'the timeout',
 			{},
 			{ timeout: '={{ $json.ms }}' },
 			items('ms', 5000, 6000, '5000'),
@@ -130,7 +130,7 @@ describe('items that differ in', () => {
 			],
 		],
 		[
-			'how they are explained',
+			'the explanation settings',
 			{
 				explanations: 'on',
 				explanationMethod: '={{ $json.method }}',

@@ -238,12 +238,12 @@ it.each<[string, Fault, string[]?]>([
 	['a web page', { kind: 'answer', body: '<html><title>Log in</title></html>' }],
 	['broken JSON', { kind: 'answer', body: pasted.slice(0, -9) }],
 	['longer than 4 MiB', { kind: 'answer', body: padded }],
-	['without an end', { kind: 'endless' }],
+	['a body without an end', { kind: 'endless' }],
 	['a list', { kind: 'answer', body: '[]' }],
 	['without paths', { kind: 'answer', body: { swagger: '2.0', paths: null } }],
-	['broken off', { kind: 'reset', when: 'during' }],
-	['in circles', { kind: 'answer', body: documentOf({ $ref: '#/definitions/A' }, { definitions: circles }) }],
-	['described elsewhere', { kind: 'answer', body: documentOf({ $ref: 'http://127.0.0.1:9/features.json' }) }],
+	['cut off', { kind: 'reset', when: 'during' }],
+	['recursive', { kind: 'answer', body: documentOf({ $ref: '#/definitions/A' }, { definitions: circles }) }],
+	['split over several files', { kind: 'answer', body: documentOf({ $ref: 'http://127.0.0.1:9/features.json' }) }],
 	[
 		'poisoned',
 		{

@@ -141,12 +141,12 @@ describe('explains missing fields', () => {
 		['of a service without one', { serviceId: 'unknown' }, /^This service has no OpenAPI document:/],
 		['that the key may not read', { apiKey: 'wrong' }, /^The OpenAPI document could not be read \(.* refused the key/],
 		[
-			'of nobody there',
+			'of a server that does not respond',
 			{ url: 'http://127.0.0.1:9' },
 			/could not be read \(.* refused the connection: no server listens/,
 		],
 		[
-			'that was pasted and is none',
+			'that was pasted and is invalid',
 			{ openApiFrom: 'text', openApi: 'my notes' },
 			/could not be read \(.*not valid JSON\)/,
 		],

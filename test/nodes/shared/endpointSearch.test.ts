@@ -65,8 +65,8 @@ it.each(nodeTypes)('%s lists the documented endpoints that it can call, each onc
 
 it.each([
 	['a part of the id', 'FRAUD', ['fraud', 'fraud_known_customers', 'fraud_with_rules']],
-	['a part of what the endpoint is about', 'support ticket', ['ticket_team']],
-	['what is nowhere', 'no such thing', []],
+	["a part of the endpoint's summary", 'support ticket', ['ticket_team']],
+	['a text that matches nothing', 'no such thing', []],
 ])('finds by %s', async (_name, filter, expected) => {
 	expect(ids(await search('dataikuPredict', { filter }))).toEqual(expected);
 });
@@ -120,7 +120,7 @@ describe('explains why there is no list', () => {
 		],
 		['no service', { serviceId: '' }, /could not be read: The service ID is missing/, undefined],
 		[
-			'nobody there',
+			'no server',
 			{ url: 'http://127.0.0.1:9' },
 			/could not be read: 127\.0\.0\.1:9 refused the connection/,
 			/Check the URL/,

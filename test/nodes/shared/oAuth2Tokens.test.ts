@@ -79,7 +79,7 @@ describe.each([
 	['clientCredentials', 'client_credentials'],
 	['authorizationCode', 'refresh_token'],
 ])('a token of the grant %s', (grantType, renewal) => {
-	it('is renewed once when it expires, for fifty executions at once', async () => {
+	it('is renewed once for fifty simultaneous executions when it expires', async () => {
 		const store = await connected(grantType, 5);
 		const runs = await Promise.all(Array.from({ length: 50 }, async () => await predict(store)));
 
@@ -88,7 +88,7 @@ describe.each([
 		expect(new Set(shown())).toEqual(new Set([await tokenIn(store)]));
 	});
 
-	it('is renewed once when the API node refuses it, by executions that find out one after another', async () => {
+	it('is renewed once when the API node refuses it, for executions that notice one after another', async () => {
 		const store = await connected(grantType);
 		revoked.add(await tokenIn(store));
 		proxy.setFault(({ n }) => ({ kind: 'delay', ms: 4 * n }));
@@ -98,7 +98,7 @@ describe.each([
 		expect(await grants()).toEqual([renewal]);
 	});
 
-	it('is renewed again and again, in an execution and in the next', async () => {
+	it('is renewed each time that it expires, in an execution and in the next', async () => {
 		const store = await connected(grantType);
 		for (let n = 0; n < 5; n++) {
 			revoked.add(await tokenIn(store));
@@ -107,7 +107,7 @@ describe.each([
 		expect(await grants()).toEqual(Array(5).fill(renewal));
 	});
 
-	it('is not renewed where another process has done so', async () => {
+	it('is not renewed when another process has renewed it', async () => {
 		const store = await connected(grantType);
 		const old = await tokenIn(store);
 		revoked.add(old);
@@ -120,7 +120,7 @@ describe.each([
 		expect(await grants()).toEqual([]);
 	});
 
-	it('is used until the API node refuses it if it seems to have expired on arrival', async () => {
+	it('is used until the API node refuses it when it seems to have expired on arrival', async () => {
 		const store = await connected(grantType, 5);
 		await server.setAccessTokenSeconds(5);
 
@@ -164,7 +164,7 @@ describe('a refresh token that another process uses at the same time', () => {
 		return { own, result: await predict(own, 20) };
 	};
 
-	it('costs no item, as the one that came too late finds what the other has stored', async () => {
+	it('fails no item, because the later process finds the token that the other has stored', async () => {
 		const later = async (store: Store, renewed: IDataObject) => void setTimeout(() => void save(store, renewed), 200);
 		const { own, result } = await usedTwice(later);
 		expect(result.error).toBeUndefined();
@@ -173,7 +173,7 @@ describe('a refresh token that another process uses at the same time', () => {
 		expect(shown().at(-1)).toBe(await tokenIn(own));
 	});
 
-	it("fails in n8n's words where nothing new is stored", async () => {
+	it("fails with n8n's message when no new token is stored", async () => {
 		const { result } = await usedTwice(async () => {});
 		expect(result.error?.message).toMatch(/needs to be reconnected/);
 	});
@@ -199,7 +199,7 @@ describe('an identity provider in trouble', () => {
 		);
 	const refuses = () => accounts.setFault({ kind: 'answer', status: 500, body: { error: 'server_error' } });
 
-	it('is asked once for 500 items when it refuses, and its name stands in the error of each', async () => {
+	it("gets one request for 500 items when it refuses, and each item's error names it", async () => {
 		refuses();
 		const { output, error } = await run('dataikuPredict', {
 			url: proxy.url,
@@ -219,12 +219,12 @@ describe('an identity provider in trouble', () => {
 	});
 
 	it.each([
-		['as it is', (text: string) => text],
+		['unchanged', (text: string) => text],
 		['in base64', (text: string) => Buffer.from(text).toString('base64')],
 		['in a URL', encodeURIComponent],
 		['as a Basic header', (text: string, id: string) => `Basic ${Buffer.from(`${id}:${text}`).toString('base64')}`],
 		['in JSON', (text: string) => JSON.stringify({ text })],
-		['across a cut', (text: string) => `${'x'.repeat(490)}${text}`],
+		['where the message is cut', (text: string) => `${'x'.repeat(490)}${text}`],
 	])('shows no secret of the credential when it repeats it %s', async (_how, echo) => {
 		const { clientId } = server.credentialFields as { clientId: string };
 		const clientSecret = 'k"9/s+É client secret &7';
@@ -240,7 +240,7 @@ describe('an identity provider in trouble', () => {
 		expect(shown).not.toContain(clientSecret.slice(0, 9));
 	});
 
-	it('is asked once by many executions, again some seconds later, and then less and less often', async () => {
+	it('gets one request of many executions, another some seconds later, and then fewer and fewer', async () => {
 		refuses();
 		const store = await through();
 		// Of this clock alone, however slow the machine is.
@@ -261,7 +261,7 @@ describe('an identity provider in trouble', () => {
 		expect(Math.max(...pauses)).toBeLessThanOrEqual(61);
 	});
 
-	it('is asked again some seconds after it failed, and the records are scored', async () => {
+	it('gets another request some seconds after a failure, and the records are scored', async () => {
 		const store = await through();
 		refuses();
 		expect((await predict(store, 5)).error).toBeDefined();
@@ -272,14 +272,14 @@ describe('an identity provider in trouble', () => {
 		expect(await grants()).toEqual(['client_credentials']);
 	});
 
-	it('is asked at once when the credential was edited', async () => {
+	it('gets a request at once when the credential was edited', async () => {
 		refuses();
 		expect((await predict(await through(), 5)).error).toBeDefined();
 		accounts.setFault(undefined);
 		expect((await predict(await through({ scope: 'score openid' }), 5)).error).toBeUndefined();
 	});
 
-	it('is named within the deadline of a call when it hangs, and holds up no other credential', async () => {
+	it('is named within the deadline of a call when it hangs, and delays no other credential', async () => {
 		accounts.setFault({ kind: 'silent' });
 		const hung = run('dataikuPredict', {
 			url: proxy.url,
@@ -307,7 +307,7 @@ describe('an API node that refuses every token', () => {
 	});
 	afterEach(async () => await refusesAll.close());
 
-	it.each([1, 10])('costs at most three renewals for 300 items in batches of %i', async (batchSize) => {
+	it.each([1, 10])('causes at most three renewals for 300 items in batches of %i', async (batchSize) => {
 		const { output } = await run('dataikuPredict', {
 			url: proxy.url,
 			items: Array.from({ length: 300 }, (_, amount) => ({ amount })),
@@ -322,7 +322,7 @@ describe('an API node that refuses every token', () => {
 	});
 
 	it.each(['clientCredentials', 'authorizationCode'])(
-		'costs at most three renewals for 40 webhooks of the grant %s',
+		'causes at most three renewals for 40 webhooks when the grant is %s',
 		async (grantType) => {
 			const store = await connected(grantType);
 			for (let webhook = 0; webhook < 40; webhook++) expect((await predict(store)).error?.message).toMatch(/401/);
@@ -331,7 +331,7 @@ describe('an API node that refuses every token', () => {
 	);
 });
 
-it('costs ten renewals at most when a function chooses the status 401 for every second item', async () => {
+it('at most ten renewals are requested when a function chooses the status 401 for every second item', async () => {
 	proxy.setFault(({ n }) => (n % 2 ? { kind: 'answer', status: 401, body: 'no' } : undefined));
 	const { output } = await run('dataikuRunFunction', {
 		url: proxy.url,
@@ -345,7 +345,7 @@ it('costs ten renewals at most when a function chooses the status 401 for every 
 	expect((await grants()).length).toBeLessThanOrEqual(10);
 });
 
-it('belongs to the secrets that it was fetched with, and to no others', async () => {
+it('a token belongs to the secrets that it was requested with, and to no others', async () => {
 	const other = await storedCredentials(credential('clientCredentials', { clientSecret: 'another-secret' }));
 	expect((await predict(credential('clientCredentials'))).error).toBeUndefined();
 	const { error } = await predict(other);
@@ -353,7 +353,7 @@ it('belongs to the secrets that it was fetched with, and to no others', async ()
 	expect(proxy.requests).toHaveLength(1);
 });
 
-it('stays with its user where users of one credential have their own', async () => {
+it('a token stays with its user when users of one credential have their own', async () => {
 	const [one, two] = [await connected('authorizationCode'), await connected('authorizationCode')];
 	for (const store of [one, two, one, two]) {
 		const token = await tokenIn(store);

@@ -35,7 +35,7 @@ describe.each(['dataikuPredict', 'dataikuPredictEffect'])('%s', (type) => {
 			{ cluster: 'cluster_2', clusterLabel: null, distances: { cluster_0: 2, cluster_2: 0.5 } },
 		],
 		[
-			'an MLflow model that responds in its own way',
+			'an MLflow model with its own structure',
 			{ predictions: [[0.1, 0.9]], columns: ['no', 'yes'] },
 			{ predictions: [[0.1, 0.9]], columns: ['no', 'yes'] },
 		],
@@ -64,9 +64,9 @@ describe.each(['dataikuPredict', 'dataikuPredictEffect'])('%s', (type) => {
 			{ prediction: { label: 'cat', box: [0, 0, 5, 5] } },
 			{ prediction: { label: 'cat', box: [0, 0, 5, 5] } },
 		],
-		['its own mark in "ignored"', { ignored: 'in part', prediction: 1 }, { ignored: 'in part', prediction: 1 }],
+		['its own value in "ignored"', { ignored: 'in part', prediction: 1 }, { ignored: 'in part', prediction: 1 }],
 		[
-			'keys that mean something to JavaScript',
+			'keys with a meaning in JavaScript',
 			JSON.parse('{"__proto__":1,"constructor":2}'),
 			JSON.parse('{"__proto__":1,"constructor":2}'),
 		],
@@ -203,8 +203,8 @@ describe('A status that a custom model may have chosen', () => {
 
 	it.each<[string, number, IDataObject | string]>([
 		['from the API node itself', 404, { errorType: 'NotFoundException', message: 'Unknown endpoint' }],
-		['without a word', 404, ''],
-		['with a page', 404, '<html><title>Not Found</title></html>'],
+		['without a message', 404, ''],
+		['with a web page', 404, '<html><title>Not Found</title></html>'],
 		['of the record', 400, { detail: 'amount must be a number' }],
 		['of the key', 401, { message: 'Unauthorized' }],
 	])('is not taken for one of a model when it came %s', async (_name, status, body) => {

@@ -20,7 +20,7 @@ const score = (resultOf: (amount: unknown) => IDataObject) =>
 		return { kind: 'answer', body: { results } };
 	});
 
-it('items keep their own columns, and a hint says so, when each response has keys of its own', async () => {
+it('items keep their own columns, and a hint says so, when each response has different keys', async () => {
 	score((amount) => ({ prediction: 1, [`key_${String(amount)}`]: 1 }));
 	const items = Array.from({ length: 3_300 }, (_, amount) => ({ amount }));
 	const { output, hints } = await run('dataikuPredict', { url: proxy.url, items, parameters: { output: 'flat' } });
@@ -30,13 +30,16 @@ it('items keep their own columns, and a hint says so, when each response has key
 	);
 });
 
-it.each(nodeTypes)('an error of %s stays short when an expression gives a whole text as the endpoint', async (type) => {
-	const { unit } = callOf(type);
-	const { error } = await run(type, { url: proxy.url, items: unit(0), endpointId: 'long '.repeat(20_000) });
-	expect(error?.message).toContain('is too long');
-	expect(error!.message.length).toBeLessThan(1_500);
-	expect(proxy.requests).toEqual([]);
-});
+it.each(nodeTypes)(
+	'an error of %s stays short when an expression returns a whole text as the endpoint',
+	async (type) => {
+		const { unit } = callOf(type);
+		const { error } = await run(type, { url: proxy.url, items: unit(0), endpointId: 'long '.repeat(20_000) });
+		expect(error?.message).toContain('is too long');
+		expect(error!.message.length).toBeLessThan(1_500);
+		expect(proxy.requests).toEqual([]);
+	},
+);
 
 describe('a success has no field `error`', () => {
 	const outputs: Array<[type: string, output: string, options: IDataObject]> = [
@@ -50,7 +53,7 @@ describe('a success has no field `error`', () => {
 		['dataikuRunFunction', 'withInput', {}],
 	];
 	it.each(outputs)(
-		'%s calls that of the input `input_error` with the output %s, in every item',
+		'%s renames that of the input to `input_error` with the output %s, in every item',
 		async (type, output, options) => {
 			const { unit, endpointId } = callOf(type);
 			const [record] = unit(0);
@@ -90,7 +93,7 @@ describe('a success has no field `error`', () => {
 		['dataikuRunFunction', 'fullResponse', { error: 'mine', ok: 1 }, { result_error: 'mine', ok: 1 }],
 	];
 	it.each(results)(
-		'%s calls that of the response `result_error` with the output %s',
+		'%s renames that of the response to `result_error` with the output %s',
 		async (type, output, body, expected) => {
 			respond(body);
 			const { output: made, hints } = await run(type, {
@@ -107,7 +110,7 @@ describe('a success has no field `error`', () => {
 	);
 
 	it.each(['dataikuPredict', 'dataikuPredictEffect', 'dataikuLookup', 'dataikuRunFunction'])(
-		'%s calls it so when "Result Field" is `error`',
+		'%s renames it when "Result Field" is `error`',
 		async (type) => {
 			const { output } = await run(type, {
 				url: node.url,
@@ -149,7 +152,7 @@ describe('a success has no field `error`', () => {
 		},
 	);
 
-	it('does so for a tool, where an error means that there is no result', async () => {
+	it('renames it for a tool, because an error means that there is no result', async () => {
 		respond({ response: { error: 'E1', text: 'x' }, timing: {} });
 		const { output } = await run('dataikuRunFunctionTool', {
 			url: proxy.url,
@@ -160,7 +163,7 @@ describe('a success has no field `error`', () => {
 		expect(output[0]!.json).toEqual({ result_error: 'E1', text: 'x' });
 	});
 
-	it('makes n8n\'s "Retry On Fail" call a function once that succeeded', async () => {
+	it(`lets n8n's "Retry On Fail" call a function only once when the call succeeded`, async () => {
 		const { status } = await run('dataikuRunFunction', {
 			url: proxy.url,
 			endpointId: 'echo',
@@ -175,7 +178,7 @@ describe('a success has no field `error`', () => {
 });
 
 it.each(['dataikuSqlQuery', 'dataikuRunFunction'])(
-	'%s warns when "Retry On Fail" may repeat what it did',
+	'%s warns when "Retry On Fail" may repeat its calls',
 	async (type) => {
 		const scenario = { url: node.url, items: callOf(type).unit(0), retryOnFail: { maxTries: 2, waitBetweenTries: 0 } };
 
@@ -185,7 +188,7 @@ it.each(['dataikuSqlQuery', 'dataikuRunFunction'])(
 	},
 );
 
-describe('what a failure added to an item is not sent again', () => {
+describe('columns that a failure added to an item are not sent again', () => {
 	const sources: Array<[string, IDataObject]> = [
 		['the form', { recordSource: 'mapping' }],
 		['the input item', { recordSource: 'inputItem' }],
@@ -230,7 +233,7 @@ describe('what a failure added to an item is not sent again', () => {
 
 	it.each<[string, Partial<Parameters<typeof run>[1]>]>([
 		['the credential has no key', { credentials: credentialFor('http://127.0.0.1:9', { apiKey: '' }) }],
-		['the expression of the endpoint gives nothing', { endpointId: '={{ $json.none }}' }],
+		['the expression of the endpoint returns nothing', { endpointId: '={{ $json.none }}' }],
 		['the expression of the endpoint fails', { endpointId: '={{ $json.x.y.z }}' }],
 		['an option cannot be read', { options: { timeout: 'soon' } }],
 		['the record cannot be read', { parameters: { recordSource: 'json', recordJson: 'x' } }],
@@ -242,7 +245,7 @@ describe('what a failure added to an item is not sent again', () => {
 		expect(await sentBy('dataikuRunFunction', jsonOf(failed.output), { recordSource: 'inputItem' })).toEqual(items);
 	});
 
-	it('but what only looks so is, and what was chosen is', async () => {
+	it('except for columns that only look alike or were chosen', async () => {
 		const own = { error: 'E42', details: { item: 0, source: 'n8n-nodes-dataiku' }, amount: 1 };
 		const others = [
 			{ error: 'E42: overheating', details: { item: 5, code: 'A1' }, amount: 1 },
@@ -275,7 +278,7 @@ describe("an earlier node's columns", () => {
 	const scored = async (items: IDataObject[], options: IDataObject = {}) =>
 		jsonOf((await run('dataikuPredict', { url: proxy.url, items, options, parameters: { output: 'flat' } })).output);
 
-	it('are cleared where a response has none, and all items have the same', async () => {
+	it('are removed when an item has no result, and all items have the same columns', async () => {
 		score((amount) => (amount === 1 ? ignored : answered));
 		const [first, second] = await scored([1, 2].map((amount) => ({ ...earlier, amount })));
 
@@ -290,7 +293,7 @@ describe("an earlier node's columns", () => {
 		expect(Object.keys(second!).slice(0, 2)).not.toContain('amount');
 	});
 
-	it('are cleared where a response has none and the model was given other fields', async () => {
+	it('are removed when an item has no result and the model received other fields', async () => {
 		score((amount) => (amount === 1 ? ignored : answered));
 		const { output } = await run('dataikuPredict', {
 			url: proxy.url,
@@ -302,7 +305,7 @@ describe("an earlier node's columns", () => {
 		expect(second).toMatchObject({ id: 'P-7', prediction: 'legitimate', proba_fraud: 0.2, proba_legitimate: 0.8 });
 	});
 
-	it('are cleared where every record was ignored, as far as they add up to a model', async () => {
+	it('are removed when every record was ignored and they look like those of a model', async () => {
 		score(() => ignored);
 		expect(await scored([{ ...earlier, amount: 1 }])).toEqual([
 			{ ...ignored, proba_manual: 0.5, explanation_text: 'mine', amount: 1 },
@@ -311,24 +314,24 @@ describe("an earlier node's columns", () => {
 
 	it.each<[string, IDataObject, IDataObject]>([
 		[
-			'their own stands before them',
+			"a user's column stands before them",
 			{ proba_manual: 0.5, prediction: 'a', proba_a: 0.7, proba_b: 0.3 },
 			{ proba_manual: 0.5 },
 		],
 		['some are 0', { prediction: 'a', proba_b: 0, proba_a: 1, proba_c: 0, proba_manual: 0.5 }, { proba_manual: 0.5 }],
 		['classes are numbers', { prediction: 1, proba_0: 0.25, proba_1: 0.75 }, {}],
 		[
-			'they are not of the prediction',
+			'they do not include the prediction',
 			{ prediction: 'a', proba_mine: 0.5, proba_yours: 0.5 },
 			{ proba_mine: 0.5, proba_yours: 0.5 },
 		],
 		['they do not add up', { prediction: 'a', proba_a: 0.7, proba_b: 0.2 }, { proba_a: 0.7, proba_b: 0.2 }],
-	])('are told from those of a person where every record was ignored and %s', async (_name, given, kept) => {
+	])("are distinguished from a user's columns when every record was ignored and %s", async (_name, given, kept) => {
 		score(() => ignored);
 		expect(await scored([{ ...given, amount: 1 }])).toEqual([{ ...ignored, ...kept, amount: 1 }]);
 	});
 
-	it('stay where no record was ignored, if they are none of this endpoint', async () => {
+	it('stay when no record was ignored and the endpoint has no such columns', async () => {
 		score(() => ({ ignored: false, prediction: 3 }));
 		expect(await scored([{ ...earlier, amount: 1 }])).toEqual([
 			{
@@ -338,14 +341,14 @@ describe("an earlier node's columns", () => {
 		]);
 	});
 
-	it('are those behind the column prefix, and no others', async () => {
+	it('are only those behind the column prefix when there is one', async () => {
 		score(() => ignored);
 		expect(
 			await scored([{ prediction: 1, b_prediction: 2, b_ignored: false, amount: 1 }], { columnPrefix: 'b_' }),
 		).toEqual([{ b_ignored: true, b_ignoreReason: 'NO_MATCH', prediction: 1, amount: 1 }]);
 	});
 
-	it('leave the input of a lookup that found nothing, and have the same names in all items', async () => {
+	it('leave the input of a lookup without a match, and have the same names in all items', async () => {
 		score((amount) => (amount === 1 ? ignored : { data: { city: 'Paris', tier: 2 } }));
 		const items = [1, 2].map((amount) => ({ amount, city: 'Lille', ignored: true, ignoreReason: 'OLD' }));
 		const { output } = await run('dataikuLookup', { url: proxy.url, items, parameters: { output: 'enrich' } });
@@ -356,7 +359,7 @@ describe("an earlier node's columns", () => {
 		]);
 	});
 
-	it('are null in the rows of another query, with the input or without', async () => {
+	it('are null in the rows of another query, with and without the input', async () => {
 		proxy.setFault(({ path }) => ({
 			kind: 'answer',
 			body: path.includes('/one/') ? { columns: ['a'], rows: [['1']] } : { columns: ['b'], rows: [['2']] },
@@ -383,7 +386,7 @@ describe("an earlier node's columns", () => {
 	});
 });
 
-it.each(nodeTypes)('%s puts nothing but the error and its details on the error output', async (type) => {
+it.each(nodeTypes)('%s puts only the error and its details on the error output', async (type) => {
 	const { bad, parameters } = callOf(type);
 	const items = bad.map((item) => ({ ...item, extra: 1 }));
 	const { errorOutput, output } = await run(type, { url: node.url, items, parameters, onError: 'continueErrorOutput' });
@@ -407,21 +410,21 @@ describe('an identifier column of a forecast', () => {
 		});
 	};
 
-	it.each(['time', 'forecast'])('keeps its place when it is called %s', async (name) => {
+	it.each(['time', 'forecast'])('keeps its place when its name is %s', async (name) => {
 		const { output, hints } = await forecast(name);
 		const columns: IDataObject = { time: '2026-01-01', forecast: 7, 'quantile_0.5': 6 };
 		expect(jsonOf(output)).toEqual([{ ...columns, [name]: 'mine', [`result_${name}`]: columns[name] }]);
 		expect(messagesOf(hints)).toContain('An identifier column has the same name as a forecast column');
 	});
 
-	it('keeps it beside columns with a prefix, without a hint', async () => {
+	it('keeps its place without a hint when the columns have a prefix', async () => {
 		const { output, hints } = await forecast('time', { columnPrefix: 'f_' });
 		expect(jsonOf(output)).toEqual([{ time: 'mine', f_time: '2026-01-01', f_forecast: 7, 'f_quantile_0.5': 6 }]);
 		expect(hints).toEqual([]);
 	});
 });
 
-it("keeps a person's own columns that are called as those of an override are", async () => {
+it("a user's own columns stay when they have names of an override's columns", async () => {
 	const own = { model_prediction: 0.4, model_proba_yes: 0.4, model_proba_no: 0.6 };
 	respond({ results: [{ prediction: 'yes', probas: { yes: 0.9, no: 0.1 } }] });
 	const scored = async (item: IDataObject) =>
@@ -445,18 +448,18 @@ it.each<[string, unknown, IDataObject]>([
 	['did not match', { ruleMatched: false, appliedRule: null }, {}],
 	['has no model result', { ruleMatched: true, appliedRule: 'r' }, { override_rule: 'r' }],
 	[
-		'is of a regression and has more',
+		'belongs to a regression and has additional keys',
 		{ ruleMatched: true, appliedRule: 'r', predictionChanged: true, rank: 2, rawResult: { prediction: 7, low: 5 } },
 		{ override_rule: 'r', override_changed: true, override_rank: 2, model_prediction: 7, model_low: 5 },
 	],
 	[
-		'has no name of a rule',
+		'does not name a rule',
 		{ ruleMatched: true, rawResult: { prediction: 'a', probabilities: { a: 0.5, ['__proto__']: 0.5 } } },
 		JSON.parse(
 			'{"override_rule":null,"model_prediction":"a","model_proba_a":0.5,"model_proba___proto__":0.5}',
 		) as IDataObject,
 	],
-])('keeps what there is of an override that %s', async (_name, override, expected) => {
+])('an override keeps its known parts when it %s', async (_name, override, expected) => {
 	respond({ results: [{ prediction: 1, override }] });
 	const { output } = await run('dataikuPredict', {
 		url: proxy.url,

@@ -44,11 +44,11 @@ describe('a record is made of', () => {
 			[{ amount: 1 }, { amount: 2, extra: null }],
 		],
 		[
-			'all fields but some',
+			'all fields except some',
 			{ recordSource: 'inputItem', include: 'except', excludeFields: 'country,note, missing' },
 			[{ amount: 1 }, { amount: 2, extra: null }],
 		],
-		['all fields where none is excepted', { recordSource: 'inputItem', include: 'except' }, items],
+		['all fields when none is excluded', { recordSource: 'inputItem', include: 'except' }, items],
 		[
 			'nested fields under their own names, as dragged from a webhook',
 			{
@@ -63,19 +63,19 @@ describe('a record is made of', () => {
 			[{ body: { amount: 1, 'card country': 'FR' } }, { body: { amount: 2 }, note: null }],
 		],
 		[
-			'a field whose name holds a dot',
+			'a field whose name contains a dot',
 			{ recordSource: 'inputItem', include: 'selected', includeFields: 'body.amount' },
 			[{ 'body.amount': 3 }, { amount: 4 }],
 			[{ 'body.amount': 3, body: { amount: 9 } }, { body: { amount: 4 } }],
 		],
 		[
-			'all but a nested field',
+			'all except a nested field',
 			{ recordSource: 'inputItem', include: 'except', excludeFields: 'body.name, query.none' },
 			[{ body: { amount: 1 } }, { body: 'none' }],
 			[{ body: { amount: 1, name: 'Ann' } }, { body: 'none' }],
 		],
 		[
-			'what an expression selects for each item',
+			'the fields that an expression selects for each item',
 			{
 				recordSource: 'inputItem',
 				include: '={{ $json.note ? "selected" : "except" }}',
@@ -101,7 +101,7 @@ describe('a record is made of', () => {
 			],
 		],
 		[
-			'an expression that gives an object',
+			'an expression that returns an object',
 			{ recordSource: 'json', recordJson: '={{ ({ amount: $json.amount, country: null }) }}' },
 			[
 				{ amount: 1, country: null },
@@ -109,7 +109,7 @@ describe('a record is made of', () => {
 			],
 		],
 		[
-			'an expression that gives text',
+			'an expression that returns text',
 			{ recordSource: 'json', recordJson: '={{ JSON.stringify({ amount: $json.amount }) }}' },
 			[{ amount: 1 }, { amount: 2 }],
 		],
@@ -157,7 +157,7 @@ describe('a record is made of', () => {
 			],
 		],
 		[
-			'fields that an expression gives as a whole',
+			'fields when one expression returns all of them',
 			{
 				recordSource: 'fields',
 				fields: '={{ ({ assignments: [{ id: "1", name: "amount", value: $json.amount, type: "number" }] }) }}',
@@ -169,7 +169,7 @@ describe('a record is made of', () => {
 	});
 });
 
-it('leaves the input item as it was', async () => {
+it('leaves the input item unchanged', async () => {
 	const given = [{ amount: 1, country: 'FR' }];
 	await sent({ recordSource: 'inputItem', include: 'except', excludeFields: 'amount' }, given);
 	expect(given).toEqual([{ amount: 1, country: 'FR' }]);
@@ -195,7 +195,7 @@ describe('an item fails alone, saying why, for', () => {
 			/"Fields to Include" is empty/,
 		],
 		[
-			'none of the fields selected, as where a name is mistyped',
+			'no field with a selected name',
 			{
 				recordSource: 'inputItem',
 				include: 'selected',
@@ -226,7 +226,7 @@ describe('an item fails alone, saying why, for', () => {
 	});
 });
 
-it('fails an item of which two fields would be sent under the same name, and no other', async () => {
+it('fails only the items of which two fields would be sent under the same name', async () => {
 	const { records, errors } = await sent(
 		{ recordSource: 'inputItem', include: 'selected', includeFields: 'amount, amount, old.amount' },
 		[{ amount: 1, old: { amount: 2 } }, { amount: 3 }],
@@ -235,7 +235,7 @@ it('fails an item of which two fields would be sent under the same name, and no 
 	expect(errors).toEqual([expect.stringMatching(/^Two fields in "Fields to Include" would be sent as 'amount'/)]);
 });
 
-it('sends what a date is as the text that a model can read', async () => {
+it('sends a date as text that a model can read', async () => {
 	const { records } = await sent(assigned(['when', '2024-05-01T10:00:00Z', 'dateTime']), [{}]);
 	expect(Date.parse((records as [{ when: string }])[0].when)).toBe(Date.parse('2024-05-01T10:00:00Z'));
 });
@@ -251,7 +251,7 @@ describe('the form below', () => {
 	const mapping = (fields: IDataObject) => ({ recordSource: 'mapping', mapping: fields });
 
 	it.each<[string, IDataObject, unknown[]]>([
-		['all fields of the item where no document is known', { mappingMode: 'autoMapInputData', value: null }, items],
+		['all fields of the item when no document is known', { mappingMode: 'autoMapInputData', value: null }, items],
 		[
 			'the fields that the form knows',
 			{ mappingMode: 'autoMapInputData', value: null, schema },
@@ -261,12 +261,12 @@ describe('the form below', () => {
 			],
 		],
 		[
-			'those that were not taken out of it',
+			'the fields that were not removed from the form',
 			{ mappingMode: 'autoMapInputData', value: null, schema: [schema[0], { ...schema[1], removed: true }] },
 			[{ amount: 1 }, { amount: 2 }],
 		],
 		[
-			'what was filled in one by one, and no field left empty',
+			'the fields that were filled in one by one, and no empty ones',
 			{ mappingMode: 'defineBelow', value: { amount: '={{ $json.amount * 2 }}', country: null }, schema },
 			[{ amount: 2 }, { amount: 4 }],
 		],
@@ -274,7 +274,7 @@ describe('the form below', () => {
 		expect(await sent(mapping(fields))).toEqual({ records: expected, errors: [] });
 	});
 
-	it('fails an item of which it would send nothing', async () => {
+	it('fails an item when none of its fields would be sent', async () => {
 		const { records, errors } = await sent(mapping({ mappingMode: 'autoMapInputData', value: null, schema }), [
 			{ amuont: 1 },
 			{ amount: 2 },
@@ -287,7 +287,7 @@ describe('the form below', () => {
 		]);
 	});
 
-	it.each([null, undefined, '', {}])('takes %j for the form as the editor leaves it', async (given) => {
+	it.each([null, undefined, '', {}])('accepts %j for the form as the editor leaves it', async (given) => {
 		const { records } = await sent({ recordSource: 'mapping', mapping: given });
 		expect(records).toEqual(items);
 	});
@@ -307,7 +307,7 @@ describe('a name that no item has is mentioned, in', () => {
 	});
 });
 
-it('says what to switch where an expression was typed as plain text', async () => {
+it('suggests switching to an expression when an expression was typed as plain text', async () => {
 	const { errors } = await sent({ recordSource: 'json', recordJson: '{"amount": {{ $json.amount }} }' });
 	expect(errors[0]).toMatch(/not valid JSON.*To use \{\{ \}\}, switch the field from "Fixed" to "Expression"/);
 });
@@ -351,7 +351,7 @@ describe('a blank is a missing value', () => {
 		expect(records).toEqual(blanks.map(() => ({ ...missing, note: 'a' })));
 	});
 
-	it('in "Define Fields", but for texts', async () => {
+	it('in "Define Fields", except for texts', async () => {
 		const types = ['number', 'boolean', 'array', 'object', 'string'];
 		const { records } = await sent(
 			assigned(...types.map((type): [string, string, string] => [type, '={{ $json.amount }}', type])),
@@ -361,7 +361,7 @@ describe('a blank is a missing value', () => {
 		expect(records).toEqual(blanks.map((blank) => ({ ...missing, string: blank })));
 	});
 
-	it('in "Define Fields" as a list without elements where a number or a boolean is due', async () => {
+	it('in "Define Fields" when it is an empty list and a number or a boolean is expected', async () => {
 		const lists = assigned(['n', '={{ [] }}', 'number'], ['b', '={{ [] }}', 'boolean'], ['l', '={{ [] }}', 'array']);
 		expect((await sent(lists, [{}])).records).toEqual([{ n: null, b: null, l: [] }]);
 	});
@@ -382,7 +382,7 @@ describe('a value that JSON cannot hold, or would make 0, is an error', () => {
 	});
 });
 
-it('fails an item whose JSON holds a number that would go as null', async () => {
+it('fails an item when its JSON holds a number that would be sent as null', async () => {
 	const recordJson = '={"amount": 1, "code": [{{ $json.code }}]}';
 	const { records, errors } = await sent({ recordSource: 'json', recordJson }, [
 		{ code: '728e790' },
@@ -401,9 +401,9 @@ it('fails an item whose JSON holds a number that would go as null', async () => 
 describe('the form takes', () => {
 	it.each<[string, string, unknown, unknown]>([
 		['the text of a number', 'amount', ' 42.5 ', 42.5],
-		['the text of a choice', 'level', '2', 2],
-		['a choice as a spreadsheet has it', 'level', '2.0', 2],
-		['a choice itself', 'level', 3, 3],
+		['the text of an allowed value', 'level', '2', 2],
+		['an allowed value as a spreadsheet writes it', 'level', '2.0', 2],
+		['an allowed value', 'level', 3, 3],
 		['a boolean as text', 'old', 'true', true],
 		['a boolean as pandas writes it', 'old', 'False', false],
 		['a boolean as a number', 'old', 1, true],
@@ -419,12 +419,12 @@ describe('the form takes', () => {
 		});
 	});
 
-	it('a number where texts are to choose from', async () => {
+	it('a number when the allowed values are texts', async () => {
 		const parameters = form('defineBelow', { code: '={{ $json.code }}' }, [formField('code', 'options', ['10', '20'])]);
 		expect((await sent(parameters, [{ code: 20 }])).records).toEqual([{ code: '20' }]);
 	});
 
-	it('no choice that is not offered', async () => {
+	it('no value that is not allowed', async () => {
 		const { records, errors } = await sent(form('defineBelow', { level: '={{ $json.level }}' }), [{ level: '7' }]);
 		expect(records).toEqual([]);
 		expect(errors).toEqual([
@@ -432,7 +432,7 @@ describe('the form takes', () => {
 		]);
 	});
 
-	it('no values at all for an empty record, and says so', async () => {
+	it('no values at all for an empty record, which fails with a reason', async () => {
 		const { records, errors } = await sent(form('defineBelow', null), [{ amount: 1 }]);
 		expect(records).toEqual([]);
 		expect(errors).toEqual([expect.stringMatching(/^The record is empty\./)]);
@@ -443,9 +443,9 @@ describe('a record without any value is an error', () => {
 	it.each<[string, IDataObject, IDataObject?]>([
 		['of JSON whose names are misspelled', { recordSource: 'json', recordJson: '={{ ({ amount: $json.amuont }) }}' }],
 		['of empty JSON', { recordSource: 'json', recordJson: '{}' }],
-		['of a form that nobody filled in', form('defineBelow', { amount: null, note: null })],
-		['of a form whose toggle nobody touched', form('defineBelow', { amount: null, present: false })],
-		['of a form whose expressions give nothing', form('defineBelow', { amount: '={{ $json.amuont }}' })],
+		['of an empty form', form('defineBelow', { amount: null, note: null })],
+		['of a form with an untouched toggle', form('defineBelow', { amount: null, present: false })],
+		['of a form whose expressions return nothing', form('defineBelow', { amount: '={{ $json.amuont }}' })],
 		['of an item without fields', { recordSource: 'inputItem' }, {}],
 	])('%s', async (_what, parameters, given = { amount: 1 }) => {
 		const { records, errors } = await sent(parameters, [given]);
@@ -453,7 +453,7 @@ describe('a record without any value is an error', () => {
 		expect(errors).toEqual([expect.stringMatching(/^The record is empty\./)]);
 	});
 
-	it('but for a toggle that an expression, or somebody beside another value, set', async () => {
+	it('except for a toggle that an expression set, or that was set beside another value', async () => {
 		expect((await sent(form('defineBelow', { present: '={{ false }}' }), [{}])).records).toEqual([{ present: false }]);
 		node.requests.clear();
 		const { records } = await sent(form('defineBelow', { present: false, amount: 1 }), [{}]);
@@ -549,7 +549,7 @@ describe('a path as the editor writes it leads to its field,', () => {
 		expect(await sent(left(paths), [given])).toEqual({ records: [record], errors: [] });
 	});
 
-	it('also to a field that has the name of a prototype', async () => {
+	it('also when the field has the name of a property of every object', async () => {
 		const odd = JSON.parse('{"__proto__": 7, "constructor": 8, "a": {"__proto__": 9}}') as IDataObject;
 		await sent(picked('__proto__, constructor'), [odd]);
 		expect(JSON.stringify(arrived())).toBe('[{"__proto__":7,"constructor":8}]');
@@ -559,7 +559,7 @@ describe('a path as the editor writes it leads to its field,', () => {
 	});
 });
 
-describe('JSON that breaks is told with the place,', () => {
+describe('an error names the place where JSON is invalid,', () => {
 	it.each([
 		['{"amount": 1,\n "hour" 2}', /line 2, column 9.*"hour" /],
 		['{"amount": abc}', /abc/],

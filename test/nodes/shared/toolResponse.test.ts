@@ -31,13 +31,13 @@ async function call(
 
 const options = (given: IDataObject) => ({ parameters: { options: given } });
 
-it('answers with the prediction alone', async () => {
+it('contains only the prediction', async () => {
 	const answer = await call('dataikuPredict', 'fraud', { features: { amount: 12, country: 'FR' } });
 	expect(answer).toHaveLength(1);
 	expect(Object.keys(answer[0]!)).toEqual(['prediction', 'proba_legitimate', 'proba_fraud', 'proba_percentile']);
 });
 
-it('says that a business rule decided in place of the model', async () => {
+it('names the business rule when it overrode the model', async () => {
 	const features = { amount: 6_000, country: 'FR' };
 	expect(await call('dataikuPredict', 'fraud_with_rules', { features })).toEqual([
 		expect.objectContaining({ prediction: 'fraud', override_rule: 'large_amount' }),
@@ -46,7 +46,7 @@ it('says that a business rule decided in place of the model', async () => {
 });
 
 it.each(['perRow', 'perQuery', 'fullResponse'])(
-	'asks not to repeat a write that may not be kept, with "%s"',
+	'tells the model not to repeat a write that may be lost when the output is "%s"',
 	async (output) => {
 		const write = async (given: IDataObject) =>
 			await call(
@@ -93,7 +93,7 @@ it('explains a prediction by three features when explanations are on', async () 
 	expect(Object.keys(answer!).filter((name) => name.startsWith('explanation_'))).toHaveLength(3);
 });
 
-it('takes one record that the model put into a list, and JSON as text', async () => {
+it('accepts one record that the model put into a list, and JSON as text', async () => {
 	const alone = await call('dataikuLookup', 'customer', { keys: { customer_id: 'C001' } });
 	expect(alone).toMatchObject([{ name: 'Ana Costa' }]);
 	expect(await call('dataikuLookup', 'customer', { keys: [{ customer_id: 'C001' }] })).toEqual(alone);
@@ -101,9 +101,9 @@ it('takes one record that the model put into a list, and JSON as text', async ()
 });
 
 it.each([
-	['that was never opened', {}],
-	['that found no document', { mapping: { mappingMode: 'defineBelow', value: {}, schema: [], matchingColumns: [] } }],
-])('takes the one argument when the form has no fields, as one %s', async (_what, mapping) => {
+	['was never opened', {}],
+	['found no document', { mapping: { mappingMode: 'defineBelow', value: {}, schema: [], matchingColumns: [] } }],
+])('accepts the one argument when the form %s', async (_what, mapping) => {
 	const parameters = { recordSource: 'mapping', ...mapping };
 	const [row] = await call('dataikuLookup', 'customer', { keys: { customer_id: 'C001' } }, { parameters });
 	expect(row).toMatchObject({ name: 'Ana Costa' });
@@ -113,7 +113,7 @@ it.each([
 	expect(none!.error).toMatch(/^The record is empty/);
 });
 
-it('tells what of a form does not fit, and what is expected', async () => {
+it('names what does not match in a form, and what is expected', async () => {
 	const fields = [
 		{ id: 'amount', type: 'number' },
 		{ id: 'country', type: 'options', options: ['FR', 'DE'].map((value) => ({ name: value, value })) },
@@ -131,12 +131,12 @@ it('tells what of a form does not fit, and what is expected', async () => {
 	expect(listed!.error).toMatch(expected);
 });
 
-it.each(['warn', 'off'])('reports a misfit to a model even where nothing is checked, %s', async (checkFeatures) => {
+it.each(['warn', 'off'])('reports a mismatch to a model even when Check Features is %s', async (checkFeatures) => {
 	const [answer] = await call('dataikuPredict', 'fraud', { features: { amount: 'a lot' } }, options({ checkFeatures }));
 	expect(answer!.error).toMatch(/amount/);
 });
 
-it('counts rows and characters, and never gives more than it is set to', async () => {
+it('has no more rows and characters than the limits allow', async () => {
 	const all = async (given: IDataObject) => await call('dataikuSqlQuery', 'all_transactions', {}, options(given));
 	const rows = await all({ maxRows: 3 });
 	expect(rows).toHaveLength(4);
@@ -148,7 +148,7 @@ it('counts rows and characters, and never gives more than it is set to', async (
 	}
 });
 
-it('shows the beginning of a single answer that is too long', async () => {
+it('shows the beginning when a single response is too long', async () => {
 	const lines = { lines: Array.from({ length: 5_000 }, (_, n) => `"${n}"`) };
 	const args = { function_arguments: lines };
 	const answer = await call('dataikuRunFunction', 'report_text', args, options({ maxCharacters: 900 }));
@@ -159,7 +159,7 @@ it('shows the beginning of a single answer that is too long', async () => {
 	expect(JSON.stringify(answer).length).toBeLessThanOrEqual(900);
 });
 
-it('shows whole characters alone when an answer is cut', async () => {
+it('shows only whole characters when a response is cut', async () => {
 	const emoji = '😀'.repeat(400);
 	for (let maxCharacters = 300; maxCharacters < 304; maxCharacters++) {
 		const args = { function_arguments: { lines: [emoji] } };
@@ -174,7 +174,7 @@ it('shows whole characters alone when an answer is cut', async () => {
 });
 
 it.each(Array.from({ length: 9 }, (_, quotes) => quotes))(
-	'shows whole characters alone at every length when %i quotes make a text longer as JSON',
+	'shows only whole characters at every length when %i quotes make a text longer as JSON',
 	(quotes) => {
 		const text = `${'"'.repeat(quotes)}${'😀'.repeat(400)}`;
 		for (let characters = 200; characters < 460; characters++) {
@@ -191,7 +191,7 @@ it.each(Array.from({ length: 9 }, (_, quotes) => quotes))(
 	},
 );
 
-it('keeps an error and a note within the limit, too, however small', async () => {
+it('keeps an error and a note within the limit, even when the limit is small', async () => {
 	for (const maxCharacters of [200, 300]) {
 		const refused = await call(
 			'dataikuPredict',
@@ -205,7 +205,7 @@ it('keeps an error and a note within the limit, too, however small', async () =>
 	}
 });
 
-it('says of a limit that no answer can keep what is wrong with it before it sends anything', async () => {
+it('reports a limit that no response can keep before it sends anything', async () => {
 	const pay = { parameters: { customer_id: 'C001', amount: 25 } };
 	const payments = async () => (await call('dataikuSqlQuery', 'payments', {})).length;
 	const before = await payments();
@@ -220,13 +220,13 @@ it.each([
 	['a wrong setting', options({ timeout: -1 }), /Timeout/],
 	['a wrong limit', options({ maxRows: 0 }), /Max Rows/],
 	['a refused key', { apiKey: 'a-wrong-key' }, /^The API node refused the key/],
-])('answers with the error of %s, and throws nothing', async (_what, how, words) => {
+])('returns the error of %s, and throws nothing', async (_what, how, words) => {
 	const answer = await call('dataikuPredict', 'fraud', { features: { amount: 1 } }, how);
 	expect(answer).toEqual([{ error: expect.stringMatching(words) }]);
 	expect(JSON.stringify(answer)).not.toMatch(/a-wrong-key|127\.0\.0\.1/);
 });
 
-it('answers with an error where there is no credential that can be used', async () => {
+it('returns an error when no credential can be used', async () => {
 	const { output, error } = await runNode({
 		type: 'dataikuPredictTool',
 		parameters: { endpointId: endpoint('fraud') },
@@ -237,7 +237,7 @@ it('answers with an error where there is no credential that can be used', async 
 	expect(jsonOf(output)).toEqual([{ error: expect.stringMatching(/URL/) }]);
 });
 
-it('fails a call without any value, however records are checked', async () => {
+it('fails a call without any value, whatever the checks are set to', async () => {
 	for (const checkFeatures of ['error', 'warn', 'off']) {
 		const [answer] = await call('dataikuPredict', 'fraud', { features: { amount: null } }, options({ checkFeatures }));
 		expect(answer!.error).toMatch(/^The record contains no values/);

@@ -1,5 +1,5 @@
 import { InvalidCallError, type RecordOutcome } from '../../../client';
-import { failureOf, range, recordsOf, refusal, Scene, until } from './harness';
+import { failureOf, range, recordsOf, refusal, Scene, scoredIn, until } from './harness';
 
 const scene = new Scene();
 
@@ -91,5 +91,34 @@ it('integers arrive exactly, and fractions and exponents as numbers, in settled 
 			d: 1e21,
 			e: 9007199254740991,
 		},
+	});
+});
+
+describe('More endpoints than the client remembers', () => {
+	it('each keep their limit on concurrency while they are in use', async () => {
+		const outstanding = new Map<string, number>();
+		let most = 0;
+		let release = () => {};
+		const released = new Promise<void>((resolve) => (release = resolve));
+		const { client } = await scene.serverAndClient(async ({ endpoint }) => {
+			const count = (outstanding.get(endpoint) ?? 0) + 1;
+			outstanding.set(endpoint, count);
+			most = Math.max(most, count);
+			if (endpoint === 'slow') await released;
+			outstanding.set(endpoint, outstanding.get(endpoint)! - 1);
+			return undefined;
+		});
+		const options = { batchSize: 1, maxConcurrency: 1 };
+		const first = client.settle('predict', 'slow', recordsOf(1), options);
+		await until(() => outstanding.get('slow') === 1);
+		const others = range(1_200).map((n) => client.settle('predict', `model_${n}`, recordsOf(2), options));
+		const all = await Promise.all(others);
+		const second = client.settle('predict', 'slow', recordsOf([1]), options);
+		await Promise.all(range(5).map((n) => client.settle('predict', `model_${n}`, recordsOf([2]), options)));
+		release();
+
+		expect((await Promise.all([first, second])).flat().map(({ error }) => error)).toEqual([undefined, undefined]);
+		expect(all.every((outcomes) => scoredIn(outcomes).length === 2)).toBe(true);
+		expect(most).toBe(1);
 	});
 });

@@ -42,6 +42,31 @@ async function firstCalls(node: string, { urls }: ApiNodes): Promise<Record<stri
 	return { 'first client': median(samples.client), 'first undici': median(samples.undici) };
 }
 
+/** A stream of a million records through the client's `settleAll` and through a loop over undici, in turns. */
+async function streams(node: string, { urls }: ApiNodes): Promise<Record<string, number>> {
+	const samples = { client: [] as Stream[], undici: [] as Stream[] };
+	for (let round = 0; round < 3; round++) {
+		for (const peer of ['client', 'undici'] as const) {
+			const args = ['--expose-gc', path.join(__dirname, 'streaming.cjs'), peer, urls[0]!, '1000000'];
+			samples[peer].push(JSON.parse((await promisify(execFile)(node, args)).stdout) as Stream);
+		}
+	}
+	const figures: Record<string, number> = {};
+	for (const peer of ['client', 'undici'] as const) {
+		const [, median] = samples[peer].sort((a, b) => a.ms - b.ms) as [Stream, Stream, Stream];
+		figures[`stream ${peer}`] = median.ms;
+		figures[`stream heap first ${peer}`] = median.first;
+		figures[`stream heap most ${peer}`] = median.most;
+	}
+	return figures;
+}
+
+interface Stream {
+	ms: number;
+	first: number;
+	most: number;
+}
+
 async function main() {
 	const flag = { type: 'boolean', default: false } as const;
 	const { values } = parseArgs({ options: { write: flag, 'fair-share': flag, beside: flag } });
@@ -57,7 +82,11 @@ async function main() {
 		for (const node of [process.execPath, newerNode]) {
 			const version = (await versionOf(node)).split('.', 1)[0]!;
 			console.error(`Node.js ${version}`);
-			measured.engine[version] = { ...(await engineTimes(node, apiNodes)), ...(await firstCalls(node, apiNodes)) };
+			measured.engine[version] = {
+				...(await engineTimes(node, apiNodes)),
+				...(await firstCalls(node, apiNodes)),
+				...(await streams(node, apiNodes)),
+			};
 		}
 		const made = tables(measured);
 		for (const table of made) console.log(printed(table));

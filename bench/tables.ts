@@ -150,6 +150,20 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 			]),
 		},
 		{
+			title: 'A stream of a million records',
+			note: 'A process reads the records from a generator, sends them in batches of 100 and reads each outcome. The client uses `settleAll`. The loop over undici was written by hand: it stringifies and parses, but it does not retry, find bad records or watch the API node. Both heaps are measured after a garbage collection: after 100,000 records, and the largest of those after each further 100,000.',
+			head: ['', 'Node.js', '`settleAll`', 'loop over undici', 'heap, first', 'heap, largest'],
+			rows: rows([
+				[
+					'Predict, batches of 100',
+					own('stream client'),
+					to('stream undici', 'stream client'),
+					(figures) => mebibytes(figures['stream heap first client']),
+					(figures) => mebibytes(figures['stream heap most client']),
+				],
+			]),
+		},
+		{
 			title: 'First call of a fresh process',
 			note: 'The time includes loading the client and ends with the response. The peer loads undici as the documentation of undici says, and sends the same request. Node.js modules that n8n itself loads are already loaded when the time starts.',
 			head: ['', 'Node.js', 'the client', 'bare undici'],

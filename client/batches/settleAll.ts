@@ -37,13 +37,14 @@ export async function* settleAll<Name extends RecordOperation>(
 ): AsyncGenerator<SettledRecord<Name>, void, void> {
 	let open = true;
 	let reading = false;
-	const read = async () => {
+	const read = () => {
 		open = false;
 		const coming = source.next();
-		if (!('then' in coming)) {
-			open = !coming.done;
-			return coming;
-		}
+		if ('then' in coming) return arrival(coming);
+		open = !coming.done;
+		return coming;
+	};
+	const arrival = async (coming: ReturnType<AsyncIterator<SettledRecords[Name]>['next']>) => {
 		reading = true;
 		const arrived = (step?: { done?: boolean }) => {
 			reading = false;
@@ -84,7 +85,9 @@ export async function* settleAll<Name extends RecordOperation>(
 				await batcher.until(() => untaken < most);
 			}
 			if (index % readAtOnce === 0) await nextTurn();
-			const step = await read();
+			const coming = read();
+			// Awaiting each record of a list would take as long as sending it.
+			const step = 'then' in coming ? await coming : coming;
 			if (step.done) return;
 			const record = step.value;
 			const room = batcher.add(record, target, (outcome) => learn({ index, record, ...outcome }));

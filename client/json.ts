@@ -169,29 +169,25 @@ function notJson({ message }: Error, length: number): NotJson {
  */
 function nullNotFinite(root: unknown): void {
 	if (root === Infinity || root === -Infinity) throw new NotJson('Number too large', false);
+	if (typeof root !== 'object' || root === null) return;
 	interface Place {
-		value: unknown;
-		holder?: Place;
-		key: string;
+		readonly value: object;
+		readonly holder?: Place;
 	}
-	const open: Place[] = [{ value: root, key: '' }];
+	const open: Place[] = [{ value: root }];
 	for (let place = open.pop(); place; place = open.pop()) {
-		const { value } = place;
-		if (typeof value === 'object' && value !== null) {
-			for (const key of Object.keys(value)) {
-				const inner = (value as JsonObject)[key];
-				if (typeof inner === 'object' || typeof inner === 'number') open.push({ value: inner, holder: place, key });
-			}
-		} else if (place.holder && (value === Infinity || value === -Infinity)) {
-			(place.holder.value as JsonObject)[place.key] = null;
-			for (
-				let holder: Place | undefined = place.holder;
-				holder && !hadNotFinite(holder.value);
-				holder = holder.holder
-			) {
-				markNotFinite(holder.value as object);
-			}
-		}
+		const holder = place;
+		const value = place.value as JsonObject;
+		const visit = (key: string | number) => {
+			const inner = value[key];
+			if (typeof inner === 'object' && inner !== null) open.push({ value: inner, holder });
+			if (inner !== Infinity && inner !== -Infinity) return;
+			value[key] = null;
+			for (let at: Place | undefined = holder; at && !hadNotFinite(at.value); at = at.holder) markNotFinite(at.value);
+		};
+		// Names of a list's entries would take longer than everything else.
+		if (Array.isArray(value)) for (let n = 0; n < value.length; n++) visit(n);
+		else for (const key of Object.keys(value)) visit(key);
 	}
 }
 

@@ -71,14 +71,19 @@ export function recordSchema(
 }
 
 function fieldSchema(name: string, parts: JsonObject[], required: boolean, document: SchemaParts): FieldSchema {
-	const types = [last(parts, 'type')].flat();
+	const types = [last(parts, 'type') ?? []].flat();
 	const values = listOf(parts.map(valuesIn).findLast((each) => each !== undefined));
 	const listed = withoutNull(values);
 	const description = last(parts, 'description');
 	const known = document.areComplete(parts);
 	return {
 		name,
-		type: known ? typeIn(types.filter((type) => type !== 'null')) : undefined,
+		type: known
+			? typeIn(
+					types.filter((type) => type !== 'null'),
+					listed,
+				)
+			: undefined,
 		description: typeof description === 'string' ? shortened(description, 1_000) : undefined,
 		enum: known && listed.length > 0 ? listed : undefined,
 		example: exampleIn(parts),
@@ -125,7 +130,11 @@ function last(parts: readonly JsonObject[], key: string): unknown {
 	return parts.map((part) => own(part, key)).findLast((value) => value !== undefined);
 }
 
-function typeIn([type, ...others]: unknown[]): FieldType | undefined {
+/** @param values the listed values, which tell a boolean if the schema names no type */
+function typeIn([type, ...others]: unknown[], values: readonly unknown[]): FieldType | undefined {
+	if (type === undefined && (values[0] === true || values[0] === false)) {
+		return values.length <= 2 && values.every((value) => typeof value === 'boolean') ? 'boolean' : undefined;
+	}
 	return others.length === 0 ? fieldTypes.find((known) => known === type) : undefined;
 }
 

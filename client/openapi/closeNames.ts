@@ -1,5 +1,7 @@
 /** Comparisons for one document, which take seconds. Beyond these, no more misspellings are found. */
 const mostComparisons = 5_000_000;
+/** Longer names count as several comparisons. */
+const usualLength = 20;
 const mostRemembered = 50_000;
 const mostSuggestions = 20;
 const none: readonly string[] = [];
@@ -13,47 +15,61 @@ const nothing = { same: none, all: none };
  * @returns a search that can skip typos, which require a comparison with every name
  */
 export function closeNames(names: readonly string[]): (name: string, compares?: boolean) => readonly string[] {
-	const candidates = names.map((name) => ({ name, words: wordsOf(name) }));
+	const candidates = names.map((name) => ({ name, ...spellingOf(name) }));
+	const cost = comparisonsWith(names);
 	const byLetters = new Map<string, string[]>();
-	for (const { name, words } of candidates) {
-		const same = byLetters.get(words.join(''));
-		if (!same) byLetters.set(words.join(''), [name]);
+	for (const { name, letters } of candidates) {
+		const same = byLetters.get(letters);
+		if (!same) byLetters.set(letters, [name]);
 		else if (same.length < mostSuggestions) same.push(name);
 	}
 	const remembered = new Map<string, { same: readonly string[]; all?: readonly string[] }>();
 	let comparisons = 0;
-	const misspelt = (words: string[], same: readonly string[]) =>
-		candidates.filter((other) => !same.includes(other.name) && areMisspelt(words, other.words)).map(({ name }) => name);
+	const misspelt = (spelling: Spelling, same: readonly string[]) =>
+		candidates.filter((other) => !same.includes(other.name) && areMisspelt(spelling, other)).map(({ name }) => name);
 	return (name, compares = true) => {
 		let known = remembered.get(name);
 		if (!known) {
-			const letters = wordsOf(name).join('');
+			const { letters } = spellingOf(name);
 			known = letters === '' ? nothing : { same: byLetters.get(letters) ?? none };
 			if (remembered.size < mostRemembered) remembered.set(name, known);
 		}
 		if (known.all || !compares || comparisons >= mostComparisons) return known.all ?? known.same;
-		comparisons += names.length;
-		return (known.all = [...known.same, ...misspelt(wordsOf(name), known.same)].slice(0, mostSuggestions));
+		comparisons += cost;
+		return (known.all = [...known.same, ...misspelt(spellingOf(name), known.same)].slice(0, mostSuggestions));
 	};
 }
 
-function wordsOf(name: string): string[] {
-	const parted = name
-		.normalize('NFC')
-		.replace(/(\p{Ll})(\p{Lu})/gu, '$1 $2')
-		.toLowerCase();
-	return parted.match(/[\p{L}\p{M}]+|\p{N}+/gu) ?? [];
+/** The number of comparisons that a name takes with all of these. */
+export const comparisonsWith = (names: readonly string[]): number =>
+	names.reduce((sum, { length }) => sum + Math.max(1, length / usualLength), 0);
+
+interface Spelling {
+	readonly words: string[];
+	readonly letters: string;
 }
 
-function areMisspelt(words: string[], others: string[]): boolean {
-	if (words.length !== others.length) return isMisspelt(words.join(''), others.join(''));
-	return words.every((word, i) => isMisspelt(word, others[i]!));
+function spellingOf(name: string): Spelling {
+	const parted = name
+		.normalize('NFKC')
+		.replace(/(\p{Ll})(\p{Lu})/gu, '$1 $2')
+		.toLowerCase();
+	const words: string[] = parted.match(/[\p{L}\p{M}]+|\p{N}+/gu) ?? [];
+	return { words, letters: words.join('') };
+}
+
+function areMisspelt({ words, letters }: Spelling, others: Spelling): boolean {
+	if (words.length !== others.words.length) return isMisspelt(letters, others.letters);
+	return words.every((word, i) => isMisspelt(word, others.words[i]!));
 }
 
 function isMisspelt(word: string, other: string): boolean {
+	if (word === other) return true;
 	const length = Math.max(word.length, other.length);
-	const tolerated = /\p{N}/u.test(word + other) || length < 4 ? 0 : length < 9 ? 1 : 2;
-	return Math.abs(word.length - other.length) <= tolerated && areWithin(tolerated, word, other);
+	const tolerated = length < 4 ? 0 : length < 9 ? 1 : 2;
+	if (Math.abs(word.length - other.length) > tolerated || !areWithin(tolerated, word, other)) return false;
+	// Tested last, because this reads both words as a whole.
+	return !/\p{N}/u.test(word + other);
 }
 
 /** Whether at most `edits` letters were added, left out, replaced, or swapped with the next one. */

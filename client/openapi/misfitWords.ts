@@ -48,8 +48,16 @@ export function misfitWords(misfit: Misfit, { id, operation }: Pick<EndpointSche
 	}
 }
 
-/** Equal on screen: macOS writes the accent of a letter as a separate character. */
-const looksSame = (name: string, other: string) => name.normalize() === other.normalize();
+/**
+ * Equal on screen: macOS writes the accent of a letter as a separate character, files begin with a byte order mark, and web
+ * pages have spaces that do not break.
+ */
+const looksSame = (name: string, other: string) => onScreen(name) === onScreen(other);
+const onScreen = (name: string) =>
+	name
+		.normalize()
+		.replace(/\p{Cf}/gu, '')
+		.replace(/\s/g, ' ');
 
 function nameIn(field: string): string {
 	return `\`${plain(field)}\``;

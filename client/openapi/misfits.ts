@@ -1,6 +1,6 @@
 import { hasKeys } from '../json';
 import type { JsonObject } from '../types';
-import { closeNames } from './closeNames';
+import { closeNames, comparisonsWith } from './closeNames';
 import type { EndpointSchema, FieldType } from './EndpointSchema';
 import { FieldRule, listedTexts } from './FieldRule';
 import { own } from './SchemaParts';
@@ -41,7 +41,7 @@ export function misfitCheck(schema: EndpointSchema): (record: JsonObject, origin
 	const known = new Set(names);
 	const closeTo = closeNames(names);
 	/** Unknown names of a record that are compared with all documented names. The other names are compared only without case. */
-	const mostCompared = Math.max(1, Math.floor(mostComparisons / names.length));
+	const mostCompared = Math.max(1, Math.floor(mostComparisons / comparisonsWith(names)));
 	const textsOf = listedTexts();
 	const rules = fields.map((field) => new FieldRule(field, textsOf(field.enum), operation !== 'runFunction'));
 
@@ -61,7 +61,8 @@ export function misfitCheck(schema: EndpointSchema): (record: JsonObject, origin
 			if (kind === 'enum') wrong.push({ kind, field, value, enum: listed! });
 		}
 		// A field that the record leaves out under its correct name is not misspelled.
-		const isMeant = (name: string) => missing.has(name) && (record === origin || (own(origin, name) ?? null) === null);
+		const isMeant = (name: string) =>
+			missing.has(name) && (record === origin || ruleOf.get(name)!.verdictOn(own(origin, name)) === 'missing');
 		const named = origin === record ? keys : [...new Set([...keys, ...Object.keys(origin)])];
 		const strange = complete && missing.size <= mostMissing ? named.filter((key) => !known.has(key)) : [];
 		const unknown = strange.flatMap((field, n) => {

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
 import { versions } from 'node:process';
 import type { Transform } from 'node:stream';
@@ -108,7 +109,10 @@ const charsetIn = /;\s*charset\s*=\s*["']?([^"';,\s]{1,40})/i;
  */
 const windows1252 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
 
-/** Name of a body's charset. A byte order mark takes precedence over `content-type`. The default is UTF-8. */
+/**
+ * Name of a body's charset. A byte order mark takes precedence over `content-type`. The default is UTF-8. A body that is not
+ * UTF-8 is read as Windows-1252, which contains ISO-8859-1.
+ */
 export function charsetOf({ body, headers }: Pick<WireResponse, 'body' | 'headers'>): string {
 	const [first, second] = body;
 	if (first === 0xfe && second === 0xff) return 'utf-16be';
@@ -117,8 +121,25 @@ export function charsetOf({ body, headers }: Pick<WireResponse, 'body' | 'header
 	// JSON begins with an ASCII character, so in UTF-16 one of its two bytes is zero.
 	if (first === 0 && second !== undefined) return 'utf-16be';
 	if (second === 0) return 'utf-16le';
-	return charsetIn.exec(firstOf(headers, 'content-type'))?.[1]?.toLowerCase() ?? 'utf-8';
+	const named = charsetIn.exec(firstOf(headers, 'content-type'))?.[1]?.toLowerCase() ?? 'utf-8';
+	// Java writes `ISO8859_1` and Python `latin-1`, which Node.js knows only without separators.
+	const charset = [named, named.replace(/[_-]/g, '')].find(isKnown) ?? named;
+	return isUtf8Name(charset) && !isWholeUtf8(body) ? 'windows-1252' : charset;
 }
+
+const isUtf8Name = (charset: string) => /^utf-?8$/.test(charset);
+
+function isKnown(charset: string): boolean {
+	try {
+		return isUtf8Name(charset) || new TextDecoder(charset).encoding !== '';
+	} catch {
+		return false;
+	}
+}
+
+/** Whether a body is UTF-8, apart from a character that is cut off at its end. */
+const isWholeUtf8 = (body: Buffer) =>
+	[0, 1, 2, 3].some((cut) => isUtf8(body.subarray(0, Math.max(0, body.length - cut))));
 
 /** Returns the text without its byte order mark. @throws RangeError when the charset does not exist */
 export function decodedText(body: Buffer, charset: string): string {
@@ -136,16 +157,17 @@ function decoderOf(charset: string): (part: Buffer, stream?: boolean) => string 
 		part.toString('latin1').replace(/[\x80-\x9f]/g, (character) => windows1252[character.charCodeAt(0) - 0x80]!);
 }
 
+/** JSON is read as if it had no charset if its charset does not exist. */
+function existingCharset(response: Pick<WireResponse, 'body' | 'headers'>): string {
+	const charset = charsetOf(response);
+	return isKnown(charset) ? charset : charsetOf({ ...response, headers: {} });
+}
+
 export async function inUtf8(response: Pick<WireResponse, 'body' | 'headers'>): Promise<Buffer> {
 	const { body } = response;
-	let decode: ReturnType<typeof decoderOf>;
-	try {
-		const charset = charsetOf(response);
-		if (/^utf-?8$/.test(charset)) return body;
-		decode = decoderOf(charset);
-	} catch {
-		return body;
-	}
+	const charset = existingCharset(response);
+	if (isUtf8Name(charset)) return body;
+	const decode = decoderOf(charset);
 	const parts: Buffer[] = [];
 	let bytes = 0;
 	for (let at = 0; at < body.length; at += sliceBytes) {
@@ -157,11 +179,5 @@ export async function inUtf8(response: Pick<WireResponse, 'body' | 'headers'>): 
 	return await joined(parts, bytes);
 }
 
-/** Decodes a body. If its charset does not exist, decodes it as UTF-8, which JSON requires. */
-export function bodyText(response: Pick<WireResponse, 'body' | 'headers'>): string {
-	try {
-		return decodedText(response.body, charsetOf(response));
-	} catch {
-		return decodedText(response.body, 'utf-8');
-	}
-}
+export const bodyText = (response: Pick<WireResponse, 'body' | 'headers'>): string =>
+	decodedText(response.body, existingCharset(response));

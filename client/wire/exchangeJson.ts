@@ -93,7 +93,7 @@ async function exchanged(
 	if (acceptAny) {
 		if (!jsonType.test(type)) return raw();
 		// The function has run, so an empty response is valid.
-		if (response.body.length === 0) return { value: null, head };
+		if (response.body.every((byte) => byte <= 0x20)) return { value: null, head };
 	}
 	let value: unknown;
 	try {

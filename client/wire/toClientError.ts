@@ -166,14 +166,12 @@ function wordsOf(response: WireResponse, redact: Redact): { errorType?: string; 
 	let text = bodyText({ ...response, body: response.body.subarray(0, longestBody) }).trim();
 	try {
 		const json = parseResponse(text);
-		if (typeof json === 'object' && json !== null) {
-			const shown = (value: unknown) => (typeof value === 'string' ? redact(value) : undefined);
-			const errorType = shown(isObject(json) ? json.errorType : undefined);
-			const detail = shown(errorSentence(json));
-			if (detail !== undefined || errorType !== undefined) return { errorType, detail };
-			// Escapes may hide a secret, so the JSON is spelled in one way.
-			text = JSON.stringify(json);
-		}
+		const shown = (value: unknown) => (typeof value === 'string' ? redact(value) : undefined);
+		const errorType = shown(isObject(json) ? json.errorType : undefined);
+		const detail = shown(errorSentence(json));
+		if (detail !== undefined || errorType !== undefined) return { errorType, detail };
+		// Escapes may hide a secret, so the JSON is spelled in one way.
+		text = JSON.stringify(json);
 	} catch {
 		// Not JSON, but a page of a proxy or a function's text.
 	}
@@ -184,7 +182,7 @@ function wordsOf(response: WireResponse, redact: Redact): { errorType?: string; 
 
 function meaningOf(response: WireResponse, host: string, redact: Redact): { message: string; advice?: string } {
 	const { status } = response;
-	if (status >= 300 && status < 400) {
+	if (status >= 300 && status < 400 && status !== 304) {
 		// Redacted before parsing, which would encode a secret in yet another way.
 		const to = redact(firstOf(response.headers, 'location'));
 		const target = to && URL.canParse(to, 'http://relative') ? new URL(to, 'http://relative') : undefined;
@@ -294,7 +292,9 @@ export function errorInside(response: WireResponse, context: AttemptContext): Re
 export function notJson(response: WireResponse, cutOff: boolean, context: AttemptContext): ResponseError {
 	const details = detailsOf(response, context);
 	const { host } = context.connections;
-	if (cutOff) return new ResponseError(`The response from ${host} is not complete JSON`, details, 'broken');
+	// A status without content came whole.
+	const isWhole = response.status === 204 || response.status === 205;
+	if (cutOff && !isWhole) return new ResponseError(`The response from ${host} is not complete JSON`, details, 'broken');
 	const message = isPage(response)
 		? `${host} responded with a web page, not with JSON`
 		: `${host} responded with something that is not JSON`;

@@ -277,6 +277,17 @@ describe('a proxy in front of the API node fails the call', () => {
 	});
 });
 
+test('status 304 is not called a redirect', async () => {
+	const { client } = await stage.chaosAndClient({ faults: { kind: 'answer', status: 304 } });
+	const { message, advice } = await failureOf(client.predictRecord('e', {}));
+	expect([message, advice]).toEqual([expect.stringMatching(/ responded with status 304$/), undefined]);
+});
+
+test('an error that is a JSON string is shown without quotation marks', async () => {
+	const { client } = await stage.chaosAndClient({ faults: { kind: 'answer', status: 400, body: '"No \\"amount\\""' } });
+	expect((await failureOf(client.predictRecord('e', {}))).detail).toBe('No "amount"');
+});
+
 describe("a function's own error status is reported, and the function is called once", () => {
 	test.each([
 		[400, undefined],

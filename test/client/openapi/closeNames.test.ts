@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { closeNames } from '../../../client/openapi/closeNames';
+import { closeNames, comparisonsWith } from '../../../client/openapi/closeNames';
 
 const areClose = (name: string, other: string) => closeNames([other])(name).length === 1;
 
@@ -50,6 +50,24 @@ it.each([
 
 it('Names that differ only in case and separators come before misspelled ones', () => {
 	expect(closeNames(['card_contry', 'other', 'cardCountry'])('card_country')).toEqual(['cardCountry', 'card_contry']);
+});
+
+it.each([
+	['ｓｕｒｆａｃｅ', 'surface'],
+	['ﬁnal', 'final'],
+	['x²', 'x2'],
+])('%s is a close name for %s, which has the same characters in another form', (name, other) => {
+	expect([areClose(name, other), areClose(other, name)]).toEqual([true, true]);
+});
+
+it('Long names count as several comparisons, and long unknown names do not take longer', () => {
+	const names = Array.from({ length: 100 }, (_, n) => 'x'.repeat(20_000) + String.fromCodePoint(0x4e00 + n));
+	expect(comparisonsWith(names)).toBeGreaterThan(50 * comparisonsWith(names.map((name) => name.slice(-10))));
+	const close = closeNames(names);
+	const found = Array.from({ length: 60 }, (_, n) =>
+		close(`${'x'.repeat(20_000)}y${String.fromCodePoint(0x5e00 + n)}`),
+	);
+	expect(found.filter(({ length }) => length > 0)).toHaveLength(50);
 });
 
 it('Very long names are compared quickly', () => {

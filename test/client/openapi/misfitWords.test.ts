@@ -70,3 +70,14 @@ it('A sentence stays on one line, whatever the value is', () => {
 	const odd = [undefined, null, Symbol('s'), Object.create(null), { toString: 1 }, () => 'x'.repeat(100)];
 	for (const value of odd) expect(words({ kind: 'enum', field: 'a', value, enum: odd }).length).toBeLessThan(300);
 });
+
+it.each([
+	['living\u00a0area', 'living area'],
+	['\ufeffsurface', 'surface'],
+	['sur\u200bface', 'surface'],
+	['e\u0301te\u0301', '\u00e9t\u00e9'],
+])('says that two names look the same: %j and %j', (field, suggestion) => {
+	const endpoint = { id: 'house_price', operation: 'predict' } as const;
+	expect(misfitWords({ kind: 'unknown', field, suggestion }, endpoint)).toMatch(/They look the same/);
+	expect(misfitWords({ kind: 'unknown', field: 'Surface', suggestion }, endpoint)).not.toMatch(/look the same/);
+});

@@ -109,6 +109,9 @@ describe('a misspelled name in the item from which the record was made', () => {
 			expect(check({ hour: 3 }, { hour: 3, [field]: 20 })).toEqual([{ kind: 'unknown', field, suggestion: 'amount' }]);
 		},
 	);
+	it.each([null, '', ' '])('is a misfit when the item also has the field, without a value: %j', (amount) => {
+		expect(check({ hour: 3, amount: null }, { hour: 3, amount, Amount: 20 })).toMatchObject([{ suggestion: 'amount' }]);
+	});
 	it.each([
 		['the field has a value', { hour: 3, amount: 1 }, { Amount: 20, hour: 3, amount: 1 }],
 		['it is the name of a field', { hour: 3 }, { hour: 3, amount: 20, Amount: 20 }],
@@ -125,6 +128,15 @@ describe('a misspelled name in the item from which the record was made', () => {
 describe('a text in a number or boolean field', () => {
 	it.each(['true', 'false', 'True', 'False', 'TRUE'])('matches a boolean in a common spelling: %s', (card_present) => {
 		expect(misfitCheck(endpoint(payment))({ ...whole, card_present })).toEqual([]);
+	});
+
+	it.each<[string, object]>([
+		['lists only booleans', { enum: [true, false] }],
+		['is a constant', { const: true }],
+		['lists booleans and null', { enum: [true, null] }],
+	])('matches a boolean in a common spelling when the field names no type and %s', (_name, field) => {
+		expect(misfitCheck(endpoint({ on: field }))({ on: 'True' })).toEqual([]);
+		expect(misfitCheck(endpoint({ on: field }))({ on: 'yes' })).toMatchObject([{ kind: 'type', type: 'boolean' }]);
 	});
 
 	const texts = { amount: ' 412.5', hour: '-3', card_present: 'false' };

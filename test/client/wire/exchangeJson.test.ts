@@ -161,6 +161,11 @@ describe('the charset of a response', () => {
 		['quoted', 'application/json; charset="iso-8859-1"', latin1],
 		['in single quotes', "application/json; charset='latin1'; profile=x", latin1],
 		['in other letters, with spaces', 'application/json ; Charset = Windows-1252', latin1],
+		['as Java spells it', 'application/json; charset=ISO8859_1', latin1],
+		['as Python spells it', 'application/json; charset=latin-1', latin1],
+		['ISO-8859-1 that nobody names', 'application/json', latin1],
+		['ISO-8859-1 that is called UTF-8', 'application/json; charset=utf-8', latin1],
+		['ISO-8859-1 under a name that does not exist', 'application/json; charset=klingon', latin1],
 		['UTF-16 without a mark', 'application/json; charset=utf-16', Buffer.from(json, 'utf16le')],
 		['big-endian UTF-16 without a mark', 'application/json; charset=UTF-16', utf16be(json)],
 		['UTF-16BE', 'application/json; charset=utf-16be', utf16be(json)],
@@ -183,6 +188,18 @@ describe('the charset of a response', () => {
 		expect(await call(client)).toEqual(parsed);
 		const marked = await responding({ body: `\ufeff${json}`, headers: { 'content-type': 'application/json' } });
 		expect(await call(marked.client)).toEqual(parsed);
+	});
+
+	test('is found in a large response that names none', async () => {
+		const long = JSON.stringify({ results: [], text: 'é'.repeat(200_000) });
+		const { client } = await responding({ body: Buffer.from(long, 'latin1') });
+		expect(await client.forecast('e', [])).toEqual(JSON.parse(long));
+	});
+
+	test('remains UTF-8 when a character is cut off at the end', async () => {
+		const body = Buffer.from('Modèle refusé').subarray(0, -1);
+		const { client } = await responding({ status: 400, body, headers: { 'content-type': 'text/plain' } });
+		expect((await failureOf(client.predictRecord('e', {}))).detail).toBe('Modèle refus\ufffd');
 	});
 
 	test('has the characters of Windows-1252 in place of control characters', async () => {
@@ -232,6 +249,12 @@ describe('NaN and Infinity in a response', () => {
 	});
 });
 
+test.each([204, 205])('a response with status %d, which has no content, is not requested again', async (status) => {
+	const { chaos, client } = await responding({ status, body: '' });
+	expect(await failureOf(client.predictRecord('e', {}))).toMatchObject({ reason: 'notJson', attempts: 1 });
+	expect(chaos.requests).toHaveLength(1);
+});
+
 describe("a function's response that is not a single JSON document", () => {
 	test.each<[string, string, string]>([
 		['lines of JSON', 'application/x-ndjson', '{"a":1}\n{"a":2}\n'],
@@ -248,6 +271,12 @@ describe("a function's response that is not a single JSON document", () => {
 		const answer = (await client.runFunction('e', {}, { repeatable: true })) as RawResponse;
 		expect(answer).toBeInstanceOf(RawResponse);
 		expect([answer.contentType, answer.text()]).toEqual([type.split(';')[0], body]);
+		expect(chaos.requests).toHaveLength(1);
+	});
+
+	test.each(['', ' \r\n'])('is null when it is blank: %j', async (body) => {
+		const { chaos, client } = await responding({ body, headers: { 'content-type': 'application/json' } });
+		expect(await client.runFunction('e', {}, { repeatable: true })).toBeNull();
 		expect(chaos.requests).toHaveLength(1);
 	});
 

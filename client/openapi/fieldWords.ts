@@ -11,9 +11,9 @@ const mostValues = 20;
 export function fieldWords({ fields }: Pick<EndpointSchema, 'fields'>): string {
 	// If there are too many fields, the required ones matter most.
 	const [first, others] = [fields.filter(({ required }) => required), fields.filter(({ required }) => !required)];
-	const told = [...first, ...others].slice(0, mostFields).map(wordsOf);
+	const texts = [...first, ...others].slice(0, mostFields).map(wordsOf);
 	let length = 0;
-	const shown = told.filter((text, n) => (length += text.length) <= 1_900 || n === 0);
+	const shown = texts.filter((text, n) => (length += text.length) <= 1_900 || n === 0);
 	const more = fields.length - shown.length;
 	return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ');
 }

@@ -138,7 +138,7 @@ export class Call implements QueuedCall {
 		if (patience <= 0) throw this.noResponse(patienceMs);
 		const movesOn = failure instanceof ConnectionError || (failure instanceof TimeoutError && !failure.sent);
 		const atOnce = movesOn && this.attempts === 1 && this.hasOtherInstance();
-		if (!this.mayAdd(failure, slot, atOnce, now)) throw failure;
+		if (!this.mayAddLoad(failure, slot, atOnce, now)) throw failure;
 		const asked = failure instanceof StatusError ? (failure.retryAfter ?? 0) : 0;
 		if (this.isLast || asked >= this.left) throw tooLate(failure, asked, this.left);
 		let pause = atOnce ? 0 : Math.max(asked, backoff(this.attempts));
@@ -162,7 +162,7 @@ export class Call implements QueuedCall {
 		return this.ownFailures === 0 || failure.code === 'ENOTFOUND' || this.endpoint.queue.respondedAt > this.failedAt;
 	}
 
-	private mayAdd(failure: ApiNodeError, { pool, turn }: Slot, atOnce: boolean, now: number): boolean {
+	private mayAddLoad(failure: ApiNodeError, { pool, turn }: Slot, atOnce: boolean, now: number): boolean {
 		// These retries add no load: a failing pool admits only single probes, and a request that was never sent only moves
 		// to another instance.
 		const unsent = (failure instanceof ConnectionError || failure instanceof TimeoutError) && !failure.sent;

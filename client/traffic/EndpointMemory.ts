@@ -4,7 +4,7 @@ import type { Clock } from './clock';
 import { EndpointQueue, type QueuedCall, type Slot } from './EndpointQueue';
 import type { Instances } from './Instances';
 import { RetryBudget } from './RetryBudget';
-import { signOf, tellingTimeoutMs } from './retryPolicy';
+import { signOf, meaningfulTimeoutMs } from './retryPolicy';
 
 interface Outcome {
 	failure?: ApiNodeError;
@@ -48,7 +48,7 @@ export class EndpointMemory {
 		const sign = signOf(failure, timeout, ofFunction);
 		const { status, retryAfter }: { status?: number; retryAfter?: number } =
 			failure instanceof StatusError ? failure : {};
-		const silent = failure instanceof TimeoutError && timeout >= tellingTimeoutMs;
+		const silent = failure instanceof TimeoutError && timeout >= meaningfulTimeoutMs;
 		const reduce = status === 429 || status === 503 || silent;
 
 		const keepPause = status === 429;

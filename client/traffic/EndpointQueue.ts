@@ -59,7 +59,7 @@ class Turn {
 	 * Queues a call behind older work and in front of newer work. So a batch that is split or retried is finished before
 	 * new batches start, and what it reveals about the endpoint helps them.
 	 */
-	line(waiter: Waiter): Place<Waiter> {
+	queue(waiter: Waiter): Place<Waiter> {
 		const { order } = waiter.call;
 		const { last } = this.waiting;
 		let behind = last && last.value.call.order > order ? this.waiting.first : undefined;
@@ -73,8 +73,8 @@ class Turn {
 	 * @param pauseMs a pause that must be waited for
 	 */
 	failed(startedAt: number, now: number, respondedAt: number, pauseMs = 0): void {
-		const goesOn = this.failing && respondedAt < this.failing.since && startedAt - this.failing.last < patienceMs;
-		const { since, longest } = goesOn ? this.failing! : { since: now, longest: 0 };
+		const isSameOutage = this.failing && respondedAt < this.failing.since && startedAt - this.failing.last < patienceMs;
+		const { since, longest } = isSameOutage ? this.failing! : { since: now, longest: 0 };
 		this.failing = { since, last: now, longest: Math.max(longest, now - startedAt + pauseMs) };
 	}
 
@@ -241,7 +241,7 @@ export class EndpointQueue {
 			};
 			let stopTimer = () => {};
 			const waiter: Waiter = { call, since, enter, check };
-			const place = turn.line(waiter);
+			const place = turn.queue(waiter);
 			turn.place ??= this.callersInOrder.append(turn);
 			const forget = call.stopping.onCancel(giveUp);
 			stopTimer = this.clock.after(Math.min(this.givesUpAt(waiter, turn) - since, patienceMs), check);

@@ -265,7 +265,7 @@ export class Transport {
 			prompt ||= typeof coming === 'string';
 			const given = typeof coming === 'string' ? coming : await call.waitForToken(coming);
 			const slot = await endpoint.queue.enter(call);
-			const token = await this.atHand(tokens);
+			const token = await this.availableToken(tokens);
 			if (token !== undefined) return { slot, token };
 			// Limits how often a token source that always takes time is called.
 			if (!prompt && looks > 1) return { slot, token: given };
@@ -275,7 +275,7 @@ export class Transport {
 	}
 
 	/** The token if it is available without waiting. */
-	private async atHand(tokens: TokenSource): Promise<string | undefined> {
+	private async availableToken(tokens: TokenSource): Promise<string | undefined> {
 		const token = tokens.get();
 		if (typeof token === 'string') return token;
 		const soon = new Promise<undefined>((resolve) => this.clock.soon(() => resolve(undefined)));

@@ -7,7 +7,7 @@ export const maxAttempts = 4;
 export const patienceMs = 30_000;
 
 /** The API node may queue a request for up to 10 s, so a shorter timeout than this says nothing about it. */
-export const tellingTimeoutMs = 5_000;
+export const meaningfulTimeoutMs = 5_000;
 
 export interface RetryRule {
 	/** Whether the API node may receive the request twice. */
@@ -66,7 +66,7 @@ export type Sign =
 export function signOf(failure: ApiNodeError | undefined, timeout: number, ofFunction: boolean): Sign {
 	if (!failure || failure instanceof ResponseError) return 'responded';
 	if (failure instanceof ConnectionError) return failure.permanent ? 'none' : 'down';
-	if (failure instanceof TimeoutError) return timeout >= tellingTimeoutMs ? 'down' : 'none';
+	if (failure instanceof TimeoutError) return timeout >= meaningfulTimeoutMs ? 'down' : 'none';
 	if (!(failure instanceof StatusError)) return 'none';
 	const { status } = failure;
 	const busy = status === 408 || status === 429 || status === 503;

@@ -242,13 +242,13 @@ async function failUnread(execution: Execution, unread: number[], groups: readon
 	for (const group of groups) {
 		const columns = group.target.identifierColumns;
 		const name = JSON.stringify(columns);
-		const told = byColumns.get(name) ?? { columns, count: 0, having: new Map<string, SeriesGroup[]>() };
-		byColumns.set(name, told);
-		told.count++;
+		const entry = byColumns.get(name) ?? { columns, count: 0, having: new Map<string, SeriesGroup[]>() };
+		byColumns.set(name, entry);
+		entry.count++;
 		for (const key of group.series.keys()) {
-			const having = told.having.get(key);
+			const having = entry.having.get(key);
 			if (having) having.push(group);
-			else told.having.set(key, [group]);
+			else entry.having.set(key, [group]);
 		}
 	}
 	for (const itemIndex of unread) {

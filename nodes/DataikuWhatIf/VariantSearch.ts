@@ -58,7 +58,7 @@ export class VariantSearch<Result> {
 	private readonly features: ReadonlyArray<readonly Axis[]>;
 	private readonly axes: readonly Axis[];
 	private readonly numbers: ReadonlyMap<Axis, number>;
-	private readonly asked = new Set<string>();
+	private readonly proposed = new Set<string>();
 	private readonly tried = new Map<string, Tried<Result> | undefined>();
 	private level = 0;
 
@@ -80,7 +80,7 @@ export class VariantSearch<Result> {
 	}
 
 	get count(): number {
-		return this.asked.size;
+		return this.proposed.size;
 	}
 
 	/**
@@ -180,8 +180,8 @@ export class VariantSearch<Result> {
 		if (room <= 0) return fresh;
 		for (const changes of wanted) {
 			const key = this.keyOf(changes);
-			if (this.asked.has(key)) continue;
-			this.asked.add(key);
+			if (this.proposed.has(key)) continue;
+			this.proposed.add(key);
 			fresh.push(changes);
 			if (fresh.length >= room) break;
 		}

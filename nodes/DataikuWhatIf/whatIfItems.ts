@@ -28,7 +28,7 @@ import { type ItemTarget, itemTargetReader } from './whatIfParameters';
 /** Items whose variants are scored together. They share requests, and all their data are kept in memory. */
 const mostTogether = 1_000;
 
-interface Asked {
+interface SearchedItem {
 	readonly itemIndex: number;
 	readonly target: ItemTarget;
 	readonly record: JsonObject;
@@ -61,7 +61,7 @@ export async function whatIfItems(context: IExecuteFunctions): Promise<INodeExec
 
 /** Scores records, then their variants in rounds that all items share. */
 class WhatIfRun {
-	private asked: Asked[] = [];
+	private waiting: SearchedItem[] = [];
 	/** Number of records and variants without an outcome, per batcher. */
 	private readonly open = new Map<RecordBatcher, number>();
 	private readonly contextOf: (itemIndex: number) => JsonObject | undefined;
@@ -75,29 +75,29 @@ class WhatIfRun {
 	}
 
 	readonly ask = async (itemIndex: number, target: ItemTarget, record: JsonObject): Promise<void> => {
-		const asked: Asked = { itemIndex, target, record, context: this.contextOf(itemIndex) };
-		this.asked.push(asked);
+		const item: SearchedItem = { itemIndex, target, record, context: this.contextOf(itemIndex) };
+		this.waiting.push(item);
 		const room = this.send(
-			asked,
+			item,
 			record,
-			this.batchTarget(asked, { responseHeaders: this.responseHeaders }),
+			this.batchTarget(item, { responseHeaders: this.responseHeaders }),
 			(outcome) => {
-				if (outcome.error) this.fail(asked, outcome.error, outcome.untried);
-				else asked.own = outcome;
+				if (outcome.error) this.fail(item, outcome.error, outcome.untried);
+				else item.own = outcome;
 			},
 		);
 		if (room) await room;
-		if (this.asked.length >= mostTogether) await this.conclude();
+		if (this.waiting.length >= mostTogether) await this.conclude();
 	};
 
 	/** Runs the search for all sent records and outputs the results. */
 	async conclude(): Promise<void> {
 		await this.outcomes();
-		const { asked } = this;
-		this.asked = [];
-		for (const each of asked) await this.begin(each);
-		for (let active = asked; active.length > 0;) active = await this.round(active);
-		for (const each of asked) {
+		const { waiting } = this;
+		this.waiting = [];
+		for (const each of waiting) await this.begin(each);
+		for (let active = waiting; active.length > 0;) active = await this.round(active);
+		for (const each of waiting) {
 			const turn = this.execution.turn();
 			if (turn) await turn;
 			const { own, search } = each;
@@ -107,13 +107,13 @@ class WhatIfRun {
 		}
 	}
 
-	private async begin(asked: Asked): Promise<void> {
-		const { own, target, itemIndex, record } = asked;
+	private async begin(item: SearchedItem): Promise<void> {
+		const { own, target, itemIndex, record } = item;
 		const { features } = this.execution;
 		if (!own || own.result.ignored === true) return;
 		const turn = this.execution.turn();
 		if (turn) await turn;
-		const aim = this.attempt(asked, () => aimFor(target.goal, own.result));
+		const aim = this.attempt(item, () => aimFor(target.goal, own.result));
 		if (!aim || aim.own.reached) return;
 		const reading = features.documentRead(target);
 		if (reading) await reading;
@@ -121,11 +121,11 @@ class WhatIfRun {
 		const fits = features.changeCheck(itemIndex, target, record);
 		const fields = features.fieldsOf(target);
 		const remark = (what: string) => this.execution.remark(what, itemIndex);
-		const axes = this.attempt(asked, () => axesFor(record, limits, fields, fits, remark));
+		const axes = this.attempt(item, () => axesFor(record, limits, fields, fits, remark));
 		if (!axes) return;
 		const { wantsBest } = aim;
 		const { value } = aim.own;
-		asked.search = {
+		item.search = {
 			aim,
 			variants: new VariantSearch<Suggested>(axes, { maxVariants, maxSuggestions, value, wantsBest }),
 			generation: own.response.apiContext?.serviceGeneration,
@@ -140,30 +140,30 @@ class WhatIfRun {
 	}
 
 	/** Scores the next variants of all items. @returns the items whose search continues */
-	private async round(active: readonly Asked[]): Promise<Asked[]> {
+	private async round(active: readonly SearchedItem[]): Promise<SearchedItem[]> {
 		const going: Array<{ search: Search; target: ItemTarget; own: number }> = [];
-		const next: Asked[] = [];
+		const next: SearchedItem[] = [];
 		const startedAt = performance.now();
 		let sent = 0;
 		/** The share of a time that counts against an item while others use the API node, too. */
 		const shareOf = ({ connection, maxConcurrency, batchSize }: ItemTarget, own: number) =>
 			Math.min(1, Math.max(own, connection.instances * maxConcurrency * batchSize) / Math.max(1, sent));
-		for (const asked of active) {
-			const { search, target, record, context } = asked;
-			if (!search || asked.hasFailed || search.isLate) continue;
+		for (const item of active) {
+			const { search, target, record, context } = item;
+			if (!search || item.hasFailed || search.isLate) continue;
 			const turn = this.execution.turn();
 			if (turn) await turn;
 			const most = Math.floor(target.batchSize / active.length);
-			const wanted = this.attempt(asked, () => search.variants.next(most));
+			const wanted = this.attempt(item, () => search.variants.next(most));
 			if (!wanted?.length) continue;
 			const left = target.searchTime - search.spent;
 			search.isLate = left <= 0;
 			if (search.isLate) continue;
-			next.push(asked);
+			next.push(item);
 			const one = { search, target, own: 0 };
 			going.push(one);
 			const { generation } = search;
-			const to = this.batchTarget(asked, {
+			const to = this.batchTarget(item, {
 				// A dispatch key could choose another generation for a variant.
 				...(generation !== undefined && { forcedGeneration: generation, dispatchKey: undefined }),
 				withExplanations: false,
@@ -182,7 +182,7 @@ class WhatIfRun {
 				for (const { axis, step } of changes) setOwn(changed, axis.feature, axis.valueAt(step));
 				sent++;
 				one.own++;
-				const room = this.send(asked, changed, to, (outcome) => this.note(asked, search, changes, outcome));
+				const room = this.send(item, changed, to, (outcome) => this.note(item, search, changes, outcome));
 				if (room) await room;
 			}
 		}
@@ -192,20 +192,20 @@ class WhatIfRun {
 		return next;
 	}
 
-	private note(asked: Asked, search: Search, changes: Changes, outcome: RecordOutcome<PredictionResult>): void {
+	private note(item: SearchedItem, search: Search, changes: Changes, outcome: RecordOutcome<PredictionResult>): void {
 		const { error, result } = outcome;
 		if (error) {
 			if (isRefusal(error)) {
 				search.refusal ??= error;
 				this.unscored(search, changes, explain(error, {}).message);
-			} else if (isOutage(error) && isOver(asked.target, search, error)) {
+			} else if (isOutage(error) && isOver(item.target, search, error)) {
 				search.isLate = true;
 				if (!(error instanceof TimeoutError)) search.outage ??= explain(error, {}).message;
-			} else this.fail(asked, error, outcome.untried);
+			} else this.fail(item, error, outcome.untried);
 			return;
 		}
 		const generation = outcome.response.apiContext?.serviceGeneration;
-		if (generation !== search.generation) return this.fail(asked, anotherGeneration(search.generation, generation));
+		if (generation !== search.generation) return this.fail(item, anotherGeneration(search.generation, generation));
 		const { aim } = search;
 		const score = result.ignored === true ? undefined : aim.scoreOf(result);
 		if (!score) return this.unscored(search, changes, result.ignored === true ? ignoredWords(result) : noPrediction);
@@ -226,14 +226,14 @@ class WhatIfRun {
 		search.variants.report(changes);
 	}
 
-	private batchTarget({ target }: Asked, how: BatchOptions): BatchTarget<'predict'> {
+	private batchTarget({ target }: SearchedItem, how: BatchOptions): BatchTarget<'predict'> {
 		const { session } = this.execution.destinationOf(target);
 		return session.target('predict', target.endpointId, { ...callTo(target), ...how });
 	}
 
 	/** @returns a promise to wait for before the next variant is sent */
 	private send(
-		{ target, context }: Asked,
+		{ target, context }: SearchedItem,
 		features: JsonObject,
 		to: BatchTarget<'predict'>,
 		onOutcome: (outcome: RecordOutcome<PredictionResult>) => void,
@@ -251,15 +251,15 @@ class WhatIfRun {
 		for (const batcher of this.open.keys()) await batcher.until(() => this.open.get(batcher) === 0);
 	}
 
-	private fail(asked: Asked, error: unknown, untried?: boolean): void {
-		if (asked.hasFailed) return;
-		asked.hasFailed = true;
-		this.execution.attempt(asked, () => this.execution.fail(error, asked, untried));
+	private fail(item: SearchedItem, error: unknown, untried?: boolean): void {
+		if (item.hasFailed) return;
+		item.hasFailed = true;
+		this.execution.attempt(item, () => this.execution.fail(error, item, untried));
 	}
 
-	private attempt<Value>(asked: Asked, work: () => Value): Value | undefined {
-		const value = this.execution.attempt(asked, work);
-		if (value === undefined) asked.hasFailed = true;
+	private attempt<Value>(item: SearchedItem, work: () => Value): Value | undefined {
+		const value = this.execution.attempt(item, work);
+		if (value === undefined) item.hasFailed = true;
 		return value;
 	}
 }
@@ -280,8 +280,8 @@ const isOutage = (error: ApiNodeError) =>
 const lastTry = 2_500;
 
 function isOver({ searchTime }: ItemTarget, { spent, isOverAt }: Search, error: ApiNodeError): boolean {
-	const asked = error instanceof StatusError ? (error.retryAfter ?? 0) : 0;
-	return isOverAt(performance.now() + Math.max(asked, Math.min(lastTry, (searchTime - spent) / 2)));
+	const pauseMs = error instanceof StatusError ? (error.retryAfter ?? 0) : 0;
+	return isOverAt(performance.now() + Math.max(pauseMs, Math.min(lastTry, (searchTime - spent) / 2)));
 }
 
 const anotherGeneration = (wanted = 'none', found = 'none') =>

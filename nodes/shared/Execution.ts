@@ -373,10 +373,10 @@ export class Execution {
 		const { rules } = this;
 		if (this.limits) {
 			// If there are only errors, remarks would distract from them.
-			const told = rules.total > 0 ? [`A business rule overrode the model: ${listed(rules.words)}`] : [];
-			const remarks = [...told, ...this.remarks.words, ...renamed, ...this.features.words];
-			const said = this.failures.count < this.items.length ? remarks : [];
-			return [toolResponse(items, said, this.limits)];
+			const ruleNotes = rules.total > 0 ? [`A business rule overrode the model: ${listed(rules.words)}`] : [];
+			const remarks = [...ruleNotes, ...this.remarks.words, ...renamed, ...this.features.words];
+			const notes = this.failures.count < this.items.length ? remarks : [];
+			return [toolResponse(items, notes, this.limits)];
 		}
 		const unmatched = this.records.unmatchedNames;
 		const notes = [

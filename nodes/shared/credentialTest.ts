@@ -126,8 +126,8 @@ async function refusal({ client, call }: Connection, serviceId: string): Promise
 function wordsOf({ status, errorType, detail = '' }: StatusError, serviceId: string): string {
 	const words = (text: string) => text.match(/[\p{L}\p{N}]+/gu) ?? [];
 	const names = new Set([serviceId, missingService].flatMap(words));
-	const said = words(detail).filter((word) => !names.has(word) && !/\p{N}/u.test(word));
-	return [status, errorType, ...said].join(' ');
+	const others = words(detail).filter((word) => !names.has(word) && !/\p{N}/u.test(word));
+	return [status, errorType, ...others].join(' ');
 }
 
 const saidBy = ({ serverMessage }: ApiNodeError): string | undefined =>
@@ -144,8 +144,8 @@ async function isApiNode({ client, call }: Connection): Promise<boolean> {
 }
 
 function sentences(texts: ReadonlyArray<string | undefined>): string {
-	const told = texts.flatMap((each) => (each ? [each.replace(/\.$/, '')] : []));
-	return [...new Set(told)].join('. ');
+	const withoutPeriods = texts.flatMap((each) => (each ? [each.replace(/\.$/, '')] : []));
+	return [...new Set(withoutPeriods)].join('. ');
 }
 
 /** Advice for an error of the client or of this package, and the API node's message. */
@@ -166,10 +166,10 @@ function problemOf(outcomes: Outcome[], data: ICredentialDataDecryptedObject): s
 	const failed = outcomes.flatMap(({ error }) => error ?? []);
 	if (failed.length === 0) return undefined;
 	const count = outcomes.length;
-	const told = [...new Set(failed.map(summaryOf))].join('; ');
+	const summaries = [...new Set(failed.map(summaryOf))].join('; ');
 	const responded = outcomes.filter((each) => each.responded).length;
 	const sum = `${responded} of ${count} instances responded${responded < count ? ':' : ', but'} `;
-	return sentences([(count > 1 ? sum : '') + told, ...failed.flatMap((error) => adviceOn(error, data))]);
+	return sentences([(count > 1 ? sum : '') + summaries, ...failed.flatMap((error) => adviceOn(error, data))]);
 }
 
 /** A note if a pasted URL names another service than the one that will be called. */

@@ -52,8 +52,8 @@ export class Remarks {
 	}
 
 	get hints(): string[] {
-		const told = this.shown.map(([what, remark]) => `${what} (${itemsOf(remark)})`);
-		return this.others > 0 ? [...told, othersRemarked(this.others)] : told;
+		const shown = this.shown.map(([what, remark]) => `${what} (${itemsOf(remark)})`);
+		return this.others > 0 ? [...shown, othersRemarked(this.others)] : shown;
 	}
 
 	/** The most frequent kinds, with the number of their items only. */

@@ -40,8 +40,8 @@ const source = 'n8n-nodes-dataiku';
 function detailsOf(error: unknown): ErrorDetails {
 	if (!(error instanceof ApiNodeError)) return {};
 	const { advice } = error;
-	const told = detailNames.filter((name) => error[name] !== undefined).map((name) => [name, error[name]] as const);
-	return { ...Object.fromEntries(told), ...(advice !== undefined && { advice: ofCredential(advice) }) };
+	const known = detailNames.filter((name) => error[name] !== undefined).map((name) => [name, error[name]] as const);
+	return { ...Object.fromEntries(known), ...(advice !== undefined && { advice: ofCredential(advice) }) };
 }
 
 /** Rewords the client's advice for n8n users, because the client does not know of credentials. */
@@ -53,7 +53,7 @@ const inCredential: ReadonlyArray<readonly [string, string]> = [
 ];
 
 export const ofCredential = (advice: string): string =>
-	inCredential.reduce((text, [said, shown]) => text.replace(said, shown), advice);
+	inCredential.reduce((text, [before, after]) => text.replace(before, after), advice);
 
 export function summaryOf(error: unknown): string {
 	if (error instanceof ApiNodeError) return error.summary;
@@ -103,10 +103,10 @@ export function explain(
 	{ itemIndex, target, named }: Partial<Place>,
 	{ untried = false, advice }: { untried?: boolean; advice?: string } = {},
 ): Failure {
-	const told = detailsOf(error);
-	const what = shortened(withoutHost(summaryOf(error), told.instance), longestMessage);
-	const said = ownSentence(error);
-	const own = said && withoutHost(said, told.instance);
+	const known = detailsOf(error);
+	const what = shortened(withoutHost(summaryOf(error), known.instance), longestMessage);
+	const message = ownSentence(error);
+	const own = message && withoutHost(message, known.instance);
 	const endpoint = target?.endpointId ? shortened(target.endpointId, 200) : undefined;
 	const places = [
 		...(named !== undefined ? [named] : itemIndex !== undefined ? [`item ${itemIndex}`] : []),
@@ -115,7 +115,7 @@ export function explain(
 	const details = {
 		...(itemIndex !== undefined && { item: itemIndex }),
 		...(endpoint !== undefined && { endpoint }),
-		...told,
+		...known,
 	};
 	const sentences = [
 		own && sentence(what),

@@ -8,7 +8,7 @@ const root = path.join(__dirname, '../..');
 const ofMessages = new Set([
 	...['message', 'unreachable', 'troubles', 'notes', 'hints', 'sentences'],
 	...['rowsShown', 'charactersShown', 'emptyResponse', 'files', 'notFiniteRead'],
-	...['misfitWords', 'reasonAgainst', 'refused', 'ofCredential', 'ofClient', 'ofConnection', 'told', 'saidBy'],
+	...['misfitWords', 'reasonAgainst', 'refused', 'ofCredential', 'ofClient', 'ofConnection', 'ruleNotes', 'saidBy'],
 	...[
 		'whyNoFields',
 		'instead',

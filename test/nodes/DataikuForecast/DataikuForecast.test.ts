@@ -37,7 +37,7 @@ describe.each([
 	['in one request', {}],
 	['told apart by identifier columns', byStore],
 ])('several series %s', (_name, options) => {
-	it('give an item per series and step, with what identifies the series among the fields', async () => {
+	it('return an item per series and step, with the identifiers among the fields', async () => {
 		const items = stores('Lyon', 'Paris');
 		const { output, error } = await forecast(items, options);
 
@@ -62,7 +62,7 @@ describe.each([
 		);
 	});
 
-	it('give an item per series, with lists', async () => {
+	it('return an item per series, with lists', async () => {
 		const items = mixed(stores('Lyon', 'Paris', 'Lille'));
 		const steps = jsonOf((await forecast(items, options)).output);
 		const { output } = await forecast(items, options, { output: 'perSeries' });
@@ -99,7 +99,7 @@ describe.each([
 		}
 	});
 
-	it('take integers beyond 2^53 exactly', async () => {
+	it('keep integers beyond 2^53 exactly', async () => {
 		const results = '[{"forecast": 9007199254740993, "timeseriesIdentifier": {"store": 123456789012345678901}}]';
 		const body = `{"results": ${results}}`;
 		proxy.setFault({ kind: 'answer', headers: { 'content-type': 'application/json' }, body });
@@ -132,7 +132,7 @@ it('returns the part of the whole response that belongs to each series', async (
 	for (const { apiContext } of jsonOf(output)) expect(apiContext).toMatchObject({ endpointId: 'store_sales' });
 });
 
-it('spreads many series over requests in parallel, and gives the same as in one', async () => {
+it('spreads many series over parallel requests, with the same result as in one request', async () => {
 	const names = Array.from({ length: 9 }, (_, n) => `Store ${n}`);
 	const items = mixed(stores(...names));
 	const whole = await forecast(items, byStore);
@@ -148,7 +148,7 @@ it('spreads many series over requests in parallel, and gives the same as in one'
 	expect(output).toEqual(whole.output);
 });
 
-it('sends the lines of a series in the order of the items, and dispatch beside them', async () => {
+it('sends the rows of a series in the order of the items, with the dispatch settings', async () => {
 	const items = storeHistory('Lyon');
 	await forecast(items, { forcedGeneration: 'v1' });
 	await forecast(items, { ...byStore, dispatchKey: 'k' });
@@ -159,7 +159,7 @@ it('sends the lines of a series in the order of the items, and dispatch beside t
 	]);
 });
 
-it('forecasts a series that nothing identifies', async () => {
+it('forecasts a series without identifiers', async () => {
 	const { output } = await forecast(visitors, {}, {}, { endpointId: 'monthly_visitors' });
 
 	expect(output).toHaveLength(12);
@@ -311,7 +311,7 @@ describe('reports', () => {
 	});
 });
 
-it('fails a series without history alone among many', async () => {
+it('fails only a series without history among many', async () => {
 	const items = [
 		...stores('Lyon', 'Paris'),
 		{ date: '2024-05-01', store: 'New', sales: 1, promo: 0 },
@@ -330,7 +330,7 @@ it('fails a series without history alone among many', async () => {
 	expect(hints[0]!.message).toMatch(/^Item 42 failed: .*store = "New" has no past/);
 });
 
-it('fails one item for a request in which the series are not told apart', async () => {
+it('fails one item of a request without identifier columns', async () => {
 	const { output } = await forecast(
 		[{ store: 'Lyon' }, { store: 'Lyon' }],
 		{},
@@ -344,7 +344,7 @@ it.each([
 	[1, '1.0'],
 	[true, 'True'],
 	['2024-05-01', '2024-05-01T00:00:00.000Z'],
-])('assigns the series %j that comes back as %j, and fails only an ambiguous one', async (store, named) => {
+])("assigns the series %j to the response's %j, and fails only an ambiguous series", async (store, named) => {
 	const line = { date: '2024-06-01', sales: 1 };
 	const items = [store, 'Lyon', 'one'].map((each) => ({ ...line, store: each }));
 	const results = ['other', named, 'Lyon'].map((each) => ({ forecast: 1, timeseriesIdentifier: { store: each } }));
@@ -361,7 +361,7 @@ it.each([
 });
 
 it.each(['', 'store'])(
-	'pairs with its item a series that comes back in another spelling: columns %j',
+	'pairs a series with its item when the response spells it differently: columns %j',
 	async (columns) => {
 		const items = [1, 2].map((store) => ({ date: '2024-06-01', sales: 1, store }));
 		const results = ['2.0', '1.0'].map((store) => ({ forecast: 1, timeseriesIdentifier: { store } }));
@@ -377,7 +377,7 @@ it.each(['', 'store'])(
 	},
 );
 
-it('keeps each series of a request whole when it splits one that is too large', async () => {
+it('keeps each series whole when it splits a request that is too large', async () => {
 	const items = mixed(stores('Lyon', 'Paris', 'Lille', 'Nantes'));
 	const whole = await forecast(items, byStore);
 	proxy.requests.length = 0;
@@ -391,7 +391,7 @@ it('keeps each series of a request whole when it splits one that is too large', 
 });
 
 describe('as columns, which is the default', () => {
-	it('gives an item per series and step: identifiers, time, forecast and quantiles, and nothing empty', async () => {
+	it('returns an item per series and step: identifiers, time, forecast and quantiles, and no empty columns', async () => {
 		const { output } = await forecast(stores('Lyon', 'Paris'), byStore, { output: undefined });
 		expect(output).toHaveLength(14);
 		for (const { json } of output) {
@@ -426,7 +426,7 @@ describe('the whole history in one item', () => {
 			onError: 'continueRegularOutput',
 		});
 
-	it('has its series come out in its order, the failed ones too, when their requests end in another', async () => {
+	it('returns its series in its order, including failed ones, when their requests end in another order', async () => {
 		// Two requests are on their way at first: once the fourth one has arrived, two others have ended.
 		proxy.setFault(async ({ body }) => {
 			if (body.includes('Lyon')) await proxy.requestsArrived(4);
@@ -466,14 +466,14 @@ describe('the whole history in one item', () => {
 		}
 	});
 
-	it.each([{}, { identifierColumns: 'store' }])('is forecast like many items, told apart by %j', async (parameters) => {
+	it.each([{}, { identifierColumns: 'store' }])('is forecast like many items, identified by %j', async (parameters) => {
 		const one = await asList(stores('Lyon', 'Paris'), parameters);
 		const many = await forecast(stores('Lyon', 'Paris'), {}, parameters);
 		expect(jsonOf(one.output)).toEqual(jsonOf(many.output));
 		expect(pairsOf(one.output)).toEqual(Array(14).fill({ item: 0 }));
 	});
 
-	it('gives all steps of each series, in order, when there are thousands of series', async () => {
+	it('returns all steps of each series, in order, when there are thousands of series', async () => {
 		const names = Array.from({ length: 4_000 }, (_, n) => `Store ${n}`);
 		const records = names.flatMap((name) => storeHistory(name, 2));
 		const { output, error } = await asList(records, byStore);
@@ -488,7 +488,7 @@ describe('the whole history in one item', () => {
 		expect(new Set(pairsOf(output).map((pair) => JSON.stringify(pair)))).toEqual(new Set(['{"item":0}']));
 	});
 
-	it('leaves other work a turn at each line, where lines take long, before anything is sent', async () => {
+	it('gives other work a turn at each row when rows take long, before anything is sent', async () => {
 		let clock = 0;
 		const now = jest.spyOn(performance, 'now').mockImplementation(() => (clock += 10));
 		let turns = 0;
@@ -550,7 +550,7 @@ describe('a series that the API node refuses', () => {
 		}
 	});
 
-	it('is named as a whole when the row is not known', async () => {
+	it('fails as a whole when the row is not known', async () => {
 		const [ofStore] = await failed(byStore);
 		expect(ofStore!.json.error).toMatch(/\(series store Paris, items \d+ to \d+\)/);
 		const [ofAll] = await failed({});
@@ -558,7 +558,7 @@ describe('a series that the API node refuses', () => {
 	});
 });
 
-it('knows a column that was picked by its path under the name that it is sent by', async () => {
+it('accepts the path of an identifier column, which is sent under its short name', async () => {
 	const items = stores('Lyon', 'Paris').map(({ store, ...rest }) => ({ ...rest, body: { store } }));
 	const { output, error } = await forecast(
 		items,
@@ -569,7 +569,7 @@ it('knows a column that was picked by its path under the name that it is sent by
 	expect(new Set(jsonOf(output).map(({ store }) => store))).toEqual(new Set(['Lyon', 'Paris']));
 });
 
-it('takes a list of identifier columns from an expression', async () => {
+it('accepts a list of identifier columns from an expression', async () => {
 	const { output, error } = await forecast(stores('Lyon', 'Paris'), { identifierColumns: "={{ ['store'] }}" });
 	expect(error).toBeUndefined();
 	expect(new Set(jsonOf(output).map(({ store }) => store))).toEqual(new Set(['Lyon', 'Paris']));

@@ -50,7 +50,7 @@ describe.each([1, 100])('at batch size %d', (batchSize) => {
 			],
 		],
 		['resultOnly', [{ data: ana }, severalMatches]],
-	])('gives %s', async (output, expected) => {
+	])('returns %s', async (output, expected) => {
 		const items = [{ customer_id: 'C001' }, { customer_id: 'C007' }];
 		expect(await lookUp('customer', items, { output }, { batchSize })).toEqual(expected);
 	});
@@ -59,12 +59,12 @@ describe.each([1, 100])('at batch size %d', (batchSize) => {
 it.each([
 	['keep', [0, 1, 2]],
 	['drop', [0, 2]],
-])('with "%s" for ignored records gives the items %j', async (ignoredRecords, kept) => {
+])('with "%s" for ignored records, returns the items %j', async (ignoredRecords, kept) => {
 	const items = ['C001', 'C007', 'C002'].map((customer_id, n) => ({ customer_id, n }));
 	expect((await lookUp('customer', items, { ignoredRecords })).map(({ n }) => n)).toEqual(kept);
 });
 
-it('treats a record as failed when told so, and the rest as found', async () => {
+it('treats an ignored record as failed when the setting says so, and returns the others', async () => {
 	const { output, errorOutput } = await run('dataikuLookup', {
 		url: node.url,
 		endpointId: 'customer',
@@ -92,13 +92,13 @@ it('renames a column that would make n8n take the item for a failed one', async 
 	});
 });
 
-it('puts a prefix before the columns that it adds, so that none replaces a field', async () => {
+it('puts a prefix before the added columns, so that none replaces a field', async () => {
 	const item = { customer_id: 'C001', city: 'Elsewhere' };
 	const columns = Object.fromEntries(Object.entries(ana).map(([name, value]) => [`customer_${name}`, value]));
 	expect(await lookUp('customer', [item], {}, { columnPrefix: 'customer_' })).toEqual([{ ...item, ...columns }]);
 });
 
-it('says which keys found nothing', async () => {
+it('reports which keys have no match', async () => {
 	const items = ['C001', 'C998', 'C999'].map((customer_id) => ({ customer_id }));
 	const { hints } = await run('dataikuLookup', { url: node.url, endpointId: 'known_customer', items });
 	expect(hints).toMatchObject([
@@ -109,7 +109,7 @@ it('says which keys found nothing', async () => {
 	]);
 });
 
-it('keeps a looked-up column whose name means something to JavaScript', async () => {
+it('keeps a looked-up column whose name has a meaning in JavaScript', async () => {
 	const proxy = await chaosProxy({ respond: () => ({ body: '{"results":[{"data":{"__proto__":5,"b":2}}]}' }) });
 	for (const options of [{}, { columnPrefix: 'm_' }]) {
 		const { output } = await run('dataikuLookup', { url: proxy.url, items: [{ a: 1 }], options });

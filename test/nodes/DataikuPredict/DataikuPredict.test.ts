@@ -132,7 +132,7 @@ describe('as columns, which is the default', () => {
 		expect(json).toMatchObject({ ...payment, prediction: 'fraud' });
 	});
 
-	it('has identifying fields behind the prediction when the model did not receive them', async () => {
+	it('has identifying fields after the prediction when the model did not receive them', async () => {
 		const items = [
 			{ note: null, card: { number: 1 }, payment_id: 'P-1', amount: 12, country: 'FR', clerk: 7, comment: 'x' },
 			{ payment_id: 'P-2', amount: 14, country: 'DE', clerk: '', comment: 'y' },
@@ -189,7 +189,7 @@ describe('as columns, which is the default', () => {
 		},
 	);
 
-	it('counts the items that a rule decided, with the same columns in all items', async () => {
+	it('counts the items that a rule decided, and all items have the same columns', async () => {
 		const items = [
 			...[20, 6_000, 30, 7_000].map((amount) => ({ ...payment, amount, customer_age_days: 9 })),
 			{ ...payment, amount: 20, customer_age_days: 0 },

@@ -6,7 +6,7 @@ let node: ApiNode;
 beforeAll(async () => (node = await startApiNode()));
 afterAll(async () => await node.close());
 
-it('gives the effect of the treatment on each record, whatever keys the result has', async () => {
+it('returns the effect of the treatment on each record, whatever keys the result has', async () => {
 	const items = [
 		{ age: 34, visits: 6, basket: 38.5, loyalty: 'silver' },
 		{ age: 61, visits: 1, basket: 12, loyalty: 'none' },

@@ -29,7 +29,7 @@ let known = 0;
 const answer = (body: object) => proxy.setFault({ kind: 'answer', body });
 
 describe('a query', () => {
-	it('gives an item per row, with the columns as fields and null for null', async () => {
+	it('returns an item per row, with the columns as fields and null for null', async () => {
 		const { output } = await query('customer_transactions', [{ customer_id: 'C001', min_amount: 190 }]);
 
 		expect(wire(proxy)).toEqual([
@@ -41,7 +41,7 @@ describe('a query', () => {
 		expect(jsonOf(output).every(({ amount }) => typeof amount === 'string' && Number(amount) >= 190)).toBe(true);
 	});
 
-	it('keeps columns with the same name apart', async () => {
+	it('renames columns that have the same name', async () => {
 		const { output } = await query('customer_orders', [{ customer_id: 'C001' }]);
 		expect(Object.keys(output[0]!.json)).toEqual(['id', 'name', 'city', 'id_2', 'amount', 'note']);
 		expect(output[0]!.json).toMatchObject({
@@ -61,7 +61,7 @@ describe('a query', () => {
 		expect(Object.entries(output[0]!.json)).toEqual(keys.map((key, n) => [key, String(n)]));
 	});
 
-	it('keeps the values of a row that has more than there are columns', async () => {
+	it('keeps the values of a row that has more values than there are columns', async () => {
 		answer({ columns: ['a', 'column_3'], rows: [['1'], ['1', '2', '3', '4']] });
 		expect(jsonOf((await query('any', [{}])).output)).toEqual([
 			{ a: '1', column_3: null, column_3_2: null, column_4: null },
@@ -69,7 +69,7 @@ describe('a query', () => {
 		]);
 	});
 
-	it('takes columns that are described by objects', async () => {
+	it('accepts columns that are described by objects', async () => {
 		answer({
 			columns: [
 				{ name: 'id', type: 'bigint' },
@@ -93,7 +93,7 @@ describe('a query', () => {
 		expect(pairsOf(output)).toEqual([{ item: 0 }, { item: 1 }, { item: 2 }]);
 	});
 
-	it('gives one item per query, with lists', async () => {
+	it('returns one item per query, with lists', async () => {
 		const { output } = await query('customer_orders', [{ customer_id: 'C001' }], { output: 'perQuery' });
 		expect(output).toHaveLength(1);
 		expect(output[0]!.json.columns).toEqual(['id', 'name', 'city', 'id', 'amount', 'note']);
@@ -129,7 +129,7 @@ describe('a query', () => {
 		expect(jsonOf((await query('any', [{}])).output)).toEqual([{ id: '9007199254740993' }, { id: 12 }]);
 	});
 
-	it('renames a column that would make n8n take the row for a failed item', async () => {
+	it('renames a column that would make n8n treat the row as a failed item', async () => {
 		answer({ columns: ['error', 'details'], rows: [['E1', 'x']] });
 		expect(jsonOf((await query('any', [{}], {}, {}, 'continueRegularOutput')).output)).toEqual([
 			{ result_error: 'E1', details: 'x' },
@@ -141,7 +141,7 @@ describe('a statement', () => {
 	const payment = { customer_id: 'C001', amount: 25 };
 	beforeEach(async () => void (await payments()));
 
-	it.each(['perRow', 'perQuery'])('gives the number of rows that it changed, with "%s"', async (output) => {
+	it.each(['perRow', 'perQuery'])('returns the number of rows that it changed, with "%s"', async (output) => {
 		const items = [payment, { ...payment, amount: 30 }];
 		expect(jsonOf((await query('add_payment', items, { output })).output)).toEqual([
 			{ updatedRows: 1 },
@@ -151,7 +151,7 @@ describe('a statement', () => {
 	});
 
 	it.each(['perRow', 'perQuery', 'fullResponse'])(
-		'is said once in a run not to be proof of a commit, unless the endpoint commits, with "%s"',
+		'causes one hint that a commit is not proven, unless the endpoint commits, with "%s"',
 		async (output) => {
 			const items = [payment, { ...payment, amount: 30 }];
 			const { hints } = await query('add_payment', items, { output });
@@ -248,7 +248,7 @@ describe('a response of an unknown shape', () => {
 		}
 	});
 
-	it.each(['perRow', 'perQuery'])('tells the updated rows beside a table without columns: %s', async (output) => {
+	it.each(['perRow', 'perQuery'])('returns the updated rows beside a table without columns: %s', async (output) => {
 		answer({ columns: [], rows: [], updatedRows: 4 });
 		expect(jsonOf((await query('any', [{}], { output })).output)).toEqual([{ updatedRows: 4 }]);
 		answer({ columns: ['id'], rows: [['7']], updatedRows: 1 });
@@ -267,7 +267,7 @@ it('runs queries in parallel up to the limit', async () => {
 	expect(Math.max(...proxy.requests.map(({ outstanding }) => outstanding))).toBe(4);
 });
 
-it('keeps the input next to each row with the option, where columns take precedence', async () => {
+it('keeps the input beside each row when the option is on, and columns take precedence', async () => {
 	answer({
 		columns: ['id', 'total'],
 		rows: [
@@ -290,7 +290,7 @@ it('keeps the input next to each row with the option, where columns take precede
 	]);
 });
 
-it('converts only texts that a number holds exactly with the option', async () => {
+it('converts only texts that a number represents exactly when the option is on', async () => {
 	const exact = [
 		...['0', '-3', '12.50', '0.1', '9007199254740991', '1234567.000', '0.00', '1000000', '-0.0000001', '0.0000001'],
 		// Java writes its doubles like this, and databases like that.

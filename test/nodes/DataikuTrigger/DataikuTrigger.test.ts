@@ -57,7 +57,7 @@ describe('its description', () => {
 });
 
 describe('another generation', () => {
-	it('starts the workflow once, with fields and a sentence for a message, when it was activated', async () => {
+	it('starts the workflow once, with fields and a message, when it was activated', async () => {
 		live('v1');
 		const workflow = trigger(['generation']);
 		expect(await workflow.activate()).toEqual([]);
@@ -84,7 +84,7 @@ describe('another generation', () => {
 		expect(await workflow.poll()).toMatchObject([{ before: 'v2', after: 'v1' }]);
 	});
 
-	it('starts nothing in many polls when two generations share the requests', async () => {
+	it('starts no workflow in many polls when two generations share the requests', async () => {
 		const workflow = trigger(['generation', 'drift', 'down', 'up']);
 		expect(await workflow.activate()).toEqual([]);
 		for (let n = 0; n < 60; n++) expect(await workflow.poll()).toEqual([]);
@@ -92,7 +92,7 @@ describe('another generation', () => {
 		for (let n = 0; n < 20; n++) expect(await workflow.poll()).toEqual([]);
 	});
 
-	it('starts the workflow after n8n was restarted in between, and once', async () => {
+	it('starts the workflow once when n8n was restarted in between', async () => {
 		live('v1');
 		const workflow = trigger(['generation']);
 		await workflow.activate();
@@ -138,7 +138,7 @@ describe('another generation', () => {
 		}
 	});
 
-	it('is told apart for each of several instances', async () => {
+	it('is tracked separately for each of several instances', async () => {
 		const other = await startApiNode();
 		live('v1');
 		other.activate('v1');
@@ -263,7 +263,7 @@ describe('down and up', () => {
 		expect(eventsOf(await workflow.restart())).toEqual(['up']);
 	});
 
-	it('treat a timeout as an event that fails no workflow', async () => {
+	it('do not fail the workflow when a request times out', async () => {
 		live('v1');
 		const workflow = trigger(['down'], { options: { timeout: 300 }, failuresInARow: 1 });
 		await workflow.activate();
@@ -292,7 +292,7 @@ describe('down and up', () => {
 });
 
 describe("n8n's log", () => {
-	it("has one message on what no event reports, without the API node's message about a record", async () => {
+	it("has one message for what no event reports, without the API node's message about a record", async () => {
 		live('v1');
 		const { lines, end } = await nodeLog('warn');
 		try {
@@ -367,7 +367,7 @@ describe('the first poll', () => {
 });
 
 describe('a test in the editor', () => {
-	it('shows each chosen event as it would look, marked as a test, and remembers nothing', async () => {
+	it('shows a sample of each chosen event, marked as a test, and stores nothing', async () => {
 		live('v2');
 		const events = ['generation', 'fields', 'drift', 'down', 'up'];
 		const workflow = trigger(events, { endpointId: endpoint('fraud') });
@@ -380,15 +380,15 @@ describe('a test in the editor', () => {
 		expect(asked().sort()).toEqual(['predict-multi', 'swagger']);
 	});
 
-	it('fails when nothing responds, or shows that as an event when "down" is selected', async () => {
+	it('fails when nothing responds, or shows this as an event when "down" is selected', async () => {
 		await proxy.kill();
 		expect((await failure(trigger(['generation']).test())).message).toMatch(/connect/i);
 		expect(await trigger(['down']).test()).toMatchObject([{ event: 'down', test: true }]);
 	});
 });
 
-describe('what n8n keeps', () => {
-	it('is small and holds no record and no secret', async () => {
+describe('the state that n8n stores', () => {
+	it('is small and contains no record and no secret', async () => {
 		const workflow = trigger(['generation', 'fields', 'drift', 'down', 'up'], { endpointId: endpoint('fraud') });
 		await workflow.activate();
 		const text = JSON.stringify(workflow.saved);
@@ -397,7 +397,7 @@ describe('what n8n keeps', () => {
 	});
 
 	it.each([{ watch: { version: 0 } }, { watch: 'broken' }, { watch: { version: 1, of: 'another' } }, { other: 1 }])(
-		'is begun anew when it is %j',
+		'starts anew when it is %j',
 		async (saved) => {
 			live('v1');
 			const workflow = trigger(['generation']);
@@ -442,7 +442,7 @@ describe('its requests', () => {
 		await busy.close();
 	});
 
-	it('go to the endpoint of a URL, with the headers and the service of the options', async () => {
+	it('are sent to the endpoint of a URL, with the headers and the service of the options', async () => {
 		live('v1');
 		const url = `${proxy.url}/public/api/v1/demo/fraud_changed/predict`;
 		await trigger(['down'], {

@@ -65,7 +65,7 @@ describe('another generation', () => {
 		]);
 	});
 
-	it('is an event once, and again when the earlier one is back', () => {
+	it('is an event once, and again when the earlier generation is back', () => {
 		const each = polls();
 		each.see(responses(by('v1')));
 		expect(each.see(responses(by('v2')))).toHaveLength(1);
@@ -73,13 +73,13 @@ describe('another generation', () => {
 		expect(each.see(responses(by('v1')))).toMatchObject([{ before: 'v2', after: 'v1', beforeSince: time(1) }]);
 	});
 
-	it('is an event that names all that respond when it takes a share of the requests', () => {
+	it('is an event with all generations that respond when it gets a share of the requests', () => {
 		expect(changesBetween(responses(by('v1')), responses(by('v2'), by('v1'), by('v2')))).toMatchObject([
 			{ event: 'generation', before: 'v1', after: 'v1, v2' },
 		]);
 	});
 
-	it('is no event in 1,000 polls when the two of an A/B test respond in turns, at random or in long rows', () => {
+	it('is not an event in 1,000 polls when the two generations of an A/B test respond in turns, at random or in long rows', () => {
 		const patterns = [
 			(n: number) => n % 2,
 			(n: number) => Number((n * 7919) % 100 < 3),
@@ -93,20 +93,20 @@ describe('another generation', () => {
 		}
 	});
 
-	it('is an event when it is back after 1,000 responses of others', () => {
+	it('is an event when it is back after 1,000 responses of other generations', () => {
 		const each = polls();
 		each.see(responses(by('v1'), by('v2')));
 		for (let n = 0; n < 1_000; n++) expect(each.see(responses(by('v2')))).toEqual([]);
 		expect(each.see(responses(by('v1')))).toMatchObject([{ event: 'generation', before: 'v2', after: 'v1' }]);
 	});
 
-	it('is named alone when it takes a share of the requests', () => {
+	it("is the only one in the event's field when it gets a share of the requests", () => {
 		expect(changesBetween(responses(by('v1')), responses(by('v2'), by('v1')))).toMatchObject([
 			{ generation: 'v2', before: 'v1', after: 'v1, v2' },
 		]);
 	});
 
-	it('is no event when most of the responses of the first polls did not come', () => {
+	it('is not an event when most of the responses of the first polls are missing', () => {
 		const each = polls();
 		const few = (...generations: string[]) => ({ ...responses(...generations.map((id) => by(id))), isPartial: true });
 		expect(each.see(few('v1'))).toEqual([]);
@@ -115,7 +115,7 @@ describe('another generation', () => {
 		expect(each.see(responses(by('v4')))).toMatchObject([{ before: 'v1, v3', after: 'v4' }]);
 	});
 
-	it('is an event when most of the responses did not come, and the next one after it as well', () => {
+	it('is an event when most of the responses are missing, and the next generation is one, too', () => {
 		const each = polls();
 		each.see(responses(by('v1')));
 		const few = (id: string) => ({ ...responses(...Array<ReturnType<typeof by>>(10).fill(by(id))), isPartial: true });
@@ -131,7 +131,7 @@ describe('another generation', () => {
 		expect([...each.see(responses(by('v1'))), ...each.see(responses(by('v2')))]).toEqual([]);
 	});
 
-	it.each(['__proto__', 'constructor', '', ' ', 'v1, v2'])('is told apart when its name is %j', (name) => {
+	it.each(['__proto__', 'constructor', '', ' ', 'v1, v2'])('is recognized when its name is %j', (name) => {
 		const each = polls();
 		each.see(responses(by(name)));
 		expect(each.see(responses(by(name)))).toEqual([]);
@@ -170,11 +170,11 @@ describe('drift', () => {
 		['a number', { measure: 'number', tolerance: 0 }, 1, 1.0000001, true],
 		['its class', { measure: 'class' }, 1, 1, false],
 		['its class', { measure: 'class' }, 1, 2, true],
-	])('is judged by %s (%j) when a prediction goes from %d to %d', (_by, given, before, after, expected) => {
+	])('is measured by %s (%j) when a prediction goes from %d to %d', (_by, given, before, after, expected) => {
 		expect(driftBetween([{ prediction: before }], [{ prediction: after }], given)).toHaveLength(expected ? 1 : 0);
 	});
 
-	it('is judged by the probability of the class that was predicted, whatever class is predicted now', () => {
+	it('is measured by the probability of the class that was predicted first, whatever class is predicted now', () => {
 		expect(driftBetween([fraud(0.51)], [fraud(0.49)])).toEqual([]);
 		expect(driftBetween([fraud(0.51)], [fraud(0.4)])).toMatchObject([{ before: 0.51, after: 0.4 }]);
 		expect(driftBetween([fraud(0.51)], [fraud(0.49)], { measure: 'class' })).toMatchObject([
@@ -183,7 +183,7 @@ describe('drift', () => {
 		expect(driftBetween([fraud(0.2)], [fraud(0.4)], { measure: 'class' })).toEqual([]);
 	});
 
-	it.each([1, true])('is judged by the probability of a class that is %j', (prediction) => {
+	it.each([1, true])('is measured by the probability of a class that is %j', (prediction) => {
 		const result = (proba: number) => ({ prediction, probas: { [String(prediction)]: proba, other: 1 - proba } });
 		expect(driftBetween([result(0.51)], [result(0.49)])).toEqual([]);
 		expect(driftBetween([result(0.51)], [result(0.4)])).toMatchObject([{ before: 0.51, after: 0.4 }]);
@@ -205,7 +205,7 @@ describe('drift', () => {
 		}
 	});
 
-	it('is an event once, with what it was before as its baseline, when scores stay as they are', () => {
+	it('is an event once, and the new scores are the baseline, when scores stay as they are', () => {
 		const each = polls();
 		each.see(responses(by('v1', fraud(0.9))));
 		expect(each.see(responses(by('v1', fraud(0.7))))).toHaveLength(1);
@@ -221,7 +221,7 @@ describe('drift', () => {
 		expect(each.see(responses(by('v1', { prediction: 111 })))).toMatchObject([{ before: 100, after: 111 }]);
 	});
 
-	it('is judged for each generation by its own scores', () => {
+	it('is measured for each generation with its own scores', () => {
 		const each = polls();
 		each.see(responses(by('v1', fraud(0.2)), by('v2', fraud(0.9))));
 		for (let n = 0; n < 20; n++) {
@@ -239,7 +239,7 @@ describe('drift', () => {
 describe('down and up', () => {
 	const down = { event: 'down', generation: null, before: 'up', after: 'down', since: time(1), beforeSince: time(0) };
 
-	it('are events when as many polls fail in a row as are tolerated, and when one succeeds again', () => {
+	it('are events when as many consecutive polls fail as the setting says, and when one succeeds again', () => {
 		const each = polls();
 		each.see({});
 		expect([...each.see(fails()), ...each.see(fails())]).toEqual([]);
@@ -256,18 +256,18 @@ describe('down and up', () => {
 		for (let n = 0; n < 20; n++) expect(each.see(n % 3 === 2 ? {} : fails())).toEqual([]);
 	});
 
-	it('are events at the first failure when one is not tolerated', () => {
+	it('are events at the first failure when the setting is one', () => {
 		expect(changesBetween({}, fails(), { ...rules, failures: 1 })).toMatchObject([{ event: 'down', since: time(1) }]);
 	});
 
-	it('say that nothing is known of the time before when the endpoint has never responded', () => {
+	it('have no value for the time before when the endpoint has never responded', () => {
 		const each = polls();
 		expect([...each.see(fails()), ...each.see(fails())]).toEqual([]);
 		expect(each.see(fails())).toMatchObject([{ event: 'down', before: null, beforeSince: null, since: time(0) }]);
 		expect(each.see({})).toMatchObject([{ event: 'up', before: 'down' }]);
 	});
 
-	it('keep what is known of generations, scores and fields', () => {
+	it('keep the known generations, scores and fields', () => {
 		const each = polls(undefined, { ...rules, failures: 1 });
 		const fields = [{ name: 'amount', type: 'number', required: true }];
 		each.see({ ...responses(by('v1', fraud(0.2))), fields });
@@ -338,7 +338,7 @@ describe('fields', () => {
 });
 
 describe('what is remembered', () => {
-	it('holds no record, and stays small, whatever a model answers', () => {
+	it('contains no record, and stays small, whatever a model returns', () => {
 		const each = polls();
 		const long = { prediction: 'secret '.repeat(10_000), explanations: { iban: 'DE00' }, probas: { a: 0.1 } };
 		each.see(responses(...Array.from({ length: 31 }, () => by('v1', long, fraud(0.2)))));
@@ -347,7 +347,7 @@ describe('what is remembered', () => {
 		expect(text.length).toBeLessThan(500);
 	});
 
-	it('is not changed by a poll, so that one that is not saved can be told again', () => {
+	it('is not changed by a poll, so that a poll that is not saved can report again', () => {
 		const each = polls();
 		each.see(responses(by('v1')));
 		const { memory } = each;

@@ -71,7 +71,7 @@ const byAmountOf = ({ features }: { features: IDataObject }) => byAmount(feature
 describe('the output', () => {
 	const amounts = varied({ name: 'amount', min: 0, max: 1_000, step: 100 });
 
-	it('has the prediction of the record, then what changes and what comes of it, and the input', async () => {
+	it('has the prediction of the record, then the changes and their result, and the input', async () => {
 		score(byAmount);
 		const { output, error, hints } = await whatIf({ vary: 'defined', ...amounts }, [{ amount: 800, ref: 'A-1' }]);
 
@@ -115,7 +115,7 @@ describe('the output', () => {
 		]);
 	});
 
-	it('is one item per record with a list when that is chosen', async () => {
+	it('is one item per record with a list when that is selected', async () => {
 		score(byAmount);
 		const { output } = await whatIf({ vary: 'defined', ...amounts, output: 'perRecord' }, [
 			{ amount: 800 },
@@ -132,7 +132,7 @@ describe('the output', () => {
 		]);
 	});
 
-	it('says so when nothing within the limits reaches the goal, with a hint of how many items', async () => {
+	it('says that nothing within the limits reaches the goal, with a hint on the number of items', async () => {
 		score(byAmount);
 		const limits = { vary: 'defined', ...varied({ name: 'amount', min: 600, max: 1_000, step: 100 }) };
 		const { output, hints } = await whatIf(limits, [{ amount: 800 }, { amount: 900 }]);
@@ -147,7 +147,7 @@ describe('the output', () => {
 		]);
 	});
 
-	it('tells that a suggestion is the best of those tried when not all were', async () => {
+	it('says that a suggestion is the best of those tried when not all were tried', async () => {
 		score(byAmount);
 		const { output, hints } = await whatIf({ vary: 'defined', ...varied({ name: 'amount', min: 0, max: 1_000 }) }, [
 			{ amount: 800 },
@@ -158,7 +158,7 @@ describe('the output', () => {
 		expect(hints).toHaveLength(1);
 	});
 
-	it('tells of a locked name that locks nothing, as an expression for a value gives it', async () => {
+	it('reports a locked name that locks nothing, as an expression for a value returns it', async () => {
 		score(byAmount);
 		const limits = { vary: 'defined', ...amounts, lockedFeatures: '={{ $json.age }}, ref' };
 		const { output, hints } = await whatIf(limits, [{ amount: 800, age: 30, ref: 'A-1' }]);
@@ -168,7 +168,7 @@ describe('the output', () => {
 		]);
 	});
 
-	it('locks and varies a field by the path with which it was dragged from the input', async () => {
+	it('locks and varies a field by its path when it was dragged from the input', async () => {
 		score(byAmount);
 		const [feature] = amounts.variedFeatures.feature;
 		const parameters = {
@@ -190,7 +190,7 @@ describe('the output', () => {
 		expect(jsonOf(output)[0]).toMatchObject({ suggested_changes: [{ feature: 'id', from: 7, to: long }] });
 	});
 
-	it('tells of the rule that decided every variant', async () => {
+	it('names the rule that decided every variant', async () => {
 		const override = { ruleMatched: true, appliedRule: 'blocked', predictionChanged: true };
 		score((features) => ({ ...byAmount(features), prediction: 'fraud', override }));
 		const { output, hints } = await whatIf({ vary: 'defined', ...amounts }, [{ amount: 800 }]);
@@ -215,7 +215,7 @@ describe('the output', () => {
 		});
 	});
 
-	it.each(['perSuggestion', 'perRecord'])('keeps no column of an earlier run when it is %s', async (output) => {
+	it.each(['perSuggestion', 'perRecord'])('removes each column of an earlier run when it is %s', async (output) => {
 		score(byAmount);
 		const limits = { vary: 'defined', ...amounts };
 		const earlier = { suggestion: 1, suggestions: [{ change: 'old' }], suggested_change: 'old', suggested_rule: 'old' };
@@ -234,7 +234,7 @@ describe('the output', () => {
 		expect(variants()).toEqual([]);
 	});
 
-	it('keeps a record that the API node ignored, and searches nothing', async () => {
+	it('keeps a record that the API node ignored, without a search', async () => {
 		score(() => ({ ignored: true, ignoreReason: 'NO_LOOKUP_MATCH' }));
 		const { output, hints } = await whatIf({ ...amounts }, [{ amount: 200 }]);
 		expect(jsonOf(output)).toMatchObject([{ ignored: true, ignoreReason: 'NO_LOOKUP_MATCH', what_if: 'ignored' }]);
@@ -276,13 +276,13 @@ describe('the goal', () => {
 		expect(jsonOf(output)[0]).toMatchObject({ suggested_change: change, suggested_probability: null });
 	});
 
-	it('is not exceeded by what equals it', async () => {
+	it('is not reached by a value equal to it', async () => {
 		score(({ amount }) => ({ prediction: 100 * Number(amount) }));
 		const { output } = await whatIf({ ...steps, goal: 'above', goalValue: 600 }, [{ amount: 2 }]);
 		expect(jsonOf(output)[0]).toMatchObject({ suggested_change: 'amount: 2 → 7' });
 	});
 
-	it('differs from item to item by expression', async () => {
+	it('can differ from item to item by expression', async () => {
 		score(classes);
 		const { output } = await whatIf(
 			{
@@ -389,12 +389,12 @@ describe('what may change', () => {
 		return { values: { ...values }, sent: variants(), output };
 	};
 
-	it('is each documented feature with values, a range or two states, and nothing else', async () => {
+	it('includes each documented feature with values, a range or two states, and nothing else', async () => {
 		const { values } = await tried({});
 		expect(values).toEqual({ amount: [750, 1000, 250, 0], hour: [2, 3, 0], country: ['US'], card: [true] });
 	});
 
-	it('is all of it in up to three features at a time, each variant once', async () => {
+	it('is tried in up to three features at a time, each variant once', async () => {
 		const { sent } = await tried({});
 		const sizes = sent.map(
 			(variant) => Object.keys(record).filter((name) => variant[name] !== record[name as 'age']).length,
@@ -443,7 +443,7 @@ describe('what may change', () => {
 		expect((await tried(parameters)).values).toEqual(expected);
 	});
 
-	it('reads numbers that are texts, and keeps the texts that do not change', async () => {
+	it('accepts numbers that are texts, and leaves unchanged texts as they are', async () => {
 		const { values, sent } = await tried(
 			{ vary: 'defined', ...varied({ name: 'hour' }) },
 			{ ...record, amount: '500', hour: '1' },
@@ -452,7 +452,7 @@ describe('what may change', () => {
 		for (const { amount } of sent) expect(amount).toBe('500');
 	});
 
-	it('keeps excluded bounds and the names that JavaScript uses itself', async () => {
+	it('excludes exclusive bounds, and accepts names that JavaScript uses itself', async () => {
 		const properties = {
 			constructor: { type: 'string', enum: ['a', 'b'] },
 			low: { type: 'integer', minimum: 0, exclusiveMinimum: true, maximum: 2 },
@@ -465,13 +465,13 @@ describe('what may change', () => {
 	it.each<[string, object]>([
 		['a flag', { minimum: 0, exclusiveMinimum: true }],
 		['a number', { exclusiveMinimum: 0 }],
-	])('sends no bound that is excluded by %s when the other end is given in the node', async (_name, bound) => {
+	])('excludes an exclusive bound by %s when the other end is given in the node', async (_name, bound) => {
 		const rows = { vary: 'defined', ...varied({ name: 'amount', max: 500, step: 100 }) };
 		const { values } = await tried(rows, { amount: 400 }, { amount: { type: 'number', ...bound } });
 		expect(values).toEqual({ amount: [500, 300, 200, 100] });
 	});
 
-	it('sends no upper bound that is excluded when the lower one is given in the node', async () => {
+	it('excludes an exclusive upper bound when the lower one is given in the node', async () => {
 		const rows = { vary: 'defined', ...varied({ name: 'amount', min: 0, step: 100 }) };
 		const properties = { amount: { type: 'number', exclusiveMaximum: 300 } };
 		expect((await tried(rows, { amount: 100 }, properties)).values).toEqual({ amount: [200, 0] });
@@ -502,7 +502,7 @@ describe('what may change', () => {
 			{ vip: ['true'] },
 		],
 		['a word', varied({ name: 'country', values: 'US, FR' }), { country: 'FR' }, { country: ['US'] }],
-	])('reads the own value of %s that is a text', async (_name, rows, given, expected) => {
+	])("reads the record's value of %s when it is a text", async (_name, rows, given, expected) => {
 		const parameters =
 			Object.keys(rows).length > 0 ? { vary: 'defined', ...rows } : { lockedFeatures: 'amount, hour, country' };
 		expect((await tried(parameters, { ...record, ...given })).values).toEqual(expected);
@@ -512,7 +512,7 @@ describe('what may change', () => {
 		['its value is not in the list that has a direction', { name: 'country', values: 'US, FR', direction: 'up' }],
 		['none of its values fits the document', { name: 'hour', values: 'late, early' }],
 		['its value is at the end of its range', { name: 'amount', direction: 'down' }],
-	])('tells that a named feature cannot change when %s', async (_name, row) => {
+	])('has a hint that a named feature cannot change when %s', async (_name, row) => {
 		score(() => ({ prediction: 'no' }));
 		const { output, hints } = await whatIf(
 			{ vary: 'defined', ...varied(row) },
@@ -527,7 +527,7 @@ describe('what may change', () => {
 		expect(said).toContain(`'${row.name as string}' has no other value within its limits (item 0)`);
 	});
 
-	it('varies in every record source the same', async () => {
+	it('is the same for every record source', async () => {
 		const sources: IDataObject[] = [
 			{ recordSource: 'inputItem' },
 			{ recordSource: 'json' },
@@ -596,7 +596,7 @@ describe('what may change', () => {
 		expect(variants()).toEqual([]);
 	});
 
-	it('needs no document where the features are given', async () => {
+	it('needs no document when the features are given', async () => {
 		score(byAmount);
 		const { output, hints } = await whatIf(
 			{ ...varied({ name: 'amount', min: 0, max: 1_000, step: 500 }) },
@@ -613,7 +613,7 @@ describe('what may change', () => {
 describe('variants', () => {
 	const steps = (step: number) => ({ vary: 'defined', ...varied({ name: 'amount', min: 1, max: 100, step }) });
 
-	it('of many items share batches, so that they cost what their number costs', async () => {
+	it('of many items share batches, so that the number of requests depends only on the number of variants', async () => {
 		score(() => ({ prediction: 'no' }));
 		const items = Array.from({ length: 250 }, (_, n) => ({ amount: 0, n }));
 		const { output } = await whatIf(steps(10), items);
@@ -621,7 +621,7 @@ describe('variants', () => {
 		expect(batches().map(({ items: { length } }) => length)).toEqual([100, 100, 50, ...Array<number>(25).fill(100)]);
 	});
 
-	it('of one item are one request where they fit into one batch, whatever they change', async () => {
+	it('of one item are one request when they fit into one batch, whatever they change', async () => {
 		score(() => ({ prediction: 'no' }));
 		const range = { min: 0, max: 2, step: 1 };
 		await whatIf(
@@ -631,7 +631,7 @@ describe('variants', () => {
 		expect(batches().map(({ items: { length } }) => length)).toEqual([1, 26]);
 	});
 
-	it('are never more than Max Variants, and never the same twice', async () => {
+	it('are never more than Max Variants, and each is sent once', async () => {
 		score(({ amount, hour }) => ({
 			prediction: 'no',
 			probas: { yes: (Number(amount) + Number(hour)) / 1e4, no: 0.5 },
@@ -677,7 +677,7 @@ describe('variants', () => {
 		}
 	});
 
-	it('of another generation fail their item, which they say nothing of', async () => {
+	it('of another generation fail their item, whose error names both generations', async () => {
 		let calls = 0;
 		score(byAmount, () => `v${++calls}`);
 		const { output } = await whatIf(steps(10), [{ amount: 800 }], { onError: 'continueRegularOutput' });
@@ -701,7 +701,7 @@ describe('variants', () => {
 		expect(jsonOf(output)[0]).toMatchObject({ suggested_change: 'amount: 1 → 51', variants_tried: 8 });
 	});
 
-	it('that fail otherwise fail their item and no other', async () => {
+	it('fail their item and no other when their request fails for another reason', async () => {
 		proxy.setFault((request) => {
 			const { items } = bodyOf(request);
 			if (items.some(({ features }) => features.bad && features.amount !== 1))
@@ -784,7 +784,7 @@ describe('variants', () => {
 		expect(hints).toHaveLength(1);
 	});
 
-	it('are all ignored when the note says so', async () => {
+	it('are reported as ignored in the note when all of them were ignored', async () => {
 		yesAbove50(({ amount }) => (amount === 1 ? undefined : { ignored: true }));
 		const { output } = await whatIf(steps(10), [{ amount: 1 }]);
 		expect(jsonOf(output)[0]!.what_if_note).toBe(
@@ -806,7 +806,7 @@ describe('variants', () => {
 		expect(proxy.requests.filter(({ path }) => path.endsWith('/predict-multi'))).toHaveLength(9);
 	});
 
-	it('of one item have their time, however long those of others take', async () => {
+	it('of one item have their own time, however long those of others take', async () => {
 		let skipped = 0;
 		const original = performance.now.bind(performance);
 		const now = jest.spyOn(performance, 'now').mockImplementation(() => original() + skipped);
@@ -850,7 +850,7 @@ describe('variants', () => {
 		expect(hints.map(({ message }) => message).join(' ')).toContain('The last variants before the deadline failed: ');
 	});
 
-	it('that are to wait longer than the deadline allows keep what was found', async () => {
+	it('are not waited for beyond the deadline, and earlier suggestions are kept', async () => {
 		proxy.setFault((request) => {
 			if (request.path.endsWith('/swagger')) return { kind: 'answer', status: 404, body: {} };
 			if (batches().length > 2) return { kind: 'answer', status: 503, headers: { 'retry-after': '300' }, body: {} };
@@ -862,7 +862,7 @@ describe('variants', () => {
 		expect(jsonOf(output)).toMatchObject([{ what_if: 'suggestion', suggested_prediction: 'legitimate' }]);
 	});
 
-	it('are no longer sent once the deadline is over, and what was found is put out', async () => {
+	it('are no longer sent when the deadline is over, and earlier suggestions are returned', async () => {
 		let skipped = 0;
 		const original = performance.now.bind(performance);
 		const now = jest.spyOn(performance, 'now').mockImplementation(() => original() + skipped);
@@ -904,7 +904,7 @@ it('ends soon when the workflow is stopped while variants are scored, and blames
 	expect(output.filter(({ json }) => 'error' in json)).toEqual([]);
 });
 
-it('puts out what the record has when no variant is scored before the deadline', async () => {
+it("returns the record's own prediction when no variant is scored before the deadline", async () => {
 	let requests = 0;
 	proxy.setFault((request) => {
 		if (++requests > 1) return { kind: 'silent' };
@@ -925,7 +925,7 @@ it('puts out what the record has when no variant is scored before the deadline',
 	]);
 });
 
-it('finds what the page on it shows of the example', async () => {
+it('finds the suggestions that its page shows for the example', async () => {
 	const root = path.join(__dirname, '../../..');
 	const { nodes } = JSON.parse(readFileSync(path.join(root, 'examples/what-if.json'), 'utf8')) as {
 		nodes: Array<{ type: string; parameters: IDataObject }>;
@@ -959,7 +959,7 @@ describe('as a tool', () => {
 		return jsonOf(output);
 	};
 
-	it('responds with the prediction, the suggestions and a note on what they are not', async () => {
+	it('responds with the prediction, the suggestions and a note on what they do not prove', async () => {
 		const [answer, note, ...others] = await ask(payment, { goal: 'class', class: 'legitimate' });
 		expect(answer).toMatchObject({
 			...{ prediction: 'fraud', what_if: 'suggestion' },
@@ -981,7 +981,7 @@ describe('as a tool', () => {
 			{ goal: 'otherClass', class: '', value: null },
 			{ what_if: 'suggestion', what_if_goal: { goal: 'otherClass' } },
 		],
-	])('takes %s for a goal', async (_name, goal, expected) => {
+	])('accepts %s as a goal', async (_name, goal, expected) => {
 		expect((await ask(payment, goal))[0]).toMatchObject(expected);
 	});
 
@@ -1019,7 +1019,7 @@ describe('as a tool', () => {
 		],
 		['text for a goal', payment, 'legitimate', /^The goal is not valid JSON|^The goal is a string/],
 		['a value that does not fit', { ...payment, country: 'Narnia' }, {}, /^`country` is 'Narnia'/],
-	])('says what is wrong with %s', async (_name, features, goal, message) => {
+	])('explains what is wrong with %s', async (_name, features, goal, message) => {
 		const [answer, ...others] = await ask(features, goal);
 		expect(others).toEqual([]);
 		expect(Object.keys(answer!)).toEqual(['error']);

@@ -239,7 +239,7 @@ describe.each([
 		},
 	);
 
-	it('no variant is asked for twice, none is the record, and there are never more than allowed', () => {
+	it('each variant is tried once, differs from the record, and their number is limited', () => {
 		const property = fc.property(
 			featuresArb,
 			models,
@@ -262,7 +262,7 @@ describe.each([
 	});
 });
 
-it('looks at no more than it asks for when one feature has many values', () => {
+it('tries no more than it needs when one feature has many values', () => {
 	let looks = 0;
 	const axes = Array.from({ length: 190 }, (_, n) => ({
 		feature: 'x',
@@ -310,7 +310,7 @@ describe('where not all changes fit', () => {
 		fc.assert(property, { seed: 3, numRuns: 200 });
 	});
 
-	it('pairs and triples reach what no single change does', () => {
+	it('pairs and triples reach what single changes do not reach', () => {
 		for (const needed of [2, 3]) {
 			const features = numbered(6).map((name): Feature => ({
 				name,
@@ -342,7 +342,7 @@ describe('where not all changes fit', () => {
 		expect(suggestions()).toEqual(suggestions());
 	});
 
-	it('tries something of every feature before it goes on with one', () => {
+	it('tries a value of every feature before it continues with one', () => {
 		const features = Array.from({ length: 50 }, (_, n): Feature => ({
 			name: `f${n}`,
 			own: 'x',

@@ -41,7 +41,7 @@ describe('warn', () => {
 		expect(jsonOf(output)).toEqual(await resultsOf([fitting, misspelt]));
 	});
 
-	it('is the default, and takes effect once the document has been read', async () => {
+	it('is the default, and applies as soon as the document has been read', async () => {
 		expect(await hintsOf(undefined, [misspelt])).toBe('');
 		let hint = '';
 		while (hint === '') hint = await hintsOf(undefined, [misspelt]);
@@ -59,7 +59,7 @@ describe('warn', () => {
 			{ city: 'Lyon' },
 			"the record has none of the features of 'fraud' (expected: amount, hour",
 		],
-	])('tells of %s and how many items have it', async (_name, bad, words) => {
+	])('reports %s and the number of items with it', async (_name, bad, words) => {
 		await known();
 		const items = Array.from({ length: 20 }, (_, n) => (n % 7 === 0 ? bad : fitting));
 		const { hints } = await predict('warn', items, { onError: 'continueRegularOutput' });
@@ -100,7 +100,7 @@ describe('warn', () => {
 });
 
 describe('error', () => {
-	it('waits for the document, sends no misfit and scores the others', async () => {
+	it('waits for the document, sends no mismatch and scores the others', async () => {
 		const bad = [misspelt, { ...fitting, amount: 'a lot', country: 'XX' }];
 		const { output, error } = await predict('error', [fitting, bad[0]!, bad[1]!, fitting], {
 			onError: 'continueRegularOutput',
@@ -132,7 +132,7 @@ describe('error', () => {
 		expect(text.error?.message).toContain('`customer_id` is NaN, Infinity or an invalid date');
 	});
 
-	it('stops at a misfit without "continue"', async () => {
+	it('stops at a mismatch without "continue"', async () => {
 		const { error } = await predict('error', [misspelt]);
 
 		expect(error).toMatchObject({ message: expect.stringContaining("'fraud' has no feature `amuont`") });
@@ -148,7 +148,7 @@ describe('error', () => {
 		expect(hints).toMatchObject([{ message: expect.stringMatching(/^Features not validated: .*OpenAPI/) }]);
 	});
 
-	it('sends the record with a hint when the document says nothing about the endpoint', async () => {
+	it('sends the record with a hint when the document does not contain the endpoint', async () => {
 		const { hints, error } = await predict('error', [misspelt], { endpointId: 'fraud_changed' });
 		expect(error).toBeUndefined();
 		expect(hints).toMatchObject([{ message: expect.stringContaining('Features not validated') }]);
@@ -160,7 +160,7 @@ describe('error', () => {
 		expect(told.hints).toMatchObject([{ message: expect.stringContaining('Features not validated') }]);
 	});
 
-	it('waits no longer than 5 s for a document that does not come', async () => {
+	it('waits at most 5 s when the document does not arrive', async () => {
 		proxy.setFault(whenRead({ kind: 'silent' }));
 		const { output, hints } = await predict('error', [misspelt]);
 
@@ -217,7 +217,7 @@ describe('error', () => {
 });
 
 describe('off', () => {
-	it('asks for no document, uses none and hints at nothing', async () => {
+	it('requests no document, uses none and shows no hint', async () => {
 		expect(await hintsOf('off', [misspelt])).toBe('');
 		expect(readings(proxy)).toEqual([]);
 		await known();
@@ -292,7 +292,7 @@ describe('the form filled by name', () => {
 	const told = async (mode: string, items: IDataObject[]) =>
 		(await score(mode, items)).hints.map(({ message }) => message).join('\n');
 
-	it('reports columns that are close to a feature, from the first run on', async () => {
+	it('reports columns that are close to a feature from the first run on', async () => {
 		const hint = await told('warn', homes);
 		expect(hint).toContain("'house_price' has no feature `Surface`: did you mean `surface`? (2 items, first: 0, 1)");
 		expect(hint).toContain("'house_price' has no feature `City`: did you mean `city`? (2 items, first: 0, 1)");
@@ -331,7 +331,7 @@ describe('the form filled by name', () => {
 		expect(await told('off', homes)).toBe('');
 	});
 
-	it('cuts long lists of names', async () => {
+	it('shortens long lists of names', async () => {
 		const many = Object.fromEntries(Array.from({ length: 2_000 }, (_, n) => [`column ${n}`, n]));
 		const hint = await told('warn', [{ ...many, surface: 1 }]);
 		expect(hint).toMatch(/Not used: column 0, .* and \d+ more/);
@@ -356,7 +356,7 @@ describe('a name of the item that is close to a feature without a value is a mis
 		expect(output[0]!.json.error).toMatch(/^'fraud' has no feature `Amount`: did you mean `amount`\?/);
 	});
 
-	it('unless the name was excluded on purpose', async () => {
+	it('except when the name was excluded on purpose', async () => {
 		const parameters = { recordSource: 'inputItem', include: 'except', excludeFields: 'Amount' };
 		const { error } = await predict('error', [{ Amount: 20, hour: 3 }], { parameters });
 		expect(error).toBeUndefined();
@@ -420,7 +420,7 @@ it('validates a union with null against its other schema or null', async () => {
 it.each([
 	['dataikuSqlQuery', 'query'],
 	['dataikuRunFunction', 'run'],
-])('An empty record is an error of %s where the document says what is required', async (type, action) => {
+])('An empty record is an error of %s when the document says what is required', async (type, action) => {
 	const record = { properties: { a: {} }, required: ['a'] };
 	const post = { parameters: [{ in: 'body', name: 'body', schema: record }] };
 	const openApi = JSON.stringify({ swagger: '2.0', paths: { [`/e/${action}`]: { post } } });

@@ -60,7 +60,7 @@ const runBoth = async (
 	});
 
 describe.each(nodeTypes)('%s', (type) => {
-	it('sends each item with its own key, to its own service and server when the credential holds expressions', async () => {
+	it('sends each item with its own key to its own service and server when the credential has expressions', async () => {
 		const fields = [
 			{ key: 'key-of-a', service: 'service_a', server: a.url },
 			{ key: 'key-of-b', service: 'service_b', server: b.url },
@@ -80,7 +80,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect(pairsOf(output)).not.toHaveLength(0);
 	});
 
-	it('fails only the items whose key is empty, and sends nothing of them', async () => {
+	it('fails only the items whose key is empty, and sends nothing for them', async () => {
 		const fields = [{ key: 'key-of-a' }, {}, { key: 'key-of-c' }];
 		const { error, output } = await runBoth(
 			type,
@@ -97,7 +97,7 @@ describe.each(nodeTypes)('%s', (type) => {
 		expect([...new Set(calls(a).map(keyOf))].sort()).toEqual(['key-of-a', 'key-of-c']);
 	});
 
-	it('reads the credential no more often for many items when it holds no expression', async () => {
+	it('reads the credential only once for many items when it has no expression', async () => {
 		const counts = async (items: number) => {
 			const store = await storedCredentials(credentialFor(a.url));
 			const read = jest.spyOn(store, 'getDecrypted');
@@ -129,7 +129,7 @@ const amountsIn = ({ body }: ChaosRequest) =>
 	(JSON.parse(body) as { items: Array<{ features: { amount: number } }> }).items.map(({ features }) => features.amount);
 
 describe('Items', () => {
-	it('share a request when their credential comes to the same, and keep their order and pairing', async () => {
+	it('share a request when their credentials resolve to the same values, and keep their order and pairing', async () => {
 		const items = ['x', 'y', 'x', undefined, 'y'].map((key, n) => item(n, { key }));
 		const { output } = await predict(items, { apiKey: "={{ $json.key || 'x' }}" });
 
@@ -145,7 +145,7 @@ describe('Items', () => {
 		['a number', 4711, '4711'],
 		['a text with spaces around it', '  k  ', 'k'],
 		['a text that looks like an expression', '={{ 1 }}', '={{ 1 }}'],
-	])('go with the key of %s', async (_name, key, sent) => {
+	])('are sent with the key of %s', async (_name, key, sent) => {
 		const { error } = await predict([item(1, { key }), item(2, { key })], { apiKey: '={{ $json.key }}' });
 		expect(error).toBeUndefined();
 		expect(calls(a).map(keyOf)).toEqual([sent]);
@@ -174,13 +174,13 @@ describe('Items', () => {
 		expect(b.requests).toEqual([]);
 	});
 
-	it('stop the node with the item named when one of them has no key', async () => {
+	it('stop the node with an error that names the item when one of them has no key', async () => {
 		const { error, output } = await predict([item(1, { key: 'k' }), item(2)], { apiKey: '={{ $json.key }}' });
 		expect(output).toEqual([]);
 		expect(error).toMatchObject({ message: "The API key is empty (item 1, endpoint 'fraud')" });
 	});
 
-	it('authenticate as their method requires', async () => {
+	it('authenticate in the way that the credential selects', async () => {
 		const items = [item(1, { method: 'none' }), item(2, { method: 'bearerToken' }), item(3, { method: 'apiKey' })];
 		const { error } = await predict(items, {
 			authentication: '={{ $json.method }}',
@@ -195,7 +195,7 @@ describe('Items', () => {
 		});
 	});
 
-	it('keep Max Concurrency at one server, however many keys there are', async () => {
+	it('respect Max Concurrency at one server, however many keys there are', async () => {
 		a.setFault(() => ({ kind: 'delay', ms: 20 }));
 		const items = Array.from({ length: 40 }, (_, n) => item(n, { key: `key-${n}` }));
 		const { error } = await predict(
@@ -251,7 +251,7 @@ describe('Items', () => {
 		expect(calls(a).map(amountsIn)).toEqual([[1]]);
 	});
 
-	it('read the document with their own key', async () => {
+	it("read the document with each item's own key", async () => {
 		const items = [item(1, { key: 'key-of-a', server: a.url }), item(2, { key: 'key-of-b', server: b.url })];
 		await predict(
 			items,
@@ -291,7 +291,7 @@ describe('The credential', () => {
 		return read.mock.calls.length;
 	};
 
-	it('is read once when its expressions mean the same for all items', async () => {
+	it('is read once when its expressions have the same value for all items', async () => {
 		expect(await reads({ apiKey: "={{ $vars.none ?? $self['serviceId'] }}" }, 50)).toBe(2);
 	});
 
@@ -355,7 +355,7 @@ describe('The authentication of the node', () => {
 	});
 
 	it.each(['clientId', 'clientSecret', 'accessTokenUrl'])(
-		'fails before anything is sent when %s of OAuth2 takes something from the item',
+		'fails before anything is sent when an expression in %s of OAuth2 depends on the item',
 		async (field) => {
 			const { error } = await predict(
 				[item(1)],

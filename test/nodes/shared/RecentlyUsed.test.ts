@@ -11,7 +11,7 @@ const made = (of: RecentlyUsed<object>, key: string) => {
 };
 
 describe('What is kept by key', () => {
-	it('is made once, and the same for all who ask', () => {
+	it('is made once, and shared by all who request it', () => {
 		const kept = new RecentlyUsed<object>({});
 		const first = kept.get('a', () => ({}));
 		expect(kept.get('a', () => ({}))).toBe(first);
@@ -19,7 +19,7 @@ describe('What is kept by key', () => {
 		expect(kept.find('b')).toBeUndefined();
 	});
 
-	it('goes when nobody has asked for it for too long, and not before', () => {
+	it('is removed when nobody has requested it for too long, and not before', () => {
 		const kept = new RecentlyUsed<object>({ idleMs: 1_000 });
 		made(kept, 'asked for');
 		made(kept, 'forgotten');
@@ -30,7 +30,7 @@ describe('What is kept by key', () => {
 		expect([made(kept, 'asked for'), made(kept, 'forgotten')]).toEqual([false, true]);
 	});
 
-	it('stays while it is in use, although nobody asks for it', () => {
+	it('stays while it is in use, although nobody requests it', () => {
 		const busy = {};
 		const kept = new RecentlyUsed<object>({ idleMs: 1_000, isInUse: (value) => value === busy });
 		kept.get('busy', () => busy);
@@ -40,7 +40,7 @@ describe('What is kept by key', () => {
 		expect([kept.find('busy'), kept.find('idle')]).toEqual([busy, undefined]);
 	});
 
-	it('goes by when it was asked for last when there is too much of it', () => {
+	it('is removed in the order of the last request when there are too many values', () => {
 		const kept = new RecentlyUsed<object>({ most: 2 });
 		for (const key of ['a', 'b', 'a', 'c']) made(kept, key);
 		expect([kept.find('a'), kept.find('b'), kept.find('c')].map((value) => value !== undefined)).toEqual([

@@ -40,7 +40,7 @@ describe.each<[string, unknown, string[]]>([
 	});
 
 	it.each(options.filter((option) => option !== 'resultField'))(
-		'whose option %s is neither yes nor no',
+		'whose option %s is neither true nor false',
 		async (option) => {
 			answer(body);
 			for (const value of ['={{ $json.none }}', '={{ "" }}', '={{ "perhaps" }}', '={{ 2 }}']) {
@@ -56,7 +56,7 @@ describe.each<[string, unknown, string[]]>([
 	);
 });
 
-it.each(['={{ "True" }}', '={{ true }}', '={{ " TRUE " }}'])('takes %s for a yes', async (splitArray) => {
+it.each(['={{ "True" }}', '={{ true }}', '={{ " TRUE " }}'])('accepts %s as true', async (splitArray) => {
 	answer({ response: [1, 2], timing: {} });
 	const { output } = await call('dataikuRunFunction', { items: [{}], options: { splitArray } });
 	expect(jsonOf(output)).toEqual([{ result: 1 }, { result: 2 }]);

@@ -153,7 +153,7 @@ describe('items that differ in', () => {
 				{ path: multi, shared: { explanations: { enabled: true, method: 'ICE', nExplanations: 4 } }, amounts: [2] },
 			],
 		],
-	])('%s go into different requests and come out in order', async (_name, parameters, options, given, expected) => {
+	])('%s are sent in different requests and returned in order', async (_name, parameters, options, given, expected) => {
 		const { output, error } = await predict(parameters, given, options);
 
 		expect(error).toBeUndefined();
@@ -167,7 +167,7 @@ describe('items that differ in', () => {
 		}
 	});
 
-	it('their context share a request, in which each has its own', async () => {
+	it('their context share a request, in which each record has its own', async () => {
 		const given = items('context', { order: 'A-17' }, '{"order": "B"}', '', null, undefined);
 		const { error } = await predict({}, given, { contextJson: '={{ $json.context }}' });
 
@@ -188,7 +188,7 @@ describe('items that differ in', () => {
 		]);
 	});
 
-	it('what becomes of their result share a request', async () => {
+	it('the setting of their output share a request', async () => {
 		const { output } = await predict(
 			{ output: '={{ $json.output }}' },
 			items('output', 'withInput', 'resultOnly', 'fullResponse'),
@@ -202,7 +202,7 @@ describe('items that differ in', () => {
 		]);
 	});
 
-	it('what becomes of an ignored record share a request', async () => {
+	it('the setting for ignored records share a request', async () => {
 		const given = ['keep', 'error', 'drop'].map((ignored) => ({ customer_id: 'C007', ignored }));
 		const { output } = await run('dataikuPredict', {
 			url: proxy.url,
@@ -223,7 +223,7 @@ describe('items that differ in', () => {
 		expect(output[1]!.json.error).toBe('The API node ignored the record. The response said: multiple lookup matches.');
 	});
 
-	it('everything are sent one by one and still come out in order, however many', async () => {
+	it('everything are sent one by one and returned in order, however many there are', async () => {
 		const given = Array.from({ length: 60 }, (_, amount) => ({ amount, key: `k${amount}` }));
 		proxy.setFault(({ n }) => ({ kind: 'delay', ms: n % 3 }));
 		const { output } = await predict({}, given, { dispatchKey: '={{ $json.key }}' });
@@ -263,7 +263,7 @@ it('applies a separate timeout to each item', async () => {
 it.each([
 	[1, 1],
 	[3, 3],
-])('has at most %d requests in flight where that is the limit', async (maxConcurrency, most) => {
+])('has at most %d requests in flight when that is the limit', async (maxConcurrency, most) => {
 	proxy.setFault({ kind: 'delay', ms: 10 });
 	const given = Array.from({ length: 30 }, (_, amount) => ({ amount }));
 	await predict({}, given, { maxConcurrency, batchSize: 1 });
@@ -327,7 +327,7 @@ describe('an invalid value is named', () => {
 		expect(evaluated.error?.message).toMatch(/\(item 0\b/);
 	});
 
-	it.each(nodeTypes)('by %s for the item that has it alone', async (type) => {
+	it.each(nodeTypes)('by %s, and only for the item that has it', async (type) => {
 		const { unit, parameters } = callOf(type);
 		const units = [unit(0), unit(1).map((item) => ({ ...item, bad: true })), unit(2)];
 		const lasts = [units[0]!.length - 1, units.flat().length - 1];
@@ -394,7 +394,7 @@ describe('an endpoint given by its URL', () => {
 
 describe('the option "Service ID"', () => {
 	it.each(['={{ $json.none }}', '={{ null }}', '={{ "" }}', '={{ " " }}'])(
-		'is an error of the item when its expression gives nothing: %s',
+		'is an error of the item when its expression returns nothing: %s',
 		async (serviceId) => {
 			const { error } = await predict({}, [{ amount: 1 }], { serviceId });
 			expect(error?.message).toMatch(
@@ -404,7 +404,7 @@ describe('the option "Service ID"', () => {
 		},
 	);
 
-	it("stands for the credential's service when it is empty", async () => {
+	it("uses the credential's service when it is empty", async () => {
 		expect((await predict({}, [{ amount: 1 }], { serviceId: '' })).error).toBeUndefined();
 	});
 
@@ -413,7 +413,7 @@ describe('the option "Service ID"', () => {
 	});
 });
 
-describe('an option whose expression gives nothing is an error of the item', () => {
+describe('an option whose expression returns nothing is an error of the item', () => {
 	const nothing = ['={{ $json.none }}', '={{ null }}', '={{ DateTime.fromISO("abc") }}', '={{ new Date("abc") }}'];
 	const refused = async (label: string, type: string, scenario: Partial<Parameters<typeof run>[1]>) => {
 		const from = proxy.requests.length;
@@ -429,7 +429,7 @@ describe('an option whose expression gives nothing is an error of the item', () 
 		await refused('"Result Field"', 'dataikuRunFunction', { options: { resultField: value } });
 	});
 
-	it.each(nothing)('such as %s, where an empty text would be valid', async (value) => {
+	it.each(nothing)('such as %s, although an empty text would be valid', async (value) => {
 		for (const type of [
 			'dataikuPredict',
 			'dataikuPredictEffect',
@@ -460,7 +460,7 @@ describe('an option whose expression gives nothing is an error of the item', () 
 		expect(proxy.requests).toHaveLength(1);
 	});
 
-	it('unless it is an empty prefix, a header without a value, or an empty list of names', async () => {
+	it('except for an empty prefix, a header without a value, or an empty list of names', async () => {
 		const { error } = await run('dataikuPredict', {
 			url: proxy.url,
 			items: [{ amount: 1 }],

@@ -133,7 +133,7 @@ describe('a served document', () => {
 		expect(await isChecked('error')).toBe(true);
 	});
 
-	it('is one per service', async () => {
+	it('is kept for each service separately', async () => {
 		expect(await isChecked('error')).toBe(true);
 		await execute('error', {}, { serviceId: 'retail' });
 
@@ -141,7 +141,7 @@ describe('a served document', () => {
 	});
 });
 
-describe('a document that one person may read', () => {
+describe('a document that one user may read', () => {
 	const holders = new Set<string>();
 	const type = 'dataikuApiNodeOAuth2Api';
 	let node: ApiNode;
@@ -173,7 +173,7 @@ describe('a document that one person may read', () => {
 	};
 
 	it.each(['authorizationCode', 'clientCredentials'])(
-		'shows in no run of another person when both use one credential of the grant %s',
+		'is not used in a run of another user when both use one credential of the grant %s',
 		async (grantType) => {
 			expect(await failed('hers', grantType)).toContain('did you mean');
 			for (const mode of ['error', 'warn']) {
@@ -185,7 +185,7 @@ describe('a document that one person may read', () => {
 		},
 	);
 
-	it('is read once for her when she runs again', async () => {
+	it('is read once when the same user runs the workflow again', async () => {
 		for (let runs = 0; runs < 2; runs++) expect(await failed('hers', 'authorizationCode')).toContain('did you mean');
 		expect(readings(proxy)).toHaveLength(1);
 	});
@@ -202,7 +202,7 @@ describe('a pasted document', () => {
 		expect(readings(proxy)).toHaveLength(1);
 	});
 
-	it('serves the first run', async () => {
+	it('is used by the first run', async () => {
 		expect(await isChecked('warn', { openApiFrom: 'text', openApi: ` ${pasted}\n` })).toBe(true);
 		expect(readings(proxy)).toEqual([]);
 	});

@@ -45,7 +45,7 @@ it('gives each field its type, choices and label', async () => {
 	]);
 });
 
-it('tells which fields are required', async () => {
+it('says which fields are required', async () => {
 	const { fields } = await fieldsOf('fraud_known_customers', { url: node.url });
 	expect(fields.filter(({ required }) => required).map(({ id }) => id)).toEqual(['customer_id']);
 });
@@ -62,13 +62,13 @@ it.each([
 	expect((await fieldsFor({ properties: { x: { type } } })).fields).toMatchObject([{ id: 'x', type: expected }]);
 });
 
-it('offers true, false and neither for a boolean, where a toggle would be false before it is touched', async () => {
+it('offers true, false and neither for a boolean, because the editor stores an untouched toggle as false', async () => {
 	const { fields } = await fieldsFor({ properties: { x: { type: 'boolean' } } });
 	expect(fields).toMatchObject([{ id: 'x', type: 'options' }]);
 	expect(fields[0]!.options!.map(({ value }) => value)).toEqual([true, false, '']);
 });
 
-it('offers choices of any plain type, and none where one cannot be chosen or there are too many', async () => {
+it('offers values of any plain type, and none when one cannot be chosen or there are too many', async () => {
 	const { fields } = await fieldsFor({
 		properties: {
 			plain: { enum: ['a', 1, true] },
@@ -91,7 +91,7 @@ it('offers choices of any plain type, and none where one cannot be chosen or the
 	]);
 });
 
-it('offers the schema next to null for a union with null', async () => {
+it('offers the other schema when the document has a union with null', async () => {
 	const ofNull = { type: 'null' };
 	const { fields } = await fieldsFor({
 		properties: {
@@ -111,7 +111,7 @@ it('offers the schema next to null for a union with null', async () => {
 	]);
 });
 
-it('asks a model for the schema next to null, because n8n accepts no null for an argument', async () => {
+it('offers a model the other schema of a union with null, because n8n accepts no null for an argument', async () => {
 	const properties = { amount: { anyOf: [{ type: 'number', description: 'in EUR' }, { type: 'null' }] } };
 	const schema = { type: 'object', properties: { features: { properties } } };
 	const openApi = JSON.stringify({
@@ -122,7 +122,7 @@ it('asks a model for the schema next to null, because n8n accepts no null for an
 	expect(fields[0]!.defaultValue).toContain("$fromAI('amount', `amount (number; in EUR)`, 'number')");
 });
 
-it('cuts a long description', async () => {
+it('shortens a long description', async () => {
 	const { fields } = await fieldsFor({ properties: { x: { description: 'word '.repeat(100) } } });
 	expect(fields[0]!.displayName).toMatch(/^x: word .*\.\.\.$/);
 	expect(fields[0]!.displayName).toHaveLength(120);
@@ -161,7 +161,7 @@ describe('explains missing fields', () => {
 	it.each([
 		['dataikuRunFunction', 'fraud'],
 		['dataikuSqlQuery', 'fraud'],
-	])('for %s that all fields are sent, refused ones included, and what to choose instead', async (type, endpointId) => {
+	])('for %s: all fields are sent, including refused ones, and what to choose instead', async (type, endpointId) => {
 		for (const service of [{ serviceId: 'unknown' }, { url: 'http://127.0.0.1:9' }, {}]) {
 			const { fields, emptyFieldsNotice } = await fieldsOf(endpointId, { type, url: node.url, ...service });
 			expect(fields).toEqual([]);
@@ -174,7 +174,7 @@ describe('explains missing fields', () => {
 	it.each([
 		['a page is served', '<html><title>Hello</title></html>', 'responded with a web page, not with JSON'],
 		['a part of it is served', '{"swagger": "2.0", "paths"', 'is not complete JSON'],
-	])('that %s in place of the document, and nothing of what came', async (_what, body, why) => {
+	])('when %s in place of the document, without showing the page', async (_what, body, why) => {
 		const proxy = await chaosProxy({ respond: () => ({ body }) });
 		const { emptyFieldsNotice } = await fieldsOf('fraud', { url: proxy.url });
 		await proxy.close();
@@ -185,7 +185,7 @@ describe('explains missing fields', () => {
 	it.each([
 		['an endpoint that it does not have', 'fraud_changed'],
 		['an endpoint of another kind', 'customer'],
-	])('that the document does not tell those of %s', async (_name, endpointId) => {
+	])('when the document does not list those of %s', async (_name, endpointId) => {
 		const { fields, emptyFieldsNotice } = await fieldsOf(endpointId, { url: node.url });
 
 		expect(fields).toEqual([]);
@@ -198,12 +198,12 @@ describe('explains missing fields', () => {
 		['dataikuForecast', 'columns'],
 		['dataikuSqlQuery', 'parameters'],
 		['dataikuRunFunction', 'arguments'],
-	])('with the terms of %s, whose fields are %s', async (type, fields) => {
+	])('with the terms of %s, whose fields are called %s', async (type, fields) => {
 		const { emptyFieldsNotice } = await fieldsOf('none', { type, url: node.url });
 		expect(emptyFieldsNotice).toMatch(new RegExp(`^The OpenAPI document does not list the ${fields} of this endpoint`));
 	});
 
-	it('that the document does not list the fields of one that has no schema', async () => {
+	it('when the document has no schema for the endpoint', async () => {
 		expect((await fieldsFor({})).emptyFieldsNotice).toMatch(/^The OpenAPI document does not list the fields/);
 	});
 });
@@ -214,7 +214,7 @@ it.each<[string, IDataObject]>([
 		'the URL of the endpoint',
 		{ endpointId: { __rl: true, mode: 'url', value: 'URL/public/api/v1/retail/store_sales/forecast' } },
 	],
-])('are those of the service that %s names', async (_name, parameters) => {
+])('come from the service that %s names', async (_name, parameters) => {
 	const given = JSON.parse(JSON.stringify(parameters).replace('URL', node.url)) as IDataObject;
 	const { fields } = await loadOptions({
 		type: 'dataikuForecast',
@@ -226,7 +226,7 @@ it.each<[string, IDataObject]>([
 	expect(fields.map(({ id }) => id)).toContain('store');
 });
 
-it("leaves a document's words text in the arguments of a tool's form, whatever they are", async () => {
+it("keeps text of a document as text in the arguments of a tool's form, whatever it contains", async () => {
 	const hostile = 'x`, "json") }} {{ $env.SECRET }} ${process} \\` }}';
 	const features = { type: 'object', properties: { [hostile]: { type: 'number', description: hostile } } };
 	const openApi = JSON.stringify({
@@ -241,7 +241,7 @@ it("leaves a document's words text in the arguments of a tool's form, whatever t
 	expect(fields[0]!.defaultValue).toMatch(/^=\{\{ \/\*[\w-]+\*\/ \$fromAI\('[\w-]+', `[^`\\{}]*`, 'number'\) \}\}$/);
 });
 
-it('gives each argument of a tool what the document says of its endpoint', async () => {
+it('gives each argument of a tool the documentation of its endpoint', async () => {
 	const { fields } = await fieldsOf('fraud', { type: 'dataikuPredictTool', url: node.url });
 	const about = fields.map((field) => (field as { endpointSummary?: string }).endpointSummary);
 	expect(new Set(about)).toEqual(new Set(['Is a card payment fraudulent?']));

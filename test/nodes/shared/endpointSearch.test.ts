@@ -149,7 +149,7 @@ describe('explains why there is no list', () => {
 		);
 	});
 
-	it('when there is a page instead of the document', async () => {
+	it('when a page is served in place of the document', async () => {
 		const proxy = await chaosProxy({ respond: () => ({ body: '<html><title>Log in</title></html>' }) });
 		await expect(search('dataikuPredict', { url: proxy.url })).rejects.toThrow(
 			/could not be read: .* responded with a web page/,

@@ -28,7 +28,7 @@ async function bodies(parameters: IDataObject, items: IDataObject[] = [{}]) {
 	return { sent: proxy.requests.map(({ body }) => body), errors };
 }
 
-describe('an integer that JavaScript would round goes out with its digits, and a decimal as a number', () => {
+describe('an integer that JavaScript would round is sent with its digits, and a decimal as a number', () => {
 	const cases: Array<[literal: string, sent: string]> = [
 		['9007199254740993.0', '"9007199254740993"'],
 		['1234567890123456.78', '1234567890123456.8'],
@@ -61,7 +61,7 @@ describe('an integer that JavaScript would round goes out with its digits, and a
 		expect((await bodies(parameters)).sent.at(-1)).toBe(`{"n":${sent},"l":[${sent}],"o":{"n":${sent}}}`);
 	});
 
-	it('also where it is hexadecimal, with a sign or blanks around', async () => {
+	it('also when it is hexadecimal, or has a sign or blanks around it', async () => {
 		const parameters = fields(
 			field('hex', '0x20000000000001', 'number'),
 			field('small', '0x10', 'number'),
@@ -108,7 +108,7 @@ describe('an invalid date is a missing value', () => {
 	);
 });
 
-describe('a value that JSON would make null', () => {
+describe('a value that JSON would turn into null', () => {
 	it.each([
 		['a number that is too large in a list', field('a', '[1e400, 2]', 'array')],
 		['in an object', field('a', '{"x": -1e400}', 'object')],
@@ -126,7 +126,7 @@ describe('a value that JSON would make null', () => {
 		{ a: '={{ { b: NaN } }}' },
 		{ a: '={{ new Date("abc") }}' },
 	];
-	it.each(lost)('is a misfit without a document: %j', async ({ a }) => {
+	it.each(lost)('is a mismatch without a document: %j', async ({ a }) => {
 		const expression = String(a).slice(4, -3);
 		const parameters = { recordSource: 'json', recordJson: `={{ { a: ${expression}, b: 1 } }}` };
 		for (const type of ['dataikuPredict', 'dataikuRunFunction', 'dataikuSqlQuery']) {
@@ -141,7 +141,7 @@ describe('a value that JSON would make null', () => {
 		}
 	});
 
-	it('is a misfit of an input item', async () => {
+	it('is a mismatch of an input item', async () => {
 		const { hints } = await run('dataikuPredict', {
 			url: proxy.url,
 			items: [

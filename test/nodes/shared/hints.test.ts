@@ -65,7 +65,7 @@ it.each<[string, Parameters<ChaosProxy['setFault']>[0], IDataObject[], IDataObje
 		'1 of 4 items failed. 1 request retried.',
 	],
 ])(
-	'one hint and, without values, one line in the debug log tell of %s',
+	'one hint and, without values, one line in the debug log report %s',
 	async (...[, fault, given, options, message, line]) => {
 		proxy.setFault(fault);
 		const logged = await logOf('debug');
@@ -93,7 +93,7 @@ it.each(nodeTypes)('the log of %s never contains values of a record', async (typ
 	expect(logged).toEqual([expect.stringMatching(/^\d+ of \d+ items? failed\.$/)]);
 });
 
-it('a hint names the instance that was left out', async () => {
+it('a hint names the instance that was not used', async () => {
 	const dead = await chaosProxy();
 	await dead.kill();
 	const many = Array.from({ length: 60 }, (_, amount) => ({ amount }));
@@ -143,7 +143,7 @@ it('the log shows the progress of a run of more than ten seconds', async () => {
 	expect(logged).toEqual(['8 of 16 items done, 1 per second']);
 });
 
-it("tells of a lookup that found nothing, and takes no model's own empty data for one", async () => {
+it("reports a lookup without a match, but not a model's own empty data", async () => {
 	const hintsOf = async (type: string, endpointId: string, url: string, item: IDataObject) => {
 		const { hints } = await run(type, { url, endpointId, items: [item] });
 		return hints.map(({ message }) => message);
@@ -160,7 +160,7 @@ describe('a hint is shortened', () => {
 	const many = Array.from({ length: 2_000 }, (_, n) => ({ amount: n, [`field ${n}${'x'.repeat(300)}`]: n }));
 	const longest = 2_100;
 
-	it('when every record was ignored for another reason', async () => {
+	it('when every record was ignored for a different reason', async () => {
 		proxy.setFault(({ body }) => {
 			const { items } = JSON.parse(body) as { items: Array<{ features: IDataObject }> };
 			const reason = (n: number) => `reason ${n} ${'x'.repeat(10_000)}`;
@@ -174,7 +174,7 @@ describe('a hint is shortened', () => {
 		expect(hints[0]!.message).toMatch(/^Ignored by the API node: reason \d+ x+.*Other hints \(1,995 items\)\.$/);
 	});
 
-	it('when each item names other fields', async () => {
+	it('when each item has different field names', async () => {
 		const { hints } = await run('dataikuPredict', {
 			url: proxy.url,
 			items: many,
@@ -189,7 +189,7 @@ describe('a hint is shortened', () => {
 		expect(hints[0]!.message).toMatch(/^Fields not found in any item: none \d+.* and [\d,]+ more\.$/);
 	});
 
-	it('when records do not fit in many ways', async () => {
+	it('when records have many kinds of mismatch', async () => {
 		const fields = Object.fromEntries(many.slice(0, 50).map((_, n) => [`wrong_${n}`, { type: 'integer' }]));
 		const { hints } = await run('dataikuPredict', {
 			url: node.url,

@@ -25,7 +25,7 @@ const kinds: Record<string, (n: number) => IDataObject> = {
 };
 
 it.each(Object.keys(kinds))(
-	'Credentials in turn read each document once and open no further connection when each of 60 has its own %s',
+	'Credentials used in turn read each document once and open no additional connection when each of 60 has its own %s',
 	async (kind) => {
 		const execute = async (credential: number) => {
 			const { error } = await run('dataikuPredict', {

@@ -11,7 +11,7 @@ const hint = (items: string) =>
 const step = (id: number, forecast: string) =>
 	`{"forecast":${forecast},"ignored":false,"quantiles":[0.5],"quantilesValues":[${forecast}],"time":"2026-01-01","timeseriesIdentifier":{"id":${id}}}`;
 
-describe('a number that is not finite is null, its item is named and the others are untouched', () => {
+describe('a number that is not finite becomes null, a hint names its item, and the other items are unchanged', () => {
 	it.each<[string, string, IDataObject, IDataObject[], string]>([
 		[
 			'dataikuPredict',
@@ -91,7 +91,7 @@ describe('a number that is not finite is null, its item is named and the others 
 	});
 });
 
-it('a text that is JSON holds none either, and a lone number that is too large stays the text it came as', async () => {
+it('JSON text contains no such number, either, and a single number that is too large stays text', async () => {
 	const options = { parseJson: true };
 	const values = async (body: string) => {
 		proxy.setFault({ kind: 'answer', body, headers: { 'content-type': 'application/json' } });

@@ -71,7 +71,7 @@ describe.each(['dataikuPredict', 'dataikuPredictEffect'])('%s', (type) => {
 			JSON.parse('{"__proto__":1,"constructor":2}'),
 		],
 		['no key at all', {}, {}],
-	])('passes on all that a result holds: %s', async (_name, result, columns) => {
+	])('passes on everything in a result: %s', async (_name, result, columns) => {
 		expect(await outputOf(type, [result])).toEqual([{ ...columns, id }]);
 		expect(await outputOf(type, [result], { output: 'withInput' })).toEqual([{ id, result }]);
 		expect(await outputOf(type, [result], { output: 'resultOnly' })).toEqual([result]);
@@ -104,7 +104,7 @@ describe.each(['dataikuPredict', 'dataikuPredictEffect'])('%s', (type) => {
 				result_model_prediction: 'x',
 			},
 		],
-	])('loses none of two values that would have one name: %s', async (_name, result, columns) => {
+	])('keeps both values that would have one name: %s', async (_name, result, columns) => {
 		const [first] = await outputOf(type, [result]);
 		expect(first).toEqual({ ...columns, id });
 		const [prefixed] = await outputOf(type, [result], { options: { checkFeatures: 'off', columnPrefix: 'm_' } });
@@ -123,14 +123,14 @@ describe.each(['dataikuPredict', 'dataikuPredictEffect'])('%s', (type) => {
 	});
 });
 
-describe('A result of an MLflow model that is no object', () => {
+describe('A result of an MLflow model that is not an object', () => {
 	it.each([[[0.1, 0.9]], [12.5], ['yes'], [true], [0], ['']])('is the prediction: %j', async (value) => {
 		expect(await outputOf('dataikuPredict', [value])).toEqual([{ prediction: value, id }]);
 		expect(await outputOf('dataikuPredict', [value], { output: 'withInput' })).toEqual([{ id, result: value }]);
 		expect(await outputOf('dataikuPredict', [value], { output: 'resultOnly' })).toEqual([{ prediction: value }]);
 	});
 
-	it('stays an error when it is null, as no result was given', async () => {
+	it('remains an error when it is null, because there is no result', async () => {
 		const proxy = await chaosProxy({ respond: () => ({ body: { results: [null] } }) });
 		opened.push(proxy);
 		const { error } = await run('dataikuPredict', { url: proxy.url, items: [{ id }] });
@@ -171,7 +171,7 @@ describe('dataikuForecast', () => {
 			{ ...step, 'quantile_0.1': 'own' },
 			{ time: '2024-05-01', forecast: 5, 'quantile_0.1': 3, 'quantile_0.9': 8, 'result_quantile_0.1': 'own' },
 		],
-	])('passes on all that a step holds: %s', async (_name, result, columns) => {
+	])('passes on everything in a step: %s', async (_name, result, columns) => {
 		const odd = { ...result, timeseriesIdentifier: {}, ignored: false };
 		expect(await outputOf('dataikuForecast', [odd], { items })).toEqual([columns]);
 		const [series] = await outputOf('dataikuForecast', [odd, odd], { items, output: 'perSeries' });
@@ -191,7 +191,7 @@ describe('A status that a custom model may have chosen', () => {
 	const ownChoice = 'A custom model can set this status. Check its code.';
 
 	it.each([404, 409, 418, 451, 501])(
-		'%i with the words of the model leads with these, and names the model',
+		'%i with a message of the model begins the error with the message and names the model',
 		async (status) => {
 			for (const type of ['dataikuPredict', 'dataikuPredictEffect']) {
 				const { message, description } = await failedWith(type, status, { detail: 'No such customer' });
@@ -207,7 +207,7 @@ describe('A status that a custom model may have chosen', () => {
 		['with a web page', 404, '<html><title>Not Found</title></html>'],
 		['of the record', 400, { detail: 'amount must be a number' }],
 		['of the key', 401, { message: 'Unauthorized' }],
-	])('is not taken for one of a model when it came %s', async (_name, status, body) => {
+	])('is not attributed to a model when it came %s', async (_name, status, body) => {
 		expect((await failedWith('dataikuPredict', status, body)).description ?? '').not.toContain(ownChoice);
 	});
 });

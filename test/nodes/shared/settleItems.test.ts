@@ -31,7 +31,7 @@ describe.each([
 		parameters: output ? { output } : {},
 	});
 
-	it('asks for each record alone with a batch size of 1', async () => {
+	it('requests each record alone when the batch size is 1', async () => {
 		await run(type, scenario({ batchSize: 1 }));
 
 		const requests = wire(proxy).sort((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b)));
@@ -40,7 +40,7 @@ describe.each([
 		);
 	});
 
-	it('asks for several at once with a larger one, the last alone too', async () => {
+	it('requests several records at once when the batch size is larger, also for the last one', async () => {
 		await run(type, scenario({ batchSize: 2 }));
 
 		const requests = wire(proxy).sort((a, b) => (b.body.items as []).length - (a.body.items as []).length);
@@ -51,7 +51,7 @@ describe.each([
 		]);
 	});
 
-	it('puts the context beside each record, where the action takes one', async () => {
+	it('puts the context beside each record when the action accepts one', async () => {
 		await run(type, { ...scenario({ ...withContext, batchSize: 1 }), items: [records[0]!] });
 		await run(type, { ...scenario(withContext), items: [records[0]!] });
 
@@ -61,28 +61,25 @@ describe.each([
 		]);
 	});
 
-	it.each([1, 100])(
-		'answers with the result beside the input, alone or in full, at batch size %d',
-		async (batchSize) => {
-			const madeWith = async (output: string) => {
-				const { output: made, error } = await run(type, scenario({ batchSize }, output));
-				expect(error).toBeUndefined();
-				return jsonOf(made);
-			};
-			const withInput = await madeWith('withInput');
-			const resultOnly = await madeWith('resultOnly');
-			const fullResponse = await madeWith('fullResponse');
-			const results = fullResponse.map(({ result }) => result as IDataObject);
+	it.each([1, 100])('outputs the result beside the input, alone or in full, at batch size %d', async (batchSize) => {
+		const madeWith = async (output: string) => {
+			const { output: made, error } = await run(type, scenario({ batchSize }, output));
+			expect(error).toBeUndefined();
+			return jsonOf(made);
+		};
+		const withInput = await madeWith('withInput');
+		const resultOnly = await madeWith('resultOnly');
+		const fullResponse = await madeWith('fullResponse');
+		const results = fullResponse.map(({ result }) => result as IDataObject);
 
-			expect(new Set(results.map((result) => JSON.stringify(result))).size).toBe(3);
-			expect(withInput).toEqual(records.map((record, n) => ({ ...record, result: results[n] })));
-			expect(resultOnly).toEqual(results);
-			for (const json of fullResponse) {
-				expect(Object.keys(json).sort()).toEqual(['apiContext', 'headers', 'result', 'timing']);
-				expect(json.apiContext).toMatchObject({ serviceId: 'demo', endpointId, ...answeredBy });
-			}
-		},
-	);
+		expect(new Set(results.map((result) => JSON.stringify(result))).size).toBe(3);
+		expect(withInput).toEqual(records.map((record, n) => ({ ...record, result: results[n] })));
+		expect(resultOnly).toEqual(results);
+		for (const json of fullResponse) {
+			expect(Object.keys(json).sort()).toEqual(['apiContext', 'headers', 'result', 'timing']);
+			expect(json.apiContext).toMatchObject({ serviceId: 'demo', endpointId, ...answeredBy });
+		}
+	});
 
 	it('is a success when a result looks like an error', async () => {
 		const result = { error: 'Nothing is wrong: the model calls its residual so', message: 'see error' };
@@ -97,7 +94,7 @@ describe.each([
 		expect(jsonOf(output)).toEqual([{ result_error: result.error, message: result.message }, { result_error: 0.5 }]);
 	});
 
-	it('takes integers beyond 2^53 exactly, as text, and fractions as they are', async () => {
+	it('keeps integers beyond 2^53 exactly, as text, and fractions as numbers', async () => {
 		const text =
 			'{"id": 9007199254740993, "small": 9007199254740991, "share": 0.12345678901234567, "list": [-18446744073709551617]}';
 		const body = `{"results": [${text}], "result": ${text}}`;
@@ -115,7 +112,7 @@ describe.each([
 		}
 	});
 
-	describe('given a record that the API node ignores', () => {
+	describe('when the API node ignores a record', () => {
 		const ignored = { ignored: true, ignoreReason: 'MULTIPLE_LOOKUP_MATCHES' };
 		beforeEach(() =>
 			proxy.setFault(({ body }) => {
@@ -130,7 +127,7 @@ describe.each([
 				onError: 'continueRegularOutput',
 			});
 
-		it('keeps it with its reason', async () => {
+		it('keeps the item with the reason', async () => {
 			const { output, hints } = await runWith('keep');
 			expect(jsonOf(output).map(({ result }) => result)).toEqual([{ n: 0 }, ignored, { n: 2 }]);
 			expect(hints.map(({ message }) => message)).toEqual([
@@ -138,13 +135,13 @@ describe.each([
 			]);
 		});
 
-		it('drops it', async () => {
+		it('removes the item', async () => {
 			const { output } = await runWith('drop');
 			expect(jsonOf(output).map(({ result }) => result)).toEqual([{ n: 0 }, { n: 2 }]);
 			expect(output.map(({ pairedItem }) => pairedItem)).toEqual([{ item: 0 }, { item: 2 }]);
 		});
 
-		it('treats it as an error', async () => {
+		it('fails the item', async () => {
 			const { output } = await runWith('error');
 			expect(output[1]).toEqual({
 				json: {
@@ -163,7 +160,7 @@ describe.each([
 		});
 	});
 
-	it('finds the bad records in a batch and loses no other', async () => {
+	it('finds the bad records in a batch and scores all others', async () => {
 		const { bad } = callOf(type);
 		const good = Array.from({ length: 20 }, (_, n) => unit(n)[0]!);
 		const items = good.map((item, n) => (n === 3 || n === 17 ? bad[0]! : item));

@@ -19,7 +19,7 @@ function textOf(value: unknown = null): string {
 	return json.startsWith('"') ? (JSON.parse(json) as string) : json;
 }
 
-/** Returns the same text for all spellings of a number, a boolean or an instant. */
+/** Returns the same text for all spellings of a number, a boolean or an instant, and for all forms of its letters. */
 function spelling(text: string): string {
 	if (text.length > 100) return text;
 	const word = text.trim().toLowerCase();
@@ -31,7 +31,7 @@ function spelling(text: string): string {
 	const [, day, time = '00:00', zone = 'Z'] =
 		/^(\d{4}-\d\d-\d\d)(?:[t ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?) ?(z|[+-]\d\d:?\d\d)?)?$/.exec(word) ?? [];
 	const instant = day === undefined ? NaN : Date.parse(`${day}T${time}${zone.toUpperCase()}`);
-	return Number.isNaN(instant) ? text : `at ${instant}`;
+	return Number.isNaN(instant) ? text.normalize() : `at ${instant}`;
 }
 
 const spellingOf = (key: string, columns: readonly string[]) =>

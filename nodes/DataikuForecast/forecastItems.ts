@@ -4,6 +4,7 @@ import {
 	type ForecastResult,
 	hadNotFinite,
 	InvalidCallError,
+	isBlank,
 	type JsonObject,
 	type RecordOutcome,
 	seriesFinder,
@@ -18,7 +19,7 @@ import { mayBeFull } from '../shared/fullResponse';
 import { notFiniteRead } from '../shared/hints';
 import { outputNamed, successItem } from '../shared/outputItems';
 import { type Place, sentence, type Slot } from '../shared/nodeErrors';
-import { combine, demanded, textOf } from '../shared/parameters';
+import { combine, demanded, isNone, textOf } from '../shared/parameters';
 import { columnNames, fieldAt } from '../shared/records';
 import { shortened } from '../shared/shortened';
 
@@ -226,8 +227,11 @@ function addLine(execution: Execution, itemIndex: number, { columns, record }: L
 const columnIn = (record: JsonObject, path: string, json: JsonObject): string =>
 	Object.hasOwn(record, path) ? path : fieldAt(json, path).name;
 
+/** A blank row of a file has no series. */
+const isAbsent = (value: unknown) => isNone(value) || isBlank(value);
+
 function checkIdentified(record: JsonObject, columns: readonly string[]): void {
-	const missing = columns.find((column) => record[column] === undefined || record[column] === null);
+	const missing = columns.find((column) => isAbsent(record[column]));
 	if (missing === undefined) return;
 	throw new InvalidCallError(`The record has no '${missing}', which is one of the identifier columns`, {
 		advice: 'Without this column, the series of the record is unknown.',
@@ -258,7 +262,7 @@ async function failUnread(execution: Execution, unread: number[], groups: readon
 		let isKnown = true;
 		for (const { columns, count, having } of byColumns.values()) {
 			const values = columns.map((path) => fieldAt(json, path).value);
-			const tells = values.every((value) => (value ?? null) !== null);
+			const tells = !values.some(isAbsent);
 			const key = seriesKey(Object.keys(columns), { ...values });
 			const lost = tells ? (having.get(key) ?? []) : [];
 			// The record may spell the identifier differently from the item.
@@ -342,7 +346,12 @@ function refusedSeries(
 		const misfits = features.misfitsOf(target, record);
 		if (misfits.length === 0) continue;
 		const place = { ...whole, itemIndex: itemIndexes[n]! };
-		return { error: error.withAdvice(sentence(`In this record, ${misfits.join('; ')}`)), place };
+		// The number of the item does not tell the records of its list apart.
+		const which =
+			itemIndexes.indexOf(place.itemIndex) < itemIndexes.lastIndexOf(place.itemIndex)
+				? `record ${n} of the series`
+				: 'this record';
+		return { error: error.withAdvice(sentence(`In ${which}, ${misfits.join('; ')}`)), place };
 	}
 	const [first, last] = [itemIndexes[0]!, itemIndexes.at(-1)!];
 	const names = columns.map((column) => `${column} ${shortened(textOf(records[0]![column]), 60)}`);

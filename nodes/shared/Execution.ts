@@ -175,7 +175,11 @@ export class Execution {
 				}
 				const checked = this.features.begin(i, target, origin);
 				if (Array.isArray(made)) {
-					const looking = this.through(made as readonly JsonObject[], (record) => this.features.look(checked, record));
+					const list = made as readonly JsonObject[];
+					let n = 0;
+					const looking = this.through(list, (record) =>
+						this.features.look(checked, record, list.length > 1 ? n++ : undefined),
+					);
 					if (looking) await looking;
 				} else this.features.look(checked, made as JsonObject);
 				this.features.conclude(checked);

@@ -47,7 +47,8 @@ interface ItemCheck {
 	readonly mode: string;
 	readonly by: EndpointCheck;
 	holdsNulls: boolean;
-	texts?: Set<string>;
+	/** What does not match, and the number of the first such record in the item's list. */
+	texts: Map<string, number | undefined>;
 }
 
 const notChecked = 'Features not validated: no OpenAPI document is available';
@@ -129,21 +130,28 @@ export class FeatureCheck {
 	begin(itemIndex: number, target: Target, origin: RecordOrigin): ItemCheck {
 		const mode = this.modeOf(itemIndex);
 		const by = mode === 'off' ? unchecked : this.checkFor(target, origin.form);
-		return { itemIndex, target, origin, mode, by, holdsNulls: false };
+		return { itemIndex, target, origin, mode, by, holdsNulls: false, texts: new Map() };
 	}
 
-	/** @throws InvalidCallError for an empty record */
-	look(found: ItemCheck, record: JsonObject): void {
-		const { target, origin, by } = found;
+	/**
+	 * @param n the number of the record if the item has a list
+	 * @throws InvalidCallError for an empty record
+	 */
+	look(found: ItemCheck, record: JsonObject, n?: number): void {
+		const { target, origin, by, texts } = found;
+		const note = (text: string) => texts.has(text) || texts.set(text, n);
 		const content = contentOf(record);
-		if (content === 'none' && (by.needsFields || !this.mayBeEmpty)) throw this.emptyRecord(target, origin);
-		if (content === 'nulls' && !this.mayBeEmpty) found.holdsNulls = true;
-		const texts = found.holdsNulls ? none : by.check(record, origin.item);
-		for (const text of texts) (found.texts ??= new Set()).add(text);
+		if (content === 'none' && (by.needsFields || !this.mayBeEmpty)) throw this.emptyRecord(target, origin, n);
+		if (content === 'nulls' && !this.mayBeEmpty) {
+			found.holdsNulls = true;
+			note(misfitWords({ kind: 'empty' }, this.undocumented));
+			return;
+		}
+		by.check(record, origin.item).forEach(note);
 		if (found.mode === 'off') return;
 		for (const field in record) {
 			if (isLost(record[field]) && (by.mayBeLost?.has(field) ?? true))
-				(found.texts ??= new Set()).add(misfitWords({ kind: 'lost', field }, this.undocumented));
+				note(misfitWords({ kind: 'lost', field }, this.undocumented));
 		}
 	}
 
@@ -152,10 +160,14 @@ export class FeatureCheck {
 		const isFatal = holdsNulls && this.parameters.asTool;
 		if (mode === 'off' && !isFatal) return;
 		if (origin.form?.byName && origin.item) this.noteNames(origin.form.fields, origin.item);
-		const found = holdsNulls ? [misfitWords({ kind: 'empty' }, this.undocumented)] : texts;
-		if (!found) return;
-		if (mode === 'error' || isFatal) throw misfit([...found], this.exampleOf(target));
-		for (const text of found) this.misfits.add(text, itemIndex);
+		if (texts.size === 0) return;
+		if (mode === 'error' || isFatal) {
+			throw misfit(
+				[...texts].map(([text, n]) => text + inList(n)),
+				this.exampleOf(target),
+			);
+		}
+		for (const [text, n] of texts) this.misfits.add(text, itemIndex, n === undefined ? undefined : `record ${n}`);
 	}
 
 	/** The mismatches, most frequent first. */
@@ -270,10 +282,10 @@ export class FeatureCheck {
 		}
 	}
 
-	private emptyRecord(target: EndpointPlace, { item = {}, form }: RecordOrigin): InvalidCallError {
+	private emptyRecord(target: EndpointPlace, { item = {}, form }: RecordOrigin, n?: number): InvalidCallError {
 		const found = Object.keys(item);
 		if (!form?.byName || found.length === 0 || form.fields.some(({ id }) => Object.hasOwn(item, id))) {
-			return new InvalidCallError('The record is empty', {
+			return new InvalidCallError(`The record is empty${inList(n)}`, {
 				advice: "None of the item's fields would be sent. Check where the record comes from.",
 			});
 		}
@@ -330,6 +342,8 @@ function isLost(value: unknown, depth = 0): boolean {
 	if ('toJSON' in value) return isNone(value);
 	return depth < deepest && Object.values(value).some((inner) => isLost(inner, depth + 1));
 }
+
+const inList = (n: number | undefined) => (n === undefined ? '' : ` (record ${n} of the list)`);
 
 function misfit(texts: string[], example: string | undefined): InvalidCallError {
 	const [first = '', ...others] = texts;

@@ -63,7 +63,7 @@ function isChoice(choice: unknown, value: unknown): boolean {
 
 /** A number that JavaScript would round stays a text. */
 function numberOf(value: unknown): unknown {
-	const number = Array.isArray(value) ? NaN : Number(value);
+	const number = Array.isArray(value) ? NaN : asNumber(value);
 	if (!Number.isFinite(number)) return undefined;
 	if (typeof value !== 'string' && typeof value !== 'bigint') return number;
 	const text = String(value).trim().replace('+', '');
@@ -71,9 +71,18 @@ function numberOf(value: unknown): unknown {
 	return Number.isSafeInteger(number) ? number : String(BigInt(text));
 }
 
+function asNumber(value: unknown): number {
+	try {
+		return Number(value);
+	} catch {
+		// JavaScript refuses to convert symbols and objects without a prototype.
+		return NaN;
+	}
+}
+
 function booleanOf(value: unknown): boolean | undefined {
-	const text = String(value).trim().toLowerCase();
 	if (typeof value === 'object') return undefined;
+	const text = textOf(value).trim().toLowerCase();
 	if (text === 'true' || Number(text) === 1) return true;
 	return text === 'false' || Number(text) === 0 ? false : undefined;
 }

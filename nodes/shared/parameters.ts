@@ -80,7 +80,7 @@ export function textOf(value: unknown): string {
 	if (isNone(value)) return '';
 	if (typeof value === 'string') return value;
 	if (typeof value === 'number' || typeof value === 'bigint') return String(value);
-	const json = JSON.stringify(value);
+	const json = JSON.stringify(value) ?? String(value);
 	return json.startsWith('"') ? (JSON.parse(json) as string) : json;
 }
 

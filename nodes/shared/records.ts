@@ -175,7 +175,8 @@ export function fieldAt(json: JsonObject, path: string): { keys: string[]; name:
 	let name = path;
 	for (const key of keys) {
 		if (!Array.isArray(value)) name = key;
-		value = isHolder(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+		// Not `length`, which is an own property of a list.
+		value = isHolder(value) && Object.prototype.propertyIsEnumerable.call(value, key) ? value[key] : undefined;
 	}
 	return { keys, name, value };
 }

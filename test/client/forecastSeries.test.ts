@@ -113,6 +113,7 @@ describe('a response that spells its series differently', () => {
 		['a day with a time', '2024-05-01', '2024-05-01 00:00:00'],
 		['an instant in another zone', '2024-05-01T12:00:00Z', '2024-05-01T14:00:00+02:00'],
 		['a date', new Date(0), '1970-01-01T00:00:00.000000'],
+		['a name with separate accents', 'Orl\u00e9ans', 'Orle\u0301ans'],
 	])('is assigned to the only equal series: %s', async (_name, sent, named) => {
 		expect(await answered([sent, 'Lyon'], ['Lyon', named, named])).toEqual([[1, 2], [0]]);
 	});

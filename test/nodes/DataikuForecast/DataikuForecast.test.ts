@@ -521,12 +521,41 @@ describe('the whole history in one item', () => {
 
 	it.each([
 		['with a line that is none', [...storeHistory('Lyon'), 7], /The record 21 of the list is a number/],
-		['with a line that is empty', [...storeHistory('Lyon'), {}], /The record is empty/],
+		['with a line that is empty', [...storeHistory('Lyon'), {}], /The record is empty \(record 21 of the list\)/],
 		['that is empty', [], /The list contains no records/],
 	])('%s fails, and sends nothing', async (_name, records, message) => {
 		const { output } = await asList(records);
 		expect(jsonOf(output)).toMatchObject([{ error: expect.stringMatching(message) as string }]);
 		expect(proxy.requests).toEqual([]);
+	});
+});
+
+describe('a record of a list that does not match the document', () => {
+	const records = storeHistory('Lyon').map((record, n) => (n === 3 ? { ...record, sales: 'none' } : record));
+	const { date: _date, ...dateless } = records[5]!;
+	const blank = { date: '', store: '', sales: null };
+	const given = (...wrong: IDataObject[]) => [{ history: [...records.slice(0, 5), ...wrong, ...records.slice(5)] }];
+	const run = async (items: IDataObject[], checkFeatures: string) => {
+		await fieldsOf('store_sales', { type: 'dataikuForecast', url: proxy.url });
+		const parameters = { recordSource: 'json', recordJson: '={{ $json.history }}' };
+		const { output, hints } = await forecast(items, { checkFeatures }, parameters, {
+			onError: 'continueRegularOutput',
+		});
+		return { errors: jsonOf(output).flatMap(({ error }) => error ?? []), hints };
+	};
+	const text = "`sales` must be a number, not the text 'none'";
+
+	it('is named in the error', async () => {
+		const { errors } = await run(given(dateless, blank, blank), 'error');
+		expect(errors[0]).toContain(`${text} (record 3 of the list); `);
+		expect(errors[0]).toContain('`date` is missing (record 5 of the list); ');
+		expect(errors[0]).toContain('the record contains no values (record 6 of the list)');
+	});
+
+	it('is named in the hint, and where the API node refuses the series', async () => {
+		const { errors, hints } = await run(given(), 'warn');
+		expect(hints.map(({ message }) => message).join(' ')).toContain(`${text} (item 0: record 3)`);
+		expect(errors[0]).toContain(`In record 3 of the series, ${text}.`);
 	});
 });
 

@@ -69,6 +69,16 @@ describe('A forecast under "continue" whose series lost a line', () => {
 		expect(hints.map(({ message }) => message).join(' ')).toMatch(/Forecasts may be incomplete/);
 	});
 
+	it.each(['', ' ', '\t'])('treats a blank identifier as missing: %j', async (store) => {
+		const { output, hints } = await forecast([...history(), { date: '', store, sales: '' }]);
+
+		const failed = output.filter(({ json }) => json.error);
+		expect(failed.map(({ pairedItem }) => pairedItem)).toEqual([{ item: 63 }]);
+		expect(failed[0]!.json.error).toMatch(/^The record has no 'store'/);
+		expect(hints.map(({ message }) => message).join(' ')).toMatch(/Forecasts may be incomplete \(item 63\)/);
+		expect(proxy.requests.map(({ body }) => body).join('')).not.toContain('"store":""');
+	});
+
 	it('has a hint when the record names its series differently from the item', async () => {
 		const items = history().map((item) => ({ ...item, store: String(item.store).toLowerCase() })) as IDataObject[];
 		items[5] = { ...items[5], broken: true };

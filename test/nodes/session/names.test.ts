@@ -36,6 +36,14 @@ describe('Names that every JavaScript object has', () => {
 		return { error: error?.message, sent: server.asked().map((request) => read(request).body) };
 	};
 
+	it('length is not a field of a list', async () => {
+		const item = { list: [1, 2], length: 7 };
+		const selected = { include: 'selected', includeFields: 'list.length, length' };
+		expect((await send(item, selected)).sent).toEqual([{ length: 7 }]);
+		const except = { include: 'except', excludeFields: 'list.length' };
+		expect((await send(item, except)).sent).toEqual([item]);
+	});
+
 	it.each(names.filter((name) => name !== '__proto__'))(
 		'%s is a field of the items that have it, and of no others',
 		async (name) => {

@@ -90,6 +90,23 @@ describe('an integer that JavaScript would round is sent with its digits, and a 
 	});
 });
 
+describe('a value that JavaScript refuses to convert', () => {
+	it.each(['={{ Symbol("x") }}', '={{ Object.create(null) }}'])('is refused by name: %s', async (value) => {
+		for (const type of ['number', 'boolean', 'array']) {
+			const { errors } = await bodies(fields(field('f', value, type)));
+			const mapping = {
+				mappingMode: 'defineBelow',
+				value: { f: value },
+				schema: [{ id: 'f', type, display: true, required: false }],
+			};
+			errors.push(...(await bodies({ recordSource: 'mapping', mapping })).errors);
+			expect(errors).toEqual(
+				[1, 2].map((): unknown => expect.stringMatching(new RegExp(`^'f' expects an? ${type} but we got`))),
+			);
+		}
+	});
+});
+
 describe('an invalid date is a missing value', () => {
 	it.each(['={{ DateTime.fromISO("abc") }}', '={{ new Date("abc") }}', '={{ DateTime.fromISO($json.d) }}'])(
 		'as a field of every type: %s',

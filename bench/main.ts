@@ -47,7 +47,7 @@ async function streams(node: string, { urls }: ApiNodes): Promise<Record<string,
 	const samples = { client: [] as Stream[], undici: [] as Stream[] };
 	for (let round = 0; round < 3; round++) {
 		for (const peer of ['client', 'undici'] as const) {
-			const args = ['--expose-gc', path.join(__dirname, 'streaming.cjs'), peer, urls[0]!, '1000000'];
+			const args = ['--expose-gc', path.join(__dirname, 'streaming.cjs'), peer, urls[0], '1000000'];
 			samples[peer].push(JSON.parse((await promisify(execFile)(node, args)).stdout) as Stream);
 		}
 	}

@@ -34,7 +34,7 @@ export default tseslint.config(
 	},
 	{
 		files: ['nodes/**/*.ts', 'credentials/**/*.ts'],
-		rules: notFrom([['**/client/**'], "Go through the client's door: import from 'client' itself."]),
+		rules: notFrom([['**/client/*', '**/client/*/**', '!**/client/internal'], "Import from 'client/internal'."]),
 	},
 	{
 		// What a caller sends may be an object where text is due: that it then reads [object Object] is the demo's answer to it.

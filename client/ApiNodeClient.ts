@@ -1,9 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { ApiNodeMethods } from './ApiNodeMethods';
+import type { TransportOptions } from './options';
 import { Session } from './Session';
 import { SessionState } from './SessionState';
 import type { CallerOptions } from './traffic/Caller';
-import { Transport, type TransportOptions } from './traffic/Transport';
+import { Transport } from './traffic/Transport';
 import { parseEndpointUrl } from './wire/location';
 
 export interface ApiNodeClientOptions extends TransportOptions {
@@ -77,6 +78,7 @@ export class ApiNodeClient extends ApiNodeMethods {
 		await this.#transport.destroy();
 	}
 
+	/** @internal */
 	protected override sessionOfCall(): SessionState {
 		return new SessionState({}, this.#onEvent);
 	}

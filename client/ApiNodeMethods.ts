@@ -1,13 +1,15 @@
-import {
-	type BatchOptions,
-	type BatchTarget,
-	batchTarget,
-	type RecordOperation,
-	type SettledRecords,
-	type SettledResults,
-} from './batches/batchTarget';
-import { RecordBatcher, type RecordOutcome } from './batches/RecordBatcher';
-import { iteratorOf, type RecordSource, settleAll, type SettledRecord } from './batches/settleAll';
+import { type BatchTarget, batchTarget } from './batches/batchTarget';
+import { RecordBatcher } from './batches/RecordBatcher';
+import { iteratorOf, settleAll } from './batches/settleAll';
+import type {
+	BatchOptions,
+	RecordOperation,
+	RecordOutcome,
+	RecordSource,
+	SettledRecord,
+	SettledRecords,
+	SettledResults,
+} from './batches/types';
 import { type ApiNodeError, InvalidCallError, ResponseError } from './errors';
 import { isObject, isResult } from './json';
 import { type Operation, operations } from './operations';
@@ -16,7 +18,8 @@ import { jsonText, recordBody, requestSettings } from './requestBody';
 import type { SessionState } from './SessionState';
 import { notify } from './notify';
 import { onAbort } from './traffic/cancellation';
-import type { ApiRequest, CallOptions, Transport } from './traffic/Transport';
+import type { CallOptions } from './options';
+import type { ApiRequest, Transport } from './traffic/Transport';
 import type {
 	EffectOptions,
 	FeaturesRecord,
@@ -53,20 +56,21 @@ export abstract class ApiNodeMethods {
 	readonly #transport: Transport;
 	readonly #serviceId: string;
 
+	/** @internal */
 	protected constructor(transport: Transport, serviceId: string) {
 		this.#transport = transport;
 		this.#serviceId = serviceId;
 	}
 
-	/** The session that a call made on this object belongs to. */
+	/** The session that a call made on this object belongs to. @internal */
 	protected abstract sessionOfCall(): SessionState;
 
-	/** Takes records one by one. @param signal ends everything that the batcher does */
+	/** Takes records one by one. @param signal ends everything that the batcher does @internal */
 	batcher(signal?: AbortSignal): RecordBatcher {
 		return new RecordBatcher(this.#transport, this.sessionOfCall(), signal);
 	}
 
-	/** The destination of a batcher's records. @throws InvalidCallError when the options are invalid for every record */
+	/** The destination of a batcher's records. @throws InvalidCallError when the options are invalid for every record @internal */
 	target<Name extends RecordOperation>(operation: Name, endpointId: string, options: BatchOptions): BatchTarget<Name> {
 		return batchTarget(this.#transport, this.#serviceId, operation, endpointId, options);
 	}

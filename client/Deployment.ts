@@ -1,11 +1,11 @@
 import { type ApiNodeError, InvalidCallError, ResponseError, StatusError } from './errors';
 import { listOf, own } from './openapi/SchemaParts';
+import type { CallOptions, ConnectionOptions } from './options';
 import { shortened } from './shortened';
 import { Caller } from './traffic/Caller';
-import { type CallOptions, Transport } from './traffic/Transport';
+import { Transport } from './traffic/Transport';
 import { keyAuthorization } from './wire/authorization';
 import { callHeaders } from './wire/callHeaders';
-import type { ConnectionOptions } from './wire/Connections';
 import { deploymentPath, parseLocation } from './wire/location';
 import { pasted, pastedSecret } from './wire/pasted';
 import { type Redact, redactor } from './wire/secretHeaders';

@@ -10,6 +10,7 @@ import type { Transport } from './traffic/Transport';
 export class Session extends ApiNodeMethods {
 	readonly #state: SessionState;
 
+	/** @internal */
 	constructor(transport: Transport, serviceId: string, state: SessionState) {
 		super(transport, serviceId);
 		this.#state = state;
@@ -23,6 +24,7 @@ export class Session extends ApiNodeMethods {
 		this.#state.caller.stopping.cancel(new CancelledError('The session was stopped'));
 	}
 
+	/** @internal */
 	protected override sessionOfCall(): SessionState {
 		return this.#state;
 	}

@@ -1,4 +1,4 @@
-import type { CallOptions } from './traffic/Transport';
+import type { CallOptions } from './options';
 
 export type JsonObject = Record<string, unknown>;
 

@@ -5,7 +5,7 @@ import type {
 	IHttpRequestOptions,
 	INodeProperties,
 } from 'n8n-workflow';
-import { pastedSecret } from '../client';
+import { pastedSecret } from '../client/internal';
 import {
 	folded,
 	instanceProperties,

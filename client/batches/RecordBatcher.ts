@@ -7,26 +7,11 @@ import type { SessionState } from '../SessionState';
 import { notify } from '../notify';
 import { mayBeCausedByRequest } from '../traffic/retryPolicy';
 import type { Transport } from '../traffic/Transport';
-import type { JsonObject, ResponseContext, ResponseHead } from '../types';
+import type { JsonObject, ResponseContext } from '../types';
 import type { ApiResponse } from '../wire/exchangeJson';
-import type { BatchOptions, BatchTarget, RecordOperation, SettledRecords, SettledResults } from './batchTarget';
+import type { BatchTarget } from './batchTarget';
 import type { Finding, Part, SearchOwner } from './RecordSearch';
-
-/** The outcome of one record: its result with the part of the response that all records of the request share, or its error. */
-export type RecordOutcome<Result = JsonObject> =
-	| {
-			result: Result;
-			response: ResponseContext & Partial<Pick<ResponseHead, 'headers'>>;
-			error?: undefined;
-			untried?: undefined;
-	  }
-	| {
-			result?: undefined;
-			response?: undefined;
-			error: ApiNodeError;
-			/** The record was never sent alone, because the endpoint refused all other records that were. */
-			untried?: true;
-	  };
+import type { BatchOptions, RecordOperation, RecordOutcome, SettledRecords, SettledResults } from './types';
 
 export interface Item {
 	readonly origin: Origin;

@@ -2,55 +2,11 @@ import { checkRange } from '../checkRange';
 import { InvalidCallError } from '../errors';
 import { type RequestSettings, requestSettings } from '../requestBody';
 import type { EndpointMemory } from '../traffic/EndpointMemory';
-import { type CallOptions, limitsOf, type Transport } from '../traffic/Transport';
-import type {
-	DispatchOptions,
-	ExplanationOptions,
-	FeaturesRecord,
-	ForecastResult,
-	JsonObject,
-	LookupRecord,
-	LookupResult,
-	PredictionResult,
-} from '../types';
+import { limitsOf, type Transport } from '../traffic/Transport';
 import { callHeaders } from '../wire/callHeaders';
 import { endpointPath } from '../wire/location';
 import type { SecretHeaders } from '../wire/secretHeaders';
-
-/** Operations on records, which have no side effects. */
-export type RecordOperation = 'predict' | 'predictEffect' | 'lookup' | 'forecast';
-
-/** The record type of each operation. For forecast, the rows of one series. */
-export interface SettledRecords {
-	predict: FeaturesRecord;
-	predictEffect: FeaturesRecord;
-	lookup: LookupRecord;
-	forecast: readonly object[];
-}
-
-export interface SettledResults {
-	predict: PredictionResult;
-	predictEffect: JsonObject;
-	lookup: LookupResult;
-	/** One result per step. */
-	forecast: { results: ForecastResult[] };
-}
-
-export interface BatchOptions extends Omit<CallOptions, 'onResponse'>, DispatchOptions, ExplanationOptions {
-	/** Records per request. 1 uses the action for a single record. Default: 100. */
-	batchSize?: number;
-	/** Bytes of the records in one request. Default: 512 KiB, half of the usual limit of proxies. */
-	maxBodyBytes?: number;
-	/** Forecast: the columns that identify a series. Required for more than one series. */
-	identifierColumns?: readonly string[];
-	/**
-	 * A record that the endpoint serves. If a batch and this record are refused, the batch is not sent again in parts.
-	 * Default: none.
-	 */
-	control?: FeaturesRecord;
-	/** Adds the response headers to the outcome of each record, as `response.headers`. Default: false. */
-	responseHeaders?: boolean;
-}
+import type { BatchOptions, RecordOperation } from './types';
 
 /** Destination and settings of a record. Records whose targets have the same key share requests. */
 export interface BatchTarget<Name extends RecordOperation = RecordOperation> {

@@ -1,8 +1,9 @@
 import { clearTimeout, setTimeout } from 'node:timers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { InvalidCallError } from '../errors';
-import type { BatchTarget, RecordOperation, SettledRecords, SettledResults } from './batchTarget';
-import type { RecordBatcher, RecordOutcome } from './RecordBatcher';
+import type { BatchTarget } from './batchTarget';
+import type { RecordBatcher } from './RecordBatcher';
+import type { RecordOperation, SettledRecord, SettledRecords } from './types';
 
 /** Outcomes that may wait for the caller before reading pauses. */
 const mostUntaken = 1_000;
@@ -12,15 +13,6 @@ const mostUntakenInOrder = 10_000;
 const silenceMs = 1_000;
 /** Records read before the event loop gets a turn, because neither the source nor the caller may ever wait. */
 const readAtOnce = 100;
-
-export type RecordSource<Name extends RecordOperation> =
-	Iterable<SettledRecords[Name]> | AsyncIterable<SettledRecords[Name]>;
-
-/** A record with its outcome and its position in the source, starting at 0. */
-export type SettledRecord<Name extends RecordOperation> = RecordOutcome<SettledResults[Name]> & {
-	index: number;
-	record: SettledRecords[Name];
-};
 
 /**
  * Reads records while the caller takes their outcomes, so that neither pile up.

@@ -3,9 +3,9 @@ import { checkRange, longestTimer } from '../checkRange';
 import { ApiNodeError, CancelledError, StatusError } from '../errors';
 import { isObject } from '../json';
 import { notify } from '../notify';
-import type { ResponseHead } from '../types';
+import type { CallOptions, TransportOptions } from '../options';
 import { keyAuthorization, noAuthorization, tokenAuthorization } from '../wire/authorization';
-import { type ConnectionOptions, Connections } from '../wire/Connections';
+import { Connections } from '../wire/Connections';
 import { type ApiResponse, type ExchangedRequest, exchangeJson } from '../wire/exchangeJson';
 import { type Location, parseLocations } from '../wire/location';
 import { redactor, type SecretHeaders } from '../wire/secretHeaders';
@@ -16,53 +16,6 @@ import { systemClock } from './clock';
 import { EndpointMemory } from './EndpointMemory';
 import type { Slot } from './EndpointQueue';
 import { type Instance, Instances, type Liveness } from './Instances';
-
-export interface TransportOptions extends ConnectionOptions, Credential {
-	/** URL of the API node, with or without a path prefix. Several instances are given as a list, or separated by commas. */
-	url: string | readonly string[];
-	/** Receives the events of all sessions, such as retries. */
-	onEvent?: (event: ClientEvent) => void;
-}
-
-/**
- * Settings of one call. The defaults suit an API node with default settings. A credential given here replaces those of
- * session and client, because another service needs another key.
- */
-export interface CallOptions extends Credential {
-	/**
-	 * Milliseconds for one attempt. Default: 30,000. It should be longer than the 10 s that a request may spend in the API
-	 * node's queue.
-	 */
-	timeout?: number;
-	/**
-	 * Milliseconds for all attempts, the pauses between them, and the wait for an endpoint that does not respond. Waiting
-	 * behind calls that are served does not count. Default: four times `timeout`.
-	 */
-	deadline?: number;
-	/** The caller's requests in flight per endpoint and instance. Default: 8, the size of an API node's default pool. */
-	maxConcurrency?: number;
-	/**
-	 * Attempts per request. 1 disables retries. An attempt with a new token after a 401 does not count. Default: 4 while
-	 * the endpoint responds to other requests. While it responds to none, time limits the attempts.
-	 */
-	maxAttempts?: number;
-	/**
-	 * Bytes of a decoded response. Default: 64 MiB. For predictions, effects and lookups, 4 MiB plus 256 KiB per record if
-	 * that is less.
-	 */
-	maxResponseBytes?: number;
-	/** Ends the call with a CancelledError, at any stage. */
-	signal?: AbortSignal;
-	/** ID of another service of the same API node. */
-	serviceId?: string;
-	/**
-	 * Additional request headers, for functions and custom models that read them. Credentials (`authorization`, `cookie`)
-	 * and headers that the client sets (`content-type`, `host`, …) are refused.
-	 */
-	headers?: Readonly<Record<string, string>>;
-	/** Receives status and headers of the response that the call resolves with. */
-	onResponse?: (head: ResponseHead) => void;
-}
 
 export interface ApiRequest extends CallRequest {
 	path: string;

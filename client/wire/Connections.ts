@@ -3,6 +3,7 @@ import { env } from 'node:process';
 import type { buildConnector, Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
 import { InvalidCallError } from '../errors';
 import { decoded } from '../decoded';
+import type { ConnectionOptions } from '../options';
 import {
 	exchange,
 	type ExchangeLimits,
@@ -12,16 +13,8 @@ import {
 	type WireResponse,
 } from './exchange';
 import type { Location } from './location';
-import { type TlsOptions, tlsSocketOptions } from './tls';
+import { tlsSocketOptions } from './tls';
 import { loadBuildConnector, loadPool, loadProxyAgent } from './undici';
-
-export interface ConnectionOptions {
-	/** Milliseconds to open a connection, including TLS and proxy. Default: 5,000. */
-	connectTimeout?: number;
-	tls?: TlsOptions;
-	/** Replaces Node.js's name lookup, for example to filter addresses. */
-	lookup?: LookupFunction;
-}
 
 /** How long idle connections are kept, so that a webhook's next call finds one. Most servers keep them longer. */
 const keepAliveMs = 30_000;

@@ -1,19 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import tls, { createSecureContext, rootCertificates } from 'node:tls';
 import { InvalidCallError } from '../errors';
-
-/** TLS settings. All texts are PEM. */
-export interface TlsOptions {
-	/** Certificates of private authorities, trusted in addition to Node.js's own. */
-	ca?: string;
-	/** Client certificate with its chain, for mutual TLS. */
-	cert?: string;
-	/** Private key of the client certificate. */
-	key?: string;
-	passphrase?: string;
-	/** false accepts any certificate. Default: true. */
-	rejectUnauthorized?: boolean;
-}
+import type { TlsOptions } from '../options';
 
 /** Restores line breaks, which one-line input fields and JSON turn into spaces, nothing, or a backslash with an n. */
 function pem(text: string | undefined): string | undefined {

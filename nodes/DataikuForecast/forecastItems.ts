@@ -11,7 +11,7 @@ import {
 	seriesKey,
 	setOwn,
 	StatusError,
-} from '../../client';
+} from '../../client/internal';
 import { addColumn } from '../shared/columns';
 import { callTo, positive, type Target, targetReader } from '../shared/callSettings';
 import { Execution } from '../shared/Execution';

@@ -6,7 +6,7 @@ import {
 	parseResponse,
 	RawResponse,
 	type ResponseHead,
-} from '../../client';
+} from '../../client/internal';
 import { isObject } from '../shared/isObject';
 import type { ItemCall } from '../shared/callItems';
 import type { Execution } from '../shared/Execution';
@@ -136,7 +136,7 @@ async function rawItem(
 	const made = item(text);
 	made.json.contentType = contentType;
 	if (text !== undefined) return made;
-	const file = await context.helpers.prepareBinaryData(data, undefined, contentType || undefined);
+	const file = await context.helpers.prepareBinaryData(data as Buffer, undefined, contentType || undefined);
 	const json = Object.fromEntries(Object.entries(made.json).filter(([, value]) => value !== undefined));
 	return { ...made, json, binary: { ...made.binary, data: file } };
 }

@@ -1,5 +1,5 @@
 import type { IDataObject, INodeExecutionData } from 'n8n-workflow';
-import { hadNotFinite, heldNumber, type JsonObject, type ResponseHead, setOwn } from '../../client';
+import { hadNotFinite, heldNumber, type JsonObject, type ResponseHead, setOwn } from '../../client/internal';
 import { isObject } from '../shared/isObject';
 import type { ItemCall } from '../shared/callItems';
 import { withRest } from '../shared/columns';

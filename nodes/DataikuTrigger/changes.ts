@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { JsonObject } from '../../client';
+import type { JsonObject } from '../../client/internal';
 import { isObject } from '../shared/isObject';
 
 export const eventNames = ['generation', 'fields', 'drift', 'down', 'up'] as const;

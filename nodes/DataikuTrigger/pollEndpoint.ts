@@ -1,5 +1,5 @@
 import type { INodeExecutionData, IPollFunctions } from 'n8n-workflow';
-import { InvalidCallError, type JsonObject, type RecordsResponse } from '../../client';
+import { InvalidCallError, type JsonObject, type RecordsResponse } from '../../client/internal';
 import { callTo, positive, type Target, targetReader } from '../shared/callSettings';
 import { type Connection, connectTrigger } from '../shared/connection';
 import { currentDocument } from '../shared/documents';

@@ -1,4 +1,4 @@
-import { type FieldSchema, InvalidCallError } from '../../client';
+import { type FieldSchema, InvalidCallError } from '../../client/internal';
 import type { Axis } from './VariantSearch';
 
 export interface Variation extends Pick<FieldSchema, 'type'> {

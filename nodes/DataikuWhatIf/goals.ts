@@ -1,4 +1,4 @@
-import { InvalidCallError, type JsonObject, listed, type PredictionResult } from '../../client';
+import { InvalidCallError, type JsonObject, listed, type PredictionResult } from '../../client/internal';
 import { textOf } from '../shared/parameters';
 import type { Score } from './VariantSearch';
 

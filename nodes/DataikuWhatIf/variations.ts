@@ -1,4 +1,4 @@
-import { closeNames, type FieldSchema, InvalidCallError, type JsonObject } from '../../client';
+import { closeNames, type FieldSchema, InvalidCallError, type JsonObject } from '../../client/internal';
 import { columnNames, fieldAt } from '../shared/records';
 import { axesOf, booleanIn, type Direction, numberIn, valueOf, type Variation } from './axes';
 import type { Axis } from './VariantSearch';

@@ -11,7 +11,7 @@ import {
 	setOwn,
 	StatusError,
 	TimeoutError,
-} from '../../client';
+} from '../../client/internal';
 import { callTo } from '../shared/callSettings';
 import { Execution } from '../shared/Execution';
 import { mayBeFull } from '../shared/fullResponse';

@@ -1,5 +1,5 @@
 import type { INodeExecutionData } from 'n8n-workflow';
-import type { JsonObject } from '../../client';
+import type { JsonObject } from '../../client/internal';
 import { prefixed } from '../shared/columns';
 import type { Execution } from '../shared/Execution';
 import { counted, listed } from '../shared/hints';

@@ -1,4 +1,4 @@
-import { InvalidCallError, type JsonObject } from '../../client';
+import { InvalidCallError, type JsonObject } from '../../client/internal';
 import { batchSizeReader, positive, type Target, targetReader } from '../shared/callSettings';
 import type { Execution } from '../shared/Execution';
 import { choice, combine, type Parameters, type Reader, textOf } from '../shared/parameters';

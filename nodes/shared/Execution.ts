@@ -10,7 +10,7 @@ import {
 	type OperationName,
 	type RecordBatcher,
 	type Session,
-} from '../../client';
+} from '../../client/internal';
 import { endpointReader, type Target } from './callSettings';
 import { FeatureCheck } from './FeatureCheck';
 import { counted, Failures, listed, logLine, Remarks, runHints } from './hints';

@@ -16,7 +16,7 @@ import {
 	misfitWords,
 	type OperationName,
 	StatusError,
-} from '../../client';
+} from '../../client/internal';
 import type { Target } from './callSettings';
 import { isDue, keyOf, knownDocument, readDocument, readSoon } from './documents';
 import { Remarks } from './hints';

@@ -1,5 +1,5 @@
 import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
-import { InvalidCallError, type JsonObject, setOwn } from '../../client';
+import { InvalidCallError, type JsonObject, setOwn } from '../../client/internal';
 import { rowsReader } from './callSettings';
 import { listed } from './hints';
 import { isObject } from './isObject';

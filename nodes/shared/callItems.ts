@@ -1,5 +1,5 @@
 import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
-import type { JsonObject, OperationName, Session, UnrepeatableOptions } from '../../client';
+import type { JsonObject, OperationName, Session, UnrepeatableOptions } from '../../client/internal';
 import { callTo, type Target, targetReader } from './callSettings';
 import { Execution } from './Execution';
 import { flag } from './parameters';

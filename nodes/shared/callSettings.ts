@@ -5,7 +5,7 @@ import {
 	type ExplanationOptions,
 	InvalidCallError,
 	type JsonObject,
-} from '../../client';
+} from '../../client/internal';
 import type { Connection } from './connection';
 import type { Execution } from './Execution';
 import type { ItemConnections } from './ItemConnections';

@@ -1,5 +1,5 @@
 import type { IDataObject } from 'n8n-workflow';
-import { type JsonObject, setOwn } from '../../client';
+import { type JsonObject, setOwn } from '../../client/internal';
 import { isObject } from './isObject';
 
 export function prefixed(columns: JsonObject, prefix: string): JsonObject {

@@ -15,7 +15,7 @@ import {
 	Deployment,
 	parseLocations,
 	pasted,
-} from '../../client';
+} from '../../client/internal';
 import { dependsOnItem, inEffect, rawCredential } from './credentialExpressions';
 import { instanceProperties, openApiProperties, tlsProperties } from './description/credentialProperties';
 import { oAuth2Tokens, type OwnedTokens } from './oAuth2Tokens';

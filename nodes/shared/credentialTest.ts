@@ -6,7 +6,14 @@ import type {
 	INodeType,
 } from 'n8n-workflow';
 import { UserError } from 'n8n-workflow';
-import { type ApiNodeError, InvalidCallError, type Location, parseLocations, pasted, StatusError } from '../../client';
+import {
+	type ApiNodeError,
+	InvalidCallError,
+	type Location,
+	parseLocations,
+	pasted,
+	StatusError,
+} from '../../client/internal';
 import { type Connection, connectionFor, deploymentFor, notAllowed } from './connection';
 import { deployedId } from './description/credentialProperties';
 import { deployedDocument, parseDocument } from './documents';

@@ -7,7 +7,7 @@ import {
 	parseLocations,
 	ServiceDocument,
 	StatusError,
-} from '../../client';
+} from '../../client/internal';
 import type { Connection } from './connection';
 import { RecentlyUsed } from './RecentlyUsed';
 

@@ -1,5 +1,5 @@
 import type { FieldType, ILoadOptionsFunctions, ResourceMapperField, ResourceMapperFields } from 'n8n-workflow';
-import { type FieldSchema, fieldWords, type OperationName } from '../../client';
+import { type FieldSchema, fieldWords, type OperationName } from '../../client/internal';
 import { connectEditor } from './connection';
 import { type AboutEndpoint, filledByModel } from './description/nodeProperties';
 import { type Known, readDocument } from './documents';

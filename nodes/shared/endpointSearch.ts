@@ -1,6 +1,6 @@
 import type { ILoadOptionsFunctions, INodeListSearchResult } from 'n8n-workflow';
 import { NodeOperationError } from 'n8n-workflow';
-import { ApiNodeError, type OperationName, type ServiceDocument } from '../../client';
+import { ApiNodeError, type OperationName, type ServiceDocument } from '../../client/internal';
 import { connectEditor } from './connection';
 import { deployedId } from './description/credentialProperties';
 import { type Known, readDocument } from './documents';

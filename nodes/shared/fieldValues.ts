@@ -1,5 +1,5 @@
 import { type FieldType, type INodePropertyOptions, validateFieldType } from 'n8n-workflow';
-import { InvalidCallError, isBlank, mayBeRounded, parseGiven, sentNumber } from '../../client';
+import { InvalidCallError, isBlank, mayBeRounded, parseGiven, sentNumber } from '../../client/internal';
 import { isObject } from './isObject';
 import { isNone, textOf } from './parameters';
 import { shortened } from './shortened';

@@ -1,5 +1,5 @@
 import type { IDataObject } from 'n8n-workflow';
-import type { CallOptions } from '../../client';
+import type { CallOptions } from '../../client/internal';
 import { isObject } from './isObject';
 import type { Reader } from './parameters';
 

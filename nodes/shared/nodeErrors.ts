@@ -1,5 +1,5 @@
 import { type INode, type INodeExecutionData, NodeApiError } from 'n8n-workflow';
-import { ApiNodeError, type ErrorDetails, type JsonObject, ResponseError, StatusError } from '../../client';
+import { ApiNodeError, type ErrorDetails, type JsonObject, ResponseError, StatusError } from '../../client/internal';
 import type { Connection } from './connection';
 import { isObject } from './isObject';
 import { shortened } from './shortened';

@@ -1,6 +1,6 @@
 import type { INodeType } from 'n8n-workflow';
 import { credentialTest } from './credentialTest';
-import type { OperationName } from '../../client';
+import type { OperationName } from '../../client/internal';
 import { endpointFields } from './endpointFields';
 import { endpointSearch } from './endpointSearch';
 

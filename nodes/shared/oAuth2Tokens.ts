@@ -6,7 +6,7 @@ import type {
 	ILoadOptionsFunctions,
 	IPollFunctions,
 } from 'n8n-workflow';
-import { ApiNodeError, redactor, type TokenSource } from '../../client';
+import { ApiNodeError, redactor, type TokenSource } from '../../client/internal';
 import { textOf } from './parameters';
 import { RecentlyUsed } from './RecentlyUsed';
 import { shortened } from './shortened';

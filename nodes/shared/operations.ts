@@ -1,4 +1,4 @@
-import type { OperationName } from '../../client';
+import type { OperationName } from '../../client/internal';
 
 /** For each operation, for messages: the node, the kind of endpoint that it calls, and the name of its fields. */
 export const operationNames: Record<OperationName, { node: string; kind: string; fields: string }> = {

@@ -1,5 +1,5 @@
 import type { IDataObject, INodeExecutionData } from 'n8n-workflow';
-import { InvalidCallError, type JsonObject, setOwn } from '../../client';
+import { InvalidCallError, type JsonObject, setOwn } from '../../client/internal';
 import { withFieldsBehindFirst, withRest } from './columns';
 import { isObject } from './isObject';
 import { combine, demanded, type Parameters, type Reader, textOf } from './parameters';

@@ -1,5 +1,5 @@
 import type { IExecuteFunctions, IGetNodeParameterOptions, INode } from 'n8n-workflow';
-import { InvalidCallError, isBlank } from '../../client';
+import { InvalidCallError, isBlank } from '../../client/internal';
 
 /** Whether a node is the variant for AI agents, to which n8n gives its own type. */
 export const isTool = ({ type }: INode): boolean => type.endsWith('Tool');

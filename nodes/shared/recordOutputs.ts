@@ -1,5 +1,5 @@
 import type { IDataObject, INodeExecutionData } from 'n8n-workflow';
-import { hasKeys, type JsonObject, type RecordOutcome, setOwn } from '../../client';
+import { hasKeys, type JsonObject, type RecordOutcome, setOwn } from '../../client/internal';
 import { isObject } from './isObject';
 import {
 	columnPlaces,

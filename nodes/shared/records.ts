@@ -4,7 +4,7 @@ import type {
 	ResourceMapperField,
 	ResourceMapperValue,
 } from 'n8n-workflow';
-import { InvalidCallError, isBlank, type JsonObject, parseGiven, setOwn } from '../../client';
+import { InvalidCallError, isBlank, type JsonObject, parseGiven, setOwn } from '../../client/internal';
 import { fieldValue, isMissing } from './fieldValues';
 import { isObject } from './isObject';
 import { withoutFailure } from './nodeErrors';

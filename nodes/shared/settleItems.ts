@@ -8,7 +8,7 @@ import {
 	type RecordBatcher,
 	type RecordOperation,
 	type RecordOutcome,
-} from '../../client';
+} from '../../client/internal';
 import { batchSizeReader, callTo, explanationReader, type Target, targetReader } from './callSettings';
 import { overrideOf } from './columns';
 import { Execution } from './Execution';

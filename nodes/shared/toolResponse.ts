@@ -1,5 +1,5 @@
 import type { INodeExecutionData } from 'n8n-workflow';
-import { InvalidCallError } from '../../client';
+import { InvalidCallError } from '../../client/internal';
 import { positive } from './callSettings';
 import { type EndpointPlace, explain, sentence } from './nodeErrors';
 import type { Parameters } from './parameters';

@@ -191,7 +191,7 @@ describe("returns a function's response unchanged when it is", () => {
 		const answer = await raw('chart', { values: [3, 1, 4] });
 		expect(answer.contentType).toBe('image/png');
 		expect(answer.data.subarray(0, 8)).toEqual(Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]));
-		expect(answer.data.subarray(-8, -4).toString('latin1')).toBe('IEND');
+		expect(Buffer.from(answer.data.subarray(-8, -4)).toString('latin1')).toBe('IEND');
 	});
 
 	test.each<[string, Buffer, string, string]>([

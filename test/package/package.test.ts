@@ -204,6 +204,21 @@ describe('the client, in plain Node', () => {
 		expect(await compile(files)).toBe('');
 	});
 
+	it('compiles without the types of Node.js and with the types of all libraries checked', async () => {
+		const compilerOptions = { strict: true, noEmit: true, lib: ['ES2022', 'DOM'], types: [], module: 'nodenext' };
+		await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['web.ts'] }));
+		await writeFile(
+			join(folder, 'web.ts'),
+			`import { ApiNodeClient, type Lookup, RawResponse } from 'n8n-nodes-dataiku/client';
+			export const byteLength = (response: RawResponse): number => response.data.byteLength;
+			export const score = async (url: string, lookup: Lookup): Promise<unknown> =>
+				await new ApiNodeClient({ url, serviceId: 'demo', lookup }).predictRecord('fraud', { amount: 1 });\n`,
+		);
+		const tsc = require.resolve('typescript/bin/tsc');
+		const compiled = exec(process.execPath, [tsc, '--project', 'tsconfig.json'], { cwd: folder });
+		expect((await compiled.catch((error: { stdout: string }) => error)).stdout).toBe('');
+	});
+
 	/** What the compiler says. */
 	async function compile(args: string[]): Promise<string> {
 		const tsc = require.resolve('typescript/bin/tsc');

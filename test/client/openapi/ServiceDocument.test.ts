@@ -1,4 +1,4 @@
-import { InvalidCallError, type OperationName, ServiceDocument } from '../../../client';
+import { InvalidCallError, type OperationName, ServiceDocument } from '../../../client/internal';
 import { Stage } from '../harness';
 import { features, named, schemaOf, typesIn, version2, version3 } from './documents';
 

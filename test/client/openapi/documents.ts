@@ -1,5 +1,5 @@
-import type { DocumentedEndpoint, EndpointSchema, OperationName } from '../../../client';
-import { ServiceDocument } from '../../../client';
+import type { DocumentedEndpoint, EndpointSchema, OperationName } from '../../../client/internal';
+import { ServiceDocument } from '../../../client/internal';
 
 type Json = Record<string, unknown>;
 

@@ -1,4 +1,4 @@
-import { type FieldSchema, fieldWords } from '../../../client';
+import { type FieldSchema, fieldWords } from '../../../client/internal';
 
 const field = (name: string, more: Partial<FieldSchema> = {}): FieldSchema => ({
 	...{ name, required: false, nullable: false },

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { misfitCheck, ServiceDocument } from '../../../client';
+import { misfitCheck, ServiceDocument } from '../../../client/internal';
 import { features, schemaOf, typesIn, version2 } from './documents';
 
 const names = ({ fields }: ReturnType<typeof schemaOf>) => fields.map(({ name }) => name);

@@ -1,4 +1,4 @@
-import { type Misfit, misfitCheck, misfitWords, type OperationName } from '../../../client';
+import { type Misfit, misfitCheck, misfitWords, type OperationName } from '../../../client/internal';
 import { endpoint } from './documents';
 
 const fields = {

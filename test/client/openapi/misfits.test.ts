@@ -1,4 +1,4 @@
-import { misfitCheck, ServiceDocument } from '../../../client';
+import { misfitCheck, ServiceDocument } from '../../../client/internal';
 import { ask } from '../../demo/api-node/ask';
 import { Stage } from '../harness';
 import { endpoint, schemaOf } from './documents';

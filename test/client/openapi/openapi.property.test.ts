@@ -1,6 +1,12 @@
 import fc from 'fast-check';
-import { InvalidCallError, misfitCheck, misfitWords, type OperationName, ServiceDocument } from '../../../client';
-import { operations } from '../../../client';
+import {
+	InvalidCallError,
+	misfitCheck,
+	misfitWords,
+	type OperationName,
+	ServiceDocument,
+} from '../../../client/internal';
+import { operations } from '../../../client/internal';
 import { endpoint, features, version2, version3 } from './documents';
 
 const operation = fc.constantFrom(...(Object.keys(operations) as OperationName[]));

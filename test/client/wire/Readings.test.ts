@@ -1,4 +1,4 @@
-import { ApiNodeError, parseLocations } from '../../../client';
+import { ApiNodeError, parseLocations } from '../../../client/internal';
 import { Connections } from '../../../client/wire/Connections';
 import { Reading, Readings, readings } from '../../../client/wire/Readings';
 import { Stage } from '../harness';

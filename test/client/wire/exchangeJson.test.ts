@@ -1,6 +1,6 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import * as zlib from 'node:zlib';
-import { type ApiNodeClient, hadNotFinite, RawResponse } from '../../../client';
+import { type ApiNodeClient, hadNotFinite, RawResponse } from '../../../client/internal';
 import type { Answer } from '../../support/chaosProxy';
 import { failureOf, Stage } from '../harness';
 

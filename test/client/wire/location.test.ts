@@ -1,5 +1,5 @@
 import { type ApiNode, startApiNode } from '../../../demo/api-node';
-import { ApiNodeClient, parseLocations } from '../../../client';
+import { ApiNodeClient, parseLocations } from '../../../client/internal';
 
 let node: ApiNode;
 beforeAll(async () => (node = await startApiNode({ pathPrefix: '/dataiku/api' })));

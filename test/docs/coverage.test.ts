@@ -97,3 +97,11 @@ test("each row on Dataiku's documentation has a source and what the nodes do", (
 	const targets = new Set([...ofFeatures.matchAll(/^\[(\w+)\]: https:\/\/\S+$/gm)].map(([, name]) => name));
 	expect(links).toEqual(targets);
 });
+
+test('the columns that the table names are the columns of the nodes', () => {
+	const named = ofFeatures.split('\n').flatMap((line) => /\| (Predict|Forecast): (.*?) \|/.exec(line)?.[2] ?? []);
+	const columns = new Set(named.flatMap(quoted));
+	expect(columns.size).toBeGreaterThan(5);
+	const nodes = read('../../docs/nodes.md');
+	expect([...columns].filter((name) => !new RegExp(`[\`, ]${name}[\`, ]`).test(nodes))).toEqual([]);
+});

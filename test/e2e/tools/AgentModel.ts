@@ -1,45 +1,13 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-
-/** A tool as the model sees it. */
-export interface ToolSpec {
-	name: string;
-	description: string;
-	parameters: { properties?: Record<string, Record<string, unknown>>; required?: string[] };
-}
-
-interface Message {
-	role: string;
-	content: unknown;
-	tool_call_id?: string;
-}
-
-/** Calls of tools: name and arguments. */
-export type ToolCalls = Array<[name: string, args: unknown]>;
+import { json } from 'node:stream/consumers';
+import { chatCompletions, responses, type ToolCalls, type ToolSpec } from './openAi';
 
 /** What the model does next, having seen the tools and what they said last; no call ends the conversation. */
 export type Step = (tools: ToolSpec[], said: string[]) => ToolCalls;
 
-type Json = Record<string, unknown>;
-interface Completion extends Json {
-	choices: Array<{ index: number; message: Json & { tool_calls?: Json[] }; finish_reason: string }>;
-}
-
-const textOf = (content: unknown) => (typeof content === 'string' ? content : JSON.stringify(content));
-
-/** The same as a stream of one piece. */
-function eventsOf(body: Completion): string {
-	const { message, finish_reason } = body.choices[0]!;
-	const tool_calls = message.tool_calls?.map((call, index) => Object.assign(call, { index }));
-	const piece = (delta: object, reason: string | null) => {
-		const choices = [{ index: 0, delta, finish_reason: reason }];
-		return `data: ${JSON.stringify({ ...body, object: 'chat.completion.chunk', choices })}\n\n`;
-	};
-	return `${piece({ ...message, tool_calls }, null)}${piece({}, finish_reason)}data: [DONE]\n\n`;
-}
-
-/** A language model behind OpenAI's chat API that goes through the steps of a script. */
+/** A language model behind OpenAI's APIs that goes through the steps of a script. */
 export class AgentModel {
 	/** The tools in the last request. */
 	tools: ToolSpec[] = [];
@@ -57,12 +25,7 @@ export class AgentModel {
 	static async start(...script: Step[]): Promise<AgentModel> {
 		const server = createServer();
 		const model = new AgentModel(script, server);
-		server.on('request', (request, response) => {
-			void model.respond(request).then(({ stream, ...body }) => {
-				response.writeHead(200, { 'content-type': stream ? 'text/event-stream' : 'application/json' });
-				response.end(stream ? eventsOf(body) : JSON.stringify(body));
-			});
-		});
+		server.on('request', (request, response) => void model.respond(request, response));
 		server.listen(0, '127.0.0.1');
 		await once(server, 'listening');
 		return model;
@@ -78,43 +41,18 @@ export class AgentModel {
 		await once(this.server, 'close');
 	}
 
-	private async respond(request: IncomingMessage): Promise<Completion & { stream?: boolean }> {
-		const chunks: Buffer[] = [];
-		for await (const chunk of request) chunks.push(chunk as Buffer);
-		const {
-			messages,
-			model,
-			tools = [],
-			stream,
-		} = JSON.parse(Buffer.concat(chunks).toString()) as {
-			messages: Message[];
-			model: unknown;
-			tools?: Array<{ function: ToolSpec }>;
-			stream?: boolean;
-		};
-		this.requests.push({ path: request.url, authorization: request.headers.authorization, model });
-		this.tools = tools.map((tool) => tool.function);
-		const results = messages.filter(({ role }) => role === 'tool').map(({ content }) => textOf(content));
+	private async respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+		const body = (await json(request)) as { model: unknown; stream?: boolean };
+		const api = request.url?.endsWith('/responses') ? responses : chatCompletions;
+		const { tools, results } = api.read(body as never);
+		this.requests.push({ path: request.url, authorization: request.headers.authorization, model: body.model });
+		this.tools = tools;
 		const said = results.slice(this.said.flat().length);
 		if (this.step > 0) this.said.push(said);
-		const calls = this.script[this.step++]?.(this.tools, said) ?? [];
-		const toolCalls = calls.map(([name, args], n) => ({
-			id: `call_${this.step}_${n}`,
-			type: 'function',
-			function: { name, arguments: JSON.stringify(args) },
-		}));
-		const message =
-			toolCalls.length > 0
-				? { role: 'assistant', content: null, tool_calls: toolCalls }
-				: { role: 'assistant', content: said.join('\n') || 'Done.' };
-		return {
-			stream,
-			id: `chatcmpl-${this.step}`,
-			object: 'chat.completion',
-			created: 0,
-			model: 'script',
-			choices: [{ index: 0, message, finish_reason: toolCalls.length > 0 ? 'tool_calls' : 'stop' }],
-			usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
-		};
+		const calls = this.script[this.step++]?.(tools, said) ?? [];
+		const { whole, events } = api.write({ step: this.step, calls, text: said.join('\n') || 'Done.' });
+		response.writeHead(200, { 'content-type': body.stream ? 'text/event-stream' : 'application/json' });
+		const textOf = (event: object | string) => (typeof event === 'string' ? event : JSON.stringify(event));
+		response.end(body.stream ? events.map((event) => `data: ${textOf(event)}\n\n`).join('') : JSON.stringify(whole));
 	}
 }

@@ -1,5 +1,6 @@
 import type { IDataObject, INode } from 'n8n-workflow';
-import { AgentModel, type Step, type ToolCalls } from './AgentModel';
+import { AgentModel, type Step } from './AgentModel';
+import type { ToolCalls } from './openAi';
 import { afterEmptyCall, expectRightAnswers, expectTold, firstCalls, parsed, secondCall, sixTools } from './sixTools';
 import { into, node, Workbench } from './Workbench';
 

@@ -6,7 +6,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { IDataObject, INode } from 'n8n-workflow';
 import { running } from '../running';
-import type { ToolCalls, ToolSpec } from './AgentModel';
+import type { ToolCalls, ToolSpec } from './openAi';
 import {
 	afterEmptyCall,
 	expectRightAnswers,

@@ -1,6 +1,6 @@
 import type { IDataObject, INode } from 'n8n-workflow';
 import { storeHistory } from '../../nodes/demo';
-import type { ToolCalls, ToolSpec } from './AgentModel';
+import type { ToolCalls, ToolSpec } from './openAi';
 import type { Workbench } from './Workbench';
 
 /** Each node as a tool, with nothing but its credential and its endpoint. */

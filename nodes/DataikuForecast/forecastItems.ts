@@ -316,12 +316,13 @@ function emit(series: Series, { result, response }: Success, output: string, exe
 	const lacking = results.find(hadNotFinite);
 	if (lacking) execution.remark(notFiniteRead, last, textOf(lacking.timeseriesIdentifier));
 	const { columnPrefix: prefix } = execution.outputNames(last);
+	let clash: string | undefined;
 	const beside: typeof besideIdentifier = (identifier, columns) => {
-		const clash = Object.keys(columns).find((name) => Object.hasOwn(identifier ?? {}, prefix + name));
-		if (clash !== undefined) execution.remark(identifierKept, last, prefix + clash);
+		clash ??= Object.keys(columns).find((name) => Object.hasOwn(identifier ?? {}, prefix + name));
 		return besideIdentifier(identifier, columns, prefix);
 	};
 	const made = outputNamed(outputs, output)(results, response as IDataObject, beside);
+	if (clash !== undefined) execution.remark(identifierKept, last, prefix + clash);
 	const lastItemOf = lastItems(series);
 	const items = made.map(({ json, of }) => successItem(json, of ? lastItemOf(of) : last));
 	if (output === 'flat') for (const item of items) execution.columns.add(item, Object.keys(item.json), { prefix });

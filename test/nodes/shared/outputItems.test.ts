@@ -417,6 +417,17 @@ describe('an identifier column of a forecast', () => {
 		expect(messagesOf(hints)).toContain('An identifier column has the same name as a forecast column');
 	});
 
+	it('is named once for each series in the hint, however many steps there are', async () => {
+		const identified = { ...step, timeseriesIdentifier: { time: 'mine' } };
+		respond({ results: [identified, { ...identified, time: '2026-01-02' }] });
+		const { hints } = await run('dataikuForecast', {
+			url: proxy.url,
+			items: [{ time: 'mine', date: '2025-01-01', sales: 1 }],
+			parameters: { output: 'flat', identifierColumns: 'time' },
+		});
+		expect(messagesOf(hints)).toContain('(item 0: time)');
+	});
+
 	it('keeps its place without a hint when the columns have a prefix', async () => {
 		const { output, hints } = await forecast('time', { columnPrefix: 'f_' });
 		expect(jsonOf(output)).toEqual([{ time: 'mine', f_time: '2026-01-01', f_forecast: 7, 'f_quantile_0.5': 6 }]);

@@ -21,6 +21,12 @@ export {
 	StatusError,
 	TimeoutError,
 } from './errors';
+export { hadNotFinite } from './json';
+export type { EndpointSchema, FieldSchema, FieldType } from './openapi/EndpointSchema';
+export { type Misfit, misfitCheck } from './openapi/misfits';
+export { misfitWords } from './openapi/misfitWords';
+export { type DocumentedEndpoint, ServiceDocument } from './openapi/ServiceDocument';
+export type { OperationName } from './operations';
 export type { CallOptions, Lookup, TlsOptions } from './options';
 export { RawResponse } from './RawResponse';
 export type { Session } from './Session';

@@ -3,25 +3,12 @@ export * from './index';
 export type { BatchTarget } from './batches/batchTarget';
 export type { RecordBatcher } from './batches/RecordBatcher';
 export { seriesFinder, seriesKey } from './forecastSeries';
-export {
-	hadNotFinite,
-	hasKeys,
-	heldNumber,
-	mayBeRounded,
-	parseGiven,
-	parseJson,
-	parseResponse,
-	sentNumber,
-	setOwn,
-} from './json';
+export { hasKeys, heldNumber, mayBeRounded, parseGiven, parseJson, parseResponse, sentNumber, setOwn } from './json';
 export { closeNames } from './openapi/closeNames';
-export type { EndpointSchema, FieldSchema, FieldType } from './openapi/EndpointSchema';
 export { isBlank } from './openapi/FieldRule';
 export { fieldWords } from './openapi/fieldWords';
-export { type Misfit, misfitCheck } from './openapi/misfits';
-export { fieldNouns, listed, misfitWords } from './openapi/misfitWords';
-export { type DocumentedEndpoint, ServiceDocument } from './openapi/ServiceDocument';
-export { type Operation, type OperationName, operations } from './operations';
+export { fieldNouns, listed } from './openapi/misfitWords';
+export { type Operation, operations } from './operations';
 export { checkCredential } from './traffic/Transport';
 export { callHeaders } from './wire/callHeaders';
 export { type Location, parseLocations } from './wire/location';

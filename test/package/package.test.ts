@@ -209,7 +209,12 @@ describe('the client, in plain Node', () => {
 		await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['web.ts'] }));
 		await writeFile(
 			join(folder, 'web.ts'),
-			`import { ApiNodeClient, type Lookup, RawResponse } from 'n8n-nodes-dataiku/client';
+			`import { ApiNodeClient, hadNotFinite, type Lookup, misfitCheck, misfitWords, RawResponse, ServiceDocument } from 'n8n-nodes-dataiku/client';
+			export const wordsOn = (document: object, record: object): string[] => {
+				const schema = new ServiceDocument(document).schemaOf('fraud', 'predict');
+				return schema ? misfitCheck(schema)({ ...record }).map((misfit) => misfitWords(misfit, schema)) : [];
+			};
+			export const isLossy = (response: object): boolean => hadNotFinite(response);
 			export const byteLength = (response: RawResponse): number => response.data.byteLength;
 			export const score = async (url: string, lookup: Lookup): Promise<unknown> =>
 				await new ApiNodeClient({ url, serviceId: 'demo', lookup }).predictRecord('fraud', { amount: 1 });\n`,

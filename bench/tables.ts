@@ -201,7 +201,7 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 			]),
 		},
 		{
-			title: 'Webhook response time in the real n8n',
+			title: 'Webhook response time in n8n',
 			note: 'One workflow has the HTTP Request node, one has the Predict node, and one has no node that sends a request. In the first two workflows, the key is in a credential. Each factor is a time divided by the time of the workflow with the Predict node, except in the columns "added" and "gain". Own part: the time of the workflow that sends no request. Added: the time that HTTP Request adds to the workflow that sends no request, divided by the time that the Predict node adds. Engine: the value of N8N_EXPRESSION_ENGINE, whose default is `vm`. Gain: the time of the workflow with the Predict node and `vm`, divided by its time with `legacy`.',
 			head: [
 				'engine',

@@ -72,7 +72,9 @@ export class DataikuTrigger implements INodeType {
 			{
 				displayName: 'Test Records',
 				name: 'testRecords',
-				type: 'json',
+				// n8n's JSON field marks an empty value as an error.
+				type: 'string',
+				typeOptions: { rows: 4 },
 				default: '',
 				placeholder: 'e.g. [{"amount": 412.5, "country": "US"}]',
 				description:

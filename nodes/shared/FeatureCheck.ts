@@ -302,8 +302,11 @@ export class FeatureCheck {
 
 	private exampleOf(target: EndpointPlace): string | undefined {
 		const example = this.schemaOf(target)?.example;
-		const text = example && JSON.stringify(example);
-		return text && text.length <= 500 ? text : undefined;
+		if (!example) return undefined;
+		// The spaces let the editor wrap the text, which would otherwise be cut off.
+		const fields = Object.entries(example).map((field) => field.map((part) => JSON.stringify(part)).join(':'));
+		const text = `{${fields.join(', ')}}`;
+		return text.length <= 500 ? text : undefined;
 	}
 
 	private listOf(endpoints: readonly DocumentedEndpoint[], asked = ''): string | undefined {

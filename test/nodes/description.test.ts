@@ -176,6 +176,11 @@ describe.each(allNodeTypes)('%s', (type) => {
 		expect(Object.keys(methods?.credentialTest ?? {})).toEqual([testedBy]);
 	});
 
+	it('has no field that the editor marks as an error because it is empty', () => {
+		const marked = descriptionOf(type).properties.filter((each) => each.type === 'json' && !each.default);
+		expect(marked).toEqual([]);
+	});
+
 	// n8n before 2.41 runs no workflow with such a node: "Cannot convert undefined or null to object".
 	it('leaves no condition for showing a parameter undefined', () => {
 		const conditions = allParameters(descriptionOf(type).properties).map(({ displayOptions }) => displayOptions ?? {});

@@ -269,7 +269,7 @@ describe('advice on an error', () => {
 
 	it('shows an example of a record when one is refused', async () => {
 		await known();
-		expect(await errorOf('fraud', { amount: 'much' })).toMatch(/Example: \{"amount":412\.5,.*\}\./);
+		expect(await errorOf('fraud', { amount: 'much' })).toMatch(/Example: \{"amount":412\.5, "hour":3, .*\}\./);
 	});
 
 	it('is not given without a document', async () => {

@@ -28,7 +28,9 @@ export function requestSettings(options: DispatchOptions & ExplanationOptions): 
 		throw new InvalidCallError(`The number of explanations must be a positive integer, not '${String(count)}'`);
 	}
 	if (steps !== undefined && !(Number.isInteger(steps) && steps >= 25 && steps <= 1000)) {
-		throw new InvalidCallError(`The Monte Carlo steps must be an integer from 25 to 1000, not '${String(steps)}'`);
+		throw new InvalidCallError(
+			`The number of Monte Carlo steps must be an integer from 25 to 1000, not '${String(steps)}'`,
+		);
 	}
 	if (Object.keys(explanations).length > 0) settings.explanations = explanations;
 	if (options.forcedGeneration !== undefined) settings.dispatch = { forcedGeneration: options.forcedGeneration };

@@ -39,7 +39,11 @@ export class DataikuApiNodeApi implements ICredentialType {
 			name: 'authentication',
 			type: 'options',
 			options: [
-				{ name: 'API Key', value: 'apiKey', description: 'A key of the API service. It also works as a bearer token.' },
+				{
+					name: 'API Key',
+					value: 'apiKey',
+					description: 'A key of the API service. You can also choose Bearer Token and enter the key there.',
+				},
 				{
 					name: 'Bearer Token',
 					value: 'bearerToken',

@@ -55,7 +55,8 @@ export function callHeaders(given: Readonly<Record<string, string>> | undefined)
 function reasonAgainst(name: string, value: unknown, others: ReadonlySet<string>): string | undefined {
 	const key = name.toLowerCase();
 	if (refused.has(key)) return refused.get(key);
-	if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(key)) return 'its name may contain letters, digits and hyphens, but no spaces';
+	if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(key))
+		return 'its name can contain letters, digits, hyphens and some other characters, but no spaces';
 	if (others.has(key)) return 'it appears twice';
 	if (typeof value !== 'string') return 'its value is not text';
 	if (/[\r\n\0]/.test(value)) return 'its value must be a single line';

@@ -50,7 +50,7 @@ function trusted(): readonly string[] {
 export function tlsSocketOptions(options: TlsOptions) {
 	const [ca, cert, key] = [pem(options.ca), pem(options.cert), pem(options.key)];
 	const passphrase = options.passphrase || undefined;
-	if (ca) check('certificate of the authority', () => certificatesIn(ca));
+	if (ca) check('CA certificate', () => certificatesIn(ca));
 	if (cert) check('client certificate', () => certificatesIn(cert));
 	if (key) check('private key (or its passphrase)', () => createPrivateKey({ key, passphrase }));
 	if (Boolean(cert) !== Boolean(key)) {

@@ -51,7 +51,7 @@ const certificateCodes =
 
 const certificateAdvice: Record<string, string> = {
 	ERR_TLS_CERT_ALTNAME_INVALID: 'Use the host name that the certificate was issued for.',
-	CERT_HAS_EXPIRED: 'Renew the certificate of the API node or of its authority.',
+	CERT_HAS_EXPIRED: 'Renew the certificate of the API node or of its certificate authority (CA).',
 	CERT_NOT_YET_VALID: 'Check the clocks of this machine and of the API node.',
 };
 
@@ -105,7 +105,8 @@ export function fromExchangeFailure({ cause: error, sent }: ExchangeFailure, con
 		const message = refused ? `${host} refused the TLS connection` : `The certificate of ${host} was not accepted`;
 		const advice = refused
 			? 'Check whether it requires a client certificate, and that the correct one is sent.'
-			: (certificateAdvice[code] ?? 'Add the certificate of the private authority to the trusted certificates.');
+			: (certificateAdvice[code] ??
+				'Add the certificate of the private certificate authority (CA) to the trusted certificates.');
 		return new ConnectionError(message, { ...details, detail, advice }, false, true, cause);
 	}
 	if (code && unreachable[code]) {

@@ -58,7 +58,7 @@ export class DataikuPredict implements INodeType {
 					{ name: 'Off', value: 'off' },
 				],
 				default: 'endpointDefault',
-				description: 'Whether to return the features that influenced each prediction most',
+				description: 'Whether to return the features that most influenced each prediction',
 			},
 			{
 				displayName: 'Explanation Method',

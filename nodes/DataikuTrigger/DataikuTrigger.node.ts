@@ -29,7 +29,7 @@ export class DataikuTrigger implements INodeType {
 		outputs: [NodeConnectionTypes.Main],
 		builderHint: {
 			searchHint:
-				'Start a workflow when a Dataiku model gets a new generation, when its fields or scores change, or when it goes down or comes back up.',
+				"Start a workflow when a Dataiku endpoint gets a new generation of its service, when the endpoint's fields or scores change, or when the endpoint goes down or comes back up.",
 		},
 		credentials: [
 			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },
@@ -51,7 +51,8 @@ export class DataikuTrigger implements INodeType {
 					{
 						name: 'Endpoint Is up Again',
 						value: 'up',
-						description: 'The endpoint responds again after it was down. Choose "Endpoint Is Down" as well.',
+						description:
+							'The endpoint responds again after it was down. Choose "Endpoint Is Down" as well: otherwise this event can be lost when n8n restarts.',
 					},
 					{
 						name: 'Fields Change',

@@ -31,23 +31,25 @@ const goalProperties: INodeProperties[] = [
 			{
 				name: 'Above a Value',
 				value: 'above',
-				description: 'A class probability or a predicted number above the value that you enter',
+				description: 'The probability of a class, or the predicted number, above the value that you enter',
 			},
 			{ name: 'Another Class', value: 'otherClass', description: 'Any class other than the current prediction' },
 			{
 				name: 'As High as Possible',
 				value: 'highest',
-				description: 'The highest class probability or predicted number that the allowed changes can reach',
+				description:
+					'The highest value that the allowed changes can reach, for the probability of a class or for the predicted number',
 			},
 			{
 				name: 'As Low as Possible',
 				value: 'lowest',
-				description: 'The lowest class probability or predicted number that the allowed changes can reach',
+				description:
+					'The lowest value that the allowed changes can reach, for the probability of a class or for the predicted number',
 			},
 			{
 				name: 'Below a Value',
 				value: 'below',
-				description: 'A class probability or a predicted number below the value that you enter',
+				description: 'The probability of a class, or the predicted number, below the value that you enter',
 			},
 			{ name: 'Given Class', value: 'class', description: 'The class that you enter' },
 		],
@@ -108,7 +110,8 @@ const limitProperties: INodeProperties[] = [
 		typeOptions: { multipleValues: true },
 		placeholder: 'Add Feature',
 		default: {},
-		description: 'Values or a range for each feature. Fields that you leave empty are taken from the OpenAPI document.',
+		description:
+			'Values or a range for each feature. If you leave a field empty, its value is taken from the OpenAPI document.',
 		options: [
 			{
 				displayName: 'Feature',
@@ -124,7 +127,7 @@ const limitProperties: INodeProperties[] = [
 						default: '',
 						placeholder: 'e.g. 10',
 						description:
-							'Steps are counted from Min. Default: 1 for whole numbers. For other numbers: the largest power of 10 up to a thousandth of the range.',
+							'Steps are counted from Min. Default: 1 for whole numbers. For other numbers: the largest power of 10 that is not greater than a thousandth of the range.',
 					},
 					{
 						displayName: 'Values',

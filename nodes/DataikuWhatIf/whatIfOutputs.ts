@@ -51,7 +51,7 @@ const words = {
 	notFound: 'No change that reaches the goal was found within these limits, but the search is not complete',
 	allTried: 'All changes to one, two or three features were considered',
 	late: 'The deadline ended the search',
-	outage: (why: string) => `The last variants before the deadline failed: ${why}`,
+	outage: (why: string) => `The last variants that were sent before the deadline could not be scored: ${why}`,
 	unscored: (count: number, why: string) =>
 		`${counted(count, 'variant was', 'variants were')} not scored. The first reason: ${why}`,
 	bestOf: 'This is the best of the variants that were tried. Not all changes to one, two or three features were tried',

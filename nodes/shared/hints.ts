@@ -99,10 +99,10 @@ export const notFiniteRead =
 	'The response contains NaN or Infinity, which JSON does not support: the value is returned as null';
 
 function troubles({ retries, instancesOut }: Execution['counts']): string[] {
-	const instances = instancesOut.size === 1 ? 'instance' : 'instances';
+	const [instances, were] = instancesOut.size === 1 ? ['instance', 'was'] : ['instances', 'were'];
 	return [
 		...(retries > 0 ? [`${counted(retries, 'request', 'requests')} retried`] : []),
-		...(instancesOut.size > 0 ? [`${instances} ${listed([...instancesOut])} left out`] : []),
+		...(instancesOut.size > 0 ? [`${instances} ${listed([...instancesOut])} ${were} not available`] : []),
 	];
 }
 

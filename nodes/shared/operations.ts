@@ -6,6 +6,6 @@ export const operationNames: Record<OperationName, { node: string; kind: string;
 	predictEffect: { node: 'Dataiku Predict Effect', kind: 'a causal model', fields: 'fields' },
 	lookup: { node: 'Dataiku Lookup', kind: 'a lookup', fields: 'columns' },
 	forecast: { node: 'Dataiku Forecast', kind: 'a forecasting model', fields: 'columns' },
-	sqlQuery: { node: 'Dataiku SQL Query', kind: 'a SQL query', fields: 'parameters' },
+	sqlQuery: { node: 'Dataiku SQL Query', kind: 'an SQL query', fields: 'parameters' },
 	runFunction: { node: 'Dataiku Run Function', kind: 'a function', fields: 'arguments' },
 };

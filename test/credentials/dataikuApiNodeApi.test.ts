@@ -331,7 +331,7 @@ describe('the TLS fields', () => {
 			'what is no certificate',
 			() => pem.server,
 			() => ({ ca: 'x' }),
-			/certificate of the authority could not be read: paste it as PEM text/,
+			/CA certificate could not be read: paste it as PEM text/,
 		],
 	])('give the same result in the test and in a node: %s', async (_name, tls, fields, failure) => {
 		const { url } = await start({ tls: tls() });

@@ -217,7 +217,7 @@ describe.each(nodeTypes)('%s', (type) => {
 
 	it.each([
 		['an invalid address', { url: 'apinode' }, /The API node's URL must look like/],
-		['an invalid certificate', { ca: 'secret' }, /certificate of the authority could not be read/],
+		['an invalid certificate', { ca: 'secret' }, /CA certificate could not be read/],
 		['a token that cannot be sent', { authentication: 'bearerToken', bearerToken: 'tok\nen' }, /paste it again/],
 	])('fails each item when the credential has %s', async (_name, fields, message) => {
 		const asked = { url: proxy.url, items: [...unit(0), ...unit(1)], credentials: credentialFor(proxy.url, fields) };

@@ -39,7 +39,7 @@ export const tlsProperties: INodeProperties[] = [
 		type: 'string',
 		typeOptions: { password: true, rows: 4 },
 		default: '',
-		description: "Certificate of the private authority that signed the API node's certificate (PEM)",
+		description: "PEM certificate of the private certificate authority (CA) that signed the API node's certificate",
 	},
 	{
 		displayName: 'Client Certificate',
@@ -47,7 +47,7 @@ export const tlsProperties: INodeProperties[] = [
 		type: 'string',
 		typeOptions: { password: true, rows: 4 },
 		default: '',
-		description: 'Client certificate for mutual TLS (PEM)',
+		description: 'PEM client certificate for mutual TLS',
 	},
 	{
 		displayName: 'Client Private Key',
@@ -55,7 +55,7 @@ export const tlsProperties: INodeProperties[] = [
 		type: 'string',
 		typeOptions: { password: true, rows: 4 },
 		default: '',
-		description: 'Private key of the client certificate (PEM)',
+		description: 'PEM private key of the client certificate',
 	},
 	{
 		displayName: 'Passphrase',
@@ -85,7 +85,7 @@ export const openApiProperties: INodeProperties[] = [
 				name: 'API Deployer',
 				value: 'deployer',
 				description:
-					'Read the document from DSS. Use this for deployments on Kubernetes, which usually serve no document.',
+					'Read the document from the API Deployer of Dataiku (DSS). Use this for deployments on Kubernetes, which usually serve no document.',
 			},
 			{ name: 'Pasted', value: 'text', description: 'A document that you paste here as JSON' },
 		],

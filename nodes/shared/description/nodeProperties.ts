@@ -579,7 +579,7 @@ export const committedOption: INodeProperties = {
 	type: 'boolean',
 	default: false,
 	description:
-		'Whether "post-commit" is on in the endpoint\'s settings in DSS. If this option is on, the node does not warn that changes may be lost.',
+		'Whether "post-commit" is on in the endpoint\'s settings in DSS. If you turn on this option of the node, the node does not warn that changes may be lost.',
 };
 
 export const parseJsonOption: INodeProperties = {
@@ -623,7 +623,7 @@ export const identifierColumnsProperty: INodeProperties = {
 	default: '',
 	placeholder: 'e.g. store, product',
 	description:
-		'Comma-separated columns that identify each series, as defined in the model. Leave empty to send all items in one request.',
+		'Comma-separated names of the columns that identify each series, as defined in the model. Leave empty to send all items in one request.',
 	requiresDataPath: 'multiple',
 };
 

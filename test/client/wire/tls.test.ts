@@ -65,7 +65,7 @@ describe('the client refuses a certificate once, with a reason and advice, when 
 			() => ({}),
 			'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 			/unable to verify/,
-			/certificate of the private authority to the trusted certificates/,
+			/certificate of the private certificate authority \(CA\) to the trusted certificates/,
 		],
 		[
 			'another authority than the one given',
@@ -73,7 +73,7 @@ describe('the client refuses a certificate once, with a reason and advice, when 
 			() => ({ ca: pem.ca }),
 			'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 			/unable to verify/,
-			/private authority/,
+			/private certificate authority/,
 		],
 		[
 			'a certificate of another host',
@@ -160,7 +160,7 @@ describe('mutual TLS', () => {
 			const error = await failureOf(outcome);
 			expect(error).toBeInstanceOf(ConnectionError);
 			expect(`${error.message} ${error.advice}`).toMatch(/client certificate/);
-			expect(error.advice).not.toMatch(/private authority/);
+			expect(error.advice).not.toMatch(/private certificate authority/);
 			expect(chaos.requests).toHaveLength(0);
 		},
 	);
@@ -212,15 +212,15 @@ describe('a client cannot be created', () => {
 		[
 			'an authority that is no PEM',
 			() => ({ ca: 'our authority' }),
-			/^The certificate of the authority could not be read: paste it as PEM text, from '-----BEGIN'/,
+			/^The CA certificate could not be read: paste it as PEM text, from '-----BEGIN'/,
 		],
-		['an authority cut short', () => ({ ca: pem.ca.slice(0, 200) }), /^The certificate of the authority/],
+		['an authority cut short', () => ({ ca: pem.ca.slice(0, 200) }), /^The CA certificate/],
 		[
 			'an authority of which the second part is broken',
 			() => ({ ca: `${pem.ca}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n` }),
-			/^The certificate of the authority/,
+			/^The CA certificate/,
 		],
-		['a private key in place of the authority', () => ({ ca: pem.client.key }), /^The certificate of the authority/],
+		['a private key in place of the authority', () => ({ ca: pem.client.key }), /^The CA certificate/],
 		[
 			'a client certificate that is no PEM',
 			() => ({ cert: 'x', key: pem.client.key }),

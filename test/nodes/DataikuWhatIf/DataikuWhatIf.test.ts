@@ -845,9 +845,12 @@ describe('variants', () => {
 		now.mockRestore();
 		expect(error).toBeUndefined();
 		expect(jsonOf(output)).toMatchObject([expected]);
-		const said = /The deadline ended the search\. The last variants before the deadline failed: .*503/;
+		const said =
+			/The deadline ended the search\. The last variants that were sent before the deadline could not be scored: .*503/;
 		expect(jsonOf(output)[0]!.what_if_note).toMatch(said);
-		expect(hints.map(({ message }) => message).join(' ')).toContain('The last variants before the deadline failed: ');
+		expect(hints.map(({ message }) => message).join(' ')).toContain(
+			'The last variants that were sent before the deadline could not be scored: ',
+		);
 	});
 
 	it('are not waited for beyond the deadline, and earlier suggestions are kept', async () => {

@@ -108,7 +108,7 @@ it('a hint names the instance that was not used', async () => {
 	expect(output.filter(({ json }) => 'error' in json)).toEqual([]);
 	expect(hints).toHaveLength(1);
 	expect(hints[0]!.message).toMatch(
-		new RegExp(`^\\d+ requests? retried; instance 127\\.0\\.0\\.1:${dead.port} left out\\.$`),
+		new RegExp(`^\\d+ requests? retried; instance 127\\.0\\.0\\.1:${dead.port} was not available\\.$`),
 	);
 });
 

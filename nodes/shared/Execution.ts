@@ -174,14 +174,13 @@ export class Execution {
 					if (origin.item) origin.item = { ...origin.item, ...files };
 				}
 				const checked = this.features.begin(i, target, origin);
-				if (Array.isArray(made)) {
-					const list = made as readonly JsonObject[];
+				const list = Array.isArray(made) ? (made as readonly JsonObject[]) : [made as JsonObject];
+				if (list.length === 1) this.features.look(checked, list[0]!);
+				else {
 					let n = 0;
-					const looking = this.through(list, (record) =>
-						this.features.look(checked, record, list.length > 1 ? n++ : undefined),
-					);
+					const looking = this.through(list, (record) => this.features.look(checked, record, n++));
 					if (looking) await looking;
-				} else this.features.look(checked, made as JsonObject);
+				}
 				this.features.conclude(checked);
 				// An item with an invalid output name must fail before it costs a request.
 				if (!this.outputNames.constant) this.outputNames(i);

@@ -48,7 +48,7 @@ interface ItemCheck {
 	readonly by: EndpointCheck;
 	holdsNulls: boolean;
 	/** What does not match, and the number of the first such record in the item's list. */
-	texts: Map<string, number | undefined>;
+	texts: Map<string, number | undefined> | undefined;
 }
 
 const notChecked = 'Features not validated: no OpenAPI document is available';
@@ -130,7 +130,7 @@ export class FeatureCheck {
 	begin(itemIndex: number, target: Target, origin: RecordOrigin): ItemCheck {
 		const mode = this.modeOf(itemIndex);
 		const by = mode === 'off' ? unchecked : this.checkFor(target, origin.form);
-		return { itemIndex, target, origin, mode, by, holdsNulls: false, texts: new Map() };
+		return { itemIndex, target, origin, mode, by, holdsNulls: false, texts: undefined };
 	}
 
 	/**
@@ -138,20 +138,19 @@ export class FeatureCheck {
 	 * @throws InvalidCallError for an empty record
 	 */
 	look(found: ItemCheck, record: JsonObject, n?: number): void {
-		const { target, origin, by, texts } = found;
-		const note = (text: string) => texts.has(text) || texts.set(text, n);
+		const { target, origin, by } = found;
 		const content = contentOf(record);
 		if (content === 'none' && (by.needsFields || !this.mayBeEmpty)) throw this.emptyRecord(target, origin, n);
 		if (content === 'nulls' && !this.mayBeEmpty) {
 			found.holdsNulls = true;
-			note(misfitWords({ kind: 'empty' }, this.undocumented));
+			note(found, misfitWords({ kind: 'empty' }, this.undocumented), n);
 			return;
 		}
-		by.check(record, origin.item).forEach(note);
+		for (const text of by.check(record, origin.item)) note(found, text, n);
 		if (found.mode === 'off') return;
 		for (const field in record) {
 			if (isLost(record[field]) && (by.mayBeLost?.has(field) ?? true))
-				note(misfitWords({ kind: 'lost', field }, this.undocumented));
+				note(found, misfitWords({ kind: 'lost', field }, this.undocumented), n);
 		}
 	}
 
@@ -160,7 +159,7 @@ export class FeatureCheck {
 		const isFatal = holdsNulls && this.parameters.asTool;
 		if (mode === 'off' && !isFatal) return;
 		if (origin.form?.byName && origin.item) this.noteNames(origin.form.fields, origin.item);
-		if (texts.size === 0) return;
+		if (!texts) return;
 		if (mode === 'error' || isFatal) {
 			throw misfit(
 				[...texts].map(([text, n]) => text + inList(n)),
@@ -316,6 +315,12 @@ export class FeatureCheck {
 		const [close] = closeNames(ids)(asked);
 		return `${close === undefined ? '' : `Did you mean '${close}'? `}Endpoints for this node: ${ids.slice(0, 10).join(', ')}${more}.`;
 	}
+}
+
+function note(found: ItemCheck, text: string, n: number | undefined): void {
+	// Most records match. A map for each would take more memory than the records.
+	found.texts ??= new Map();
+	if (!found.texts.has(text)) found.texts.set(text, n);
 }
 
 const serviceOf = ({ connection, serviceId }: Target) => keyOf(connection, serviceId);

@@ -186,15 +186,17 @@ async function readSeries(execution: Execution): Promise<SeriesGroup[]> {
 		targetOf,
 		(itemIndex, target, records) => {
 			const { json } = execution.items[itemIndex]!;
-			const columnsOf = (record: JsonObject) => target.identifierColumns.map((path) => columnIn(record, path, json));
 			const name = targetOf.constant ? '' : JSON.stringify(target);
 			const group = groups.get(name) ?? { target, series: new Map<string, Series>() };
+			// Nearly all items have one record.
+			if (records.length === 1) {
+				const line = lineOf(records[0]!, target, json);
+				groups.set(name, group);
+				addLine(execution, itemIndex, line, group);
+				return undefined;
+			}
 			const lines: Line[] = [];
-			const reading = execution.through(records, (record) => {
-				const columns = columnsOf(record);
-				checkIdentified(record, columns);
-				lines.push({ columns, record });
-			});
+			const reading = execution.through(records, (record) => lines.push(lineOf(record, target, json)));
 			// Either all rows of an item are added, or none.
 			const put = () => {
 				groups.set(name, group);
@@ -210,6 +212,14 @@ async function readSeries(execution: Execution): Promise<SeriesGroup[]> {
 	const all = [...groups.values()];
 	await failUnread(execution, unread, all);
 	return all;
+}
+
+/** @throws InvalidCallError for a record without a series */
+function lineOf(record: JsonObject, { identifierColumns: paths }: ForecastTarget, json: JsonObject): Line {
+	const areNames = paths.every((path) => Object.hasOwn(record, path));
+	const columns = areNames ? paths : paths.map((path) => columnIn(record, path, json));
+	checkIdentified(record, columns);
+	return { columns, record };
 }
 
 function addLine(execution: Execution, itemIndex: number, { columns, record }: Line, group: SeriesGroup): void {

@@ -112,7 +112,7 @@ return [{ json: { ms: Date.now() - started } }];`,
 	},
 });
 
-/** Measures webhooks that respond in the real n8n, and a loop in its Code node. */
+/** Measures webhooks that respond in a real n8n, and a loop in its Code node. */
 export async function measureWebhooks(apiNodes: ApiNodes, report: (line: string) => void): Promise<WebhookTimes> {
 	const times: WebhookTimes = { calls: {} };
 	for (const engine of expressionEngines) {

@@ -187,7 +187,7 @@ export class FeatureCheck {
 		if (lacking.length === 0 || unused.size === 0) return [];
 		const [sent, noun] = [form.size - lacking.length, fieldNouns[this.operation]];
 		return [
-			`Sent ${sent} of ${form.size} ${noun}s. Missing from the items: ${listed(lacking)}. Fields of the items that were not sent: ${listed([...unused])}`,
+			`Sent ${sent} of ${form.size} ${noun}s. Not in the items: ${listed(lacking)}. Not used: ${listed([...unused])}`,
 		];
 	}
 

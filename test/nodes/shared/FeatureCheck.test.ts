@@ -300,7 +300,7 @@ describe('the form filled by name', () => {
 
 	it('reports only once which columns were sent and which were not', async () => {
 		expect(await told('warn', homes)).toContain(
-			'Sent 3 of 5 features. Missing from the items: surface, city. Fields of the items that were not sent: Surface, City, ref.',
+			'Sent 3 of 5 features. Not in the items: surface, city. Not used: Surface, City, ref.',
 		);
 	});
 
@@ -334,7 +334,7 @@ describe('the form filled by name', () => {
 	it('shortens long lists of names', async () => {
 		const many = Object.fromEntries(Array.from({ length: 2_000 }, (_, n) => [`column ${n}`, n]));
 		const hint = await told('warn', [{ ...many, surface: 1 }]);
-		expect(hint).toMatch(/Fields of the items that were not sent: column 0, .* and \d+ more/);
+		expect(hint).toMatch(/Not used: column 0, .* and \d+ more/);
 		expect(hint.length).toBeLessThan(1_000);
 	});
 });

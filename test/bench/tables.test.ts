@@ -22,7 +22,7 @@ it('marks a time as calculated when it was not measured', () => {
 it('leaves out rows when nothing was measured for them', () => {
 	expect(rowsOf(measured, 'Batches of 100')?.map(([items]) => items)).toEqual(['2,000', '20,000']);
 	expect(rowsOf(measured, 'One request per record')).toEqual([]);
-	expect(rowsOf(measured, 'Webhook response time in the real n8n')).toEqual([
+	expect(rowsOf(measured, 'Webhook response time in n8n')).toEqual([
 		['vm', 'plain', '1', '8 ms', '1.25 (10 ms)', '12 ms', '1.25 (15 ms)', '–', '–', '–'],
 	]);
 });

@@ -181,6 +181,8 @@ export class EditorPage {
 		const output = this.page.getByTestId('output-panel');
 		await output.getByTestId('ndv-data-container').waitFor();
 		await output.getByTestId('radio-button-table').click();
+		await output.locator('thead th').filter({ hasText: /\S/ }).first().waitFor();
+		await output.locator('tbody tr').first().waitFor();
 		const texts = async (selector: string) =>
 			(await output.locator(selector).allTextContents()).map((text) => text.trim()).filter(Boolean);
 		return { columns: await texts('thead th'), rows: await texts('tbody tr') };

@@ -46,7 +46,7 @@ export function expectTold(specs: ToolSpec[], dialect: object): void {
 /** What a model is told by the tool `fraud` after a call that holds nothing. */
 export const afterEmptyCall =
 	"The record is empty. 'fraud' expects amount (number; Amount in euros), hour (integer; Hour of the day, 0 to 23), country (one of DE | ES | FR | GB | IT | US; The merchant's country), merchant_category (one of electronics | fuel | gift_cards | grocery | restaurant | travel), card_present (boolean; The card was in the terminal), customer_age_days (number; Days since the first purchase), chargebacks (number; Disputed payments so far), customer_id (string; Used to look up what is known about the customer). For example: " +
-	'{"amount":412.5,"hour":3,"country":"US","merchant_category":"electronics","card_present":false,"customer_age_days":240,"chargebacks":0,"customer_id":"C001"}.';
+	'{"amount":412.5, "hour":3, "country":"US", "merchant_category":"electronics", "card_present":false, "customer_age_days":240, "chargebacks":0, "customer_id":"C001"}.';
 
 const argumentsOf = ({ parameters }: ToolSpec) => Object.keys(parameters.properties ?? {});
 

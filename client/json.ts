@@ -28,8 +28,10 @@ const longInteger = /^\d{16}|[^\d.]\d{16}/;
 /** Whole integers of 16 digits or more, also those inside strings. */
 const longIntegers = /(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g;
 
-/** Numbers that may overflow to Infinity, such as 1e999, and a few others. One pattern for both would take as long as parsing. */
+/** Numbers that may overflow to Infinity, such as 1e999, and a few others. */
 const hugeExponent = /\d[eE][+\d]\d\d/;
+/** Most responses have neither, which a single pass shows. */
+const longOrHuge = new RegExp(`${longInteger.source}|${hugeExponent.source}`);
 /** Shorter integers overflow only with an exponent of three digits. */
 const hugeInteger = /[^\d.]\d{200}/;
 
@@ -129,14 +131,15 @@ function parse(text: string, hasLong: boolean): unknown {
  * @throws NotJson
  */
 export function parseResponse(text: string): unknown {
-	const hasLong = longInteger.test(text);
+	const isDoubtful = longOrHuge.test(text);
+	const hasLong = isDoubtful && longInteger.test(text);
 	let parsed: unknown;
 	try {
 		parsed = parse(text, hasLong);
 	} catch {
 		return parseLeniently(text);
 	}
-	if (hugeExponent.test(text) || (hasLong && hugeInteger.test(text))) nullNotFinite(parsed);
+	if (isDoubtful && (hugeExponent.test(text) || (hasLong && hugeInteger.test(text)))) nullNotFinite(parsed);
 	return parsed;
 }
 

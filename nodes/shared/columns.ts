@@ -122,7 +122,8 @@ export const hasPlainColumns = (result: unknown): boolean =>
 	isObject(result) &&
 	(result.ignored ?? false) === false &&
 	result.override === undefined &&
-	maps.every(([map]) => result[map] === undefined || isObject(result[map]));
+	(result.probas === undefined || isObject(result.probas)) &&
+	(result.explanations === undefined || isObject(result.explanations));
 
 /** The columns that {@link flatResult} makes of all results with the names of this one, which has plain columns. */
 export function columnPlaces(result: JsonObject, prefix: string): Array<[column: string, place: Place]> {

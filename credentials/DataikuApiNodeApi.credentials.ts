@@ -76,7 +76,7 @@ export class DataikuApiNodeApi implements ICredentialType {
 				type: 'boolean',
 				default: false,
 				description:
-					'Whether to show the fields for a private certificate authority and a client certificate. Hidden values still apply.',
+					'Whether to show the fields for a private certificate authority and a client certificate. The values still apply while their fields are hidden.',
 			},
 			tlsProperties,
 		),

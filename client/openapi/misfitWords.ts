@@ -34,7 +34,7 @@ export function misfitWords(misfit: Misfit, { id, operation }: Pick<EndpointSche
 		case 'enum':
 			return `${nameIn(misfit.field)} is ${shown(misfit.value)}, which is not one of ${listed(misfit.enum)}`;
 		case 'lost':
-			return `${nameIn(misfit.field)} is NaN, Infinity or an invalid date, which JSON cannot represent: it is sent as null`;
+			return `${nameIn(misfit.field)} is NaN, Infinity or an invalid date, which JSON cannot represent: null is sent instead`;
 		case 'empty':
 			return 'the record contains no values';
 		case 'none':
@@ -42,7 +42,7 @@ export function misfitWords(misfit: Misfit, { id, operation }: Pick<EndpointSche
 		case 'unknown':
 			return `'${id}' has no ${noun} ${nameIn(misfit.field)}: did you mean ${nameIn(misfit.suggestion)}?${
 				looksSame(misfit.field, misfit.suggestion)
-					? ' They look the same, but their letters are encoded differently'
+					? ' The two names look the same, but their letters are encoded differently'
 					: ''
 			}`;
 	}

@@ -190,7 +190,7 @@ function meaningOf(response: WireResponse, host: string, redact: Redact): { mess
 		const shown = target && (target.host === 'relative' ? target.pathname : target.origin + target.pathname);
 		return {
 			message: `${host} redirects${shown ? ` to ${shown}` : ''} (${status})`,
-			advice: 'Redirects are not followed, so that the key is not sent to another host: use the final URL.',
+			advice: 'Redirects are not followed, so the key is not sent to another host. Use the final URL.',
 		};
 	}
 	const meanings: Record<number, { message: string; advice?: string }> = {
@@ -203,12 +203,12 @@ function meaningOf(response: WireResponse, host: string, redact: Redact): { mess
 		},
 		403: {
 			message: `${host} does not allow this call (403)`,
-			advice: 'Check that the key or token may use this service.',
+			advice: 'Check that the key or token is allowed to use this service.',
 		},
 		404: {
 			message: `${host} does not know this service or endpoint (404)`,
 			advice:
-				'Check the service ID, the endpoint ID and the path of the URL. A service ID once deployed can differ from the ID in the API Designer.',
+				'Check the service ID, the endpoint ID and the path of the URL. The ID of a deployed service can differ from its ID in the API Designer.',
 		},
 		413: {
 			message: `${host} refused the request as too large (413)`,

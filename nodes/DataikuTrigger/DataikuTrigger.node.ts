@@ -45,25 +45,27 @@ export class DataikuTrigger implements INodeType {
 					{
 						name: 'Another Generation Responds',
 						value: 'generation',
-						description: 'A new generation of the service was activated or gets a share of the requests',
+						description:
+							'A response comes from an unknown generation of the service, e.g. because the generation was activated',
 					},
 					{ name: 'Endpoint Is Down', value: 'down', description: 'Several consecutive polls of the endpoint failed' },
 					{
-						name: 'Endpoint Is up Again',
+						name: 'Endpoint Is Up Again',
 						value: 'up',
 						description:
-							'The endpoint responds again after it was down. Choose "Endpoint Is Down" as well: otherwise this event can be lost when n8n restarts.',
+							'The endpoint responds again after being down. Choose "Endpoint Is Down" as well. Otherwise, this event can be lost when n8n restarts.',
 					},
 					{
 						name: 'Fields Change',
 						value: 'fields',
 						description:
-							"In the OpenAPI document, the endpoint's fields, their types or the set of required fields changed",
+							'In the OpenAPI document, a field of the endpoint is added or removed, changes its type, or becomes required or optional',
 					},
 					{
 						name: 'Scores Drift',
 						value: 'drift',
-						description: 'A generation of the service scores the test records differently than before',
+						description:
+							'The score of a test record differs from an earlier score by the same generation of the service',
 					},
 				],
 				default: ['generation'],
@@ -79,7 +81,7 @@ export class DataikuTrigger implements INodeType {
 				default: '',
 				placeholder: 'e.g. [{"amount": 412.5, "country": "US"}]',
 				description:
-					'JSON object or list of objects to score at each poll. If this is empty, the Down and Up events depend only on whether the API node is alive.',
+					'JSON object or list of objects to score at each poll. Without test records, the events "Endpoint Is Down" and "Endpoint Is Up Again" depend only on whether the API node is alive.',
 				displayOptions: whenScored,
 			},
 			{
@@ -101,7 +103,7 @@ export class DataikuTrigger implements INodeType {
 				type: 'number',
 				typeOptions: { minValue: 0, numberPrecision: 6 },
 				default: 0.1,
-				description: 'Largest change that does not count as drift. With Share, 0.1 means 10%.',
+				description: 'Largest change that does not count as drift. With "Share", 0.1 means 10%.',
 				displayOptions: { show: { events: ['drift'], driftMeasure: ['number', 'share'] } },
 			},
 			{

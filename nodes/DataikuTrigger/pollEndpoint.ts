@@ -90,7 +90,7 @@ export async function pollEndpoint(context: IPollFunctions): Promise<INodeExecut
 			const before = instanceIn(last, name);
 			const words = problem
 				? summaryOf(problem)
-				: unsampled && `Not all live generations could be found, so the next poll looks again: ${summaryOf(unsampled)}`;
+				: unsampled && `Not all live generations could be found (${summaryOf(unsampled)}). The next poll looks again`;
 			if (words !== undefined && !isTest && !before?.isTold) warn(context, words);
 			const compared = compare(before?.memory, seen, rules);
 			state.instances.push({ name, memory: compared.memory, isTold: words !== undefined });

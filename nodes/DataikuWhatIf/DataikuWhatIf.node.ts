@@ -31,25 +31,25 @@ const goalProperties: INodeProperties[] = [
 			{
 				name: 'Above a Value',
 				value: 'above',
-				description: 'The probability of a class, or the predicted number, above the value that you enter',
+				description: 'The probability of a class, or the predicted number, must be above the value that you enter',
 			},
 			{ name: 'Another Class', value: 'otherClass', description: 'Any class other than the current prediction' },
 			{
 				name: 'As High as Possible',
 				value: 'highest',
 				description:
-					'The highest value that the allowed changes can reach, for the probability of a class or for the predicted number',
+					'The highest probability of a class, or the highest predicted number, that the allowed changes can reach',
 			},
 			{
 				name: 'As Low as Possible',
 				value: 'lowest',
 				description:
-					'The lowest value that the allowed changes can reach, for the probability of a class or for the predicted number',
+					'The lowest probability of a class, or the lowest predicted number, that the allowed changes can reach',
 			},
 			{
 				name: 'Below a Value',
 				value: 'below',
-				description: 'The probability of a class, or the predicted number, below the value that you enter',
+				description: 'The probability of a class, or the predicted number, must be below the value that you enter',
 			},
 			{ name: 'Given Class', value: 'class', description: 'The class that you enter' },
 		],
@@ -64,7 +64,7 @@ const goalProperties: INodeProperties[] = [
 		default: '',
 		placeholder: 'e.g. approved',
 		description:
-			'For Given Class: the class to predict. For the other goals: the class whose probability should rise or fall. Leave empty if the model predicts a number.',
+			'With "Given Class", the class to predict. With any other goal, the class whose probability should rise or fall. Leave empty if the model predicts a number.',
 		displayOptions: { show: { goal: ['class', 'above', 'below', 'highest', 'lowest'] }, ...onlyHere },
 	},
 	{
@@ -97,7 +97,7 @@ const limitProperties: INodeProperties[] = [
 				name: 'Documented Features',
 				value: 'documented',
 				description:
-					'Features with values or a range in the OpenAPI document, plus the features listed in "Features to Vary"',
+					'Features for which the OpenAPI document gives allowed values or a range, plus the features listed in "Features to Vary"',
 			},
 			{ name: 'Only Listed Features', value: 'defined', description: 'Only the features listed in "Features to Vary"' },
 		],
@@ -111,7 +111,7 @@ const limitProperties: INodeProperties[] = [
 		placeholder: 'Add Feature',
 		default: {},
 		description:
-			'Values or a range for each feature. If you leave a field empty, its value is taken from the OpenAPI document.',
+			'The features to change, each with values or a range. If you leave a setting empty, it is taken from the OpenAPI document.',
 		options: [
 			{
 				displayName: 'Feature',
@@ -148,7 +148,7 @@ const limitProperties: INodeProperties[] = [
 						],
 						default: 'any',
 						description:
-							'Whether the value is allowed to increase, to decrease, or both. Text values increase in the order of their list.',
+							'Direction in which the value is allowed to change. For text values, upwards means toward the end of the list of values that you enter or, without such a list, of the OpenAPI document.',
 					},
 				],
 			},
@@ -212,7 +212,7 @@ export class DataikuWhatIf implements INodeType {
 		],
 		properties: [
 			...toolDescription(
-				'Finds the smallest changes to one record that change the prediction of a trained model. A suggestion is a prediction of the model, not a proof of cause.',
+				'Finds the smallest changes to one record that change the prediction of a trained model. A suggestion shows only what the model predicts. It does not prove that the change would cause the outcome.',
 			),
 			...endpointProperties,
 			...recordProperties('Features', 'The features of one record by name, as a JSON object'),

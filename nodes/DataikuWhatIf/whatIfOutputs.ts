@@ -53,14 +53,15 @@ const words = {
 	late: 'The deadline ended the search',
 	outage: (why: string) => `The last variants that were sent before the deadline could not be scored: ${why}`,
 	unscored: (count: number, why: string) =>
-		`${counted(count, 'variant was', 'variants were')} not scored. The first reason: ${why}`,
+		`${counted(count, 'variant was', 'variants were')} not scored. ${count === 1 ? 'Reason' : 'Reason for the first'}: ${why}`,
 	bestOf: 'This is the best of the variants that were tried. Not all changes to one, two or three features were tried',
 	bestOfTried: (tried: number) => `The best of ${tried.toLocaleString('en')} variants tried`,
 	tried: (tried: number) => `${tried.toLocaleString('en')} variants tried`,
 	ruledAll: (rules: ReadonlySet<string>) =>
 		`For every variant that was tried, a business rule decided the prediction (${listed([...rules])})`,
 	ruled: (rule: string) => `A business rule decides the new prediction (${rule})`,
-	cause: 'A suggestion shows what the model predicts for a changed input. It does not prove a cause',
+	cause:
+		'A suggestion shows what the model predicts for a changed input. It does not prove that the change would cause this outcome',
 };
 
 export function outputReader(execution: Execution): (scored: ScoredRecord) => INodeExecutionData[] {

@@ -48,7 +48,7 @@ function detailsOf(error: unknown): ErrorDetails {
 const inCredential: ReadonlyArray<readonly [string, string]> = [
 	['Check the key:', 'Check the key in the credential:'],
 	['Check the URL,', 'Check the URL in the credential,'],
-	['use the final URL', 'put the final URL into the credential'],
+	['Use the final URL', 'Put the final URL into the credential'],
 	['to the trusted certificates', 'to the credential'],
 ];
 

@@ -332,7 +332,7 @@ function parse(given: unknown, what: string): unknown {
 }
 
 const tooLarge = (what: string) =>
-	new InvalidCallError(`The ${what} contains a number that is too large: put it in quotation marks`);
+	new InvalidCallError(`The ${what} contains a number that is too large: put the number in quotation marks`);
 
 function toObject(value: unknown, what: string): JsonObject {
 	if (isObject(value)) return value;

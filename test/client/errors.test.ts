@@ -70,7 +70,9 @@ describe('an error of the API node has its message and advice', () => {
 				status: 404,
 				errorType: 'NotFoundException',
 				detail: 'No such service: "nowhere"',
-				advice: expect.stringMatching(/^Check the service ID, the endpoint ID and the path .* once deployed/) as string,
+				advice: expect.stringMatching(
+					/^Check the service ID, the endpoint ID and the path .* deployed service/,
+				) as string,
 			},
 		],
 		[
@@ -82,7 +84,9 @@ describe('an error of the API node has its message and advice', () => {
 				status: 404,
 				errorType: 'NotFoundException',
 				detail: expect.stringContaining('has no endpoint "nothing_here"') as string,
-				advice: expect.stringMatching(/^Check the service ID, the endpoint ID and the path .* once deployed/) as string,
+				advice: expect.stringMatching(
+					/^Check the service ID, the endpoint ID and the path .* deployed service/,
+				) as string,
 			},
 		],
 		[
@@ -202,7 +206,7 @@ describe('a proxy in front of the API node fails the call', () => {
 			'403',
 			{ status: 403, body: 'Forbidden' },
 			'does not allow this call (403)',
-			{ status: 403, detail: 'Forbidden', advice: expect.stringContaining('may use this service') as string },
+			{ status: 403, detail: 'Forbidden', advice: expect.stringContaining('is allowed to use this service') as string },
 		],
 		[
 			'413',
@@ -258,7 +262,7 @@ describe('a proxy in front of the API node fails the call', () => {
 			expect(error.message).toBe(`127.0.0.1:${chaos.port} redirects to ${elsewhere.url}/login (${status})`);
 			expect(told(error)).toMatchObject({
 				status,
-				advice: expect.stringContaining('use the final URL') as string,
+				advice: expect.stringContaining('Use the final URL') as string,
 			});
 			expect([chaos.requests.length, elsewhere.connections]).toEqual([1, 0]);
 		},

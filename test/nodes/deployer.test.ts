@@ -403,6 +403,7 @@ describe('the key of the API Deployer', () => {
 		const { message } = await check(deployed(deployer));
 
 		for (const words of [told, message]) expect(words).toMatch(/redirects to .*Redirects are not followed/);
+		expect(message).toContain('Put the final URL into the credential');
 		expect(`${told}${message}`).not.toContain('dss-key');
 		expect(elsewhere.seen).toEqual([]);
 	});

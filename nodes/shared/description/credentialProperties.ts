@@ -14,14 +14,14 @@ export const instanceProperties: INodeProperties[] = [
 		description: 'Base URL of the API node, without /public/api/v1. Separate multiple instances with commas.',
 	},
 	{
-		displayName: 'Service ID (Once Deployed)',
+		displayName: 'Deployed Service ID',
 		name: 'serviceId',
 		type: 'string',
 		default: '',
 		required: true,
 		placeholder: 'e.g. fraud_detection',
 		description:
-			"ID of the API service once deployed, as in an endpoint's URL. It can differ from the ID in the API Designer.",
+			"ID of the deployed API service, as in an endpoint's URL. It can differ from the ID in the API Designer.",
 	},
 ];
 
@@ -87,10 +87,11 @@ export const openApiProperties: INodeProperties[] = [
 				description:
 					'Read the document from the API Deployer of Dataiku (DSS). Use this for deployments on Kubernetes, which usually serve no document.',
 			},
-			{ name: 'Pasted', value: 'text', description: 'A document that you paste here as JSON' },
+			{ name: 'Pasted', value: 'text', description: 'A document that you paste into this credential as JSON' },
 		],
 		default: 'apiNode',
-		description: 'Where the endpoints and features in lists, forms and checks come from',
+		description:
+			'Where to get the document that describes the endpoints and their fields. Lists, forms and checks use this document.',
 	},
 	{
 		displayName: 'DSS URL',

@@ -224,7 +224,7 @@ export function recordProperties(
 			default: '',
 			placeholder: 'e.g. amount, body.country',
 			description:
-				'Comma-separated field names. Drag the fields from the input. A nested field is sent under the last part of its name, e.g. body.country is sent as country.',
+				'Comma-separated field names. You can drag the fields from the input. A nested field is sent under the last part of its name, e.g. body.country is sent as country.',
 			displayOptions: { show: { ...ofInputItem, include: ['selected'] } },
 			requiresDataPath: 'multiple',
 		},
@@ -234,7 +234,7 @@ export function recordProperties(
 			type: 'string',
 			default: '',
 			placeholder: 'e.g. comment, name',
-			description: 'Comma-separated field names. Drag the fields from the input.',
+			description: 'Comma-separated field names. You can drag the fields from the input.',
 			displayOptions: { show: { ...ofInputItem, include: ['except'] } },
 			requiresDataPath: 'multiple',
 		},
@@ -579,7 +579,7 @@ export const committedOption: INodeProperties = {
 	type: 'boolean',
 	default: false,
 	description:
-		'Whether "post-commit" is on in the endpoint\'s settings in DSS. If you turn on this option of the node, the node does not warn that changes may be lost.',
+		'Whether "post-commit" is on in the endpoint\'s settings in DSS. If this option is on, the node does not warn that changes may be lost.',
 };
 
 export const parseJsonOption: INodeProperties = {

@@ -78,6 +78,6 @@ it.each([
 	['e\u0301te\u0301', '\u00e9t\u00e9'],
 ])('says that two names look the same: %j and %j', (field, suggestion) => {
 	const endpoint = { id: 'house_price', operation: 'predict' } as const;
-	expect(misfitWords({ kind: 'unknown', field, suggestion }, endpoint)).toMatch(/They look the same/);
+	expect(misfitWords({ kind: 'unknown', field, suggestion }, endpoint)).toMatch(/The two names look the same/);
 	expect(misfitWords({ kind: 'unknown', field: 'Surface', suggestion }, endpoint)).not.toMatch(/look the same/);
 });

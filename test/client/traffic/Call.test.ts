@@ -76,7 +76,7 @@ const lasting: Record<string, Case> = {
 	'a 500': status(500, /failed to process the request \(500\)/, 2),
 	'a 400': status(400, /refused the request \(400\)/, 1),
 	'a 401': status(401, /refused the key or token \(401\)/, 1, /Check the key/),
-	'a 403': status(403, /does not allow this call \(403\)/, 1, /may use this service/),
+	'a 403': status(403, /does not allow this call \(403\)/, 1, /is allowed to use this service/),
 	'a 404': status(404, /does not know this service or endpoint \(404\)/, 1, /Check the service ID/),
 	'a 413': status(413, /refused the request as too large \(413\)/, 1),
 	'a 422': status(422, /refused the request \(422\)/, 1),

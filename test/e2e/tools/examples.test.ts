@@ -70,7 +70,7 @@ test('the agent looks the customer up, scores the payment and explains the score
 	});
 });
 
-test('the agent that explains is told what would change the decision, and that this does not prove a cause', async () => {
+test('the agent that explains is told what would change the decision, and that this does not prove that the change would cause it', async () => {
 	const script: Step[] = [
 		() => [['Score_payment', { features: payment }]],
 		() => [['What_would_help', { features: payment, goal: { goal: 'class', class: 'legitimate' } }]],
@@ -84,7 +84,7 @@ test('the agent that explains is told what would change the decision, and that t
 		expect(score).toMatchObject([{ prediction: 'fraud' }]);
 		expect(suggested).toMatchObject([
 			{ prediction: 'fraud', what_if: 'suggestion', suggestions: expect.any(Array) },
-			{ note: expect.stringContaining('does not prove a cause') },
+			{ note: expect.stringContaining('does not prove that the change would cause this outcome') },
 		]);
 		expect(refused).toMatchObject([{ error: expect.stringContaining("The model has no class 'honest'") }]);
 		expect(JSON.stringify(bench.sent)).not.toMatch(/chat|session|toolCallId/i);

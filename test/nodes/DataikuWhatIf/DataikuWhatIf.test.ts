@@ -766,10 +766,12 @@ describe('variants', () => {
 		expect(jsonOf(output)).toMatchObject([
 			{
 				...{ what_if: 'nothing', variants_tried: 4 },
-				what_if_note: `No change that reaches the goal was found within these limits, but the search is not complete. 4 variants tried. 5 variants were not scored. The first reason: ${reason}.`,
+				what_if_note: `No change that reaches the goal was found within these limits, but the search is not complete. 4 variants tried. 5 variants were not scored. Reason for the first: ${reason}.`,
 			},
 		]);
-		expect(hints.map(({ message }) => message).join(' ')).toContain('5 variants were not scored. The first reason: ');
+		expect(hints.map(({ message }) => message).join(' ')).toContain(
+			'5 variants were not scored. Reason for the first: ',
+		);
 	});
 
 	it('are the best of those scored when others are refused', async () => {
@@ -778,7 +780,7 @@ describe('variants', () => {
 		expect(jsonOf(output)).toMatchObject([
 			{
 				suggested_change: 'amount: 1 → 61',
-				what_if_note: 'The best of 8 variants tried. 1 variant was not scored. The first reason: Beyond 50.',
+				what_if_note: 'The best of 8 variants tried. 1 variant was not scored. Reason: Beyond 50.',
 			},
 		]);
 		expect(hints).toHaveLength(1);
@@ -788,7 +790,7 @@ describe('variants', () => {
 		yesAbove50(({ amount }) => (amount === 1 ? undefined : { ignored: true }));
 		const { output } = await whatIf(steps(10), [{ amount: 1 }]);
 		expect(jsonOf(output)[0]!.what_if_note).toBe(
-			'No change that reaches the goal was found within these limits, but the search is not complete. 0 variants tried. 9 variants were not scored. The first reason: Ignored by the API node: no reason given.',
+			'No change that reaches the goal was found within these limits, but the search is not complete. 0 variants tried. 9 variants were not scored. Reason for the first: Ignored by the API node: no reason given.',
 		);
 	});
 
@@ -970,7 +972,9 @@ describe('as a tool', () => {
 		});
 		expect(answer!.what_if_goal).toEqual({ goal: 'class', class: 'legitimate' });
 		expect(Object.keys(answer!)).not.toContain('chatInput');
-		expect(note).toEqual({ note: expect.stringContaining('It does not prove a cause') as string });
+		expect(note).toEqual({
+			note: expect.stringContaining('It does not prove that the change would cause this outcome') as string,
+		});
 		expect(others).toEqual([]);
 	});
 

@@ -125,7 +125,7 @@ describe('error', () => {
 	it('reports NaN once in a documented number, and never in an undocumented field', async () => {
 		const { error } = await predict('error', [{ ...fitting, amount: NaN }]);
 		expect(error?.message).toContain('`amount` must be a number, not NaN');
-		expect(JSON.stringify([error?.message, error?.description])).not.toContain('it is sent as null');
+		expect(JSON.stringify([error?.message, error?.description])).not.toContain('null is sent instead');
 		const extra = await predict('error', [{ ...fitting, ratio: Infinity }]);
 		expect(extra.error).toBeUndefined();
 		const text = await predict('error', [{ ...fitting, customer_id: NaN }]);

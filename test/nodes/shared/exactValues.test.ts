@@ -149,7 +149,7 @@ describe('a value that JSON would turn into null', () => {
 		for (const type of ['dataikuPredict', 'dataikuRunFunction', 'dataikuSqlQuery']) {
 			const scenario = { url: proxy.url, endpointId: 'any', items: [{}], parameters };
 			const warned = await run(type, { ...scenario, options: { checkFeatures: 'warn' } });
-			const said = /`a` is NaN, Infinity or an invalid date, which JSON cannot represent: it is sent as null/;
+			const said = /`a` is NaN, Infinity or an invalid date, which JSON cannot represent: null is sent instead/;
 			expect(warned.hints.map(({ message }) => message).join(' ')).toMatch(said);
 			const count = proxy.requests.filter(({ path }) => !path.endsWith('/swagger')).length;
 			const refused = await run(type, { ...scenario, options: { checkFeatures: 'error' } });

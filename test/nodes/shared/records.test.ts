@@ -394,7 +394,7 @@ it('fails an item when its JSON holds a number that would be sent as null', asyn
 		{ amount: 1, code: ['728e790'] },
 		{ amount: 1, code: [1e100] },
 	]);
-	const said = /^The record contains a number that is too large: put it in quotation marks/;
+	const said = /^The record contains a number that is too large: put the number in quotation marks/;
 	expect(errors).toEqual([expect.stringMatching(said), expect.stringMatching(said)]);
 });
 

@@ -163,18 +163,26 @@ describe('a success has no field `error`', () => {
 		expect(output[0]!.json).toEqual({ result_error: 'E1', text: 'x' });
 	});
 
-	it(`lets n8n's "Retry On Fail" call a function only once when the call succeeded`, async () => {
-		const { status } = await run('dataikuRunFunction', {
-			url: proxy.url,
-			endpointId: 'echo',
-			items: [{ error: 'mine' }],
-			parameters: { output: 'resultOnly' },
-			retryOnFail: { maxTries: 5, waitBetweenTries: 0 },
-		});
+	it.each([
+		['the input', 'withInput', {}],
+		['the response', 'resultOnly', { error: 'mine' }],
+	])(
+		`lets n8n's "Retry On Fail" call a function only once when %s has a field "error"`,
+		async (_whose, output, response) => {
+			const from = proxy.requests.length;
+			respond({ response, timing: {} });
+			const { status } = await run('dataikuRunFunction', {
+				url: proxy.url,
+				endpointId: 'echo',
+				items: [{ error: 'mine' }],
+				parameters: { output },
+				retryOnFail: { maxTries: 5, waitBetweenTries: 0 },
+			});
 
-		expect(status).toBe('success');
-		expect(proxy.requests).toHaveLength(1);
-	});
+			expect(status).toBe('success');
+			expect(proxy.requests).toHaveLength(from + 1);
+		},
+	);
 });
 
 it.each(['dataikuSqlQuery', 'dataikuRunFunction'])(

@@ -41,7 +41,10 @@ const openPredict = async () => {
 
 test('the list of endpoints comes from the API Deployer when the credential selects it', async () => {
 	const editor = await openPredict();
-	const modal = await editor.createCredential(deployed('demo-on-k8s'), 'deployer');
+	const modal = await editor.createCredential(
+		deployed('demo-on-k8s'),
+		async () => await editor.pictureOfCredential('deployer'),
+	);
 	await modal.waitFor({ state: 'hidden' });
 
 	const entries = await editor.chooseFromList('endpointId', 'fraud: ');

@@ -211,6 +211,13 @@ export class EditorPage {
 		await this.picture(`credential-${name}`, this.page.getByTestId('editCredential-modal'));
 	}
 
+	/** The same of the whole window. */
+	async pictureOfWindow(name: string): Promise<void> {
+		if (!process.env.UPDATE_PICTURES) return;
+		await this.page.setViewportSize({ width: 1280, height: 720 });
+		await this.picture(name, this.page.locator('body'));
+	}
+
 	/** In the dark and in the light theme. */
 	private async picture(name: string, target: Locator, style?: string): Promise<void> {
 		const folder = path.resolve(__dirname, '../../docs/gallery');
@@ -233,9 +240,9 @@ export class EditorPage {
 	/**
 	 * Fills a new credential in and saves it; returns the window, which closes if the test succeeds.
 	 *
-	 * @param picture its name, for the documents
+	 * @param filledIn called before it is saved
 	 */
-	async createCredential(values: Record<string, string>, picture?: string): Promise<Locator> {
+	async createCredential(values: Record<string, string>, filledIn?: () => Promise<void>): Promise<Locator> {
 		await this.page.getByTestId('node-credentials-select').click();
 		await this.page.getByTestId('node-credentials-select-item-new').click();
 		const modal = this.page.getByTestId('editCredential-modal');
@@ -244,7 +251,7 @@ export class EditorPage {
 			if (await field.getByRole('combobox').count()) await this.choose(name, value);
 			else await field.locator('input').fill(value);
 		}
-		if (picture) await this.pictureOfCredential(picture);
+		await filledIn?.();
 		await modal.getByTestId('credential-save-button').click();
 		return modal;
 	}

@@ -46,16 +46,21 @@ async function closeNode(): Promise<void> {
 	await page.getByTestId('node-parameters').waitFor({ state: 'detached' });
 }
 
+/** Pictures for docs/first-workflow.md. */
+type Picture = (step: string) => Promise<void>;
+
 /** Adds Dataiku Predict behind the last node, gives it a new credential and an endpoint, and executes it. */
-async function score(): Promise<{ columns: string[]; rows: string[] }> {
+async function score(picture: Picture = async () => {}): Promise<{ columns: string[]; rows: string[] }> {
 	await closeNode();
 	await editor.search('dataiku', ['Dataiku Predict']);
+	await picture('1-node');
 	await editor.add('Dataiku Predict');
 	const before = await clicks();
 	const saved = page.waitForResponse(
 		(response) => response.url().endsWith('/rest/credentials') && response.request().method() === 'POST',
 	);
-	const credential = await editor.createCredential({ url: apiNodeUrl, serviceId: 'demo', apiKey: 'demo-key' });
+	const values = { url: apiNodeUrl, serviceId: 'demo', apiKey: 'demo-key' };
+	const credential = await editor.createCredential(values, async () => await picture('2-credential'));
 	await credential.waitFor({ state: 'hidden' });
 	const { data } = (await (await saved).json()) as { data: { name: string } };
 	// The node selects it a moment after the window has closed, which clears the endpoint.
@@ -65,12 +70,14 @@ async function score(): Promise<{ columns: string[]; rows: string[] }> {
 	);
 	const form = editor.formLoaded();
 	await page.getByTestId('resource-locator-endpointId').getByTestId('rlc-input').click();
-	await page
-		.getByTestId('rlc-item')
-		.filter({ hasText: /^\s*fraud: / })
-		.click();
+	const endpoint = page.getByTestId('rlc-item').filter({ hasText: /^\s*fraud: / });
+	await endpoint.waitFor();
+	await picture('3-endpoint');
+	await endpoint.click();
 	await form;
+	await picture('4-form');
 	const output = await editor.execute();
+	await picture('5-scored');
 	const needed = (await clicks()) - before;
 	const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
 	console.log(`Scored after ${seconds} s, with ${needed - CLICKS_OF_N8N} clicks more than n8n asks for`);
@@ -111,7 +118,7 @@ test('a newcomer has the rows of a CSV file scored with at most three clicks mor
 	await editor.search('csv', ['Extract from File']);
 	await page.getByTestId('node-creator-item-name').getByText('Extract from File', { exact: true }).click();
 	await page.getByTestId('node-creator-item-name').getByText('Extract from CSV', { exact: true }).click();
-	const output = await score();
+	const output = await score(async (step) => await editor.pictureOfWindow(`first-${step}`));
 	expect(output.columns.slice(0, 4)).toEqual(columns);
 	expect(output.rows).toEqual([expect.stringMatching(/^fraudP-1/), expect.stringMatching(/^legitimateP-2/)]);
 });

@@ -32,7 +32,7 @@ export class DataikuPredictEffect implements INodeType {
 		builderHint: {
 			searchHint: 'Estimate how much a treatment changes the outcome for each item, with a Dataiku causal model.',
 		},
-		description: 'Estimate the effect of a treatment with a Dataiku causal model',
+		description: 'Estimate the effect of a treatment',
 		defaults: { name: 'Dataiku Predict Effect' },
 		credentials: [
 			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },

@@ -32,7 +32,7 @@ export class DataikuRunFunction implements INodeType {
 			searchHint:
 				'Call a Python or R function from a Dataiku API service once per item. The returned value is in `result`.',
 		},
-		description: 'Run a Python or R function from a Dataiku API service',
+		description: 'Run a Python or R function in Dataiku',
 		defaults: { name: 'Dataiku Run Function' },
 		credentials: [
 			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },

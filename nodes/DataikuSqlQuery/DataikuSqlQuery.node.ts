@@ -31,7 +31,7 @@ export class DataikuSqlQuery implements INodeType {
 			searchHint:
 				'Run a parameterized SQL query from a Dataiku API service once per item. Each row of the result becomes an item.',
 		},
-		description: 'Run a parameterized SQL query from a Dataiku API service',
+		description: 'Run a parameterized SQL query in Dataiku',
 		defaults: { name: 'Dataiku SQL Query' },
 		credentials: [
 			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },

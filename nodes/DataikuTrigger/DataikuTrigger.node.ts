@@ -22,7 +22,7 @@ export class DataikuTrigger implements INodeType {
 		group: ['trigger'],
 		version: 1,
 		subtitle,
-		description: 'Start a workflow when a Dataiku endpoint changes',
+		description: 'Start when a Dataiku endpoint changes',
 		defaults: { name: 'Dataiku Trigger' },
 		polling: true,
 		inputs: [],

@@ -204,7 +204,7 @@ export class DataikuWhatIf implements INodeType {
 			searchHint:
 				'Find the smallest changes to a record that make a Dataiku model predict something else, e.g. the changes with which it would accept a refused payment.',
 		},
-		description: 'Find the smallest changes that lead to a different prediction',
+		description: 'Find changes that lead to another prediction',
 		defaults: { name: 'Dataiku What-If' },
 		credentials: [
 			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },

@@ -211,19 +211,23 @@ export class EditorPage {
 		await this.picture(`credential-${name}`, this.page.getByTestId('editCredential-modal'));
 	}
 
-	/** The same of the whole window. */
+	/** A picture of the whole window, in the light theme. */
 	async pictureOfWindow(name: string): Promise<void> {
 		if (!process.env.UPDATE_PICTURES) return;
 		await this.page.setViewportSize({ width: 1280, height: 720 });
-		await this.picture(name, this.page.locator('body'));
+		await this.picture(name, this.page.locator('body'), undefined, ['light']);
 	}
 
-	/** In the dark and in the light theme. */
-	private async picture(name: string, target: Locator, style?: string): Promise<void> {
+	private async picture(
+		name: string,
+		target: Locator,
+		style?: string,
+		themes: Array<'dark' | 'light'> = ['dark', 'light'],
+	): Promise<void> {
 		const folder = path.resolve(__dirname, '../../docs/gallery');
 		await mkdir(folder, { recursive: true });
 		await this.page.waitForFunction("!document.querySelector('.el-notification')");
-		for (const colorScheme of ['dark', 'light'] as const) {
+		for (const colorScheme of themes) {
 			await this.page.emulateMedia({ colorScheme });
 			const picture = PNG.sync.read(await target.screenshot({ animations: 'disabled', style }));
 			// Smaller by a tenth than as Chromium writes it.

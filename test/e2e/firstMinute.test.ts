@@ -75,9 +75,8 @@ async function score(picture: Picture = async () => {}): Promise<{ columns: stri
 	await picture('3-endpoint');
 	await endpoint.click();
 	await form;
-	await picture('4-form');
 	const output = await editor.execute();
-	await picture('5-scored');
+	await picture('4-scored');
 	const needed = (await clicks()) - before;
 	const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
 	console.log(`Scored after ${seconds} s, with ${needed - CLICKS_OF_N8N} clicks more than n8n asks for`);

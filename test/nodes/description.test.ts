@@ -142,8 +142,8 @@ describe.each(allNodeTypes)('%s', (type) => {
 		expect(displayName).toMatch(/^Dataiku [A-Z]/);
 		expect(displayName.replaceAll(/[ -]/g, '').toLowerCase()).toBe(type.toLowerCase());
 		expect(defaults.name).toBe(displayName);
-		// One line in the panel of nodes.
-		expect(description).toMatch(/^.{30,70}$/);
+		// One line in the panel of nodes, whose width is fixed.
+		expect(description).toMatch(/^.{30,44}$/);
 
 		for (const endpointId of [endpoint('fraud'), { ...endpoint('fraud'), mode: 'list' }, 'fraud']) {
 			expect(await evaluated(type, subtitle, { endpointId })).toBe('fraud');

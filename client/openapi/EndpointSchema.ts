@@ -1,7 +1,7 @@
 import { isObject } from '../json';
 import type { OperationName } from '../operations';
 import type { JsonObject } from '../types';
-import { listOf, own, type SchemaParts, valuesIn } from './SchemaParts';
+import { listOf, own, type SchemaParts } from './SchemaParts';
 import { shortened } from '../shortened';
 
 const fieldTypes = ['number', 'integer', 'string', 'boolean', 'array', 'object'] as const;
@@ -72,7 +72,7 @@ export function recordSchema(
 
 function fieldSchema(name: string, parts: JsonObject[], required: boolean, document: SchemaParts): FieldSchema {
 	const types = [last(parts, 'type') ?? []].flat();
-	const values = listOf(parts.map(valuesIn).findLast((each) => each !== undefined));
+	const values = listOf(parts.map((part) => document.valuesIn(part)).findLast((each) => each !== undefined));
 	const listed = withoutNull(values);
 	const description = last(parts, 'description');
 	const known = document.areComplete(parts);

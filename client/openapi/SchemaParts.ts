@@ -7,6 +7,7 @@ const mostParts = 100;
 /** Nodes visited per endpoint, however its fields share them. */
 const mostVisits = 200_000;
 const longestReference = 1_000;
+const mostHops = 10;
 
 /** Returns an own property, because a document may have a feature named `constructor`. */
 export function own(holder: unknown, key: string): unknown {
@@ -20,7 +21,7 @@ export function listOf(value: unknown): unknown[] {
 }
 
 /** The values that a schema lists, or its single constant. */
-export function valuesIn(schema: unknown): unknown {
+function valuesIn(schema: unknown): unknown {
 	const constant = own(schema, 'const');
 	return constant === undefined ? own(schema, 'enum') : [constant];
 }
@@ -47,6 +48,8 @@ const takesNull = (schema: unknown) => own(schema, 'nullable') === true || names
  */
 export class SchemaParts {
 	private visits = 0;
+	/** Cached, because lists may be long and fields may share one. */
+	private readonly constants = new WeakMap<unknown[], unknown[]>();
 
 	constructor(private readonly document: JsonObject) {}
 
@@ -80,14 +83,38 @@ export class SchemaParts {
 			.filter((value) => value !== undefined);
 	}
 
-	/** Whether the parts are the complete schema: all references can be resolved, and the only choices are those with null. */
+	/** Whether the parts are the complete schema: all references can be resolved, and all choices are with null or between values. */
 	areComplete(parts: readonly JsonObject[]): boolean {
 		if (parts.length >= mostParts || this.visits >= mostVisits) return false;
 		return parts.every((part) => {
 			const reference = own(part, '$ref');
 			if (reference !== undefined && !isObject(this.target(reference))) return false;
-			return choices.every((key) => own(part, key) === undefined || this.besideNull(part, key).length > 0);
+			return choices.every(
+				(key) =>
+					own(part, key) === undefined ||
+					this.besideNull(part, key).length > 0 ||
+					this.constantsIn(part, key).length > 0,
+			);
 		});
+	}
+
+	/** The values that a schema lists, also as a choice between constants. */
+	valuesIn(part: JsonObject): unknown {
+		return valuesIn(part) ?? choices.map((key) => this.constantsIn(part, key)).find(({ length }) => length > 0);
+	}
+
+	/** The values of a choice between schemas that each list their values; empty if the choice is not of this kind. */
+	private constantsIn(part: JsonObject, key: (typeof choices)[number]): unknown[] {
+		const all = listOf(own(part, key));
+		let values = this.constants.get(all);
+		if (!values) {
+			const lists = all
+				.map((schema) => this.behind(schema))
+				.map((each) => (isNull(each) ? [null] : listOf(valuesIn(each))));
+			values = lists.every(({ length }) => length > 0) ? lists.flat() : [];
+			this.constants.set(all, values);
+		}
+		return values;
 	}
 
 	offerNull(parts: readonly JsonObject[]): boolean {
@@ -103,8 +130,9 @@ export class SchemaParts {
 		return all.length > 1 && others.length === 1 ? others : [];
 	}
 
-	private behind(schema: unknown): unknown {
-		return this.target(own(schema, '$ref')) ?? schema;
+	private behind(schema: unknown, hops = mostHops): unknown {
+		const target = hops > 0 ? this.target(own(schema, '$ref')) : undefined;
+		return target === undefined ? schema : this.behind(target, hops - 1);
 	}
 
 	/** The target of a JSON pointer such as `#/definitions/a~1b`. */

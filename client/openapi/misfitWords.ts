@@ -34,7 +34,7 @@ export function misfitWords(misfit: Misfit, { id, operation }: Pick<EndpointSche
 		case 'enum':
 			return `${nameIn(misfit.field)} is ${shown(misfit.value)}, which is not one of ${listed(misfit.enum)}`;
 		case 'lost':
-			return `${nameIn(misfit.field)} is NaN, Infinity or an invalid date, which JSON cannot represent: null is sent instead`;
+			return `${nameIn(misfit.field)} is ${misfit.what}, which JSON cannot represent: ${misfit.sentAs} is sent instead`;
 		case 'empty':
 			return 'the record contains no values';
 		case 'none':

@@ -9,8 +9,8 @@ export type Misfit =
 	| { readonly kind: 'missing'; readonly field: string }
 	| { readonly kind: 'type'; readonly field: string; readonly value: unknown; readonly type: FieldType }
 	| { readonly kind: 'enum'; readonly field: string; readonly value: unknown; readonly enum: readonly unknown[] }
-	/** The value becomes null when it is sent. Found outside of {@link misfitCheck}. */
-	| { readonly kind: 'lost'; readonly field: string }
+	/** JSON cannot represent the value. Found outside of {@link misfitCheck}. */
+	| { readonly kind: 'lost'; readonly field: string; readonly what: string; readonly sentAs: string }
 	/** All values of the record are null or blank. Found outside of {@link misfitCheck}, because it needs no document. */
 	| { readonly kind: 'empty' }
 	| { readonly kind: 'none'; readonly fields: readonly string[] }

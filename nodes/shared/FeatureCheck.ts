@@ -22,8 +22,9 @@ import { isDue, keyOf, knownDocument, readDocument, readSoon } from './documents
 import { Remarks } from './hints';
 import type { EndpointPlace } from './nodeErrors';
 import { operationNames } from './operations';
-import { choice, isNone, type Parameters, type Reader } from './parameters';
+import { choice, isNone, kindWithoutJson, type Parameters, type Reader } from './parameters';
 import type { RecordOrigin } from './records';
+import { shortened } from './shortened';
 
 /** How long a run waits for all documents that it requires, in ms. */
 const longestWait = 5_000;
@@ -149,8 +150,9 @@ export class FeatureCheck {
 		for (const text of by.check(record, origin.item)) note(found, text, n);
 		if (found.mode === 'off') return;
 		for (const field in record) {
-			if (isLost(record[field]) && (by.mayBeLost?.has(field) ?? true))
-				note(found, misfitWords({ kind: 'lost', field }, this.undocumented), n);
+			const lost = lostIn(record[field]);
+			if (lost && (by.mayBeLost?.has(field) ?? true))
+				note(found, misfitWords({ kind: 'lost', field, ...lost }, this.undocumented), n);
 		}
 	}
 
@@ -344,11 +346,22 @@ function contentOf(record: JsonObject): 'none' | 'nulls' | 'values' {
 	return content;
 }
 
-/** Whether JSON turns a value, or a value inside of it, into null. */
-function isLost(value: unknown, depth = 0): boolean {
-	if (typeof value !== 'object' || value === null) return typeof value === 'number' && !Number.isFinite(value);
-	if ('toJSON' in value) return isNone(value);
-	return depth < deepest && Object.values(value).some((inner) => isLost(inner, depth + 1));
+const asNull = { what: 'NaN, Infinity or an invalid date', sentAs: 'null' };
+
+/** What JSON loses of a value, or of a value inside of it. */
+function lostIn(value: unknown, depth = 0): typeof asNull | undefined {
+	if (typeof value !== 'object' || value === null) {
+		return typeof value === 'number' && !Number.isFinite(value) ? asNull : undefined;
+	}
+	if ('toJSON' in value) return isNone(value) ? asNull : undefined;
+	const kind = kindWithoutJson(value);
+	if (kind !== undefined) return { what: kind, sentAs: shortened(JSON.stringify(value), 20) };
+	if (depth >= deepest) return undefined;
+	for (const inner of Object.values(value)) {
+		const lost = lostIn(inner, depth + 1);
+		if (lost) return lost;
+	}
+	return undefined;
 }
 
 const inList = (n: number | undefined) => (n === undefined ? '' : ` (record ${n} of the list)`);

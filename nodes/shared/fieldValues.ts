@@ -1,7 +1,7 @@
 import { type FieldType, type INodePropertyOptions, validateFieldType } from 'n8n-workflow';
 import { InvalidCallError, isBlank, mayBeRounded, parseGiven, sentNumber } from '../../client/internal';
 import { isObject } from './isObject';
-import { isNone, textOf } from './parameters';
+import { isNone, kindWithoutJson, textOf } from './parameters';
 import { shortened } from './shortened';
 
 /** Limit on the list, because n8n's form may have very many values per field. */
@@ -30,7 +30,7 @@ export function fieldValue(name: string, value: unknown, field: TypedField): unk
 			? `one of the following values: [${shortened(options.map((option) => option.value).join(', '), longestList)}]`
 			: `a${/^[aeiou]/.test(type) ? 'n' : ''} ${type}`;
 	throw new InvalidCallError(
-		`'${shortened(name, longestValue)}' expects ${due} but we got '${shortened(textOf(value), longestValue)}'`,
+		`'${shortened(name, longestValue)}' expects ${due} but we got '${shortened(kindWithoutJson(value) ?? textOf(value), longestValue)}'`,
 	);
 }
 
@@ -47,7 +47,7 @@ export function isMissing(value: unknown, { type = 'string', options = [] }: Typ
 const isBoolean = ({ value }: INodePropertyOptions) => typeof value === 'boolean';
 
 function convert(value: unknown, { type = 'string', options = [] }: TypedField): unknown {
-	if (type === 'string') return textOf(value);
+	if (type === 'string') return kindWithoutJson(value) ? undefined : textOf(value);
 	if (type === 'number') return numberOf(value);
 	if (type === 'boolean') return booleanOf(value);
 	if (type === 'options') return options.find((option) => isChoice(option.value, value))?.value;

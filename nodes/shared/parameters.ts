@@ -75,6 +75,15 @@ export function isNone(value: unknown): boolean {
 	return typeof toJSON === 'function' && ((toJSON.call(value) as unknown) ?? null) === null;
 }
 
+const written = new Set(['Object', 'Array', 'Number', 'String', 'Boolean']);
+
+/** Names the class of an object that JSON cannot represent, for example a Map. */
+export function kindWithoutJson(value: unknown): string | undefined {
+	if (typeof value !== 'object' || value === null) return undefined;
+	const kind = Object.prototype.toString.call(value).slice('[object '.length, -1);
+	return written.has(kind) || 'toJSON' in value ? undefined : `a value of the class ${kind}`;
+}
+
 /** Converts a value of an expression to text: dates as ISO 8601 and other objects as JSON, so that errors show the value. */
 export function textOf(value: unknown): string {
 	if (isNone(value)) return '';

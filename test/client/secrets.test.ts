@@ -90,6 +90,28 @@ const answers: Record<string, Echo> = {
 		const escaped = keyIn(asked).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 		return { kind: 'answer', status: 504, body: `<h1>${escaped} ${escaped.replaceAll('"', '&quot;')}</h1>` };
 	},
+	...Object.fromEntries(
+		Object.entries({
+			'HTML entities of hexadecimal numbers': (character: string) => `&#x${character.charCodeAt(0).toString(16)};`,
+			'HTML entities of capital hexadecimal numbers': (character: string) =>
+				`&#X0${character.charCodeAt(0).toString(16).toUpperCase()};`,
+			'HTML entities of decimal numbers': (character: string) => `&#${character.charCodeAt(0)};`,
+			'escapes of JavaScript': (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+			'escapes of Python': (character: string) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+			'URL-encoded HTML entities': (character: string) => encodeURIComponent(`&#${character.charCodeAt(0)};`),
+			'percent signs, encoded twice': (character: string) => encodeURIComponent(encodeURIComponent(character)),
+		}).flatMap(([name, escaped]) => {
+			const body = (asked: ChaosRequest, which: RegExp) =>
+				[echo(asked), keyIn(asked)].map((text) => `${text.replace(which, escaped)} !`).join(' and ');
+			const answer =
+				(which: RegExp): Echo =>
+				(asked) => ({ kind: 'answer', status: 400, body: `It said: ${body(asked, which)}` });
+			return [
+				[`the signs of the key as ${name}`, answer(/[^a-z0-9é]/gi)],
+				[`the whole key as ${name}`, answer(/[^]/g)],
+			] as const;
+		}),
+	),
 	'the header in a page without a title': (asked) => ({ kind: 'answer', status: 500, body: `<p>${echo(asked)}</p>` }),
 	'the header in a text': (asked) => ({ kind: 'answer', status: 429, body: `no: ${echo(asked)}, ${keyIn(asked)}` }),
 	'the header, URL-encoded, in a text': (asked) => ({

@@ -223,8 +223,13 @@ describe('the schema of an endpoint', () => {
 		Country: { type: 'string', enum: ['FR', 'DE'] },
 		Maybe: { anyOf: [{ $ref: '#/definitions/Country' }, ofNull] },
 		Null: { enum: [null] },
+		None: { $ref: '#/definitions/Null' },
+		De: { const: 'DE' },
+		Germany: { $ref: '#/definitions/De' },
+		Either: { oneOf: [{ const: 'FR' }, { $ref: '#/definitions/De' }] },
 	};
 	const country = { type: 'string', enum: ['FR', 'DE'], nullable: true };
+	const ofTwo = { enum: ['FR', 'DE'] };
 	it.each<[string, object, object]>([
 		['anyOf', { anyOf: [number, ofNull] }, { type: 'number', nullable: true }],
 		['oneOf', { oneOf: [ofNull, number] }, { type: 'number', nullable: true }],
@@ -258,7 +263,24 @@ describe('the schema of an endpoint', () => {
 			{ anyOf: [number, { type: ['string', 'null'] }] },
 			{ type: undefined, nullable: true },
 		],
-	])('uses the other schema of a union with null, nullable: %s', (_name, property, expected) => {
+		[
+			'null behind two references',
+			{ anyOf: [number, { $ref: '#/definitions/None' }] },
+			{ type: 'number', nullable: true },
+		],
+		['constants', { oneOf: [{ const: 'FR', title: 'France' }, { const: 'DE' }], type: 'string' }, ofTwo],
+		['constants and null', { anyOf: [{ const: 'FR' }, { const: 'DE' }, ofNull] }, { ...ofTwo, nullable: true }],
+		['numbers', { anyOf: [{ const: 1 }, { const: 2, type: 'integer' }] }, { enum: [1, 2], nullable: false }],
+		['booleans', { oneOf: [{ const: true }, { const: false }] }, { type: 'boolean', enum: [true, false] }],
+		['enums and constants', { anyOf: [{ enum: ['FR'] }, { $ref: '#/definitions/Germany' }] }, ofTwo],
+		[
+			'constants in a union',
+			{ anyOf: [{ oneOf: [{ const: 'FR' }, { const: 'DE' }] }, ofNull] },
+			{ ...ofTwo, nullable: true },
+		],
+		['constants behind a reference', { $ref: '#/definitions/Either' }, ofTwo],
+		['a constant and any text', { anyOf: [{ const: 'FR' }, { type: 'string' }] }, { enum: undefined }],
+	])('uses what a union stands for: %s', (_name, property, expected) => {
 		const schema = schemaOf({ properties: { a: property } }, { definitions });
 		expect(schema.fields).toMatchObject([{ name: 'a', ...expected }]);
 	});

@@ -158,6 +158,28 @@ describe('a value that JSON would turn into null', () => {
 		}
 	});
 
+	it.each([
+		['new Map([["x", 1]])', 'Map', '{}'],
+		['[new Set([1])]', 'Set', '{}'],
+		['{ deep: [new Error("lost")] }', 'Error', '{}'],
+		['/x/', 'RegExp', '{}'],
+		['new Float32Array([1.5])', 'Float32Array', '{"0":1.5}'],
+	])('is a mismatch if it is an object that JSON cannot represent: %s', async (value, kind, sentAs) => {
+		const said = `a value of the class ${kind}, which JSON cannot represent: ${sentAs} is sent instead`;
+		const items = [{ list: [1], date: new Date(0) as never, file: Buffer.from('a') as never }];
+		for (const parameters of [
+			{ recordSource: 'json', recordJson: `={{ { ...$json, a: ${value} } }}` },
+			fields(field('list', '={{ $json.list }}', 'array'), field('a', `={{ ({ in: ${value} }) }}`, 'object')),
+			{ recordSource: 'mapping', mapping: { mappingMode: 'defineBelow', value: { a: `={{ ${value} }}`, b: 1 } } },
+		]) {
+			const scenario = { url: proxy.url, endpointId: 'any', items, parameters };
+			const { hints } = await run('dataikuPredict', { ...scenario, options: { checkFeatures: 'warn' } });
+			expect(hints.map(({ message }) => message)).toEqual([`\`a\` is ${said} (item 0).`]);
+		}
+		const { errors } = await bodies(fields(field('a', `={{ ${value} }}`, 'string')));
+		if (!/^[[{]/.test(value)) expect(errors).toEqual([expect.stringContaining(`a value of the class ${kind}`)]);
+	});
+
 	it('is a mismatch of an input item', async () => {
 		const { hints } = await run('dataikuPredict', {
 			url: proxy.url,

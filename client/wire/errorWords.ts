@@ -36,9 +36,16 @@ function located(sentence: string, loc: unknown): string {
 	return place ? `${place}: ${sentence}` : sentence;
 }
 
-/** Keys of an API node's response or of an OpenAPI document. */
-const payload = ['result', 'results', 'columns', 'rows', 'updatedRows', 'swagger', 'openapi'];
-const ofErrors = ['errorType', 'error', 'errors', 'fault', 'detail', 'error_description', 'errorMessage'];
+/** Keys of an API node's response, of an OpenAPI document, or of a deployment. */
+const payload = [
+	...['result', 'results', 'columns', 'rows', 'updatedRows', 'swagger', 'openapi'],
+	...['deploymentBasicInfo', 'apiNodes', 'publicURL'],
+];
+/** Kong, AWS and Azure send `message` alone, and RFC 9457 `title`. */
+const ofErrors = [
+	...['errorType', 'error', 'errors', 'fault', 'detail', 'error_description', 'errorMessage'],
+	...['message', 'Message', 'title'],
+];
 
 const holdsAny = (value: unknown) => (Array.isArray(value) ? value.length > 0 : (value ?? null) !== null);
 

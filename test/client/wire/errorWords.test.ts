@@ -72,13 +72,18 @@ describe('a response with status 200 that contains an error', () => {
 		expect(proxy.requests).toHaveLength(1);
 	});
 
-	test.each([{ fault: { faultstring: 'Quota' } }, { error: { message: 'Quota' } }, { detail: 'Quota' }])(
-		'tells its sentence when it is %j',
-		async (body) => {
-			proxy.setFault({ kind: 'answer', body });
-			expect(await failureOf(client().predictRecord('e', {}))).toMatchObject({ detail: 'Quota' });
-		},
-	);
+	test.each([
+		{ fault: { faultstring: 'Quota' } },
+		{ error: { message: 'Quota' } },
+		{ detail: 'Quota' },
+		{ message: 'Quota' },
+		{ statusCode: 429, message: 'Quota' },
+		{ Message: 'Quota' },
+		{ type: 'about:blank', title: 'Quota', status: 429 },
+	])('tells its sentence when it is %j', async (body) => {
+		proxy.setFault({ kind: 'answer', body });
+		expect(await failureOf(client().predictRecord('e', {}))).toMatchObject({ detail: 'Quota' });
+	});
 
 	test('is the result of a function', async () => {
 		proxy.setFault({ kind: 'answer', body: { errorType: 'mine', message: 'fine' } });

@@ -87,7 +87,8 @@ export class Deployment {
 
 	/** Replaces advice that is about API nodes with advice about DSS. */
 	#inItsWords(error: ApiNodeError): ApiNodeError {
-		if (error instanceof ResponseError) return error.withAdvice('Check the DSS URL: something else may respond there.');
+		if (error instanceof ResponseError)
+			return error.withAdvice('Check the DSS URL. Something other than DSS may respond at this URL.');
 		if (!(error instanceof StatusError)) return error;
 		const meanings: Record<number, { message: string; advice: string }> = {
 			401: {

@@ -50,9 +50,9 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
 		await apiNode.close();
 	};
 	try {
-		report(`The API node answers on ${apiNode.url}\n`);
+		report(`The API node is running at ${apiNode.url}\n`);
 		await timed(report, 'Building this package', async () => await installOwnPackage(userFolder, signal, archive));
-		await timed(report, 'Starting n8n with it, the examples and their credential', async () => {
+		await timed(report, 'Starting n8n with the package, the examples and their credential', async () => {
 			await importExamples(n8n, userFolder, apiNode.url);
 			await n8n.start();
 		});

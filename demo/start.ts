@@ -89,7 +89,9 @@ async function choosePort(option: string, text: string | undefined, purpose: str
 	}
 	const free = await detect({ port, hostname });
 	if (free === port) return port;
-	throw new Error(`Port ${port}, for ${purpose}, is in use: choose another, as in npm start -- --${option} ${free}`);
+	throw new Error(
+		`Port ${port}, for ${purpose}, is already in use. Choose a different port, for example: npm start -- --${option} ${free}`,
+	);
 }
 
 /** Runs the batch example and prints each payment with its score. */
@@ -138,7 +140,7 @@ For your own credential, and for other clients, the API node has
 Score a payment in real time:
   curl -s ${n8n.url}/webhook/score-payment -H 'content-type: application/json' -d '${JSON.stringify(body)}'
 
-Its tools, for a client of the Model Context Protocol:
+Its tools, for a client of the Model Context Protocol (MCP):
   ${n8n.url}/mcp/dataiku
 
 Ctrl-C stops everything.`;

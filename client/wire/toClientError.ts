@@ -94,7 +94,7 @@ export function fromExchangeFailure({ cause: error, sent }: ExchangeFailure, con
 	const fromProxy = /Proxy response \((\d+)\)|Proxy Authentication Required \((407)\)/.exec(error.message);
 	if (fromProxy) {
 		const status = fromProxy[1] ?? fromProxy[2];
-		const advice = `${status === '407' ? 'It requires a user and a password in HTTPS_PROXY or HTTP_PROXY. ' : ''}${proxyAdvice ?? ''}`;
+		const advice = `${status === '407' ? 'The proxy requires a user and a password in HTTPS_PROXY or HTTP_PROXY. ' : ''}${proxyAdvice ?? ''}`;
 		const message = `The proxy refused to connect to ${host} (${status})`;
 		return new ConnectionError(message, { ...details, advice }, false, true, cause);
 	}
@@ -104,7 +104,7 @@ export function fromExchangeFailure({ cause: error, sent }: ExchangeFailure, con
 		const refused = code.includes('ALERT');
 		const message = refused ? `${host} refused the TLS connection` : `The certificate of ${host} was not accepted`;
 		const advice = refused
-			? 'Check whether it requires a client certificate, and that the correct one is sent.'
+			? 'Check whether the host requires a client certificate, and whether the correct certificate is sent.'
 			: (certificateAdvice[code] ??
 				'Add the certificate of the private certificate authority (CA) to the trusted certificates.');
 		return new ConnectionError(message, { ...details, detail, advice }, false, true, cause);
@@ -212,7 +212,7 @@ function meaningOf(response: WireResponse, host: string, redact: Redact): { mess
 		},
 		413: {
 			message: `${host} refused the request as too large (413)`,
-			advice: 'The record is larger than the API node, or a proxy in front of it, accepts.',
+			advice: 'The record is too large for the API node or for a proxy in front of it.',
 		},
 		429: { message: `${host} is too busy (429)`, advice: 'Lower the number of concurrent requests.' },
 		503: {

@@ -38,6 +38,8 @@ function whole(name: string, value: string, max: number): number {
 
 main().catch((error: NodeJS.ErrnoException) => {
 	const busy = error.code === 'EADDRINUSE';
-	console.error(busy ? `The port is already in use: choose another with --port (${error.message})` : error.message);
+	console.error(
+		busy ? `The port is already in use. Choose a different port with --port (${error.message})` : error.message,
+	);
 	process.exitCode = 1;
 });

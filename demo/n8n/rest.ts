@@ -43,7 +43,7 @@ export class N8nRest {
 			body: body && JSON.stringify(body),
 		});
 		const text = await answer.text();
-		if (!answer.ok) throw new Error(`n8n answered ${answer.status} to ${method} ${path}: ${text}`);
+		if (!answer.ok) throw new Error(`n8n responded with status ${answer.status} to ${method} ${path}: ${text}`);
 		return (JSON.parse(text) as { data: T }).data;
 	}
 

@@ -10,7 +10,7 @@ export function sentenceOn(change: Change, endpoint: string, instance?: string):
 	const { event, generation, before, after, since, beforeSince, details } = change;
 	const place = `Endpoint '${endpoint}'${instance === undefined ? '' : ` on ${instance}`}`;
 	if (event === 'down') return `${place} has been down since ${since}: ${details[0]!.reason}`;
-	if (event === 'up') return `${place} is up again. It was down since ${beforeSince}.`;
+	if (event === 'up') return `${place} is up again. It had been down since ${beforeSince}.`;
 	if (event === 'generation') return `${place} now responds with generation ${after} (before: ${before}).`;
 	if (event === 'fields') {
 		const changes = details.map((detail) => `${detail.field} (${detail.change})`);

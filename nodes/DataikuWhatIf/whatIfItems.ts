@@ -286,5 +286,5 @@ function isOver({ searchTime }: ItemTarget, { spent, isOverAt }: Search, error: 
 
 const anotherGeneration = (wanted = 'none', found = 'none') =>
 	new ApiNodeError('A variant was scored by a different generation than its record', {
-		advice: `Generation of the record: ${wanted}, of the variant: ${found}.`,
+		advice: `Generation of the record: ${wanted}. Generation of the variant: ${found}.`,
 	});

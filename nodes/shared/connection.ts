@@ -265,7 +265,7 @@ export function checkGrant(raw: ICredentialDataDecryptedObject): void {
 const oneGrant = (what: string) =>
 	new UserError(`The OAuth2 credential uses an expression in ${what}, whose value must be the same for all items`, {
 		description:
-			'n8n keeps one access token for each OAuth2 credential. Create one credential for each OAuth2 client. API Node URL, Service ID and the TLS fields may be expressions.',
+			'n8n keeps one access token for each OAuth2 credential. Create one credential for each OAuth2 client. The API Node URL, the Service ID and the TLS fields can contain expressions.',
 	});
 
 async function validate(origin: string, egress: NodeEgressFilter | undefined): Promise<void> {

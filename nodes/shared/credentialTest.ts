@@ -52,7 +52,7 @@ async function checkPolicy({ helpers }: ICredentialTestFunctions, uri: string): 
 }
 const unclear = (uri: string, { message }: Error): UserError =>
 	new UserError(`n8n's own request to ${new URL(uri).host} failed: ${message}`, {
-		description: 'Nothing else was sent, since it is unknown whether n8n allows this address',
+		description: 'Nothing else was sent, because it is not known whether n8n allows this address',
 	});
 
 const text = (value: unknown): string => (typeof value === 'string' ? pasted(value) : '');

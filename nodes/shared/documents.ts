@@ -187,7 +187,7 @@ const notOpenApi = (
 	description = 'Paste the whole document of the service, or choose another source under OpenAPI Document',
 ): UserError => new UserError(message, { description });
 const toJson =
-	'Convert it: run "yq -o=json openapi.yaml", or open it in the Swagger Editor and choose "Convert and save as JSON" in the File menu. Then paste the result';
+	'Convert the document: run "yq -o=json openapi.yaml", or open the document in the Swagger Editor and choose "Convert and save as JSON" in the File menu. Then paste the result';
 
 /** Whether the first line with content is a YAML key. */
 function isYaml(text: string): boolean {

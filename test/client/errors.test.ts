@@ -212,7 +212,11 @@ describe('a proxy in front of the API node fails the call', () => {
 			'413',
 			{ status: 413, body: html.replace('502', '413') },
 			'refused the request as too large (413)',
-			{ status: 413, detail: '413 Bad Gateway', advice: expect.stringContaining('larger than') as string },
+			{
+				status: 413,
+				detail: '413 Bad Gateway',
+				advice: expect.stringContaining('too large for the API node') as string,
+			},
 		],
 		['a status that nobody knows', { status: 418 }, 'responded with status 418', { status: 418 }],
 	])('when it responds with %s', async (_name, answer, words, facts) => {

@@ -92,7 +92,7 @@ describe('the credential test', () => {
 		for (const { url } of [node, await start({ swagger: false })]) {
 			expect(await test(url, { serviceId: 'fruad' })).toEqual({
 				status: 'Error',
-				message: `Service 'fruad' was not found on ${host(url)}. Check the service ID. It is "API service id once deployed" in the API Deployer, which can differ from the ID in the API Designer. The response said: NotFoundException: No such service: "fruad"`,
+				message: `Service 'fruad' was not found on ${host(url)}. Check the service ID. It is shown as "API service id once deployed" in the API Deployer, and can differ from the ID in the API Designer. The response said: NotFoundException: No such service: "fruad"`,
 			});
 		}
 	});
@@ -241,7 +241,7 @@ describe('the credential test', () => {
 	it.each<[string, (url: string) => string, RegExp]>([
 		['no URL', () => '', /URL is missing/],
 		['one without http', () => 'apinode:12000', /URL must look like https:\/\/host:port\./],
-		['a password in it', (url) => url.replace('//', '//me:secret@'), /but no user, password/],
+		['a password in it', (url) => url.replace('//', '//me:secret@'), /must not contain a user, a password/],
 		[
 			'the wrong path',
 			(url) => `${url}/dataiku`,

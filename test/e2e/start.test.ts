@@ -61,7 +61,9 @@ test.each([
 	try {
 		const launch = Launch.script(['--once', option, String(port)]);
 		expect(await launch.exited).toBe(1);
-		expect(launch.stderr).toMatch(new RegExp(`^Port ${port}, for .*, is in use: .*npm start -- ${option} \\d+\\n$`));
+		expect(launch.stderr).toMatch(
+			new RegExp(`^Port ${port}, for .*, is already in use\\. .*npm start -- ${option} \\d+\\n$`),
+		);
 	} finally {
 		occupant.close();
 	}

@@ -1,7 +1,7 @@
 import type { INodeProperties } from 'n8n-workflow';
 
 export const deployedId =
-	'"API service id once deployed" in the API Deployer, which can differ from the ID in the API Designer';
+	'shown as "API service id once deployed" in the API Deployer, and can differ from the ID in the API Designer';
 
 export const instanceProperties: INodeProperties[] = [
 	{

@@ -97,7 +97,7 @@ test('a client of the Model Context Protocol has the same tools when n8n has sta
 	try {
 		const { tools } = await client.listTools();
 		expect(tools.map(({ name }) => name).sort()).toEqual(['Explain_score', 'Look_up_customer', 'Score_payment']);
-		expect(client.getInstructions()).toMatch(/look its customer up, then score it/);
+		expect(client.getInstructions()).toMatch(/look up its customer, then score the payment/);
 		const call = async (name: string, args: IDataObject) => {
 			const { content } = await client.callTool({ name, arguments: args });
 			return parsed((content as Array<{ text: string }>)[0]!.text);

@@ -147,3 +147,12 @@ export class CancelledError extends ApiNodeError {
 		return this.cause;
 	}
 }
+
+/** The message of anything that a function of the user threw. Not everything can be converted to text. */
+export function thrownText(thrown: unknown): string {
+	try {
+		return thrown instanceof Error ? thrown.message : String(thrown);
+	} catch {
+		return `a value of type ${typeof thrown}`;
+	}
+}

@@ -1,4 +1,5 @@
 import { emitWarning } from 'node:process';
+import { thrownText } from './errors';
 
 /**
  * Calls a listener of the user. If it throws or rejects, the error becomes a process warning, so that it neither fails
@@ -14,5 +15,5 @@ export function notify<Event>(listener: ((event: Event) => unknown) | undefined,
 }
 
 function warnOf(error: unknown): void {
-	emitWarning(error instanceof Error ? error : new Error(String(error)));
+	emitWarning(error instanceof Error ? error : new Error(thrownText(error)));
 }

@@ -1,6 +1,6 @@
 import { kMaxLength } from 'node:buffer';
 import { checkRange, longestTimer } from '../checkRange';
-import { ApiNodeError, CancelledError, StatusError } from '../errors';
+import { ApiNodeError, CancelledError, StatusError, thrownText } from '../errors';
 import { isObject } from '../json';
 import { notify } from '../notify';
 import type { CallOptions, TransportOptions } from '../options';
@@ -30,6 +30,9 @@ export interface ApiRequest extends CallRequest {
 
 /** Idle endpoints that are remembered. There must be a limit, because IDs can come from expressions. */
 const mostEndpoints = 1_000;
+
+/** How often a call gives its slot back for another token. */
+const mostLooks = 20;
 
 /** Sends one request to the API node and returns its response. All requests of the client go through this class. */
 export class Transport {
@@ -216,12 +219,13 @@ export class Transport {
 		for (let looks = 1; ; looks++) {
 			const coming = tokens.get();
 			prompt ||= typeof coming === 'string';
-			const given = typeof coming === 'string' ? coming : await call.waitForToken(coming);
-			const slot = await endpoint.queue.enter(call);
+			const first = typeof coming === 'string' ? coming : await call.waitForToken(coming);
+			const entering = endpoint.queue.enter(call);
+			const slot = await entering;
 			const token = await this.availableToken(tokens);
 			if (token !== undefined) return { slot, token };
-			// Limits how often a token source that always takes time is called.
-			if (!prompt && looks > 1) return { slot, token: given };
+			// A source that always takes time, or whose tokens always seem to have expired, would never have a better one.
+			if (entering === slot || looks > (prompt ? mostLooks : 1)) return { slot, token: first };
 			endpoint.release(call, slot);
 			call.gaveSlotBack(slot);
 		}
@@ -292,21 +296,21 @@ export function checkCredential(credential: Credential): void {
 	accessOf(credential);
 }
 
+/** Every failure of the source becomes the rejection of a promise, because the call may hold a slot. */
 function withErrors(tokens: TokenSource): TokenSource {
 	const failed = (cause: unknown): never => {
 		if (cause instanceof ApiNodeError) throw cause;
-		const words = cause instanceof Error ? cause.message : String(cause);
-		throw new ApiNodeError(`No access token: ${words}`, {}, { cause });
+		throw new ApiNodeError(`No access token: ${thrownText(cause)}`, {}, { cause });
 	};
 	return {
 		provider: tokens.provider,
-		accepted: (token) => tokens.accepted?.(token),
+		accepted: (token) => notify((each) => tokens.accepted?.(each), token),
 		get: () => {
 			try {
 				const token = tokens.get();
-				return typeof token === 'string' ? token : token.catch(failed);
+				return typeof token === 'string' ? given(token) : Promise.resolve(token).then(given).catch(failed);
 			} catch (error) {
-				return failed(error);
+				return Promise.resolve(error).then(failed);
 			}
 		},
 		renew: async (refused) => {
@@ -317,6 +321,12 @@ function withErrors(tokens: TokenSource): TokenSource {
 			}
 		},
 	};
+}
+
+/** Without a token, the request would be sent without authentication. */
+function given(token: unknown): string {
+	if (typeof token === 'string' && token !== '') return token;
+	throw new Error('the source returned none');
 }
 
 type AttemptLimits = Pick<AttemptContext, 'timeout' | 'maxResponseBytes' | 'attempts'>;

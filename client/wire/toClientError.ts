@@ -5,6 +5,7 @@ import {
 	type ErrorDetails,
 	ResponseError,
 	StatusError,
+	thrownText,
 	TimeoutError,
 } from '../errors';
 import { isObject, parseResponse } from '../json';
@@ -65,7 +66,7 @@ export function fromExchangeFailure({ cause: error, sent }: ExchangeFailure, con
 		: undefined;
 
 	if (error instanceof CancelledError) {
-		const words = String(error.reason);
+		const words = thrownText(error.reason);
 		return context.redact(words) === words ? error : new CancelledError(error.message);
 	}
 	const cause = { cause: withoutSecrets(error, context.redact) };

@@ -182,3 +182,14 @@ describe('close()', () => {
 		expect((await call).message).toBe('The client was destroyed');
 	});
 });
+
+it('A call fails with a CancelledError when the reason of its signal has no text', async () => {
+	const server = await scene.server(async () => await new Promise(() => {}));
+	const abort = new AbortController();
+	const reason = Object.create(null) as object;
+	const call = failureOf(scene.clientOf(server).predictRecord('model', { id: 1 }, { signal: abort.signal }));
+	while (server.requests.length === 0) await wait(1);
+	abort.abort(reason);
+	expect(await call).toBeInstanceOf(CancelledError);
+	expect(await call).toHaveProperty('reason', reason);
+});

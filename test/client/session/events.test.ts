@@ -116,6 +116,7 @@ it('An instance that is taken out or comes back is reported to all active sessio
 it.each([
 	['throws', '() => { throw mistake; }'],
 	['rejects', 'async () => { throw mistake; }'],
+	['throws a value that has no text', '() => { throw Object.create(null); }'],
 ])(
 	'A listener of a session, of the client or of outcomes that %s loses no record, and a warning says so',
 	async (_how, fail) => {
@@ -126,7 +127,7 @@ it.each([
 		const script = `
 		const { ApiNodeClient } = require(${JSON.stringify(join(__dirname, '../../../client/index.ts'))});
 		let warned = 0;
-		process.on('warning', ({ message }) => (warned += message === 'A mistake in a listener'));
+		process.on('warning', ({ message }) => (warned += /^(A mistake in a listener|a value of type object)$/.test(message)));
 		const mistake = new Error('A mistake in a listener');
 		const fail = ${fail};
 		const client = new ApiNodeClient({ url: ${JSON.stringify(server.url)}, serviceId: 's', onEvent: fail });

@@ -1,5 +1,5 @@
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
-import { type TokenSource, TimeoutError } from '../../../client';
+import { ApiNodeError, type TokenSource, TimeoutError } from '../../../client';
 import { failureOf, range, recordsOf, refusal, Scene, scoredIn, type Server } from './harness';
 
 const scene = new Scene();
@@ -154,3 +154,105 @@ it('A request is not sent again with a refused token when the source has no othe
 	expect((await failureOf(session.predictRecord('model', { id: 1 }))).message).toMatch(/401/);
 	expect(server.requests).toHaveLength(1);
 });
+
+const renew = async () => await Promise.resolve('token');
+
+it('Other calls get their turns when a token source throws while its call waits for a turn', async () => {
+	const server = await scene.server();
+	const client = scene.clientOf(server);
+	let asked = 0;
+	const tokens: TokenSource = {
+		get: () => {
+			if (++asked % 2 === 0) throw new Error('The token has expired');
+			return 'token';
+		},
+		renew,
+	};
+	const calls = range(20).map(async (id) => await client.session({ tokens }).predictRecord('model', { id }));
+	await Promise.allSettled(calls);
+	await client.settle('predict', 'model', recordsOf(20), { batchSize: 1, deadline: 1_000 });
+	expect(scoredIn(await client.settle('predict', 'model', recordsOf(20), { batchSize: 1 }))).toHaveLength(20);
+	expect(client.isBusy).toBe(false);
+});
+
+it.each([
+	[
+		'throws',
+		() => {
+			throw new Error('No network');
+		},
+		'No access token: No network',
+	],
+	[
+		'throws a value that has no text',
+		() => {
+			throw Object.create(null);
+		},
+		'No access token: a value of type object',
+	],
+	[
+		'rejects with an object',
+		async () => {
+			await turn();
+			// eslint-disable-next-line @typescript-eslint/only-throw-error
+			throw { error: 'invalid_grant' };
+		},
+		'No access token: [object Object]',
+	],
+	['returns an empty text', () => '', 'No access token: the source returned none'],
+	['returns undefined', () => undefined, 'No access token: the source returned none'],
+	['resolves with an empty text', async () => await Promise.resolve(''), 'No access token: the source returned none'],
+	[
+		'resolves with undefined',
+		async () => await Promise.resolve(undefined),
+		'No access token: the source returned none',
+	],
+	['resolves with null', async () => await Promise.resolve(null), 'No access token: the source returned none'],
+])('Nothing is sent when a token source %s', async (_does, get, message) => {
+	const server = await scene.server();
+	const tokens = { get, renew } as TokenSource;
+	const session = scene.clientOf(server).session({ tokens });
+	const failure = await failureOf(session.predictRecord('model', { id: 1 }));
+	expect(failure).toBeInstanceOf(ApiNodeError);
+	expect(failure.message).toBe(message);
+	expect(server.requests).toHaveLength(0);
+});
+
+it('A token is taken from anything that can be awaited', async () => {
+	const server = await scene.server();
+	const get = () => ({ then: (done: (token: string) => void) => done('token') });
+	const session = scene.clientOf(server).session({ tokens: { get, renew } as unknown as TokenSource });
+	await session.predictRecord('model', { id: 1 });
+	expect(server.requests[0]!.headers.authorization).toBe('Bearer token');
+});
+
+it('A token source is called a few times per call when its tokens always seem to have expired', async () => {
+	const server = await scene.server();
+	let asked = 0;
+	const get = () => (++asked === 1 ? 'token' : wait(1, 'token'));
+	const session = scene.clientOf(server).session({ tokens: { get, renew } });
+	expect(await session.predictRecord('model', { id: 1 })).toEqual({ result: { id: 1 } });
+	expect(asked).toBeLessThanOrEqual(10);
+});
+
+it.each([
+	[
+		'throws',
+		() => {
+			throw new Error('Mine');
+		},
+	],
+	['rejects', async () => await Promise.reject(new Error('Mine'))],
+])(
+	'A call keeps its response, and the error becomes a warning, when `accepted` %s',
+	async (_does, accepted: () => unknown) => {
+		const warned = jest.spyOn(process, 'emitWarning').mockImplementation();
+		const server = await scene.server();
+		const tokens: TokenSource = { get: () => 'token', renew, accepted };
+		const session = scene.clientOf(server).session({ tokens });
+		expect(await session.runFunction('write', { id: 1 })).toEqual({ response: { id: 1 }, timing: {} });
+		await turn();
+		expect(warned).toHaveBeenCalledWith(expect.objectContaining({ message: 'Mine' }));
+		warned.mockRestore();
+	},
+);

@@ -508,7 +508,9 @@ export const batchOptions: INodeProperties[] = [
 	{
 		displayName: 'Context (JSON)',
 		name: 'contextJson',
-		type: 'json',
+		// n8n's JSON field marks an empty value as an error.
+		type: 'string',
+		typeOptions: { rows: 3 },
 		default: '',
 		placeholder: 'e.g. {"order": "A-17"}',
 		description: "JSON object to store in the API node's log with the record. Does not affect the result.",

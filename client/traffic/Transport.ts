@@ -326,7 +326,7 @@ function withErrors(tokens: TokenSource): TokenSource {
 /** Without a token, the request would be sent without authentication. */
 function given(token: unknown): string {
 	if (typeof token === 'string' && token !== '') return token;
-	throw new Error('the source returned none');
+	throw new ApiNodeError('No access token: the source returned none');
 }
 
 type AttemptLimits = Pick<AttemptContext, 'timeout' | 'maxResponseBytes' | 'attempts'>;

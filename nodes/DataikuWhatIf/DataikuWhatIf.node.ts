@@ -148,7 +148,7 @@ const limitProperties: INodeProperties[] = [
 						],
 						default: 'any',
 						description:
-							'Direction in which the value is allowed to change. For text values, upwards means toward the end of the list of values that you enter or, without such a list, of the OpenAPI document.',
+							'Direction in which the value is allowed to change. For text values, upwards means later in the list in "Values". If "Values" is empty, the list in the OpenAPI document is used.',
 					},
 				],
 			},

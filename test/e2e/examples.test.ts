@@ -353,7 +353,8 @@ test('the what-if example writes an email for each refused payment, and none for
 	expect(itemsOf(run, 'Let through')).toMatchObject([{ payment_id: 'P-2', what_if: 'reached', suggestions: [] }]);
 	const mails = itemsOf(run, 'Write the mail') as Array<{ subject: string; text: string }>;
 	expect(mails.map(({ subject }) => subject)).toEqual(['Payment P-1 was refused', 'Payment P-3 was refused']);
-	for (const { text } of mails) expect(text).toMatch(/would let it through with:\n- (amount|hour|card_present): .* → /);
+	for (const { text } of mails)
+		expect(text).toMatch(/would let this payment through with these changes:\n- (amount|hour|card_present): .* → /);
 	const [refused] = itemsOf(run, 'Dataiku What-If') as Array<{
 		suggestions: Array<{ changes: Array<{ feature: string }> }>;
 	}>;

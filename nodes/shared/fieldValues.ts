@@ -87,10 +87,21 @@ function booleanOf(value: unknown): boolean | undefined {
 	return text === 'false' || Number(text) === 0 ? false : undefined;
 }
 
-/** Parses JSON, also with single quotation marks as Python prints lists. */
+const pythonToken = /'([^'\\]*(?:\\.[^'\\]*)*)'|"[^"\\]*(?:\\.[^"\\]*)*"|\b(?:True|False|None)\b/g;
+const pythonWords: Record<string, string> = { True: 'true', False: 'false', None: 'null' };
+
+/** Turns a list or a dictionary as Python prints it into JSON. */
+const fromPython = (text: string) =>
+	text.replace(pythonToken, (token: string, quoted?: string) =>
+		quoted === undefined
+			? (pythonWords[token] ?? token)
+			: `"${quoted.replace(/\\.|"/g, (found) => (found === '"' ? '\\"' : found === "\\'" ? "'" : found))}"`,
+	);
+
+/** Parses JSON, also as Python prints it. */
 function fromText(value: unknown, fits: (parsed: unknown) => boolean): unknown {
 	if (typeof value !== 'string') return undefined;
-	for (const text of [value, value.replaceAll("'", '"')]) {
+	for (const text of [value, fromPython(value)]) {
 		try {
 			const parsed = parseGiven(text);
 			if (fits(parsed)) return parsed;
@@ -104,5 +115,5 @@ function fromText(value: unknown, fits: (parsed: unknown) => boolean): unknown {
 /** Parses a JavaScript object literal as n8n does, unless that would round its numbers. */
 function looseObject(value: unknown): unknown {
 	if (typeof value !== 'string' || mayBeRounded.test(value)) return undefined;
-	return (validateFieldType('', value, 'object') as { newValue?: unknown }).newValue;
+	return (validateFieldType('', fromPython(value), 'object') as { newValue?: unknown }).newValue;
 }

@@ -107,6 +107,16 @@ describe('a value that JavaScript refuses to convert', () => {
 	});
 });
 
+it.each<[string, 'array' | 'object', unknown]>([
+	["{'a': True, 'b': None, 'c': [False]}", 'object', { a: true, b: null, c: [false] }],
+	['[True, None, \'True\', "None"]', 'array', [true, null, 'True', 'None']],
+	["['a', \"b's\", 'c\"d', 'e\\'f', '\\\\']", 'array', ['a', "b's", 'c"d', "e'f", '\\']],
+	['{a: True, "b": "it\'s None"}', 'object', { a: true, b: "it's None" }],
+	["{'id': 9007199254740993, 'Trueness': 1}", 'object', { id: '9007199254740993', Trueness: 1 }],
+])('text as Python prints it keeps its values: %s', async (text, type, value) => {
+	expect(await bodies(fields(field('a', text, type)))).toEqual({ sent: [JSON.stringify({ a: value })], errors: [] });
+});
+
 describe('an invalid date is a missing value', () => {
 	it.each(['={{ DateTime.fromISO("abc") }}', '={{ new Date("abc") }}', '={{ DateTime.fromISO($json.d) }}'])(
 		'as a field of every type: %s',

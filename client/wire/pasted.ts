@@ -3,4 +3,4 @@ export const pasted = (text: string): string => text.replace(/^[\s\p{Cf}]+|[\s\p
 
 /** Accepts a key or a token that was copied together with its header name or scheme. */
 export const pastedSecret = (text: string): string =>
-	pasted(pasted(text).replace(/^(?:authorization\s*:\s*)?bearer\s+/i, ''));
+	pasted(pasted(text).replace(/^(?:authorization\s*:\s*)?(?:bearer[\s:]+)*/i, ''));

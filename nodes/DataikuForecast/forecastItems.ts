@@ -81,17 +81,17 @@ function bySeries(results: ForecastResult[]): ForecastResult[][] {
 	return [...groups.values()];
 }
 
-const withoutEmpty = (columns: JsonObject) =>
-	Object.fromEntries(
-		Object.entries(columns).filter(([, value]) => value !== undefined && value !== null),
-	) as IDataObject;
+/** Removes the columns that a result lacks. A forecast without a value stays null. */
+const withoutAbsent = (columns: JsonObject) =>
+	Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined)) as IDataObject;
 
 /** A column per quantile. If quantiles and values do not match, both are kept as lists. */
 function quantileColumns({ quantiles, quantilesValues }: ForecastResult): JsonObject {
 	const arePairs = Array.isArray(quantiles) && Array.isArray(quantilesValues);
 	const names = arePairs ? quantiles.map((q) => `quantile_${q}`) : [];
 	const fit = arePairs && names.length === quantilesValues.length && new Set(names).size === names.length;
-	return fit ? Object.fromEntries(names.map((name, n) => [name, quantilesValues[n]])) : { quantiles, quantilesValues };
+	if (fit) return Object.fromEntries(names.map((name, n) => [name, quantilesValues[n]]));
+	return { quantiles: quantiles ?? undefined, quantilesValues: quantilesValues ?? undefined };
 }
 
 const documented = new Set([
@@ -113,7 +113,7 @@ const outputs: Record<string, ForecastOutput> = {
 			const columns: JsonObject = { time, forecast, ...quantileColumns(result) };
 			if (ignored === true) Object.assign(columns, { ignored, ignoreReason });
 			for (const name of otherKeys(result)) addColumn(columns, name, result[name]);
-			return { json: withoutEmpty(beside(timeseriesIdentifier, columns)), of: timeseriesIdentifier };
+			return { json: withoutAbsent(beside(timeseriesIdentifier, columns)), of: timeseriesIdentifier };
 		}),
 	perStep: (results, _response, beside) =>
 		results.map((result) => ({

@@ -210,13 +210,18 @@ describe('authenticates', () => {
 		expect(await authorization({ bearerToken: 'eyJ.abc-_.~+/=' })).toBe('Bearer eyJ.abc-_.~+/=');
 	});
 
-	test.each(['Bearer k7', 'bearer  k7', 'Authorization: Bearer k7\n', '\u200bk7\ufeff', '\u00a0k7\u2060\u00ad\r\n'])(
-		'and a key or token without what was pasted around it: %j',
-		async (pasted) => {
-			expect(await authorization({ bearerToken: pasted })).toBe('Bearer k7');
-			expect(await authorization({ apiKey: pasted })).toBe(`Basic ${Buffer.from('k7:').toString('base64')}`);
-		},
-	);
+	test.each([
+		'Bearer k7',
+		'Bearer: k7',
+		'Bearer Bearer\tk7',
+		'bearer  k7',
+		'Authorization: Bearer k7\n',
+		'\u200bk7\ufeff',
+		'\u00a0k7\u2060\u00ad\r\n',
+	])('and a key or token without what was pasted around it: %j', async (pasted) => {
+		expect(await authorization({ bearerToken: pasted })).toBe('Bearer k7');
+		expect(await authorization({ apiKey: pasted })).toBe(`Basic ${Buffer.from('k7:').toString('base64')}`);
+	});
 
 	test('without any header when the service is open', async () => {
 		expect(await authorization({})).toBeUndefined();

@@ -91,6 +91,21 @@ describe('a number that is not finite becomes null, a hint names its item, and t
 	});
 });
 
+it('is null in the columns of a forecast, also when no step has a value', async () => {
+	const columns = { forecast: null, 'quantile_0.5': null };
+	for (const value of ['NaN', 'null']) {
+		proxy.setFault({ kind: 'answer', body: `{"results":[${step(1, value)}]}` });
+		const parameters = { identifierColumns: 'id', output: 'flat' };
+		const { output } = await run('dataikuForecast', {
+			url: proxy.url,
+			endpointId: 'e',
+			items: [{ id: 1 }],
+			parameters,
+		});
+		expect(jsonOf(output)).toEqual([{ id: 1, time: '2026-01-01', ...columns }]);
+	}
+});
+
 it('JSON text contains no such number, either, and a single number that is too large stays text', async () => {
 	const options = { parseJson: true };
 	const values = async (body: string) => {

@@ -1,4 +1,4 @@
-import { InvalidCallError } from './errors';
+import { InvalidCallError, thrownText } from './errors';
 import type { DispatchOptions, ExplanationOptions } from './types';
 
 /** The settings that apply to all records of a request. */
@@ -44,13 +44,13 @@ export function jsonText(value: unknown): string {
 	try {
 		text = JSON.stringify(value);
 	} catch (error) {
-		throw notForJson(String((error as Error | undefined)?.message ?? error), { cause: error });
+		throw notForJson(thrownText(error), { cause: error });
 	}
 	if (text === undefined) throw notForJson('it is undefined, or its toJSON returns undefined');
 	return text;
 }
 
-function notForJson(why: string, options?: ErrorOptions): InvalidCallError {
+export function notForJson(why: string, options?: ErrorOptions): InvalidCallError {
 	return new InvalidCallError(`The value cannot be converted to JSON: ${why}`, {}, options);
 }
 

@@ -1,8 +1,16 @@
-import { ApiNodeError, CancelledError, InvalidCallError, ResponseError, StatusError, TimeoutError } from '../errors';
+import {
+	ApiNodeError,
+	CancelledError,
+	InvalidCallError,
+	ResponseError,
+	StatusError,
+	thrownText,
+	TimeoutError,
+} from '../errors';
 import { resultsBySeries, seriesKey } from '../forecastSeries';
 import { isObject, isResult } from '../json';
 import { type Operation, operations } from '../operations';
-import { jsonText, recordBody, recordsBody } from '../requestBody';
+import { jsonText, notForJson, recordBody, recordsBody } from '../requestBody';
 import type { SessionState } from '../SessionState';
 import { notify } from '../notify';
 import { mayBeCausedByRequest } from '../traffic/retryPolicy';
@@ -100,7 +108,9 @@ export class RecordBatcher implements SearchOwner {
 			if (target.operation === 'forecast')
 				checkSeries(record as readonly JsonObject[], target.options.identifierColumns);
 		} catch (error) {
-			notify(onOutcome, { error: error as InvalidCallError });
+			// A getter of the record may throw anything.
+			const failure = error instanceof ApiNodeError ? error : notForJson(thrownText(error), { cause: error });
+			notify(onOutcome, { error: failure });
 			// Without this call, the code that waits for outcomes may never wake, because no request may be in progress.
 			this.wake();
 			return undefined;

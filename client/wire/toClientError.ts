@@ -231,10 +231,13 @@ const byFirewall = (host: string) => ({
 		'The API node does not send web pages. A text in the record may look like an attack to the firewall. Allow this URL in the firewall.',
 });
 
-const isPage = (response: WireResponse) =>
-	bodyText({ ...response, body: response.body.subarray(0, 200) })
-		.trimStart()
-		.startsWith('<');
+/** Whether a response is a web page, although its text may be only a sentence. */
+function isPage(response: WireResponse): boolean {
+	const start = bodyText({ ...response, body: response.body.subarray(0, 200) }).trimStart();
+	return (
+		start.startsWith('<') || (/^text\/html\b/i.test(firstOf(response.headers, 'content-type')) && !/^[[{]/.test(start))
+	);
+}
 
 function detailsOf(response: WireResponse, { connections, attempts, redact }: AttemptContext) {
 	const { errorType, detail } = wordsOf(response, redact);

@@ -100,6 +100,19 @@ it('The halves of a batch are sent in the order of its records, those before a b
 	expect(requests.map(idsIn)).toEqual([range(0, 8), range(0, 4), range(4, 8), [4, 5], [4], [5], [6, 7]]);
 });
 
+it.each([
+	['a page', '<!DOCTYPE html><html><title>Blocked</title></html>'],
+	['a page of one sentence', 'The request is blocked.'],
+	['an empty page', ''],
+])('All other records are scored when a firewall refuses the text of one record with %s', async (_what, body) => {
+	const server = await stage.scoring({
+		refuses: (id) => (id === 5 ? { status: 403, headers: { 'content-type': 'text/html' }, body } : undefined),
+	});
+	const outcomes = await stage.clientOf(server).settle('predict', 'e', recordsOf(8));
+	const failed = outcomes.flatMap(({ error }, id) => (error ? [[id, error.message]] : []));
+	expect(failed).toEqual([[5, expect.stringContaining('A firewall in front of')]]);
+});
+
 describe('An endpoint that refuses everything', () => {
 	const refusing = async (refuses: Refuses) => {
 		const server = await stage.scoring({ refuses });

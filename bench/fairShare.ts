@@ -23,10 +23,25 @@ interface Counts {
 	answered: number;
 	rejected: number;
 	failed: number;
+	/** Durations of the calls that got a response. */
+	tookMs: number[];
+}
+
+type Figure = Exclude<keyof Counts, 'tookMs'>;
+
+/** What a process with the client gets, relative to a plain client. */
+export interface Beside {
+	/** Requests served, if both always have more to send; the plain client has two in flight. */
+	served: number;
+	/** Time that one in a hundred calls exceeds, if both serve five webhook calls per second. */
+	p99: number;
 }
 
 const warmUpMs = 2_000;
 const countedMs = 8_000;
+const webhooksMs = 30_000;
+/** Outstanding calls of a process with the client: more than it has in flight. */
+const always = '16';
 const runs = 3;
 
 /** Processes with a default client each, on one endpoint with an API node's default pool. */
@@ -49,26 +64,31 @@ export async function measureFairShare(url: string, report: (line: string) => vo
 }
 
 /**
- * Runs one process with the client and one plain client with two requests in flight, next to a plain client with many.
+ * Runs one process with the client and one plain client, next to a plain client that always has many requests outstanding.
  *
- * @returns what the first was served relative to the second, by the number of outstanding requests of the third
+ * @returns by the number of outstanding requests
  */
-export async function measureBeside(url: string): Promise<Record<number, number>> {
-	const measured: Record<number, number> = {};
+export async function measureBeside(url: string): Promise<Record<number, Beside>> {
+	const measured: Record<number, Beside> = {};
 	for (const outstanding of [8, 12, 16, 20]) {
-		const plain = (requests: number) => start('plainProcess.cjs', url, String(requests));
-		const { of } = await counted([start('clientProcess.cjs', url), plain(2), plain(outstanding)]);
-		const [ours = 0, theirs = 0] = of('answered');
-		measured[outstanding] = ours / theirs;
+		const run = async (ours: string, theirs: string, forMs: number) => {
+			const plain = (calls: string) => start('plainProcess.cjs', url, calls);
+			return await counted([start('clientProcess.cjs', url, ours), plain(theirs), plain(String(outstanding))], forMs);
+		};
+		const ratio = ([ours = 0, theirs = 0]: number[]) => ours / theirs;
+		const served = ratio((await run(always, '2', countedMs)).of('answered'));
+		const p99 = ratio((await run('5/s', '5/s', webhooksMs)).p99);
+		measured[outstanding] = { served, p99 };
 	}
 	return measured;
 }
 
-const start = (script: string, ...args: string[]) => fork(path.join(__dirname, script), args);
+const start = (script: string, url: string, calls: string) => fork(path.join(__dirname, script), [url, calls]);
 
 async function oneRun(url: string, processes: number): Promise<FairShare> {
-	const { of, seconds } = await counted(Array.from({ length: processes }, () => start('clientProcess.cjs', url)));
-	const sum = (figure: keyof Counts) => of(figure).reduce((all, each) => all + each, 0);
+	const clients = Array.from({ length: processes }, () => start('clientProcess.cjs', url, always));
+	const { of, seconds } = await counted(clients, countedMs);
+	const sum = (figure: Figure) => of(figure).reduce((all, each) => all + each, 0);
 	const sent = sum('answered') + sum('rejected');
 	const perSecond = sum('answered') / seconds;
 	return {
@@ -81,18 +101,22 @@ async function oneRun(url: string, processes: number): Promise<FairShare> {
 }
 
 /** Counts what each process did in the same seconds. */
-async function counted(clients: ChildProcess[]) {
+async function counted(clients: ChildProcess[], forMs: number) {
 	try {
 		for (const ready of clients.map((client) => once(client, 'message'))) await ready;
 		for (const client of clients) client.send('start');
 		await sleep(warmUpMs);
 		const startedAt = performance.now();
 		const before = await Promise.all(clients.map(count));
-		await sleep(countedMs);
+		await sleep(forMs);
 		const after = await Promise.all(clients.map(count));
 		const seconds = (performance.now() - startedAt) / 1_000;
-		const of = (figure: keyof Counts) => after.map((counts, n) => counts[figure] - before[n]![figure]);
-		return { of, seconds };
+		const of = (figure: Figure) => after.map((counts, n) => counts[figure] - before[n]![figure]);
+		const p99 = after.map(({ tookMs }, n) => {
+			const sorted = tookMs.slice(before[n]!.tookMs.length).sort((a, b) => a - b);
+			return sorted[Math.floor(0.99 * sorted.length)]!;
+		});
+		return { of, p99, seconds };
 	} finally {
 		for (const client of clients) client.kill();
 	}

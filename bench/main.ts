@@ -2,7 +2,7 @@
  * `npm run bench`: compares the package with its peers, in one run on one machine. Prints tables of times. With `--write`, it
  * also writes them to docs/benchmarks.md with a chart. With `--fair-share`, it only measures how processes share a pool, which
  * needs no n8n. With `--beside`, it only measures what a process gets next to callers without a limit, relative to a plain
- * client.
+ * client: requests served, and the time of webhook calls.
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,8 +1,8 @@
-/** As clientProcess.cjs, of a caller without a rule: `node plainProcess.cjs <url> <requests that it always has outstanding>`. */
+/** Calls without a rule that limits them. */
 const { Agent } = require('undici');
+const { run } = require('./caller.cjs');
 
 const agent = new Agent();
-const counts = { answered: 0, rejected: 0, failed: 0 };
 const request = {
 	origin: process.argv[2],
 	path: '/public/api/v1/demo/fraud/predict',
@@ -14,20 +14,12 @@ const request = {
 	body: JSON.stringify({ features: { amount: 20, hour: 3, country: 'FR' } }),
 };
 
-async function callOnAndOn() {
+run(async (counts) => {
 	for (;;) {
 		const { statusCode, body } = await agent.request(request);
 		await body.dump();
-		if (statusCode === 200) counts.answered++;
-		else {
-			counts.rejected++;
-			await new Promise((resolve) => setTimeout(resolve, 250 * Math.random()));
-		}
+		if (statusCode === 200) return true;
+		counts.rejected++;
+		await new Promise((resolve) => setTimeout(resolve, 250 * Math.random()));
 	}
-}
-
-process.on('message', (message) => {
-	if (message === 'count') process.send(counts);
-	else for (let n = 0; n < Number(process.argv[3]); n++) void callOnAndOn();
 });
-process.send('ready');

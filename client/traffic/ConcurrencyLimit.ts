@@ -2,10 +2,8 @@ import { MeanWait } from './MeanWait';
 
 /** Share of the response time spent waiting for a pipeline above which the pool counts as contended. */
 const contendedShare = 0.3;
-/** Above this share, the limit alternates between one and two requests in flight. */
-const alternatingShare = 0.56;
-/** Up to this share, a second request is added again. */
-const readmittingShare = 0.58;
+/** Above this share, two requests in flight become one when their turn is over. Below it, one becomes two again. */
+const alternatingShare = 0.585;
 /** Above this share, an API node's default pool is about to refuse requests. */
 const nearlyFullShare = 0.62;
 /** Above this share, the queue is longer than that of a default pool, or something else causes the wait. */
@@ -57,7 +55,7 @@ export class ConcurrencyLimit {
 	private windows = 0;
 	private responsesInWindow = 0;
 	private tookMs = 0;
-	private readonly lately = new MeanWait(8);
+	private readonly lately = new MeanWait(16);
 	/** Waits of requests sent since the limit changed. */
 	private sinceChange = new MeanWait(32);
 	private changedAt = -Infinity;
@@ -138,7 +136,7 @@ export class ConcurrencyLimit {
 		const isOver = this.windows >= this.turnEnds;
 		const { isNearlyFull } = this;
 		if (this.current < 2) {
-			if (isOver && part < readmittingShare) return this.change(2, now, turns.two);
+			if (isOver && part < alternatingShare) return this.change(2, now, turns.two);
 		} else if (isNearlyFull || (isOver && part > alternatingShare)) return this.change(1, now, turns.one);
 		if (isNearlyFull || !isCertain || this.windows < this.nextTrial) return;
 		this.trial = { from: this.current, waitMs, ends: this.windows + about(trials.success) };

@@ -60,7 +60,7 @@ describe.each(works.slice(0, 4))('Next to a caller without a limit, work %s', (_
 	it.each([
 		[8, 0.9],
 		[12, 0.9],
-		[16, 0.75],
+		[16, 0.85],
 		[20, 0.45],
 	])(
 		'is served to a process with the rule, of which %i are outstanding: %d of what a plain client gets',

@@ -96,12 +96,16 @@ export function sentNumber(literal: string): number | string {
 	return Math.abs(number) <= Number.MAX_SAFE_INTEGER ? number : heldNumber(literal);
 }
 
+/** Files begin with a byte order mark, and so do texts that were read from them. */
+const withoutMark = (text: string): string => (text.startsWith('\ufeff') ? text.slice(1) : text);
+
 /**
  * Parses JSON that a user wants to send. Numbers that JavaScript would round become text.
  *
  * @throws SyntaxError when the text is not JSON; RangeError when a number is too large
  */
-export function parseGiven(text: string): unknown {
+export function parseGiven(given: string): unknown {
+	const text = withoutMark(given);
 	const parsed: unknown = JSON.parse(text);
 	if (!mayBeRounded.test(text)) return parsed;
 	const exact = replacedOutsideStrings(text, literals, (literal) => {
@@ -117,7 +121,8 @@ export function parseGiven(text: string): unknown {
  *
  * @throws SyntaxError when the text is not JSON
  */
-export function parseJson(text: string): unknown {
+export function parseJson(given: string): unknown {
+	const text = withoutMark(given);
 	return parse(text, longInteger.test(text));
 }
 
@@ -131,7 +136,8 @@ function parse(text: string, hasLong: boolean): unknown {
  *
  * @throws NotJson
  */
-export function parseResponse(text: string): unknown {
+export function parseResponse(given: string): unknown {
+	const text = withoutMark(given);
 	const isDoubtful = longOrHuge.test(text);
 	const hasLong = isDoubtful && longInteger.test(text);
 	let parsed: unknown;

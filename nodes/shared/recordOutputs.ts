@@ -229,7 +229,7 @@ function flat(fixed: readonly string[]): RecordOutputs[string] {
 /** The looked-up columns go among the input's fields. A record that was ignored is marked there. */
 const enrich: RecordOutputs[string] = ({ itemIndex, source, outcome, names: { columnPrefix }, columns }) => {
 	const { data, ignored, ignoreReason } = outcome.result;
-	const found = prefixed((data ?? {}) as JsonObject, columnPrefix);
+	const found = prefixed(isObject(data) ? data : (data ?? null) === null ? {} : { data }, columnPrefix);
 	const added = ignored === true ? { ...found, ignored, ignoreReason } : found;
 	const json = { ...source.json };
 	if (isMark(json.ignored)) for (const name of ofIgnored) delete json[name];

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { hadNotFinite, parseJson, parseResponse } from '../../client/json';
+import { hadNotFinite, parseGiven, parseJson, parseResponse } from '../../client/json';
 
 const safe = (value: bigint) => value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER);
 
@@ -240,3 +240,11 @@ describe('parseResponse', () => {
 		expect(() => parseResponse(text)).toThrow(expect.objectContaining({ cutOff: false }) as Error);
 	});
 });
+
+it.each(Object.entries({ parseGiven, parseJson, parseResponse }))(
+	'%s accepts a byte order mark before the JSON',
+	(_name, parse) => {
+		expect(parse('\ufeff{"a":1}')).toEqual({ a: 1 });
+		expect(parse('\ufeff\n[9007199254740993]')).toEqual(['9007199254740993']);
+	},
+);

@@ -73,6 +73,16 @@ describe('an integer that JavaScript would round is sent with its digits, and a 
 		]);
 	});
 
+	it('also after a byte order mark', async () => {
+		const text = '\ufeff{"n": 9007199254740993}';
+		await bodies({ recordSource: 'json', recordJson: text });
+		await bodies(fields(field('n', text, 'object')));
+		expect(proxy.requests.map(({ body }) => body)).toEqual([
+			'{"n":"9007199254740993"}',
+			'{"n":{"n":"9007199254740993"}}',
+		]);
+	});
+
 	it('in the context and in the form, too', async () => {
 		const form = {
 			recordSource: 'mapping',

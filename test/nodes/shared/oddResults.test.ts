@@ -211,3 +211,14 @@ describe('A status that a custom model may have chosen', () => {
 		expect((await failedWith('dataikuPredict', status, body)).description ?? '').not.toContain(ownChoice);
 	});
 });
+
+it('keeps the looked-up data of a record in one column if they are not an object', async () => {
+	const results = [{ data: 'text' }, { data: [1, 2] }, { data: null }, { data: { rate: 1 } }];
+	const output = await outputOf('dataikuLookup', results, { output: 'enrich' });
+	expect(output).toEqual([
+		{ id: 'R-0', data: 'text', rate: null },
+		{ id: 'R-1', data: [1, 2], rate: null },
+		{ id: 'R-2', data: null, rate: null },
+		{ id: 'R-3', data: null, rate: 1 },
+	]);
+});

@@ -64,7 +64,10 @@ export class ApiNodeClient extends ApiNodeMethods {
 		return new Session(this.#transport, this.#serviceId, new SessionState(options, this.#onEvent));
 	}
 
-	/** Accepts no new calls, waits for the calls in progress, and closes all connections. `await using` does the same. */
+	/**
+	 * Accepts no new calls, waits for the calls in progress, and closes all connections. `await using` does the same. A loop
+	 * over `settleAll` is in progress until it is left, so do not wait for `close` inside it.
+	 */
 	async close(): Promise<void> {
 		await this.#transport.close();
 	}

@@ -124,8 +124,10 @@ export function oAuth2Tokens(
 		return token;
 	};
 	const renewal = async (old?: string): Promise<string> => {
-		if (!latest.renewal && latest.hold && Date.now() < latest.hold.until) {
-			if (latest.hold.error) throw latest.hold.error;
+		const left = latest.hold ? latest.hold.until - Date.now() : 0;
+		// A longer hold than the longest means that the clock was set back.
+		if (!latest.renewal && left > 0 && left <= longestHoldMs) {
+			if (latest.hold?.error) throw latest.hold.error;
 			return old!;
 		}
 		latest.renewal ??= fetchToken(old)
@@ -152,7 +154,7 @@ export function oAuth2Tokens(
 				hold(latest);
 			} else if (!latest.renewal) {
 				const now = Date.now();
-				const recent = renewedAt.filter((at) => now - at < 60_000);
+				const recent = renewedAt.filter((at) => at <= now && now - at < 60_000);
 				if (recent.length >= mostRenewals) return refused;
 				latest.renewedAt = [...recent, now];
 			}

@@ -272,6 +272,15 @@ describe('an identity provider in trouble', () => {
 		expect(await grants()).toEqual(['client_credentials']);
 	});
 
+	it('gets another request when the clock was set back after a failure', async () => {
+		const store = await through();
+		refuses();
+		expect((await predict(store, 5)).error).toBeDefined();
+		accounts.setFault(undefined);
+		later = -3_600_000;
+		expect((await predict(store, 5)).error).toBeUndefined();
+	});
+
 	it('gets a request at once when the credential was edited', async () => {
 		refuses();
 		expect((await predict(await through(), 5)).error).toBeDefined();

@@ -171,7 +171,7 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 		},
 		{
 			title: 'Inside n8n',
-			note: 'Growth is the time per item with 200,000 items, divided by the time per item with 20,000 items. The time in brackets is the time per 1,000 items. Expression is the time that one expression per item adds with 20,000 items, divided by the time that n8n needs to evaluate the expressions (getNodeParameter). Pause is the longest pause of the event loop in a run of 200,000 items with the Predict node, divided by the longest pause with an empty node, which returns the items unchanged. An empty node also causes a pause, because the engine processes all items without interruption, before and after each node.',
+			note: 'Growth is the time per item with 200,000 items, divided by the time per item with 20,000 items. The time in parentheses is the time per 1,000 items. Expression is the time that one expression per item adds with 20,000 items, divided by the time that n8n needs to evaluate the expressions (getNodeParameter). Pause is the longest pause of the event loop in a run of 200,000 items with the Predict node, divided by the longest pause with an empty node, which returns the items unchanged. An empty node also causes a pause, because the engine processes all items without interruption, before and after each node.',
 			head: ['', 'Node.js', 'growth', 'expression', 'pause', 'pause, empty node'],
 			rows: rows([
 				[
@@ -298,7 +298,7 @@ export function markdown(made: readonly ResultTable[]): string {
 	});
 	return `# Benchmarks
 
-\`npm run bench -- --write\` measured all times in one run. A *peer* is another program that sends the same records. The column of a peer shows a factor and, in brackets, the time of the peer. The factor is the time of the peer divided by the time of our node. If the factor is above 1, the peer is slower.
+\`npm run bench -- --write\` measured all times in one run. A *peer* is another program that sends the same records. The column of a peer shows a factor and, in parentheses, the time of the peer. The factor is the time of the peer divided by the time of our node. If the factor is above 1, the peer is slower.
 
 All programs ran on one machine with ${cpus.length} cores (${cpus[0]?.model ?? 'of unknown type'}), ${Math.round(os.totalmem() / 2 ** 30)} GiB and ${os.type()}. The client, the API node and n8n share this machine. The API node is the emulated one in \`demo/\`. It runs on the newer of the two Node.js versions, with a pool that accepts every request.
 

@@ -40,7 +40,7 @@ export function callHeaders(given: Readonly<Record<string, string>> | undefined)
 	if (given === undefined) return none;
 	// Lists, Maps and fetch's Headers would look like an object without headers.
 	if (typeof given !== 'object' || given === null || Symbol.iterator in given) {
-		throw new InvalidCallError("'headers' must be an object of names and strings");
+		throw new InvalidCallError("'headers' must be an object with header names as keys and strings as values");
 	}
 	const headers = { ...given };
 	const names = new Set<string>();

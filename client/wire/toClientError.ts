@@ -42,7 +42,7 @@ const unreachable: Record<string, string> = {
 	EAI_AGAIN: 'could not be resolved because DNS did not respond',
 	EHOSTUNREACH: 'cannot be reached: there is no route to it',
 	ENETUNREACH: 'cannot be reached: there is no route to it',
-	EADDRNOTAVAIL: 'cannot be reached from this machine',
+	EADDRNOTAVAIL: 'cannot be reached from the machine that sends the request',
 	UND_ERR_CONNECT_TIMEOUT: 'did not accept a connection in time',
 	ETIMEDOUT: 'did not accept a connection in time',
 };

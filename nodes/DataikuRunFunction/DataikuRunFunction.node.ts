@@ -30,7 +30,7 @@ export class DataikuRunFunction implements INodeType {
 		usableAsTool: true,
 		builderHint: {
 			searchHint:
-				'Call a Python or R function from a Dataiku API service once per item. The returned value is in `result`.',
+				'For each item, call a Python or R function of a Dataiku API service. The returned value is in `result`.',
 		},
 		description: 'Run a Python or R function in Dataiku',
 		defaults: { name: 'Dataiku Run Function' },

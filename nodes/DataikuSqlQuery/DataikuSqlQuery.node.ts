@@ -29,7 +29,7 @@ export class DataikuSqlQuery implements INodeType {
 		usableAsTool: true,
 		builderHint: {
 			searchHint:
-				'Run a parameterized SQL query from a Dataiku API service once per item. Each row of the result becomes an item.',
+				'For each item, run a parameterized SQL query of a Dataiku API service. Each row of the result becomes an item.',
 		},
 		description: 'Run a parameterized SQL query in Dataiku',
 		defaults: { name: 'Dataiku SQL Query' },

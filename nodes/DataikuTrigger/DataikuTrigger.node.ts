@@ -46,7 +46,7 @@ export class DataikuTrigger implements INodeType {
 						name: 'Another Generation Responds',
 						value: 'generation',
 						description:
-							'A response comes from an unknown generation of the service, e.g. because the generation was activated',
+							'A response comes from a generation of the service that the trigger does not know yet, e.g. because it was activated',
 					},
 					{ name: 'Endpoint Is Down', value: 'down', description: 'Several consecutive polls of the endpoint failed' },
 					{
@@ -65,7 +65,7 @@ export class DataikuTrigger implements INodeType {
 						name: 'Scores Drift',
 						value: 'drift',
 						description:
-							'The score of a test record differs from an earlier score by the same generation of the service',
+							'The score of a test record has drifted from the score that the same generation of the service returned earlier',
 					},
 				],
 				default: ['generation'],

@@ -111,7 +111,7 @@ const limitProperties: INodeProperties[] = [
 		placeholder: 'Add Feature',
 		default: {},
 		description:
-			'The features to change, each with values or a range. If you leave a setting empty, it is taken from the OpenAPI document.',
+			'The features to change, each with values or a range. If you leave the values, the minimum, the maximum or the step empty, the node takes it from the OpenAPI document.',
 		options: [
 			{
 				displayName: 'Feature',
@@ -148,7 +148,7 @@ const limitProperties: INodeProperties[] = [
 						],
 						default: 'any',
 						description:
-							'Direction in which the value is allowed to change. For text values, upwards means later in the list in "Values". If "Values" is empty, the list in the OpenAPI document is used.',
+							'Direction in which the value is allowed to change. For text values, "Only Upwards" means toward the end of the list in "Values". If "Values" is empty, the list in the OpenAPI document is used.',
 					},
 				],
 			},

@@ -48,7 +48,7 @@ const words = {
 	ignored: 'The API node ignored the record',
 	nothing: 'No change within these limits reaches the goal',
 	notBetter: 'No change within these limits improves the prediction',
-	notFound: 'No change that reaches the goal was found within these limits, but the search is not complete',
+	notFound: 'No change that reaches the goal was found within these limits, but not all possible changes were tried',
 	allTried: 'All changes to one, two or three features were considered',
 	late: 'The deadline ended the search',
 	outage: (why: string) => `The last variants that were sent before the deadline could not be scored: ${why}`,

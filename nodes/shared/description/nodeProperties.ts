@@ -38,7 +38,7 @@ export const batchHints: NodeHint[] = [
 export const dispatchHints: NodeHint[] = [
 	...batchHints,
 	{
-		message: 'Items with different dispatch keys cannot be batched',
+		message: 'Items with different dispatch keys cannot be in the same batch',
 		type: 'info',
 		location: 'outputPane',
 		whenToDisplay: 'beforeExecution',
@@ -141,7 +141,7 @@ export function recordProperties(
 	const form = {
 		name: 'Endpoint Fields',
 		value: 'mapping',
-		description: `Map input data to the ${fields} of the endpoint`,
+		description: 'Map input data to the fields of the endpoint',
 	};
 	const json = { name: 'JSON', value: 'json', description: 'Provide the record as a JSON object' };
 	const others = [
@@ -187,7 +187,7 @@ export function recordProperties(
 						description:
 							'The AI model fills in one argument per documented field, or one JSON argument if there is no OpenAPI document',
 					},
-					{ ...json, description: `The AI model fills in all ${fields} as one JSON argument` },
+					{ ...json, description: `The AI model fills in one JSON object that contains all ${fields}` },
 				],
 				default: forTool,
 			},
@@ -295,7 +295,8 @@ export const toolDescription = (does: string): INodeProperties[] => [
 		typeOptions: { rows: 2 },
 		default: does,
 		required: true,
-		description: 'Explain to the AI model what this tool does and when to use it. The endpoint is added to this text.',
+		description:
+			"Explain to the AI model what this tool does and when to use it. The node adds the endpoint's ID and, if documented, its summary to this text.",
 		displayOptions: { show: { '@tool': [true] } },
 	},
 ];
@@ -581,7 +582,7 @@ export const committedOption: INodeProperties = {
 	type: 'boolean',
 	default: false,
 	description:
-		'Whether "post-commit" is on in the endpoint\'s settings in DSS. If this option is on, the node does not warn that changes may be lost.',
+		'Whether "post-commit" is on in the endpoint\'s settings in DSS. If "Committed by the Endpoint" is on, the node does not warn that changes may be lost.',
 };
 
 export const parseJsonOption: INodeProperties = {

@@ -75,7 +75,7 @@ it.each<[string, unknown]>([
 	['a Map', new Map([['x-tenant', 'a']])],
 	["fetch's Headers", new Headers({ 'x-tenant': 'a' })],
 ])('%s in place of an object is refused', (_what, headers) => {
-	expect(refusal(headers)).toBe("'headers' must be an object of names and strings");
+	expect(refusal(headers)).toBe("'headers' must be an object with header names as keys and strings as values");
 });
 
 it('all other headers are sent unchanged', () => {

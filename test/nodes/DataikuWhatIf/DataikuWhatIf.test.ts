@@ -652,7 +652,7 @@ describe('variants', () => {
 		expect(new Set([...sent, JSON.stringify({ amount: 5.5, hour: 6.5 })]).size).toBe(sent.length + 1);
 		expect(jsonOf(output)[0]).toMatchObject({
 			variants_tried: sent.length,
-			what_if_note: `No change that reaches the goal was found within these limits, but the search is not complete. ${sent.length} variants tried.`,
+			what_if_note: `No change that reaches the goal was found within these limits, but not all possible changes were tried. ${sent.length} variants tried.`,
 		});
 	});
 
@@ -766,7 +766,7 @@ describe('variants', () => {
 		expect(jsonOf(output)).toMatchObject([
 			{
 				...{ what_if: 'nothing', variants_tried: 4 },
-				what_if_note: `No change that reaches the goal was found within these limits, but the search is not complete. 4 variants tried. 5 variants were not scored. Reason for the first: ${reason}.`,
+				what_if_note: `No change that reaches the goal was found within these limits, but not all possible changes were tried. 4 variants tried. 5 variants were not scored. Reason for the first: ${reason}.`,
 			},
 		]);
 		expect(hints.map(({ message }) => message).join(' ')).toContain(
@@ -790,7 +790,7 @@ describe('variants', () => {
 		yesAbove50(({ amount }) => (amount === 1 ? undefined : { ignored: true }));
 		const { output } = await whatIf(steps(10), [{ amount: 1 }]);
 		expect(jsonOf(output)[0]!.what_if_note).toBe(
-			'No change that reaches the goal was found within these limits, but the search is not complete. 0 variants tried. 9 variants were not scored. Reason for the first: Ignored by the API node: no reason given.',
+			'No change that reaches the goal was found within these limits, but not all possible changes were tried. 0 variants tried. 9 variants were not scored. Reason for the first: Ignored by the API node: no reason given.',
 		);
 	});
 
@@ -925,7 +925,7 @@ it("returns the record's own prediction when no variant is scored before the dea
 		{
 			...{ prediction: 'fraud', what_if: 'unfinished', variants_tried: 0 },
 			what_if_note:
-				'No change that reaches the goal was found within these limits, but the search is not complete. 0 variants tried. The deadline ended the search.',
+				'No change that reaches the goal was found within these limits, but not all possible changes were tried. 0 variants tried. The deadline ended the search.',
 		},
 	]);
 });

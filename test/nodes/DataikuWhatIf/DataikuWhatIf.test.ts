@@ -682,7 +682,7 @@ describe('variants', () => {
 		score(byAmount, () => `v${++calls}`);
 		const { output } = await whatIf(steps(10), [{ amount: 800 }], { onError: 'continueRegularOutput' });
 		expect(jsonOf(output)[0]!.error).toMatch(
-			/^A variant was scored by a different generation than its record.*v1, of the variant: v2/,
+			/^A variant was scored by a different generation than its record\. Generation of the record: v1\. Generation of the variant: v2\./,
 		);
 	});
 

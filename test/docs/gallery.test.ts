@@ -10,10 +10,10 @@ test('the gallery shows each example and each node, for the light and the dark t
 	const examples = readdirSync(path.join(root, 'examples'));
 	for (const file of examples) expect(page).toContain(`](../examples/${file})`);
 	const { n8n } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { n8n: { nodes: string[] } };
-	const ofCredential = ['credential-deployer'];
+	const others = ['credential-deployer', 'node-override'];
 	for (const theme of ['dark', 'light']) {
 		const files = shown.filter((file) => file.endsWith(`.${theme}.png`));
-		expect(files).toHaveLength(examples.length + n8n.nodes.length + ofCredential.length);
-		for (const name of ofCredential) expect(files).toContain(`gallery/${name}.${theme}.png`);
+		expect(files).toHaveLength(examples.length + n8n.nodes.length + others.length);
+		for (const name of others) expect(files).toContain(`gallery/${name}.${theme}.png`);
 	}
 });

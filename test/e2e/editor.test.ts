@@ -351,6 +351,21 @@ test('a hint names the correct feature when a feature is misspelled', async () =
 	expect(await hint.textContent()).toContain('(3 items, first: 0, 1, 2)');
 });
 
+test("columns and a hint show the rule and the model's own prediction when a business rule decided", async () => {
+	const large = [{ ...payments[1], payment_id: 'P-4', amount: 9_000 }, payments[0]!, payments[1]!];
+	const editor = await EditorPage.open(browser, rest, url, [
+		manualTrigger,
+		{ ...paymentsNode, parameters: { jsCode: `return ${JSON.stringify(large)}` } },
+		withEndpoint({ endpointId: { __rl: true, mode: 'id', value: 'fraud_with_rules' } }),
+	]);
+	await editor.node('Dataiku Predict').dblclick();
+	await editor.executePrevious();
+	const { columns } = await editor.execute();
+	expect(columns).toEqual(expect.arrayContaining(['prediction', 'override_rule', 'model_prediction']));
+	await editor.page.getByText('In 1 of 3 items a rule decided: large_amount (1)').waitFor();
+	await editor.pictureOfNode('override');
+});
+
 test("an error shows the API node's own message when a call fails", async () => {
 	const wrong = { ...paymentsNode, parameters: { jsCode: 'return [{ amount: "a lot" }]' } };
 	const editor = await EditorPage.open(browser, rest, url, [manualTrigger, wrong, withEndpoint({})]);

@@ -93,7 +93,7 @@ export class Deployment {
 		const meanings: Record<number, { message: string; advice: string }> = {
 			401: {
 				message: `${error.instance} refused the DSS API key (401)`,
-				advice: 'Check the DSS API key: a key of an API service is not a DSS key.',
+				advice: 'Check the DSS API key: an API service key is not a DSS key.',
 			},
 			403: {
 				message: `${error.instance} does not allow the DSS API key to read deployment '${this.#id}' (403)`,

@@ -125,7 +125,7 @@ function otherSeries(columns: readonly string[], key: string, result: JsonObject
 	const identifier = identifierIn(result);
 	if (!isIdentified(result, columns)) {
 		const theirs = Object.keys(identifier).join(', ') || 'nothing';
-		const advice = `The model identifies series by ${theirs}. Correct the identifier columns.`;
+		const advice = `The model identifies series by ${theirs}. Fix the identifier columns.`;
 		return new ApiNodeError(`The model does not identify series by ${columns.join(', ')}`, { advice });
 	}
 	const values = columns.length === 1 ? [key] : (JSON.parse(key) as string[]);

@@ -42,7 +42,7 @@ export class DataikuApiNodeApi implements ICredentialType {
 				{
 					name: 'API Key',
 					value: 'apiKey',
-					description: 'A key of the API service. You can also choose Bearer Token and enter the key there.',
+					description: 'An API key for the service. You can also choose Bearer Token and enter the key there.',
 				},
 				{
 					name: 'Bearer Token',

@@ -30,7 +30,7 @@ export function parseLocation(text: string, which: string): Location {
 	const url = URL.canParse(text) ? new URL(text) : undefined;
 	if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash) {
 		throw new InvalidCallError(
-			`${which} must look like https://host:port. It can also start with http:// and contain a path, but it must not contain a user, a password, ? or #`,
+			`${which} must look like https://host:port. It can also start with http:// and contain a path, but it must not contain a username, a password, ? or #`,
 		);
 	}
 	const port = url.port || (url.protocol === 'https:' ? '443' : '80');

@@ -59,7 +59,7 @@ export function tlsSocketOptions(options: TlsOptions) {
 		);
 	}
 	if (cert && key && !certificatesIn(cert)[0]!.checkPrivateKey(createPrivateKey({ key, passphrase }))) {
-		throw new InvalidCallError('The private key does not belong to the client certificate');
+		throw new InvalidCallError('The private key does not match the client certificate');
 	}
 	const secureContext = createSecureContext({
 		...(ca && { ca: [...trusted(), ca] }),

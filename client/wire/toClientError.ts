@@ -95,7 +95,7 @@ export function fromExchangeFailure({ cause: error, sent }: ExchangeFailure, con
 	const fromProxy = /Proxy response \((\d+)\)|Proxy Authentication Required \((407)\)/.exec(error.message);
 	if (fromProxy) {
 		const status = fromProxy[1] ?? fromProxy[2];
-		const advice = `${status === '407' ? 'The proxy requires a user and a password in HTTPS_PROXY or HTTP_PROXY. ' : ''}${proxyAdvice ?? ''}`;
+		const advice = `${status === '407' ? 'The proxy requires a username and a password in HTTPS_PROXY or HTTP_PROXY. ' : ''}${proxyAdvice ?? ''}`;
 		const message = `The proxy refused to connect to ${host} (${status})`;
 		return new ConnectionError(message, { ...details, advice }, false, true, cause);
 	}
@@ -228,7 +228,7 @@ function meaningOf(response: WireResponse, host: string, redact: Redact): { mess
 const byFirewall = (host: string) => ({
 	message: `A firewall in front of ${host} refused the request (403)`,
 	advice:
-		'The API node does not send web pages. A text in the record may look like an attack to the firewall. Allow this URL in the firewall.',
+		'The API node does not send web pages. Text in the record may look like an attack to the firewall. Allow this URL in the firewall.',
 });
 
 /** Whether a response is a web page, although its text may be only a sentence. */

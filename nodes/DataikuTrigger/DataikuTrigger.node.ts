@@ -43,7 +43,7 @@ export class DataikuTrigger implements INodeType {
 				type: 'multiOptions',
 				options: [
 					{
-						name: 'Another Generation Responds',
+						name: 'Different Generation Responds',
 						value: 'generation',
 						description:
 							'A response comes from a generation of the service that the trigger does not know yet, e.g. because it was activated',
@@ -89,9 +89,17 @@ export class DataikuTrigger implements INodeType {
 				name: 'driftMeasure',
 				type: 'options',
 				options: [
+					{
+						name: 'Absolute Change',
+						value: 'number',
+						description: 'Absolute change in the predicted number or probability',
+					},
 					{ name: 'Class', value: 'class', description: 'Whether the predicted class changes' },
-					{ name: 'Number', value: 'number', description: 'Absolute change in the predicted number or probability' },
-					{ name: 'Share', value: 'share', description: 'Relative change in the predicted number or probability' },
+					{
+						name: 'Relative Change',
+						value: 'share',
+						description: 'Relative change in the predicted number or probability',
+					},
 				],
 				default: 'share',
 				description: 'How to compare scores with earlier scores of the same generation',
@@ -103,7 +111,7 @@ export class DataikuTrigger implements INodeType {
 				type: 'number',
 				typeOptions: { minValue: 0, numberPrecision: 6 },
 				default: 0.1,
-				description: 'Largest change that does not count as drift. With "Share", 0.1 means 10%.',
+				description: 'Largest change that does not count as drift. With "Relative Change", 0.1 means 10%.',
 				displayOptions: { show: { events: ['drift'], driftMeasure: ['number', 'share'] } },
 			},
 			{

@@ -160,7 +160,7 @@ async function readSettings(context: IPollFunctions): Promise<Settings> {
 	if (records.length === 0 && (events.includes('generation') || events.includes('drift'))) {
 		throw new InvalidCallError('"Test Records" is empty', {
 			advice:
-				'"Another Generation Responds" and "Scores Drift" need at least one test record. Enter a test record, or choose other events.',
+				'"Different Generation Responds" and "Scores Drift" need at least one test record. Enter a test record, or choose other events.',
 		});
 	}
 	const tolerance = Number(read('driftTolerance', 0.1)(0));

@@ -33,7 +33,7 @@ const goalProperties: INodeProperties[] = [
 				value: 'above',
 				description: 'The probability of a class, or the predicted number, must be above the value that you enter',
 			},
-			{ name: 'Another Class', value: 'otherClass', description: 'Any class other than the current prediction' },
+			{ name: 'Different Class', value: 'otherClass', description: 'Any class other than the current prediction' },
 			{
 				name: 'As High as Possible',
 				value: 'highest',
@@ -111,7 +111,7 @@ const limitProperties: INodeProperties[] = [
 		placeholder: 'Add Feature',
 		default: {},
 		description:
-			'The features to change, each with values or a range. If you leave the values, the minimum, the maximum or the step empty, the node takes it from the OpenAPI document.',
+			'The features to change, each with values or a range. The node takes whatever you leave empty (values, minimum, maximum or step) from the OpenAPI document.',
 		options: [
 			{
 				displayName: 'Feature',

@@ -50,11 +50,12 @@ const words = {
 	notBetter: 'No change within these limits improves the prediction',
 	notFound: 'No change that reaches the goal was found within these limits, but not all possible changes were tried',
 	allTried: 'All changes to one, two or three features were considered',
-	late: 'The deadline ended the search',
+	late: 'The search stopped at the deadline',
 	outage: (why: string) => `The last variants that were sent before the deadline could not be scored: ${why}`,
 	unscored: (count: number, why: string) =>
 		`${counted(count, 'variant was', 'variants were')} not scored. ${count === 1 ? 'Reason' : 'Reason for the first'}: ${why}`,
-	bestOf: 'This is the best of the variants that were tried. Not all changes to one, two or three features were tried',
+	bestOf:
+		'This is the best of the variants that were tried. Some combinations of one, two or three changed features were not tried',
 	bestOfTried: (tried: number) => `The best of ${tried.toLocaleString('en')} variants tried`,
 	tried: (tried: number) => `${tried.toLocaleString('en')} variants tried`,
 	ruledAll: (rules: ReadonlySet<string>) =>

@@ -183,8 +183,8 @@ describe('a client cannot be created', () => {
 		['api-node', 'must look like https://host:port'],
 		['localhost:12443', 'must look like https://host:port'],
 		['ftp://host', 'must look like https://host:port'],
-		['https://host/?a=b', 'must not contain a user, a password, ? or #'],
-		['https://host/#here', 'must not contain a user, a password, ? or #'],
+		['https://host/?a=b', 'must not contain a username, a password, ? or #'],
+		['https://host/#here', 'must not contain a username, a password, ? or #'],
 		['http://ok:1, nonsense', 'URL number 2 of the API node must look like'],
 	])('with the URL %j', (url, words) => {
 		expect(unmade({ url })).toContain(words);
@@ -192,7 +192,7 @@ describe('a client cannot be created', () => {
 
 	test('with a user and password in the URL, which the message does not repeat', () => {
 		const message = unmade({ url: 'https://user:hunter2@host' });
-		expect(message).toContain('must not contain a user, a password');
+		expect(message).toContain('must not contain a username, a password');
 		expect(message).not.toMatch(/hunter2|user:/);
 	});
 

@@ -241,7 +241,7 @@ describe('the credential test', () => {
 	it.each<[string, (url: string) => string, RegExp]>([
 		['no URL', () => '', /URL is missing/],
 		['one without http', () => 'apinode:12000', /URL must look like https:\/\/host:port\./],
-		['a password in it', (url) => url.replace('//', '//me:secret@'), /must not contain a user, a password/],
+		['a password in it', (url) => url.replace('//', '//me:secret@'), /must not contain a username, a password/],
 		[
 			'the wrong path',
 			(url) => `${url}/dataiku`,

@@ -327,7 +327,7 @@ test('a hint before the run names the cost when many items are sent with a batch
 	const editor = await EditorPage.open(browser, rest, url, [manualTrigger, many, one]);
 	await editor.node('Dataiku Predict').dblclick();
 	await editor.executePrevious();
-	await editor.page.getByText('Batch Size 1 sends one request per item').waitFor();
+	await editor.page.getByText('A batch size of 1 sends one request per item').waitFor();
 });
 
 test('a hint names the correct feature when a feature is misspelled', async () => {

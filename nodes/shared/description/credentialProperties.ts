@@ -85,7 +85,7 @@ export const openApiProperties: INodeProperties[] = [
 				name: 'API Deployer',
 				value: 'deployer',
 				description:
-					'Read the document from the API Deployer of Dataiku (DSS). Use this for deployments on Kubernetes, which usually serve no document.',
+					'Read the document from the API Deployer of Dataiku (DSS). Use this for deployments on Kubernetes, which usually do not serve the document.',
 			},
 			{ name: 'Pasted', value: 'text', description: 'A document that you paste into this credential as JSON' },
 		],
@@ -121,7 +121,7 @@ export const openApiProperties: INodeProperties[] = [
 		default: '',
 		required: true,
 		description:
-			'A personal or global API key of DSS that has "Read" permission on the deployment. It is sent to the DSS URL only.',
+			'A personal or global DSS API key with "Read" permission on the deployment. It is sent only to the DSS URL.',
 		...whenFrom('deployer'),
 	},
 	{

@@ -27,7 +27,7 @@ export const commonDescription = {
  */
 export const batchHints: NodeHint[] = [
 	{
-		message: 'Batch Size 1 sends one request per item. A larger batch size makes a run like this faster',
+		message: 'A batch size of 1 sends one request per item. A larger batch size makes a run like this faster',
 		type: 'info',
 		location: 'outputPane',
 		whenToDisplay: 'beforeExecution',
@@ -243,7 +243,7 @@ export function recordProperties(
 			name: 'fields',
 			type: 'assignmentCollection',
 			default: {},
-			description: 'Empty text is sent as empty text. Other empty fields are sent as null.',
+			description: 'An empty text field is sent as an empty string. Other empty fields are sent as null.',
 			displayOptions: { show: { recordSource: ['fields'] } },
 		},
 		...withToolVariant(
@@ -396,7 +396,7 @@ export const callOptions: INodeProperties[] = [
 		typeOptions: { multipleValues: true },
 		placeholder: 'Add File',
 		default: {},
-		description: 'Files of the input item to send as base64 text, e.g. the picture for an image model',
+		description: 'Files of the input item to send as base64 text, e.g. a photo for an image model',
 		options: [
 			{
 				displayName: 'File',

@@ -164,7 +164,7 @@ describe('the error names the proxy when it fails', () => {
 			expect(error.message).toBe(`The proxy refused to connect to ${new URL(url).host} (407)`);
 			expect(error).toMatchObject({
 				attempts: 1,
-				advice: expect.stringMatching(/^The proxy requires a user and a password.*A proxy is set/) as string,
+				advice: expect.stringMatching(/^The proxy requires a username and a password.*A proxy is set/) as string,
 			});
 		}
 		expect([plain.connections, secure.connections]).toEqual([0, 0]);

@@ -254,7 +254,7 @@ describe('a client cannot be created', () => {
 		[
 			'a key of another certificate',
 			() => ({ cert: pem.client.cert, key: pem.server.key }),
-			/^The private key does not belong to the client certificate$/,
+			/^The private key does not match the client certificate$/,
 		],
 	])('with %s, and the message names it', (_name, options, words) => {
 		const message = unmade(options());

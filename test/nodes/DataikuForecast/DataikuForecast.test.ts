@@ -279,7 +279,7 @@ describe('reports', () => {
 			storeHistory('Lyon'),
 			{ identifierColumns: 'promo' },
 			/The model does not identify series by promo/,
-			/identifies series by store\. Correct the identifier columns/,
+			/identifies series by store\. Fix the identifier columns/,
 		],
 	])('%s', async (_name, items, options, message, description) => {
 		const { error } = await forecast(items, options);

@@ -848,7 +848,7 @@ describe('variants', () => {
 		expect(error).toBeUndefined();
 		expect(jsonOf(output)).toMatchObject([expected]);
 		const said =
-			/The deadline ended the search\. The last variants that were sent before the deadline could not be scored: .*503/;
+			/The search stopped at the deadline\. The last variants that were sent before the deadline could not be scored: .*503/;
 		expect(jsonOf(output)[0]!.what_if_note).toMatch(said);
 		expect(hints.map(({ message }) => message).join(' ')).toContain(
 			'The last variants that were sent before the deadline could not be scored: ',
@@ -887,10 +887,10 @@ describe('variants', () => {
 		expect(jsonOf(output)[0]).toMatchObject({
 			what_if: 'suggestion',
 			what_if_note: expect.stringMatching(
-				/^The best of \d+ variants tried\. The deadline ended the search\.$/,
+				/^The best of \d+ variants tried\. The search stopped at the deadline\.$/,
 			) as string,
 		});
-		expect(hints[0]!.message).toContain('The deadline ended the search (item 0)');
+		expect(hints[0]!.message).toContain('The search stopped at the deadline (item 0)');
 	});
 });
 
@@ -925,7 +925,7 @@ it("returns the record's own prediction when no variant is scored before the dea
 		{
 			...{ prediction: 'fraud', what_if: 'unfinished', variants_tried: 0 },
 			what_if_note:
-				'No change that reaches the goal was found within these limits, but not all possible changes were tried. 0 variants tried. The deadline ended the search.',
+				'No change that reaches the goal was found within these limits, but not all possible changes were tried. 0 variants tried. The search stopped at the deadline.',
 		},
 	]);
 });
@@ -948,7 +948,7 @@ it('finds the suggestions that its page shows for the example', async () => {
 	for (const { change, probability, features, distance } of suggestions) {
 		expect(page).toContain(`| ${change} | ${Math.round(100 * probability)}% | ${features} | ${distance.toFixed(2)} |`);
 	}
-	expect(page).toContain(`With ${variants_tried} variants tried`);
+	expect(page).toContain(`tried ${variants_tried} variants`);
 });
 
 describe('as a tool', () => {

@@ -81,7 +81,7 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 	const all: ResultTable[] = [
 		{
 			title: 'Batches of 100',
-			note: 'All peers were warmed up. HTTP Request is the HTTP Request node of n8n, which sends one request per item. HTTP Request was run with 2,000 items in two ways: all items at the same time, and in batches of 50 without a pause. With 20,000 items, HTTP Request fails in either way, so the times with ≈ are calculated from the runs with 2,000 items. Bare undici is the HTTP library without the node: it sends prepared bodies and ignores the responses. Its column shows how far the node is from the fastest possible time.',
+			note: "All peers were warmed up. HTTP Request is n8n's HTTP Request node, which sends one request per item. HTTP Request was run with 2,000 items in two ways: all items at the same time, and in batches of 50 without a pause. With 20,000 items, HTTP Request fails either way, so the times with ≈ are calculated from the runs with 2,000 items. Bare undici is the HTTP library without the node: it sends prepared bodies and ignores the responses. Its column shows how far the node is from the fastest possible time.",
 			head: [
 				'items',
 				'Node.js',
@@ -119,7 +119,7 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 		},
 		{
 			title: 'With work in the API node, 2,000 items',
-			note: "The API node works for the given time on each request. HTTP Request sends all items at the same time, without batching. In this test, the API node serves 64 requests at a time. An endpoint's default pool serves 8 requests and rejects the 25th. The times of Predict in batches are medians of nine runs. The first run takes longer than the other runs, because in it the node finds out how many requests the endpoint accepts. All other programs ran once.",
+			note: "The API node works for the given time on each request. HTTP Request sends all items at the same time, without batching. In this test, the API node serves 64 requests at a time. An endpoint's default pool serves 8 requests at a time, lets 16 more wait, and rejects the 25th. The times for Predict in batches are medians of nine runs. The first run takes longer than the others, because the node then finds out how many requests the endpoint accepts. All other programs ran once.",
 			head: [
 				'per request',
 				'Node.js',
@@ -171,7 +171,7 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 		},
 		{
 			title: 'Inside n8n',
-			note: 'Growth is the time per item with 200,000 items, divided by the time per item with 20,000 items. The time in parentheses is the time per 1,000 items. Expression is the time that one expression per item adds with 20,000 items, divided by the time that n8n needs to evaluate the expressions (getNodeParameter). Pause is the longest pause of the event loop in a run of 200,000 items with the Predict node, divided by the longest pause with an empty node, which returns the items unchanged. An empty node also causes a pause, because the engine processes all items without interruption, before and after each node.',
+			note: 'Growth is the time per item with 200,000 items, divided by the time per item with 20,000 items. The time in parentheses is the time per 1,000 items. Expression is the time that one expression per item adds with 20,000 items, divided by the time that n8n needs to evaluate the expressions (getNodeParameter). Pause is the longest event loop pause in a run of 200,000 items with the Predict node, divided by the longest pause with an empty node, which returns the items unchanged. An empty node also causes a pause, because the engine processes all items without interruption, before and after each node.',
 			head: ['', 'Node.js', 'growth', 'expression', 'pause', 'pause, empty node'],
 			rows: rows([
 				[
@@ -189,7 +189,7 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 		},
 		{
 			title: 'A million items',
-			note: 'The node ran in batches of 100, with the default heap limit of Node.js. Peak is the largest size of the heap, including garbage. The next columns show the peak divided by the size of the items and the output at the end, and the peak divided by the heap limit.',
+			note: 'The node ran in batches of 100, with the default Node.js heap limit. Peak is the largest heap size, including garbage. The next columns show the peak divided by the size of the items and the output at the end, and the peak divided by the heap limit.',
 			head: ['', 'Node.js', 'peak', 'to items and output', 'to the limit'],
 			rows: rows([
 				[
@@ -202,7 +202,7 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 		},
 		{
 			title: 'Webhook response time in n8n',
-			note: 'One workflow has the HTTP Request node, one has the Predict node, and one has no node that sends a request. In the first two workflows, the key is in a credential. Each factor is a time divided by the time of the workflow with the Predict node, except in the columns "added" and "gain". Own part is the time of the workflow that sends no request. Added is the time that HTTP Request adds to the workflow that sends no request, divided by the time that the Predict node adds. Engine is the value of N8N_EXPRESSION_ENGINE, whose default is `vm`. Gain is the time of the workflow with the Predict node and `vm`, divided by its time with `legacy`.',
+			note: 'One workflow has the HTTP Request node, one has the Predict node, and one has no node that sends a request. In the first two workflows, the key is in a credential. Each factor is a time divided by the time of the workflow with the Predict node, except in the "added" and "gain" columns. Own part is the time of the workflow that sends no request. Added is the time that HTTP Request adds to the workflow that sends no request, divided by the time that the Predict node adds. Engine is the value of N8N_EXPRESSION_ENGINE, whose default is `vm`. Gain is the time of the workflow with the Predict node and `vm`, divided by its time with `legacy`.',
 			head: [
 				'engine',
 				'connection',
@@ -240,7 +240,7 @@ export function tables({ engine, webhooks, fairShares }: Measured): ResultTable[
 			),
 		},
 		{
-			title: 'A loop of fetch in the Code node, 2,000 items',
+			title: 'A fetch loop in the Code node, 2,000 items',
 			note: measured(webhooks.codeNode)
 				? 'Called once, under the Node.js that n8n runs on.'
 				: `n8n does not allow fetch in the Code node: ${webhooks.codeNodeError ?? 'no reason given'}`,
@@ -267,7 +267,7 @@ export function fairShareTable(fairShares: FairShares): ResultTable {
 	const percent = (part: number) => `${digits(part * 100)}%`;
 	return {
 		title: 'Processes that share a pool',
-		note: `Each process runs a client with default settings and always has more records to send. All processes use one endpoint with an API node's default pool and ${sharedLatencyMs} ms of work per request. 8 pipelines serve at most ${digits((defaultPool.ceil * 1_000) / sharedLatencyMs)} requests per second. The figures are medians of three runs, after 2 s of warm-up. The column "to the ideal" shows the requests per second, divided by this maximum. The column "most to least" shows the requests of the process that got most, divided by the requests of the process that got least. The processes and the API node share the machine. \`npm run bench -- --fair-share\` measures only this.`,
+		note: `Each process runs a client with default settings and always has more records to send. All processes use one endpoint with an API node's default pool and ${sharedLatencyMs} ms of work per request. 8 pipelines serve at most ${digits((defaultPool.ceil * 1_000) / sharedLatencyMs)} requests per second. The figures are medians of three runs, after 2 s of warm-up. The "to the ideal" column shows the requests per second, divided by this maximum. The "most to least" column shows the requests of the process that got the most, divided by the requests of the process that got the fewest. The processes and the API node shared the machine. \`npm run bench -- --fair-share\` measures only this.`,
 		head: ['processes', 'requests per second', 'to the ideal', 'rejected', 'failed', 'most to least'],
 		labels: 1,
 		rows: Object.entries(fairShares).map(([processes, { perSecond, ofIdeal, rejected, failed, unevenness }]) => [
@@ -298,9 +298,9 @@ export function markdown(made: readonly ResultTable[]): string {
 	});
 	return `# Benchmarks
 
-\`npm run bench -- --write\` measured all times in one run. A *peer* is another program that sends the same records. The column of a peer shows a factor and, in parentheses, the time of the peer. The factor is the time of the peer divided by the time of our node. If the factor is above 1, the peer is slower.
+\`npm run bench -- --write\` measured all times in one run. A *peer* is another program that sends the same records. A peer's column shows a factor and, in parentheses, the peer's time. The factor is the peer's time divided by our node's time. If the factor is above 1, the peer is slower.
 
-All programs ran on one machine with ${cpus.length} cores (${cpus[0]?.model ?? 'of unknown type'}), ${Math.round(os.totalmem() / 2 ** 30)} GiB and ${os.type()}. The client, the API node and n8n share this machine. The API node is the emulated one in \`demo/\`. It runs on the newer of the two Node.js versions, with a pool that accepts every request.
+All programs ran on one machine with ${cpus.length} cores (${cpus[0]?.model ?? 'of unknown type'}), ${Math.round(os.totalmem() / 2 ** 30)} GiB and ${os.type()}. The client, the API node and n8n shared this machine. The API node was the emulated one in \`demo/\`. It ran on the newer of the two Node.js versions, with a pool that accepts every request.
 
 ![How many times as long the peers take](benchmarks.svg)
 

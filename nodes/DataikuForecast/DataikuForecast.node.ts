@@ -6,6 +6,7 @@ import {
 	dispatchOptions,
 	endpointProperties,
 	identifierColumnsProperty,
+	onceChosen,
 	optionsProperty,
 	outputProperty,
 	recordProperties,
@@ -45,8 +46,7 @@ export class DataikuForecast implements INodeType {
 				fields: 'columns',
 				forTool: 'json',
 			}),
-			identifierColumnsProperty,
-			outputProperty('flat', 'perStep', 'perSeries', 'fullResponse'),
+			...onceChosen(identifierColumnsProperty, outputProperty('flat', 'perStep', 'perSeries', 'fullResponse')),
 			optionsProperty([...callOptions, ...dispatchOptions, seriesPerRequestOption, columnPrefixOption]),
 		],
 	};

@@ -3,6 +3,7 @@ import {
 	callOptions,
 	commonDescription,
 	endpointProperties,
+	onceChosen,
 	optionsProperty,
 	outputProperty,
 	parseJsonOption,
@@ -45,7 +46,7 @@ export class DataikuRunFunction implements INodeType {
 			...recordProperties('Arguments', 'The arguments of the function by name, as a JSON object', {
 				argument: 'function_arguments',
 			}),
-			outputProperty('withInput', 'resultOnly', 'fullResponse'),
+			...onceChosen(outputProperty('withInput', 'resultOnly', 'fullResponse')),
 			optionsProperty([...callOptions, repeatableOption, resultFieldOption, parseJsonOption, splitArrayOption]),
 			retryNotice,
 		],

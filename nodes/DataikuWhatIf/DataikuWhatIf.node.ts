@@ -8,6 +8,7 @@ import {
 	dispatchOptions,
 	endpointProperties,
 	filledByModel,
+	onceChosen,
 	optionsProperty,
 	outputProperty,
 	recordProperties,
@@ -216,9 +217,11 @@ export class DataikuWhatIf implements INodeType {
 			),
 			...endpointProperties,
 			...recordProperties('Features', 'The features of one record by name, as a JSON object'),
-			...goalProperties,
-			...limitProperties,
-			...withToolVariant(outputProperty('perSuggestion', 'perRecord', 'fullResponse'), { default: 'perRecord' }),
+			...onceChosen(
+				...goalProperties,
+				...limitProperties,
+				...withToolVariant(outputProperty('perSuggestion', 'perRecord', 'fullResponse'), { default: 'perRecord' }),
+			),
 			optionsProperty([...callOptions, ...batchOptions, ...dispatchOptions, ...searchOptions, columnPrefixOption]),
 		],
 	};

@@ -251,7 +251,8 @@ describe.each(nodeTypes)('%s', (type) => {
 		const all = NodeHelpers.getNodeParameters(description.properties, values, true, false, of, description) ?? {};
 		const visible = description.properties.filter((each) => each.type !== 'hidden');
 		const shown = visible.filter((each) => NodeHelpers.displayParameter(all, each, of, description));
-		return { all, shown: shown.map(({ name }) => name) };
+		const panel = shown.filter((each) => !each.isNodeSetting);
+		return { all, shown: shown.map(({ name }) => name), panel: panel.map(({ name }) => name) };
 	};
 	const filled = {
 		mappingMode: 'defineBelow',
@@ -259,14 +260,22 @@ describe.each(nodeTypes)('%s', (type) => {
 		schema: [{ id: 'amount', displayName: 'amount', required: false, display: true }],
 	};
 
-	it('shows the form only when an endpoint is chosen, and keeps its values while another credential clears the endpoint', () => {
+	const ofPredict = { explanations: 'on', explanationMethod: 'ICE', nExplanations: '2' };
+	const ofWhatIf = { goal: 'above', goalClass: 'yes', goalValue: '0.8', vary: 'defined', lockedFeatures: 'age' };
+
+	it('shows only what leads to the endpoint before one is chosen, and keeps the rest while another credential clears the endpoint', () => {
 		const name = nodes.fullName(type);
-		const chosen = { endpointId: endpoint('e'), recordSource: 'mapping', mapping: filled, output: 'fullResponse' };
-		expect(kept(name, chosen).shown).toContain('mapping');
-		expect(kept(name, { ...chosen, endpointId: '={{ $json.endpoint }}' }).shown).toContain('mapping');
+		const own = { dataikuPredict: ofPredict, dataikuWhatIf: ofWhatIf, dataikuForecast: { identifierColumns: 'store' } }[
+			type
+		];
+		const hidden = { mapping: filled, output: 'fullResponse', ...own };
+		const chosen = { endpointId: endpoint('e'), recordSource: 'mapping', ...hidden };
+		for (const endpointId of [endpoint('e'), '={{ $json.endpoint }}']) {
+			expect(kept(name, { ...chosen, endpointId }).shown).toEqual(expect.arrayContaining(Object.keys(hidden)));
+		}
 		for (const mode of ['list', 'id', 'url']) {
 			const emptied = kept(name, { ...chosen, endpointId: { __rl: true, mode, value: '' } });
-			expect(emptied.shown).not.toContain('mapping');
+			expect(emptied.panel).toEqual(['authentication', 'endpointId', 'recordSource', 'options']);
 			expect(kept(name, { ...emptied.all, endpointId: endpoint('e') }).all).toEqual(kept(name, chosen).all);
 		}
 	});

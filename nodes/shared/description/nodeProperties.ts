@@ -119,6 +119,27 @@ export function withToolVariant(
 	];
 }
 
+const isChosen = [{ _cnd: { exists: true } }] satisfies [DisplayCondition];
+
+/**
+ * Hides properties until an endpoint is chosen. Another credential empties the endpoint, and the editor drops the value of a
+ * hidden property. Therefore, a hidden field of the same name keeps the value.
+ */
+export function onceChosen(...properties: INodeProperties[]): INodeProperties[] {
+	return properties.flatMap((property) => {
+		const { displayOptions } = property;
+		// The last condition, because n8n ignores all conditions behind one whose parameter is an expression.
+		const when = (how: 'show' | 'hide') => ({
+			...displayOptions,
+			[how]: { ...displayOptions?.[how], endpointId: isChosen },
+		});
+		return [
+			{ ...property, displayOptions: when('show') },
+			{ ...property, displayOptions: when('hide'), type: 'hidden' },
+		];
+	});
+}
+
 /**
  * The properties for the source of records.
  *
@@ -157,7 +178,6 @@ export function recordProperties(
 	};
 	const loadOptionsDependsOn = ['endpointId.value'];
 	const ofForm = { recordSource: ['mapping'] };
-	const isChosen = [{ _cnd: { exists: true } }] satisfies [DisplayCondition];
 	const mapper: INodeProperties = {
 		displayName: what,
 		name: 'mapping',

@@ -144,11 +144,17 @@ export class Transport {
 		const scope = this.begin(caller, options.signal);
 		let failure: Error | undefined;
 		try {
-			const coming = tokens?.get();
 			const late = () => noToken(tokens, limits.deadline, 0);
-			const token =
-				typeof coming === 'object' ? await scope.stopping.wait(coming, limits.deadline, this.clock, late) : coming;
-			for (const instance of this.instances.available()) {
+			const inTime = async <T>(coming: Promise<T>) =>
+				await scope.stopping.wait(coming, limits.deadline, this.clock, late);
+			const current = async () => {
+				const coming = tokens?.get();
+				return typeof coming === 'object' ? await inTime(coming) : coming;
+			};
+			let token = await current();
+			let renewed = false;
+			const left = [...this.instances.available()];
+			for (let instance = left.shift(); instance;) {
 				const attempt = await this.attempt(
 					instance,
 					request,
@@ -159,6 +165,11 @@ export class Transport {
 				failure = attempt.failure;
 				if (!failure) return attempt.response!;
 				if (failure instanceof CancelledError) break;
+				const mayRenew: boolean =
+					token !== undefined && !renewed && failure instanceof StatusError && failure.status === 401;
+				renewed ||= mayRenew;
+				if (mayRenew && (await inTime(tokens!.renew(token!))) !== token) token = await current();
+				else instance = left.shift();
 			}
 		} finally {
 			scope.end();

@@ -60,6 +60,24 @@ it('A record is scored with a renewed token when the first token is refused', as
 	expect(refused()).toBeLessThanOrEqual(8);
 });
 
+it.each<[string, string, number]>([
+	['is read with a renewed token when the first token is refused', 'new', 2],
+	['is not requested again when the token source has no other token', 'revoked', 1],
+])('The OpenAPI document %s', async (_what, next, requests) => {
+	const server = await scene.server();
+	server.setFault(({ headers }) =>
+		headers.authorization === 'Bearer new'
+			? { kind: 'answer', status: 200, body: { swagger: '2.0', paths: {} } }
+			: { kind: 'answer', ...refusal('Bad token', 401) },
+	);
+	let token = 'revoked';
+	const tokens: TokenSource = { get: () => token, renew: async () => await Promise.resolve((token = next)) };
+	const document = scene.clientOf(server).openApi({ tokens });
+	if (requests > 1) expect(await document).toEqual({ swagger: '2.0', paths: {} });
+	else expect(await failureOf(document)).toMatchObject({ status: 401 });
+	expect(server.requests).toHaveLength(requests);
+});
+
 it('No call uses a token that expired in the queue when the token source returns tokens immediately', async () => {
 	const { server, issue, bornAt, refused, renewals } = await secured(400, 30);
 	let token = issue();

@@ -191,7 +191,7 @@ function meaningOf(response: WireResponse, host: string, redact: Redact): { mess
 		const shown = target && (target.host === 'relative' ? target.pathname : target.origin + target.pathname);
 		return {
 			message: `${host} redirects${shown ? ` to ${shown}` : ''} (${status})`,
-			advice: 'Redirects are not followed, so the key is not sent to another host. Use the final URL.',
+			advice: 'Redirects are not followed, so the key is not sent to a different host. Use the final URL.',
 		};
 	}
 	const meanings: Record<number, { message: string; advice?: string }> = {

@@ -34,7 +34,6 @@ const goalProperties: INodeProperties[] = [
 				value: 'above',
 				description: 'The probability of a class, or the predicted number, must be above the value that you enter',
 			},
-			{ name: 'Different Class', value: 'otherClass', description: 'Any class other than the current prediction' },
 			{
 				name: 'As High as Possible',
 				value: 'highest',
@@ -52,6 +51,7 @@ const goalProperties: INodeProperties[] = [
 				value: 'below',
 				description: 'The probability of a class, or the predicted number, must be below the value that you enter',
 			},
+			{ name: 'Different Class', value: 'otherClass', description: 'Any class other than the current prediction' },
 			{ name: 'Given Class', value: 'class', description: 'The class that you enter' },
 		],
 		default: 'otherClass',
@@ -203,7 +203,7 @@ export class DataikuWhatIf implements INodeType {
 		hints: dispatchHints,
 		builderHint: {
 			searchHint:
-				'Find the smallest changes to a record that make a Dataiku model predict something else, e.g. the changes with which it would accept a refused payment.',
+				'Find the smallest changes to a record that lead to a different prediction by a Dataiku model, e.g. changes that would let a refused payment through.',
 		},
 		description: 'Find changes that lead to another prediction',
 		defaults: { name: 'Dataiku What-If' },

@@ -293,7 +293,7 @@ export class FeatureCheck {
 		const [noun, expected] = [fieldNouns[this.operation], listed(form.fields.map(({ id }) => id))];
 		return new InvalidCallError(
 			`None of the item's fields match the ${noun}s of '${target.endpointId}'. Input: ${listed(found)}. Expected: ${expected}`,
-			{ advice: 'Rename the fields of the item, or map them one by one.' },
+			{ advice: "Rename the item's fields, or map them one by one." },
 		);
 	}
 

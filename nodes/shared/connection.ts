@@ -285,6 +285,6 @@ function notFound(origin: string): UserError {
 export function notAllowed(origin: string): UserError {
 	return new UserError(`n8n is not allowed to connect to ${new URL(origin).host}`, {
 		description:
-			'N8N_SSRF_PROTECTION_ENABLED blocks private addresses. The administrator of n8n can allow this one with N8N_SSRF_ALLOWED_HOSTNAMES or N8N_SSRF_ALLOWED_IP_RANGES.',
+			'N8N_SSRF_PROTECTION_ENABLED blocks private addresses. The n8n administrator can allow this one with N8N_SSRF_ALLOWED_HOSTNAMES or N8N_SSRF_ALLOWED_IP_RANGES.',
 	});
 }

@@ -184,7 +184,7 @@ export function parseDocument(text: string): ServiceDocument {
 
 const notOpenApi = (
 	message: string,
-	description = 'Paste the whole document of the service, or choose another source under OpenAPI Document',
+	description = 'Paste the whole document of the service, or choose a different source under OpenAPI Document',
 ): UserError => new UserError(message, { description });
 const toJson =
 	'Convert the document: run "yq -o=json openapi.yaml", or open the document in the Swagger Editor and choose "Convert and save as JSON" in the File menu. Then paste the result';

@@ -126,7 +126,7 @@ const values: Record<string, unknown[]> = {
 	ignoredRecords: ['keep', 'error', 'drop'],
 	explanations: ['endpointDefault', 'on', 'off'],
 	explanationMethod: ['', 'ICE', 'SHAPLEY'],
-	goal: ['above', 'otherClass', 'highest', 'lowest', 'below', 'class'],
+	goal: ['above', 'highest', 'lowest', 'below', 'otherClass', 'class'],
 	vary: ['documented', 'defined'],
 };
 

@@ -55,7 +55,7 @@ export const tlsProperties: INodeProperties[] = [
 		type: 'string',
 		typeOptions: { password: true, rows: 4 },
 		default: '',
-		description: 'PEM private key of the client certificate',
+		description: 'PEM private key for the client certificate',
 	},
 	{
 		displayName: 'Passphrase',
@@ -132,7 +132,7 @@ export const openApiProperties: INodeProperties[] = [
 		typeOptions: { rows: 6 },
 		default: '',
 		placeholder: '{ "swagger": "2.0", "paths": { … } }',
-		description: 'The whole OpenAPI document of the service. If the document is YAML, convert it to JSON first.',
+		description: 'The complete OpenAPI document for the service. If the document is YAML, convert it to JSON first.',
 		...whenFrom('text'),
 	},
 ];

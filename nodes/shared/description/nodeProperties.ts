@@ -162,11 +162,11 @@ export function recordProperties(
 	const form = {
 		name: 'Endpoint Fields',
 		value: 'mapping',
-		description: 'Map input data to the fields of the endpoint',
+		description: "Map input data to the endpoint's fields",
 	};
 	const json = { name: 'JSON', value: 'json', description: 'Provide the record as a JSON object' };
 	const others = [
-		{ name: 'Input Item', value: 'inputItem', description: 'Send the fields of the input item as they are' },
+		{ name: 'Input Item', value: 'inputItem', description: "Send the input item's fields as they are" },
 		{ name: 'Define Fields', value: 'fields', description: 'Add fields manually' },
 	];
 	const resourceMapper: ResourceMapperTypeOptions = {
@@ -342,7 +342,7 @@ const outputDescriptions = {
 		description: 'The prediction for the record, one suggestion and the input fields',
 	},
 	perRecord: { name: 'One Item per Record', description: 'The prediction for the record and a list of suggestions' },
-	perRow: { name: 'One Item per Row', description: 'The columns of the row as fields' },
+	perRow: { name: 'One Item per Row', description: "The row's columns as fields" },
 	perQuery: { name: 'One Item per Query', description: 'The columns and the rows as lists' },
 	fullResponse: { name: 'Full Response', description: 'Result, timing, API context and response headers' },
 } satisfies Record<string, Omit<INodePropertyOptions, 'value'>>;
@@ -416,7 +416,7 @@ export const callOptions: INodeProperties[] = [
 		typeOptions: { multipleValues: true },
 		placeholder: 'Add File',
 		default: {},
-		description: 'Files of the input item to send as base64 text, e.g. a photo for an image model',
+		description: 'Files from the input item to send as base64 text, e.g. a photo for an image model',
 		options: [
 			{
 				displayName: 'File',
@@ -505,7 +505,7 @@ export const callOptions: INodeProperties[] = [
 		type: 'string',
 		default: '',
 		placeholder: 'e.g. pricing',
-		description: 'Overrides the service ID of the credential. Enter the deployed ID of the service.',
+		description: "Overrides the credential's service ID. Enter the deployed ID of the service.",
 	},
 	{
 		displayName: 'Timeout',

@@ -1,7 +1,7 @@
 import type { LookupFunction } from 'node:net';
 import { ResponseError, TimeoutError } from '../../../client';
 import { certificates } from '../../support/certificates';
-import { brief, eventually, failureOf, Stage } from '../harness';
+import { brief, eventually, failureOf, outcomeOf, Stage } from '../harness';
 
 const stage = new Stage();
 beforeEach(() => stage.withoutPauses());
@@ -109,6 +109,37 @@ describe('the connect timeout', () => {
 	test('is never longer than the timeout of the attempt', async () => {
 		const client = stage.client({ url: 'http://slow.example', lookup: never, connectTimeout: forever });
 		expect(await failureOf(client.runFunction('e', {}, { timeout: 100 }))).toMatchObject(notConnected);
+	});
+
+	test('ends a function, which does not run when the connection opens later', async () => {
+		let release = () => {};
+		const released = new Promise<void>((resolve) => (release = resolve));
+		const chaos = await stage.chaos({
+			faults: async ({ path }) => void (path.includes('/slow/') && (await released)),
+			respond: () => answer,
+		});
+		let stalls = false;
+		const stalled: Array<() => void> = [];
+		const lookup: LookupFunction = (_hostname, _options, callback) => {
+			const found = () => callback(null, [{ address: '127.0.0.1', family: 4 }]);
+			if (stalls) stalled.push(found);
+			else found();
+		};
+		const url = `http://api-node.example:${chaos.port}`;
+		const client = stage.client({ url, lookup, connectTimeout: 300 });
+		// While another request is in progress, the client does not close its connections.
+		const slow = outcomeOf(client.predictRecord('slow', {}));
+		await chaos.requestsArrived(1);
+		stalls = true;
+		expect(await failureOf(client.runFunction('e', {}, brief))).toMatchObject({ ...notConnected, attempts: 2 });
+
+		stalls = false;
+		for (const found of stalled) found();
+		expect(await eventually(() => chaos.connections, 3)).toBe(3);
+		await client.predictRecord('e', {});
+		release();
+		expect(await slow).toEqual({ value: answer.body });
+		expect(chaos.requests.map(({ path }) => path.split('/').at(-1))).toEqual(['predict', 'predict']);
 	});
 
 	test('does not end a request that is on its connection', async () => {

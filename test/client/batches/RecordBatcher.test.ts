@@ -84,6 +84,20 @@ describe.each([400, 422, 500])('A record that is refused with %i', (status) => {
 	});
 });
 
+it('All batches are full when there are more than 10,000 records', async () => {
+	const server = await stage.scoring();
+	const outcomes = await stage.clientOf(server).settle('predict', 'e', recordsOf(11_000));
+	expect(inShort(outcomes)).toEqual(range(0, 11_000));
+	expect(server.requests.map((request) => idsIn(request).length)).toEqual(Array(110).fill(100));
+});
+
+it('Each record has an outcome when all records together are larger than what may be in progress', async () => {
+	const server = await stage.scoring();
+	const text = 'x'.repeat(2 ** 20);
+	const records = range(0, 40).map((id) => ({ features: { id, text } }));
+	expect(inShort(await stage.clientOf(server).settle('predict', 'e', records))).toEqual(range(0, 40));
+});
+
 it('A single 500 costs one additional request and no record', async () => {
 	let n = 0;
 	const server = await stage.scoring({

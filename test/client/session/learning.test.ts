@@ -50,6 +50,18 @@ describe('A 413', () => {
 		expect(server.sentAgain).toEqual([]);
 	});
 
+	it('for a large body is not forgotten because small bodies succeed', async () => {
+		const { server, client } = await scene.serverAndClient();
+		const limit = 100_000;
+		server.setFault(({ body }) => (Buffer.byteLength(body) > limit ? { kind: 'answer', ...tooLarge } : undefined));
+		await client.settle('predict', 'model', recordsOf(100, { padding }));
+		for (const id of range(180, 100)) await client.predictRecord('model', { id });
+		const before = server.asked().length;
+		await client.settle('predict', 'model', recordsOf(range(280, 180), { padding }));
+		const later = bytes(server).slice(before);
+		expect(later.filter((size) => size > limit)).toEqual([]);
+	});
+
 	it('for every request costs each record no more than its share of the halving', async () => {
 		const { server, client } = await scene.serverAndClient(() => tooLarge);
 		const outcomes = await client.settle('predict', 'model', recordsOf(100));

@@ -1,5 +1,6 @@
 import type { IDataObject } from 'n8n-workflow';
 import { chaosProxy, type ChaosProxy, type ChaosRequest } from '../../support/chaosProxy';
+import { connectionFor } from '../../../nodes/shared/connection';
 import { credentialFor, run } from '../demo';
 import { readings } from './served';
 
@@ -49,3 +50,29 @@ it.each(Object.keys(kinds))(
 	},
 	60_000,
 );
+
+it('What is known about an API node is forgotten ten minutes after its last use, but not while a call is in progress', async () => {
+	const connectionOf = (n: number) => connectionFor(credentialFor(`${server.url}/tenant-${n}`).dataikuApiNodeApi);
+	const clientOf = (n: number) => connectionOf(n).client;
+	server.setFault({ kind: 'silent' });
+	const [idle, busy] = [clientOf(1), clientOf(2)];
+	const call = busy.predictRecord('fraud', {}, connectionOf(2).call).catch((error: unknown) => error);
+	await server.requestsArrived(1);
+	const clock = jest.spyOn(performance, 'now');
+	const pass = (minutes: number) => {
+		const now = performance.now() + minutes * 60_000;
+		clock.mockImplementation(() => now);
+	};
+	try {
+		pass(9);
+		clientOf(3);
+		expect([clientOf(1) === idle, clientOf(2) === busy]).toEqual([true, true]);
+		pass(11);
+		clientOf(3);
+		expect([clientOf(1) === idle, clientOf(2) === busy]).toEqual([false, true]);
+	} finally {
+		clock.mockRestore();
+		await busy.destroy();
+		await call;
+	}
+});

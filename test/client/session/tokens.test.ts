@@ -1,6 +1,6 @@
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
-import { ApiNodeError, type TokenSource, TimeoutError } from '../../../client';
-import { failureOf, range, recordsOf, refusal, Scene, scoredIn, type Server } from './harness';
+import { ApiNodeError, CancelledError, type TokenSource, TimeoutError } from '../../../client';
+import { failureOf, range, recordsOf, refusal, Scene, scoredIn, type Server, until } from './harness';
 
 const scene = new Scene();
 
@@ -274,3 +274,43 @@ it.each([
 		warned.mockRestore();
 	},
 );
+
+it('A function is not called when its session is stopped after its token was fetched', async () => {
+	const { server, client } = await scene.serverAndClient();
+	let looks = 0;
+	const get = () => {
+		// The second look follows the wait for a turn.
+		if (++looks === 2) session.stop();
+		return 'token';
+	};
+	const session = client.session({ tokens: { get, renew } });
+	expect(await failureOf(session.runFunction('model'))).toBeInstanceOf(CancelledError);
+	expect(server.asked()).toHaveLength(0);
+});
+
+it('A call ends immediately when its session is stopped while its token arrives and the endpoint is busy', async () => {
+	const { server, client } = await scene.serverAndClient();
+	server.setFault({ kind: 'silent' });
+	const busy = new AbortController();
+	const limits = { maxConcurrency: 1 };
+	const other = failureOf(client.predictRecord('model', { id: 1 }, { ...limits, signal: busy.signal }));
+	await until(() => server.asked().length === 1);
+	const errors: unknown[] = [];
+	for (const steps of range(12)) {
+		const get = async () => {
+			await turn();
+			void stopAfter(steps);
+			return 'token';
+		};
+		const session = client.session({ tokens: { get, renew: get } });
+		const stopAfter = async (left: number): Promise<void> => {
+			for (; left > 0; left--) await Promise.resolve();
+			session.stop();
+		};
+		void failureOf(session.predictRecord('model', { id: 2 }, limits)).then((error) => errors.push(error));
+	}
+	await until(() => errors.length === 12);
+	expect(errors.every((error) => error instanceof CancelledError)).toBe(true);
+	busy.abort();
+	await other;
+});

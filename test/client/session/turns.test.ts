@@ -75,6 +75,17 @@ describe('A call with its own timeout', () => {
 		);
 		expect((await Promise.all(calls)).map(({ result }) => result)).toEqual(range(100).map((id) => ({ id })));
 	});
+
+	it('has its whole timeout when it waited behind calls of its own session that timed out', async () => {
+		const { server, client } = await scene.serverAndClient();
+		server.setFault({ kind: 'silent' });
+		const session = client.session();
+		// One at a time, they take longer than the deadline of each.
+		const limits = { timeout: 200, deadline: 1_000, maxConcurrency: 1 };
+		const calls = range(8).map(async (id) => await failureOf(session.runFunction('model', { id }, limits)));
+		for (const { message } of await Promise.all(calls)) expect(message).toMatch(/did not respond within 200 ms$/);
+		expect(server.asked()).toHaveLength(8);
+	});
 });
 
 describe('The queue of an endpoint', () => {

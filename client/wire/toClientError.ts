@@ -37,7 +37,7 @@ export interface AttemptContext {
 }
 
 const unreachable: Record<string, string> = {
-	ECONNREFUSED: 'refused the connection: no server listens on this port',
+	ECONNREFUSED: 'refused the connection: nothing is listening on this port',
 	ENOTFOUND: 'could not be found: the host name cannot be resolved',
 	EAI_AGAIN: 'could not be resolved because DNS did not respond',
 	EHOSTUNREACH: 'cannot be reached: there is no route to it',

@@ -29,7 +29,7 @@ export class DataikuForecast implements INodeType {
 		usableAsTool: true,
 		builderHint: {
 			searchHint:
-				'Forecast time series with a Dataiku model. Together, the input items are the history, one item per series and date. Set the identifier columns if there are several series.',
+				'Forecast time series with a Dataiku model. Together, the input items form the history, one item per series and date. Set the identifier columns if there are several series.',
 		},
 		description: 'Forecast time series with a Dataiku model',
 		defaults: { name: 'Dataiku Forecast' },

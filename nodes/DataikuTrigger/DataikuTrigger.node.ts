@@ -29,7 +29,7 @@ export class DataikuTrigger implements INodeType {
 		outputs: [NodeConnectionTypes.Main],
 		builderHint: {
 			searchHint:
-				"Start a workflow when a Dataiku endpoint gets a new generation of its service, when the endpoint's fields or scores change, or when the endpoint goes down or comes back up.",
+				"Start a workflow when a different generation of an endpoint's service responds, when the endpoint's fields or scores change, or when the endpoint goes down or comes back up.",
 		},
 		credentials: [
 			{ name: 'dataikuApiNodeApi', required: true, testedBy: 'dataikuApiNodeTest', displayOptions: withKey },

@@ -196,7 +196,7 @@ async function look(connection: Connection, settings: Settings, memory: Memory |
 		responses.length > 0 &&
 		!responses.some(({ generation }) => generation);
 	const unnamed = isUnnamed
-		? new InvalidCallError('The responses of this endpoint do not name a generation')
+		? new InvalidCallError('The responses from this endpoint do not name a generation')
 		: undefined;
 	const seen = { at, failure: reason, responses, isPartial: unsampled !== undefined, fields };
 	return { seen, failure, problem: unread ?? unnamed, unsampled };

@@ -492,7 +492,7 @@ describe('a ConnectionError is thrown', () => {
 		const error = await failureOf(stage.client({ url: dead.url }).predictRecord('e', {}, brief));
 		expect(error).toBeInstanceOf(ConnectionError);
 		expect(error).toMatchObject({ sent: false });
-		expect(error.message).toBe(`127.0.0.1:${dead.port} refused the connection: no server listens on this port`);
+		expect(error.message).toBe(`127.0.0.1:${dead.port} refused the connection: nothing is listening on this port`);
 		expect(told(error)).toEqual({
 			instance: `127.0.0.1:${dead.port}`,
 			attempts: 2,

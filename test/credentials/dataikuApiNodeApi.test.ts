@@ -264,7 +264,7 @@ describe('the credential test', () => {
 		expect(await test(node.url)).toEqual({
 			status: 'Error',
 			message: expect.stringMatching(
-				/refused the connection: no server listens on this port\. Check the URL/,
+				/refused the connection: nothing is listening on this port\. Check the URL/,
 			) as string,
 		});
 	});

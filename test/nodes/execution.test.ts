@@ -297,7 +297,7 @@ it.each(['stopWorkflow', 'continueRegularOutput'] as const)('reports a refused c
 	});
 
 	for (const [type, said, place] of await Promise.all(runs)) {
-		const what = `The API node refused the connection: no server listens on this port${place}. Check the URL`;
+		const what = `The API node refused the connection: nothing is listening on this port${place}. Check the URL`;
 		expect([type, said]).toEqual([type, expect.stringContaining(what)]);
 	}
 });

@@ -300,7 +300,7 @@ describe('A query is retried as often as a prediction while nothing can have bee
 		const { error, retries } = await fail(call, server, { deadline: 1_000 });
 		expect(error).toMatchObject({ name: 'ConnectionError', code: 'ECONNREFUSED' });
 		expect([0, 1]).toContain(retries - (error.attempts! - 1));
-		expect(error.message).toMatch(/refused the connection: no server listens on this port/);
+		expect(error.message).toMatch(/refused the connection: nothing is listening on this port/);
 		expect(error.advice).toMatch(/No time was left for another attempt\.$/);
 		expect(retries).toBeGreaterThan(4);
 		expect(server.requests).toHaveLength(0);

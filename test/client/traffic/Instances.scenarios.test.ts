@@ -300,7 +300,7 @@ describe('With all instances dead', () => {
 		const client = stage.clientOf(all);
 		const { error } = await outcomeOf(client.predictRecord('e', { id: 1 }, { deadline: 1_000 }));
 		expect(error).toMatchObject({ name: 'ConnectionError', code: 'ECONNREFUSED' });
-		expect(error?.message).toMatch(/^127\.0\.0\.1:\d+ refused the connection: no server listens on this port$/);
+		expect(error?.message).toMatch(/^127\.0\.0\.1:\d+ refused the connection: nothing is listening on this port$/);
 	});
 
 	it.each([0, 1, 2])('and number %i of them back, all calls succeed there', async (index) => {

@@ -20,9 +20,12 @@ export interface Location {
 export function parseLocations(urls: string | readonly string[]): Location[] {
 	const texts = (typeof urls === 'string' ? urls.split(',') : urls).map(pasted).filter(Boolean);
 	if (texts.length === 0) throw new InvalidCallError("The API node's URL is missing");
-	return texts.map((text, index) =>
+	const locations = texts.map((text, index) =>
 		parseLocation(text, texts.length > 1 ? `URL number ${index + 1} of the API node` : "The API node's URL"),
 	);
+	const found = locations.map(({ origin, prefix }) => origin + prefix);
+	// An instance whose URL is given twice is one instance, with one limit on requests.
+	return locations.filter((_each, n) => found.indexOf(found[n]!) === n);
 }
 
 /** @param which name of the URL for messages, which do not show the text itself, because people paste URLs with passwords */

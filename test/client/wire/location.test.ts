@@ -36,6 +36,11 @@ test.each<[string, string, string | undefined]>([
 	expect(parseLocations(url)).toEqual([expect.objectContaining({ prefix, serviceId })]);
 });
 
+test('an instance counts once when its URL is given twice', () => {
+	const instances = parseLocations('https://host/a, https://HOST:443/a/, https://host/b, https://host/a/public/api/v1');
+	expect(instances.map(({ origin, prefix }) => origin + prefix)).toEqual(['https://host/a', 'https://host/b']);
+});
+
 test.each(['?x=1', '#top', 'user:secret@'])(
 	'what is wrong with the URL of an endpoint is said of that URL: %s',
 	(odd) => {

@@ -160,6 +160,10 @@ function textOf(page: string): string {
 	return text;
 }
 
+/** Whether JSON contains no values, such as `{}` or `{ "message": null }`. */
+const isEmpty = (json: unknown): boolean =>
+	typeof json === 'object' ? Object.values(json ?? {}).every(isEmpty) : json === '';
+
 /**
  * Describes a failed response: the sentence of a JSON error, the beginning of a text, or the title of a page. Secrets are
  * removed before the text is cut, because a cut secret could not be found.
@@ -173,7 +177,7 @@ function wordsOf(response: WireResponse, redact: Redact): { errorType?: string; 
 		const detail = shown(errorSentence(json));
 		if (detail !== undefined || errorType !== undefined) return { errorType, detail };
 		// Escapes may hide a secret, so the JSON is spelled in one way.
-		text = JSON.stringify(json);
+		text = isEmpty(json) ? '' : JSON.stringify(json);
 	} catch {
 		// Not JSON, but a page of a proxy or a function's text.
 	}

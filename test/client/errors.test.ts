@@ -165,6 +165,10 @@ describe('an error of the API node has its message and advice', () => {
 			`E: ${'m'.repeat(499)}…`,
 		],
 		['nothing', '', {}, undefined],
+		['nothing of an empty object', {}, {}, undefined],
+		['nothing of an empty list', '[]', {}, undefined],
+		['nothing of null', 'null', {}, undefined],
+		['nothing of an object without values', { message: null, errors: [{ text: '' }] }, {}, undefined],
 	])('has this message and advice: %s', async (_name, body, facts, said) => {
 		const { client } = await stage.chaosAndClient({ faults: { kind: 'answer', status: 400, body } });
 		const error = await failureOf(client.predictRecord('e', {}));

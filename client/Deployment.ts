@@ -1,4 +1,11 @@
-import { type ApiNodeError, InvalidCallError, ResponseError, StatusError } from './errors';
+import {
+	type ApiNodeError,
+	ConnectionError,
+	InvalidCallError,
+	ResponseError,
+	StatusError,
+	TimeoutError,
+} from './errors';
 import { listOf, own } from './openapi/SchemaParts';
 import type { CallOptions, ConnectionOptions } from './options';
 import { shortened } from './shortened';
@@ -87,8 +94,17 @@ export class Deployment {
 
 	/** Replaces advice that is about API nodes with advice about DSS. */
 	#inItsWords(error: ApiNodeError): ApiNodeError {
-		if (error instanceof ResponseError)
-			return error.withAdvice('Check the DSS URL. Something other than DSS may respond at this URL.');
+		if (error instanceof ResponseError) {
+			return error.withAdvice(
+				error.reason === 'tooLarge'
+					? 'Paste a smaller document into the credential instead.'
+					: 'Check the DSS URL. Something other than DSS may respond at this URL.',
+			);
+		}
+		if (error instanceof TimeoutError && error.sent) return error.withAdvice('Check that DSS is running.');
+		if (error instanceof ConnectionError && error.advice !== undefined) {
+			return error.withAdvice(error.advice.replace('the URL,', 'the DSS URL,').replaceAll('the API node', 'DSS'));
+		}
 		if (!(error instanceof StatusError)) return error;
 		const meanings: Record<number, { message: string; advice: string }> = {
 			401: {

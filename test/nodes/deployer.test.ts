@@ -367,7 +367,13 @@ describe('an API Deployer that gives no document', () => {
 			'server that does not respond',
 			{},
 			{ deployerUrl: 'http://127.0.0.1:9' },
-			/127\.0\.0\.1:9 refused the connection/,
+			/127\.0\.0\.1:9 refused the connection.*Check the DSS URL, and that DSS is running/,
+		],
+		[
+			'document that is too large',
+			at({ body: { ...documentOf('score'), padding: 'x'.repeat(4 * 2 ** 20) } }),
+			{},
+			/is larger than the allowed 4 MiB.*Paste a smaller document/,
 		],
 		['source that does not exist', {}, { openApiFrom: 'elsewhere' }, /must be one of apiNode, deployer, text/],
 	])('is reported by the list and by the credential test when there is a %s', async (_name, changed, fields, words) => {

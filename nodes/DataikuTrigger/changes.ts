@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { JsonObject } from '../../client/internal';
+import { keysOf } from '../shared/columns';
 import { isObject } from '../shared/isObject';
 
 export const eventNames = ['generation', 'fields', 'drift', 'down', 'up'] as const;
@@ -136,7 +137,7 @@ function compareGenerations(
 	rules: Rules,
 ): Generations & { changes: Change[] } {
 	const changes: Change[] = [];
-	const first = new Map(responses.toReversed().map(({ generation, results }) => [generation, results]));
+	const first = new Map(responses.toReversed().map(({ generation, results }) => [generation, results.map(keysOf)]));
 	const present = [...first].map(([id, results]): KnownGeneration => {
 		const old = known.find((each) => each.id === id);
 		const drift = old && driftOf(old, results, at, rules);

@@ -1,5 +1,5 @@
 import type { INodeExecutionData, IPollFunctions } from 'n8n-workflow';
-import { InvalidCallError, type JsonObject, type RecordsResponse } from '../../client/internal';
+import { InvalidCallError, isBlank, type JsonObject, type RecordsResponse } from '../../client/internal';
 import { callTo, positive, type Target, targetReader } from '../shared/callSettings';
 import { type Connection, connectTrigger } from '../shared/connection';
 import { currentDocument } from '../shared/documents';
@@ -163,7 +163,8 @@ async function readSettings(context: IPollFunctions): Promise<Settings> {
 				'"Different Generation Responds" and "Scores Drift" need at least one test record. Enter a test record, or choose other events.',
 		});
 	}
-	const tolerance = Number(read('driftTolerance', 0.1)(0));
+	const largest = read('driftTolerance', 0.1)(0) ?? '';
+	const tolerance = isBlank(largest) ? NaN : Number(largest);
 	if (!(tolerance >= 0)) throw new InvalidCallError('"Tolerance" must be zero or a positive number');
 	const rules = {
 		measure: choice(read('driftMeasure', 'share'), 'Compare By', driftMeasures)(0),

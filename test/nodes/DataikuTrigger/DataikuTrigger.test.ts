@@ -155,6 +155,14 @@ describe('another generation', () => {
 		expect(await workflow.poll()).toMatchObject([{ instance: `127.0.0.1:${proxy.port}`, before: 'v1', after: 'v2' }]);
 		await other.close();
 	});
+
+	it('starts the workflow once when the credential contains an instance twice', async () => {
+		live('v1');
+		const workflow = trigger(['generation'], {}, { url: `${proxy.url}, ${proxy.url}/` });
+		await workflow.activate();
+		live('v2');
+		expect(eventsOf(await workflow.poll())).toEqual(['generation']);
+	});
 });
 
 describe('drift', () => {
@@ -327,6 +335,7 @@ describe('the first poll', () => {
 		['no event is chosen', () => trigger([]), /"Events"/],
 		['an event is unknown', () => trigger(['other']), /"Events"/],
 		['the tolerance is negative', () => trigger(['drift'], { driftTolerance: -1 }), /"Tolerance"/],
+		['the tolerance is empty', () => trigger(['drift'], { driftTolerance: '={{ null }}' }), /"Tolerance"/],
 		[
 			'the credential takes its URL from an item',
 			() => trigger(['down'], {}, { url: '={{ $json.url }}' }),

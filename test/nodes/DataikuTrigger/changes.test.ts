@@ -205,6 +205,12 @@ describe('drift', () => {
 		}
 	});
 
+	it('is measured when the raw response of a model is a number', () => {
+		const raw = (score: number) => [score] as unknown as Results;
+		expect(driftBetween(raw(100), raw(105))).toEqual([]);
+		expect(driftBetween(raw(100), raw(120))).toMatchObject([{ before: 100, after: 120 }]);
+	});
+
 	it('is an event once, and the new scores are the baseline, when scores stay as they are', () => {
 		const each = polls();
 		each.see(responses(by('v1', fraud(0.9))));

@@ -1,4 +1,5 @@
 import { type FieldSchema, InvalidCallError } from '../../client/internal';
+import { textOf } from '../shared/parameters';
 import type { Axis } from './VariantSearch';
 
 export interface Variation extends Pick<FieldSchema, 'type'> {
@@ -48,16 +49,16 @@ export function axesOf(variation: Variation): Axis[] {
 		];
 	};
 	if (values) {
-		const distinct = [...new Map(values.map((value) => [String(value), value])).values()];
+		const distinct = [...new Map(values.map((value) => [textOf(value), value])).values()];
 		const isNumber = (value: unknown) =>
 			typeof value === 'number' || (type !== 'string' && numberIn(value) !== undefined);
 		if (distinct.length > 0 && distinct.every(isNumber) && (own !== undefined || (from ?? '') === '')) {
 			const sorted = distinct.sort((a, b) => Number(a) - Number(b));
 			return ordered(listed(sorted), Number(sorted.at(-1)) - Number(sorted[0]));
 		}
-		const placeOf = (text: string) => distinct.findIndex((value) => String(value) === text);
-		const exact = placeOf(String(from));
-		const place = exact >= 0 ? exact : placeOf(String(valueOf(from, type)));
+		const placeOf = (text: string) => distinct.findIndex((value) => textOf(value) === text);
+		const exact = placeOf(textOf(from));
+		const place = exact >= 0 ? exact : placeOf(textOf(valueOf(from, type)));
 		return distinct.flatMap((value, n) => {
 			const isWay = direction === 'any' || (place >= 0 && (direction === 'up' ? n > place : n < place));
 			return n !== place && isWay ? [{ feature: name, size: 1, valueAt: () => value, distanceAt: () => 1 }] : [];
@@ -144,7 +145,10 @@ function grid(min: number, max: number, given: number | undefined, isInteger: bo
 	const start = isInteger && given === undefined ? Math.ceil(min) : min;
 	const whole = Math.floor((max - start) / step + 1e-9) + 1;
 	if (!(whole <= Number.MAX_SAFE_INTEGER)) throw new InvalidCallError('"Step" is too small for the range');
-	const at = (n: number) => Math.min(max, Number((start + n * step).toPrecision(15)));
+	const at = (n: number) => {
+		const value = start + n * step;
+		return Math.min(max, Number.isSafeInteger(value) ? value : Number(value.toPrecision(15)));
+	};
 	const endsEarly = given === undefined && !isInteger && at(whole - 1) < max;
 	return pointsOf(Math.max(0, endsEarly ? whole + 1 : whole), at);
 }

@@ -1,5 +1,6 @@
-import { InvalidCallError, type JsonObject, listed, type PredictionResult } from '../../client/internal';
+import { ApiNodeError, type JsonObject, listed, type PredictionResult } from '../../client/internal';
 import { textOf } from '../shared/parameters';
+import { numberIn } from './axes';
 import type { Score } from './VariantSearch';
 
 export const goalNames = ['otherClass', 'class', 'above', 'below', 'highest', 'lowest'] as const;
@@ -27,11 +28,11 @@ export interface Aim {
 	readonly classOf: (result: PredictionResult) => string | undefined;
 }
 
-/** @throws InvalidCallError for a goal that the endpoint's predictions cannot meet */
+/** @throws ApiNodeError for a goal that the endpoint's predictions cannot meet */
 export function aimFor(goal: Goal, own: PredictionResult): Aim {
 	const { name, value = NaN } = goal;
 	if (goal.class !== undefined && own.probas && !Object.hasOwn(own.probas, goal.class))
-		throw new InvalidCallError(`The model has no class '${goal.class}'`, {
+		throw new ApiNodeError(`The model has no class '${goal.class}'`, {
 			advice: `Its classes: ${listed(Object.keys(own.probas))}.`,
 		});
 	const isClass = name === 'otherClass' || name === 'class';
@@ -50,8 +51,8 @@ function byClass({ name, class: wanted }: Goal, own: PredictionResult): Aim['sco
 	const ownClass = textOf(own.prediction);
 	return ({ prediction, probas }) => {
 		if ((prediction ?? undefined) === undefined) return undefined;
-		// A number without probabilities is an amount, of which every change would be "another class".
-		if (name === 'otherClass' && typeof prediction === 'number' && !probas) return undefined;
+		// A number without probabilities is an amount, unless the class that is wanted is a number.
+		if (typeof prediction === 'number' && !probas && numberIn(wanted) === undefined) return undefined;
 		const predicted = textOf(prediction);
 		const reached = name === 'class' ? predicted === wanted : predicted !== ownClass;
 		const probability = name === 'class' ? probas?.[wanted!] : probas && 1 - (probas[ownClass] ?? 0);
@@ -69,15 +70,15 @@ function byNumber({ name, class: counted }: Goal, limit: number): Aim['scoreOf']
 	};
 }
 
-function cannotHave({ name, class: counted }: Goal, own: PredictionResult): InvalidCallError {
-	if ((own.prediction ?? undefined) === undefined) return new InvalidCallError('The record has no prediction');
-	if (name === 'otherClass')
-		return new InvalidCallError('The endpoint predicts a number, not a class', {
+function cannotHave({ name, class: counted }: Goal, own: PredictionResult): ApiNodeError {
+	if ((own.prediction ?? undefined) === undefined) return new ApiNodeError('The record has no prediction');
+	if (name === 'otherClass' || name === 'class')
+		return new ApiNodeError('The endpoint predicts a number, not a class', {
 			advice: 'Choose a goal that applies to a number: above or below a value, highest or lowest.',
 		});
 	return counted === undefined
-		? new InvalidCallError('The prediction is a class, not a number', {
+		? new ApiNodeError('The prediction is a class, not a number', {
 				advice: 'Name the class whose probability should rise or fall.',
 			})
-		: new InvalidCallError('The endpoint returns no class probabilities');
+		: new ApiNodeError('The endpoint returns no class probabilities');
 }

@@ -13,6 +13,7 @@ import {
 	TimeoutError,
 } from '../../client/internal';
 import { callTo } from '../shared/callSettings';
+import { keysOf } from '../shared/columns';
 import { Execution } from '../shared/Execution';
 import { mayBeFull } from '../shared/fullResponse';
 import { explain } from '../shared/nodeErrors';
@@ -83,7 +84,7 @@ class WhatIfRun {
 			this.batchTarget(item, { responseHeaders: this.responseHeaders }),
 			(outcome) => {
 				if (outcome.error) this.fail(item, outcome.error, outcome.untried);
-				else item.own = outcome;
+				else item.own = { ...outcome, result: keysOf(outcome.result) };
 			},
 		);
 		if (room) await room;
@@ -193,7 +194,7 @@ class WhatIfRun {
 	}
 
 	private note(item: SearchedItem, search: Search, changes: Changes, outcome: RecordOutcome<PredictionResult>): void {
-		const { error, result } = outcome;
+		const { error } = outcome;
 		if (error) {
 			if (isRefusal(error)) {
 				search.refusal ??= error;
@@ -207,6 +208,7 @@ class WhatIfRun {
 		const generation = outcome.response.apiContext?.serviceGeneration;
 		if (generation !== search.generation) return this.fail(item, anotherGeneration(search.generation, generation));
 		const { aim } = search;
+		const result: PredictionResult = keysOf(outcome.result);
 		const score = result.ignored === true ? undefined : aim.scoreOf(result);
 		if (!score) return this.unscored(search, changes, result.ignored === true ? ignoredWords(result) : noPrediction);
 		search.scored++;

@@ -190,6 +190,23 @@ describe('the output', () => {
 		expect(jsonOf(output)[0]).toMatchObject({ suggested_changes: [{ feature: 'id', from: 7, to: long }] });
 	});
 
+	it('tries each object of a list of objects', async () => {
+		score(({ plan }) => ({ prediction: (plan as IDataObject).name === 'long' ? 'legitimate' : 'fraud' }));
+		const row = varied({ name: 'plan', values: '={{ [{ name: "short" }, { name: "long" }] }}' });
+		const { output } = await whatIf({ vary: 'defined', ...row }, [{ plan: { name: 'short' } }]);
+		expect(jsonOf(output)[0]).toMatchObject({ suggested_changes: [{ feature: 'plan', to: { name: 'long' } }] });
+	});
+
+	it('is found when the raw response of a model is a number', async () => {
+		proxy.setFault((request) => ({
+			kind: 'answer',
+			body: { results: bodyOf(request).items.map(({ features }) => features.amount) },
+		}));
+		const goal = { goal: 'below', goalValue: 500 };
+		const { output } = await whatIf({ vary: 'defined', ...amounts, ...goal }, [{ amount: 800 }]);
+		expect(jsonOf(output)[0]).toMatchObject({ prediction: 800, suggested_change: 'amount: 800 → 400' });
+	});
+
 	it('names the rule that decided every variant', async () => {
 		const override = { ruleMatched: true, appliedRule: 'blocked', predictionChanged: true };
 		score((features) => ({ ...byAmount(features), prediction: 'fraud', override }));
@@ -337,6 +354,12 @@ describe('the goal', () => {
 		[
 			'another class where a number is predicted',
 			{},
+			() => ({ prediction: 7 }),
+			/^The endpoint predicts a number, not a class/,
+		],
+		[
+			'a class where a number is predicted',
+			{ goal: 'class', goalClass: 'approved' },
 			() => ({ prediction: 7 }),
 			/^The endpoint predicts a number, not a class/,
 		],
@@ -999,7 +1022,12 @@ describe('as a tool', () => {
 			{ goal: 'approve' },
 			/^The goal must be one of otherClass, .*For example|^The goal must be one of otherClass/,
 		],
-		['a class that there is not', payment, { class: 'honest' }, /^The model has no class 'honest'/],
+		[
+			'a class that there is not',
+			payment,
+			{ class: 'honest' },
+			/^The model has no class 'honest'\. Its classes: (fraud, legitimate|legitimate, fraud)\.$/,
+		],
 		[
 			'a class that does not count',
 			payment,

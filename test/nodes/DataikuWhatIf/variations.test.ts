@@ -29,6 +29,12 @@ it('a range with more numbers than JavaScript can distinguish is tried in coarse
 	expect(values.length).toBeGreaterThan(2);
 });
 
+it('each whole number of a range is tried when it has 16 digits', () => {
+	const first = 1_700_000_000_000_001;
+	const values = valuesOf({ x: first }, { name: 'x', min: first, max: first + 3 });
+	expect(values).toEqual([first + 1, first + 2, first + 3]);
+});
+
 it('a step is refused when the range contains more steps than JavaScript can distinguish', () => {
 	expect(() => valuesOf({ x: 0.5 }, { name: 'x', min: 0, max: 1, step: 1e-17 })).toThrow('"Step" is too small');
 });

@@ -467,13 +467,14 @@ describe('its requests', () => {
 	it('carry a token that n8n fetches with OAuth2', async () => {
 		const grant = { body: { access_token: 'token-1', token_type: 'bearer' } };
 		const tokens = await chaosProxy({ respond: () => grant });
-		const secured = await startApiNode({ acceptsToken: (token) => token === 'token-1' });
+		const secure = async () => await startApiNode({ acceptsToken: (token) => token === 'token-1' });
+		const instances = [await secure(), await secure()];
 		const workflow = new PolledNode({
 			type: 'dataikuTrigger',
 			parameters: { authentication: 'oAuth2', endpointId: endpoint('fraud_changed'), events: ['down'], testRecords },
 			credentials: {
 				dataikuApiNodeOAuth2Api: {
-					url: `${secured.url},${secured.url}/`,
+					url: instances.map(({ url }) => url).join(),
 					serviceId: 'secured',
 					grantType: 'clientCredentials',
 					accessTokenUrl: `${tokens.url}/token`,
@@ -484,7 +485,7 @@ describe('its requests', () => {
 		});
 		expect(await workflow.activate()).toEqual([]);
 		expect(tokens.requests).toHaveLength(1);
-		await secured.close();
+		for (const each of instances) await each.close();
 		await tokens.close();
 	});
 });

@@ -215,6 +215,16 @@ describe.each(Object.entries(secrets))('%s does not appear in any error', (_name
 	});
 });
 
+test('all characters of a key are hidden, and no others, when the key and other characters are escaped', async () => {
+	const escaped = Array.from(plainKey, (character) => `&#${character.charCodeAt(0)};`).join('');
+	const { client } = await stage.chaosAndClient(
+		{ faults: { kind: 'answer', status: 400, body: { message: `5 &lt; 6 &amp; 7: ${escaped} &gt; 4` } } },
+		{ apiKey: plainKey },
+	);
+	const error = await failureOf(client.predictRecord('e', {}));
+	expect(error.serverMessage).toBe('5 &lt; 6 &amp; 7: *** &gt; 4');
+});
+
 test("tokens of a token source and the user's features do not appear in any error, even after a renewal", async () => {
 	const { client } = await stage.chaosAndClient({
 		faults: (asked) => ({ kind: 'answer', status: 401, body: { message: echo(asked) } }),

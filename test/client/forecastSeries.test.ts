@@ -66,6 +66,12 @@ it.each([
 		['shop'],
 		/The model does not identify series by shop/,
 	],
+	[
+		'columns of which the model has only one',
+		series('A').map((lines) => lines.map((line) => ({ ...line, shop: 'x' }))),
+		['store', 'shop'],
+		/The model does not identify series by store, shop/,
+	],
 ])('%s: the series fail with an explanation', async (_name, records, identifierColumns, message) => {
 	const settled = settle(records, { identifierColumns });
 	const said = await settled.then(

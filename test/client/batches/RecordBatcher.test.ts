@@ -98,6 +98,24 @@ it('Each record has an outcome when all records together are larger than what ma
 	expect(inShort(await stage.clientOf(server).settle('predict', 'e', records))).toEqual(range(0, 40));
 });
 
+it('Most records are not read yet when the first batches are in progress', async () => {
+	let release = () => {};
+	const released = new Promise<void>((resolve) => (release = resolve));
+	const server = await stage.scoring({ faults: async () => void (await released) });
+	const read = new Set<number>();
+	const records = range(0, 5_000).map((id) => ({
+		get features() {
+			read.add(id);
+			return { id };
+		},
+	}));
+	const settled = stage.clientOf(server).settle('predict', 'e', records);
+	await server.requestsArrived(1);
+	expect(read.size).toBeLessThan(2_500);
+	release();
+	expect(inShort(await settled)).toEqual(range(0, 5_000));
+});
+
 it('A single 500 costs one additional request and no record', async () => {
 	let n = 0;
 	const server = await stage.scoring({

@@ -4,8 +4,10 @@ import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promis
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { RawResponse } from '../../../client';
+import { Cancellation } from '../../../client/traffic/cancellation';
 import { Transport } from '../../../client/traffic/Transport';
 import type { Answer } from '../../support/chaosProxy';
+import { ManualClock } from '../harness';
 import { failureOf, range, recordsOf, refusal, Scene, scoredIn, until } from './harness';
 
 const scene = new Scene();
@@ -99,6 +101,24 @@ it('Memory does not grow with the number of endpoints when their IDs come from e
 
 	// The path alone has 45 bytes, and all that is remembered of an endpoint has 3 KiB.
 	expect(grown / 50_000).toBeLessThan(40);
+});
+
+it('Memory does not grow with the number of pauses before retries when a session lasts', async () => {
+	const stopping = new Cancellation();
+	const clock = new ManualClock();
+	const pause = async (times: number) => {
+		for (let n = 0; n < times; n++) {
+			const over = stopping.sleep(10, clock);
+			clock.advance(10);
+			await over;
+		}
+	};
+	await pause(5_000);
+	const before = await heapInUse();
+	await pause(20_000);
+	const grown = (await heapInUse()) - before;
+	expect(grown / 20_000).toBeLessThan(40);
+	expect(stopping.reason).toBeUndefined();
 });
 
 describe('Setting the clock back', () => {

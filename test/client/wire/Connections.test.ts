@@ -120,6 +120,21 @@ describe('Idle connections of many clients', () => {
 		expect(chaos.connections).toBe(40 + 1 + 256 + 1);
 	});
 
+	test('count as often as they were used at once, also when a single call follows', async () => {
+		const chaos = await stage.chaos({ respond: () => answer });
+		const wide = stage.client({ url: `${chaos.url}/wide` });
+		let release = () => {};
+		const released = new Promise<void>((resolve) => (release = resolve));
+		chaos.setFault(async () => void (await released));
+		const calls = Array.from({ length: 40 }, async (_, n) => await wide.predictRecord(`e${n}`, {}));
+		await chaos.requestsArrived(40);
+		release();
+		await Promise.all(calls);
+		await wide.predictRecord('e', {});
+		for (const client of clientsOf(chaos.url, 230)) await client.predictRecord('e', {});
+		expect(await eventually(() => chaos.openSockets(), 230)).toBe(230);
+	});
+
 	test('are closed after 30 s, including those of other clients', async () => {
 		const chaos = await stage.chaos({ respond: () => answer });
 		const [old, other] = clientsOf(chaos.url, 2);

@@ -182,6 +182,15 @@ describe('the charset of a response', () => {
 		expect(await client.runFunction('e')).toEqual(parsed);
 	});
 
+	test('is used for the whole text when a response has several megabytes', async () => {
+		const city = 'Orléans'.repeat(400_000);
+		const body = Buffer.from(JSON.stringify({ result: { city } }), 'latin1');
+		const type = 'application/json; charset=ISO-8859-1';
+		const { client } = await responding({ body, headers: { 'content-type': type } });
+		const { result } = await client.predictRecord('e', {});
+		expect((result as { city?: string }).city === city).toBe(true);
+	});
+
 	test.each(calls)('is used by %s', async (_name, call) => {
 		const type = 'application/json; charset=ISO-8859-1';
 		const { client } = await responding({ body: latin1, headers: { 'content-type': type } });

@@ -56,6 +56,16 @@ describe('A session', () => {
 		expect((await other).result).toEqual({ id: 1_000 });
 	});
 
+	it('is served again when it is used some time after its patience has ended', async () => {
+		const { server, client } = await scene.serverAndClient();
+		server.setFault({ kind: 'answer', ...refusal('Away', 503) });
+		const session = client.session();
+		expect(countLost(await session.settle('predict', 'model', recordsOf(300)))).toBe(300);
+		server.setFault(undefined);
+		await seconds(35);
+		expect((await session.predictRecord('model', { id: 1_000 })).result).toEqual({ id: 1_000 });
+	});
+
 	it('continues at another endpoint when its patience has ended at one', async () => {
 		const judge = ({ endpoint }: Asked) => (endpoint === 'dead' ? refusal('Away', 503) : undefined);
 		const { client } = await scene.serverAndClient(judge);

@@ -86,7 +86,7 @@ const lasting: Record<string, Case> = {
 	'a 307': status(307, /redirects \(307\)/, 1, /Redirects are not followed/),
 };
 
-/** Every operation, and whether the API node may get it twice. */
+/** Operations that the API node may get twice, and those that it may not. */
 type Call = (client: ApiNodeClient, options: CallOptions) => Promise<unknown>;
 const repeatableCalls = {
 	'a prediction': (client, options) => client.predictRecord('e', { id: 1 }, options),
@@ -162,6 +162,18 @@ describe.each(Object.entries(lasting))('While the response to every request is %
 		expect(server.requests).toHaveLength(1);
 		expect(retries).toBe(0);
 	});
+});
+
+it.each<[string, string, number, Call]>([
+	['A causal prediction', 'twice', 2, (client) => client.predictEffect('e', { id: 1 })],
+	['A lookup', 'twice', 2, (client) => client.lookupRecord('e', { id: 1 })],
+	['A forecast', 'twice', 2, (client) => client.forecast('e', [{ id: 1 }])],
+	['A function', 'once', 1, (client) => client.runFunction('e', { id: 1 })],
+])('%s is sent %s when the first request gets no response', async (_operation, _times, requests, call) => {
+	const body = { result: { prediction: 1 }, results: [{ data: {}, forecast: 1 }], response: 1 };
+	const server = await stage.chaos({ faults: inOrder({ kind: 'reset', when: 'before' }), respond: () => ({ body }) });
+	await outcomeOf(call(stage.clientOf(server), {}));
+	expect(server.requests).toHaveLength(requests);
 });
 
 describe('While the endpoint responds to no request', () => {

@@ -143,7 +143,7 @@ describe('explains missing fields', () => {
 		[
 			'of a server that does not respond',
 			{ url: 'http://127.0.0.1:9' },
-			/could not be read \(.* refused the connection: no server listens/,
+			/could not be read \(.* refused the connection: nothing is listening/,
 		],
 		[
 			'that was pasted and is invalid',

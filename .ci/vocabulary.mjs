@@ -28,6 +28,11 @@ const better = [
 	[/\bfor good\b/, '"permanently"'],
 	[/\band the like\b/, 'list them, or give an example'],
 	[/\bpassed over\b/, '"skipped", "ignored"'],
+	[/\bby environment variables?\b/, '"through environment variables"'],
+	[/\bemulations?\b/, '"emulator", "emulated API node"'],
+	[/\bpress the\b/i, '"click the …"'],
+	[/\bThe (page|node) [A-Z*]/, '"The … page", "The … node"'],
+	[/\bserves? no\b/, '"does not serve"'],
 ];
 
 /** Files of earlier versions, Dataiku's own text, and generated files. */

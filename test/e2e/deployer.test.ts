@@ -8,7 +8,7 @@ import { running } from './running';
 const { signIn, url } = running();
 let rest: N8nRest;
 let browser: BrowserContext;
-/** As on Kubernetes: it serves no document. */
+/** As on Kubernetes, it does not serve a document. */
 let apiNode: ApiNode;
 beforeAll(async () => {
 	rest = await signIn();

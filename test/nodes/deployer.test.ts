@@ -82,7 +82,7 @@ async function dss(url: string, changed: Responses = {}, tls?: { key: string; ce
 	}, tls);
 }
 
-/** An API node as on Kubernetes: it serves no document. */
+/** An API node that does not serve a document, as on Kubernetes. */
 const apiNode = async () =>
 	await listen(({ url = '' }, response) => {
 		if (url.endsWith('/predict-multi')) return response.end('{"results":[{"prediction":"legitimate"}]}');

@@ -1,4 +1,4 @@
-import type { IExecuteFunctions, INodeType, INodeTypeDescription } from 'n8n-workflow';
+import type { IExecuteFunctions, INodeProperties, INodeType, INodeTypeDescription } from 'n8n-workflow';
 import {
 	dispatchHints,
 	batchOptions,
@@ -23,6 +23,54 @@ import { methodsOf } from '../shared/nodeMethods';
 import { settleItems } from '../shared/settleItems';
 
 const whenExplained = { show: { explanations: ['on'] } };
+
+const explanationProperties: INodeProperties[] = [
+	{
+		displayName: 'Explanations',
+		name: 'explanations',
+		type: 'options',
+		options: [
+			{ name: 'Use Endpoint Setting', value: 'endpointDefault' },
+			{ name: 'On', value: 'on' },
+			{ name: 'Off', value: 'off' },
+		],
+		default: 'endpointDefault',
+		description: 'Whether to return the features that most influenced each prediction',
+	},
+	{
+		displayName: 'Explanation Method',
+		name: 'explanationMethod',
+		type: 'options',
+		options: [
+			{ name: 'Use Endpoint Setting', value: '' },
+			{ name: 'ICE', value: 'ICE', description: 'Faster' },
+			{ name: 'Shapley', value: 'SHAPLEY', description: 'More precise but slower' },
+		],
+		default: '',
+		displayOptions: whenExplained,
+	},
+	...withToolVariant(
+		{
+			displayName: 'Number of Explanations',
+			name: 'nExplanations',
+			type: 'string',
+			default: '',
+			placeholder: 'Endpoint setting',
+			description: 'How many features to explain per prediction',
+			displayOptions: whenExplained,
+		},
+		{ default: '3' },
+	),
+	{
+		displayName: 'Monte Carlo Steps',
+		name: 'nMonteCarloSteps',
+		type: 'string',
+		default: '',
+		placeholder: 'Endpoint setting',
+		description: 'Number of steps for Shapley (25 to 1,000). More steps are more precise but slower.',
+		displayOptions: { show: { explanations: ['on'], explanationMethod: ['SHAPLEY'] } },
+	},
+];
 
 export class DataikuPredict implements INodeType {
 	description: INodeTypeDescription = {
@@ -49,54 +97,7 @@ export class DataikuPredict implements INodeType {
 			),
 			...endpointProperties,
 			...recordProperties('Features', 'The features of one record by name, as a JSON object'),
-			...onceChosen(
-				{
-					displayName: 'Explanations',
-					name: 'explanations',
-					type: 'options',
-					options: [
-						{ name: 'Use Endpoint Setting', value: 'endpointDefault' },
-						{ name: 'On', value: 'on' },
-						{ name: 'Off', value: 'off' },
-					],
-					default: 'endpointDefault',
-					description: 'Whether to return the features that most influenced each prediction',
-				},
-				{
-					displayName: 'Explanation Method',
-					name: 'explanationMethod',
-					type: 'options',
-					options: [
-						{ name: 'Use Endpoint Setting', value: '' },
-						{ name: 'ICE', value: 'ICE', description: 'Faster' },
-						{ name: 'Shapley', value: 'SHAPLEY', description: 'More precise but slower' },
-					],
-					default: '',
-					displayOptions: whenExplained,
-				},
-				...withToolVariant(
-					{
-						displayName: 'Number of Explanations',
-						name: 'nExplanations',
-						type: 'string',
-						default: '',
-						placeholder: 'Endpoint setting',
-						description: 'How many features to explain per prediction',
-						displayOptions: whenExplained,
-					},
-					{ default: '3' },
-				),
-				{
-					displayName: 'Monte Carlo Steps',
-					name: 'nMonteCarloSteps',
-					type: 'string',
-					default: '',
-					placeholder: 'Endpoint setting',
-					description: 'Number of steps for Shapley (25 to 1,000). More steps are more precise but slower.',
-					displayOptions: { show: { explanations: ['on'], explanationMethod: ['SHAPLEY'] } },
-				},
-				outputProperty('flat', 'withInput', 'resultOnly', 'fullResponse'),
-			),
+			...onceChosen(...explanationProperties, outputProperty('flat', 'withInput', 'resultOnly', 'fullResponse')),
 			ignoredRecordsProperty,
 			optionsProperty([...callOptions, ...batchOptions, ...dispatchOptions, resultFieldOption, columnPrefixOption]),
 		],

@@ -261,7 +261,14 @@ describe.each(nodeTypes)('%s', (type) => {
 	};
 
 	const ofPredict = { explanations: 'on', explanationMethod: 'ICE', nExplanations: '2' };
-	const ofWhatIf = { goal: 'above', goalClass: 'yes', goalValue: '0.8', vary: 'defined', lockedFeatures: 'age' };
+	const ofWhatIf = {
+		goal: 'above',
+		goalClass: 'yes',
+		goalValue: '0.8',
+		vary: 'defined',
+		lockedFeatures: 'age',
+		variedFeatures: { feature: [{ name: 'amount', min: '1' }] },
+	};
 
 	it('shows only what leads to the endpoint before one is chosen, and keeps the rest while another credential clears the endpoint', () => {
 		const name = nodes.fullName(type);

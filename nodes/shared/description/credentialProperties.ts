@@ -1,4 +1,5 @@
 import type { INodeProperties } from 'n8n-workflow';
+import { keptWhileHidden } from './keptWhileHidden';
 
 export const deployedId =
 	'shown as "API service id once deployed" in the API Deployer, and can differ from the ID in the API Designer';
@@ -138,15 +139,9 @@ export const openApiProperties: INodeProperties[] = [
 ];
 
 /**
- * Hides properties behind a toggle that does not change their values. n8n drops the value of a field that its conditions hide.
- * Therefore, a hidden field of the same name keeps the value. This does not work for a credential that extends another one,
- * because n8n then keeps only the last property of a name.
+ * Hides properties behind a toggle that does not change their values. This does not work for a credential that extends another
+ * one, because n8n then keeps only the last property of a name.
  */
 export function folded(toggle: INodeProperties, properties: INodeProperties[]): INodeProperties[] {
-	const when = (shown: boolean) => ({ displayOptions: { show: { [toggle.name]: [shown] } } });
-	return [
-		toggle,
-		...properties.map((property) => ({ ...property, ...when(true) })),
-		...properties.map((property) => ({ ...property, ...when(false), type: 'hidden' as const })),
-	];
+	return [toggle, ...keptWhileHidden({ [toggle.name]: [true] }, properties)];
 }

@@ -7,6 +7,7 @@ import {
 	type NodeHint,
 	type ResourceMapperTypeOptions,
 } from 'n8n-workflow';
+import { keptWhileHidden } from './keptWhileHidden';
 
 /**
  * Properties of all nodes. Icon, subtitle, usableAsTool and credentials are in each node, because n8n's lint requires them
@@ -121,24 +122,9 @@ export function withToolVariant(
 
 const isChosen = [{ _cnd: { exists: true } }] satisfies [DisplayCondition];
 
-/**
- * Hides properties until an endpoint is chosen. Another credential empties the endpoint, and the editor drops the value of a
- * hidden property. Therefore, a hidden field of the same name keeps the value.
- */
-export function onceChosen(...properties: INodeProperties[]): INodeProperties[] {
-	return properties.flatMap((property) => {
-		const { displayOptions } = property;
-		// The last condition, because n8n ignores all conditions behind one whose parameter is an expression.
-		const when = (how: 'show' | 'hide') => ({
-			...displayOptions,
-			[how]: { ...displayOptions?.[how], endpointId: isChosen },
-		});
-		return [
-			{ ...property, displayOptions: when('show') },
-			{ ...property, displayOptions: when('hide'), type: 'hidden' },
-		];
-	});
-}
+/** Hides properties until an endpoint is chosen. They keep their values when another credential empties the endpoint. */
+export const onceChosen = (...properties: INodeProperties[]): INodeProperties[] =>
+	keptWhileHidden({ endpointId: isChosen }, properties);
 
 /**
  * The properties for the source of records.
@@ -212,19 +198,15 @@ export function recordProperties(
 				default: forTool,
 			},
 		),
-		...withToolVariant(
-			{ ...mapper, displayOptions: { show: { ...ofForm, endpointId: isChosen } } },
-			{
-				default: { mappingMode: 'defineBelow', value: null },
-				typeOptions: { loadOptionsDependsOn, resourceMapper: { ...resourceMapper, supportAutoMap: false } },
-			},
+		...onceChosen(
+			...withToolVariant(
+				{ ...mapper, displayOptions: { show: ofForm } },
+				{
+					default: { mappingMode: 'defineBelow', value: null },
+					typeOptions: { loadOptionsDependsOn, resourceMapper: { ...resourceMapper, supportAutoMap: false } },
+				},
+			),
 		),
-		// Keeps the mapping while no endpoint is chosen, because the editor drops the value of a hidden field.
-		{
-			...mapper,
-			type: 'hidden',
-			displayOptions: { show: ofForm, hide: { endpointId: isChosen, '@tool': [true] } },
-		},
 		{
 			displayName: 'Include',
 			name: 'include',

@@ -163,7 +163,10 @@ export class Transport {
 					scope,
 				);
 				failure = attempt.failure;
-				if (!failure) return attempt.response!;
+				if (!failure) {
+					if (token !== undefined) tokens!.accepted?.(token);
+					return attempt.response!;
+				}
 				if (failure instanceof CancelledError) break;
 				const mayRenew: boolean =
 					token !== undefined && !renewed && failure instanceof StatusError && failure.status === 401;

@@ -71,10 +71,16 @@ it.each<[string, string, number]>([
 			: { kind: 'answer', ...refusal('Bad token', 401) },
 	);
 	let token = 'revoked';
-	const tokens: TokenSource = { get: () => token, renew: async () => await Promise.resolve((token = next)) };
+	const accepted: string[] = [];
+	const tokens: TokenSource = {
+		get: () => token,
+		renew: async () => await Promise.resolve((token = next)),
+		accepted: (good) => accepted.push(good),
+	};
 	const document = scene.clientOf(server).openApi({ tokens });
 	if (requests > 1) expect(await document).toEqual({ swagger: '2.0', paths: {} });
 	else expect(await failureOf(document)).toMatchObject({ status: 401 });
+	expect(accepted).toEqual(requests > 1 ? ['new'] : []);
 	expect(server.requests).toHaveLength(requests);
 });
 
